@@ -1,0 +1,43 @@
+# `make demo` and `make test` do all the set-up on a machine that has Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-all lint bench clean
+
+demo: $(VENV)/ready
+	$(BIN)/cksync demo
+
+test: $(VENV)/ready
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -n auto
+
+test-all: $(VENV)/ready
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -n auto -m "heavy or not heavy" --timeout=1800
+
+lint: $(VENV)/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/ready
+	$(BIN)/python bench/pull.py
+
+$(VENV)/ready: pyproject.toml constraints-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "cksync needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV) \
+		&& uv pip install --quiet --python $(BIN)/python -c constraints-dev.txt --group dev -e '.[keyring]'; \
+	else \
+		$(PYTHON) -m venv $(VENV) \
+		&& $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' \
+		&& $(BIN)/python -m pip install --quiet -c constraints-dev.txt --group dev -e '.[keyring]'; \
+	fi
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist build cksync-demo
