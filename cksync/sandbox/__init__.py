@@ -1,0 +1,44 @@
+"""An account on a simulated API v3: for the demo, the tests and the benchmarks.
+
+Written from the API's papers alone; imports nothing from the rest of cksync, so that it cannot share its
+mistakes.
+
+    with serve(generate(5_000, seed=7)) as sandbox:
+        sandbox.faults.add(effects.status(500), path="/subscribers", nth=2)
+        sandbox.world.cancel(subscriber_id)
+        ...  # a client pulls from sandbox.url with sandbox.api_secret
+        assert sandbox.violations() == 0
+"""
+
+from . import effects
+from .behaviour import Behaviour
+from .clock import Clock
+from .effects import Effect
+from .faults import Faults, Rule
+from .journal import Entry, Journal
+from .messages import Answer, Request
+from .records import Account
+from .seed import generate
+from .server import Sandbox, run, serve
+from .truth import Truth
+from .world import World
+
+__all__ = [
+    "Account",
+    "Answer",
+    "Behaviour",
+    "Clock",
+    "Effect",
+    "Entry",
+    "Faults",
+    "Journal",
+    "Request",
+    "Rule",
+    "Sandbox",
+    "Truth",
+    "World",
+    "effects",
+    "generate",
+    "run",
+    "serve",
+]

@@ -1,0 +1,71 @@
+"""Switches for what nobody knows about API v3, so that a client can be proved right under every answer.
+
+The defaults are the likeliest reading of the papers; each field names the alternatives.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .records import STATES, Kind, State
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """One consistent answer to the open questions of `facts.md` (marked [L] or [?] there)."""
+
+    purchases_order: Literal["oldest", "newest"] = "oldest"
+    """Which end of the purchases page 1 shows."""
+    purchases_by: Literal["id", "transaction_time"] = "id"
+    """Whether a late import of an old order stands at the end or in the middle."""
+    subscribers_by: Literal["created_at", "id"] = "created_at"
+    """What orders the active list."""
+    subscriptions_by: Literal["created_at", "id"] = "created_at"
+    """What orders the list of a form, sequence or tag."""
+    ties: Literal["id", "id_desc", "scrambled"] = "id"
+    """Order of rows with one and the same timestamp; scrambled is arbitrary but stable."""
+    desc_reverses_ties: bool = True
+    """Whether a descending list is the exact reverse of the ascending one, or ties keep their order."""
+    tags_by: Literal["name", "id"] = "name"
+    """Order of the list of tags (the other unpaged lists go by id)."""
+    unpaged_page: Literal["ignored", "empty"] = "ignored"
+    """What page 2 of an unpaged list is: the same list, or nothing."""
+    page_ignored_on: tuple[str, ...] = ()
+    """Lists that always answer page 1: "subscribers", "subscriptions", "broadcasts", "purchases"."""
+    day_offset_hours: float = 0.0
+    """Zone of the day filters, as an offset from UTC (the account's zone, for all we know)."""
+    updated_from_strict: bool = False
+    """Whether `updated_from` means after that day rather than from its beginning."""
+    updated_to_strict: bool = False
+    """Whether `updated_to` means before that day rather than to its end."""
+    times_cut_to_day: bool = False
+    """Whether a full ISO time in a filter counts as its day only."""
+    cancelled_window: Literal["created", "cancelled"] = "created"
+    """Which date from/to mean together with sort_field=cancelled_at."""
+    other_sort_field: Literal["ignored", "rejected"] = "ignored"
+    """What a sort_field other than cancelled_at does."""
+    status_parameter: Literal["ignored", "honoured"] = "ignored"
+    """Whether /subscribers?status=inactive (or all) does anything."""
+    email_finds_all_states: bool = False
+    """Whether email_address= finds people who are not active."""
+    email_ignores_case: bool = False
+    """Whether email_address= finds Jon@Example.com when asked for jon@example.com."""
+    tag_bumps_updated: bool = False
+    """Whether adding or removing a tag moves the hidden updated_at."""
+    join_bumps_updated: bool = False
+    """Whether joining a form or a sequence moves it."""
+    retag_keeps_id: bool = False
+    """Whether a tag added again gets its old subscription id (and time) back."""
+    unfiltered_states: tuple[State, ...] = STATES
+    """Whose subscriptions are listed when subscriber_state is omitted."""
+    cancelled_leave: tuple[Kind, ...] = ()
+    """Kinds of list from which cancelled people drop out (seen once for forms, never for tags)."""
+    finished_leave_sequence: bool = True
+    """Whether people who finish a sequence leave its list, or stay in it as inactive."""
+    stats_shape: Literal["object", "array"] = "object"
+    """`{"broadcast": {...}}` as live, or `{"broadcast": [{...}]}` as documented."""
+    draft_stats: Literal["zeros", "missing"] = "zeros"
+    """Stats of a draft: zeros, or 404."""
+    total_pages_when_empty: Literal[0, 1] = 0
+    """What an empty list calls its number of pages."""
+    gzip: bool = False
+    """Whether answers are compressed for those who accept it."""

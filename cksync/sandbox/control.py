@@ -1,0 +1,119 @@
+"""The control routes under `/_sandbox/`, for tests in another process: outside the limit and the journal.
+
+GET    journal         counts by status and path, rejected arrivals, the list of requests
+POST   journal/clear
+GET    faults          the rules, with how often each was seen and fired
+POST   faults          {"effect": "status", "args": {"code": 500}, "path": "/tags", "nth": 2, "count": 1}
+DELETE faults
+POST   edits           {"edit": "cancel", "args": {"subscriber_id": 1}} -> {"result": ...}
+GET    truth           how many rows each table has; with ?table=subscribers its records
+GET    behaviour       the switches
+POST   behaviour       {"purchases_order": "newest"} changes these switches
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from .edits import EDITS
+from .effects import named
+from .messages import NOT_FOUND, Answer, as_json, error
+from .site import Site
+from .truth import Truth
+
+_TIMES = ("created_at", "send_at", "transaction_time")
+
+
+def control(site: Site, method: str, path: str, query: str, body: bytes) -> Answer:
+    """Answers a control request; what is wrong with it comes back as 400 or 404."""
+    handle = ROUTES.get((method, path.strip("/")))
+    if handle is None:
+        return NOT_FOUND
+    try:
+        asked = json.loads(body) if body else {name: values[-1] for name, values in parse_qs(query).items()}
+        with site.world.lock:
+            return as_json(handle(site, asked))
+    except (KeyError, TypeError, ValueError) as problem:
+        return error(400, type(problem).__name__, str(problem))
+
+
+def _journal(site: Site, asked: Mapping[str, Any]) -> Any:
+    return {"violations": site.limit.rejected, **site.journal.summary()}
+
+
+def _clear_journal(site: Site, asked: Mapping[str, Any]) -> Any:
+    site.journal.clear()
+    return {}
+
+
+def _faults(site: Site, asked: Mapping[str, Any]) -> Any:
+    shown = ("method", "path", "params", "nth", "every", "count", "seen", "fired")
+    return [{name: getattr(rule, name) for name in shown} for rule in site.faults.rules]
+
+
+def _add_fault(site: Site, asked: Mapping[str, Any]) -> Any:
+    matching = {name: value for name, value in asked.items() if name not in ("effect", "args")}
+    site.faults.add(named(site.world, asked["effect"], asked.get("args", {})), **matching)
+    return {}
+
+
+def _clear_faults(site: Site, asked: Mapping[str, Any]) -> Any:
+    site.faults.clear()
+    return {}
+
+
+def _edit(site: Site, asked: Mapping[str, Any]) -> Any:
+    args = {name: _moment(name, value) for name, value in asked.get("args", {}).items()}
+    return {"result": EDITS[asked["edit"]](site.world, **args)}
+
+
+def _moment(name: str, value: Any) -> Any:
+    is_time = name in _TIMES and isinstance(value, str)
+    return datetime.fromisoformat(value) if is_time else value
+
+
+def _truth(site: Site, asked: Mapping[str, Any]) -> Any:
+    truth = site.world.truth()
+    if "table" in asked:
+        return _rows(truth, asked["table"])
+    return {each.name: len(_rows(truth, each.name)) for each in fields(Truth)}
+
+
+def _rows(truth: Truth, table: str) -> list[Any]:
+    """The records of one table; memberships with their kind, which the API spells differently."""
+    if table not in {each.name for each in fields(Truth)}:
+        raise ValueError(f"no such table: {table}")
+    records = getattr(truth, table)
+    if table == "account":
+        return [records]
+    if table == "listed":
+        return sorted(records)
+    if table in ("memberships", "subscriptions"):
+        return [{"kind": key[0], **record} for key, record in records.items()]
+    return list(records.values())
+
+
+def _behaviour(site: Site, asked: Mapping[str, Any]) -> Any:
+    return asdict(site.world.behaviour)
+
+
+def _change_behaviour(site: Site, asked: Mapping[str, Any]) -> Any:
+    changes: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
+    site.world.behaviour = replace(site.world.behaviour, **changes)
+    return asdict(site.world.behaviour)
+
+
+ROUTES: Mapping[tuple[str, str], Callable[[Site, Mapping[str, Any]], Any]] = {
+    ("GET", "journal"): _journal,
+    ("POST", "journal/clear"): _clear_journal,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear_faults,
+    ("POST", "edits"): _edit,
+    ("GET", "truth"): _truth,
+    ("GET", "behaviour"): _behaviour,
+    ("POST", "behaviour"): _change_behaviour,
+}

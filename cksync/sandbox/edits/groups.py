@@ -1,0 +1,184 @@
+"""Edits of forms, sequences and tags, and of who is in them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ..records import Json, Kind, Parent, Roster, Subscription
+from .registry import edit
+
+if TYPE_CHECKING:
+    from ..world import World
+
+
+def _add(world: "World", kind: Kind, name: str, details: Mapping[str, Json], created_at: datetime | None) -> int:
+    parent_id = world.next_id(kind)
+    world.parents[kind][parent_id] = Parent(parent_id, kind, name, world.ms(created_at), details)
+    world.rosters[kind, parent_id] = Roster()
+    return parent_id
+
+
+def _delete(world: "World", kind: Kind, parent_id: int) -> None:
+    del world.parents[kind][parent_id]
+    del world.rosters[kind, parent_id]
+
+
+@edit
+def add_tag(world: "World", /, name: str, created_at: datetime | None = None) -> int:
+    return _add(world, "tag", name, {}, created_at)
+
+
+@edit
+def rename_tag(world: "World", /, tag_id: int, name: str) -> None:
+    world.parents["tag"][tag_id] = world.parents["tag"][tag_id]._replace(name=name)
+
+
+@edit
+def delete_tag(world: "World", /, tag_id: int) -> None:
+    _delete(world, "tag", tag_id)
+
+
+@edit
+def add_form(world: "World", /, name: str, created_at: datetime | None = None, **details: Json) -> int:
+    """A form as made today; further keys in `details` replace or extend the usual ones."""
+    uid = f"{world.next_id('uid', 7919):010x}"
+    usual = {
+        "type": "embed",
+        "format": None,
+        "embed_js": f"https://acme.ck.page/{uid}/index.js",
+        "embed_url": f"https://acme.ck.page/{uid}",
+        "archived": False,
+        "uid": uid,
+    }
+    return _add(world, "form", name, {**usual, **details}, created_at)
+
+
+@edit
+def rename_form(world: "World", /, form_id: int, name: str) -> None:
+    world.parents["form"][form_id] = world.parents["form"][form_id]._replace(name=name)
+
+
+@edit
+def archive_form(world: "World", /, form_id: int, archived: bool = True) -> None:
+    """Archived forms stay in the list, with a flag."""
+    form = world.parents["form"][form_id]
+    world.parents["form"][form_id] = form._replace(details={**form.details, "archived": archived})
+
+
+@edit
+def delete_form(world: "World", /, form_id: int) -> None:
+    _delete(world, "form", form_id)
+
+
+@edit
+def add_sequence(world: "World", /, name: str, created_at: datetime | None = None, **details: Json) -> int:
+    return _add(world, "sequence", name, {"hold": False, "repeat": False, **details}, created_at)
+
+
+@edit
+def rename_sequence(world: "World", /, sequence_id: int, name: str) -> None:
+    world.parents["sequence"][sequence_id] = world.parents["sequence"][sequence_id]._replace(name=name)
+
+
+@edit
+def delete_sequence(world: "World", /, sequence_id: int) -> None:
+    _delete(world, "sequence", sequence_id)
+
+
+# -- memberships
+
+
+def _join(
+    world: "World",
+    kind: Kind,
+    subscriber_id: int,
+    parent_id: int,
+    created_at: datetime | None,
+    state: str = "active",
+    source: str | None = None,
+    referrer: str | None = None,
+) -> int:
+    """Makes a membership and tells its id; a second time is harmless."""
+    roster = world.rosters[kind, parent_id]
+    if subscriber_id in roster.members:
+        return roster.members[subscriber_id].id
+    person = world.subscribers[subscriber_id]
+    made = roster.former.pop(subscriber_id, None) if world.behaviour.retag_keeps_id else None
+    if made is None:
+        subscription_id, created_ms = world.next_id("subscription", 3), world.ms(created_at)
+        made = Subscription(subscription_id, kind, parent_id, person.id, state, created_ms, source, referrer)
+    roster.members[subscriber_id] = made
+    _touch(world, kind, parent_id, subscriber_id)
+    return made.id
+
+
+def _leave(world: "World", kind: Kind, subscriber_id: int, parent_id: int) -> None:
+    roster = world.rosters[kind, parent_id]
+    roster.former[subscriber_id] = roster.members.pop(subscriber_id)
+    _touch(world, kind, parent_id, subscriber_id)
+
+
+def _touch(world: "World", kind: Kind, parent_id: int, subscriber_id: int) -> None:
+    """The list changed; the person only if the behaviour says so."""
+    world.rosters[kind, parent_id].version += 1
+    behaviour = world.behaviour
+    if behaviour.tag_bumps_updated if kind == "tag" else behaviour.join_bumps_updated:
+        world.put_subscriber(world.subscribers[subscriber_id])
+
+
+@edit
+def tag(world: "World", /, subscriber_id: int, tag_id: int, created_at: datetime | None = None) -> int:
+    return _join(world, "tag", subscriber_id, tag_id, created_at)
+
+
+@edit
+def untag(world: "World", /, subscriber_id: int, tag_id: int) -> None:
+    _leave(world, "tag", subscriber_id, tag_id)
+
+
+@edit
+def join_form(
+    world: "World",
+    /,
+    subscriber_id: int,
+    form_id: int,
+    created_at: datetime | None = None,
+    state: str = "active",
+    source: str | None = None,
+    referrer: str | None = None,
+) -> int:
+    return _join(world, "form", subscriber_id, form_id, created_at, state, source, referrer)
+
+
+@edit
+def leave_form(world: "World", /, subscriber_id: int, form_id: int) -> None:
+    _leave(world, "form", subscriber_id, form_id)
+
+
+@edit
+def join_sequence(
+    world: "World",
+    /,
+    subscriber_id: int,
+    sequence_id: int,
+    created_at: datetime | None = None,
+    state: str = "active",
+) -> int:
+    return _join(world, "sequence", subscriber_id, sequence_id, created_at, state)
+
+
+@edit
+def finish_sequence(world: "World", /, subscriber_id: int, sequence_id: int) -> None:
+    """The last mail is out: the person leaves the list (or stays as inactive, see Behaviour)."""
+    if world.behaviour.finished_leave_sequence:
+        _leave(world, "sequence", subscriber_id, sequence_id)
+    else:
+        set_subscription_state(world, "sequence", subscriber_id, sequence_id, "inactive")
+
+
+@edit
+def set_subscription_state(world: "World", /, kind: Kind, subscriber_id: int, parent_id: int, state: str) -> None:
+    """Changes the membership's own state, as a confirmation of that form does."""
+    roster = world.rosters[kind, parent_id]
+    roster.members[subscriber_id] = roster.members[subscriber_id]._replace(state=state)
+    roster.version += 1

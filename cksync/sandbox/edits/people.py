@@ -1,0 +1,155 @@
+"""Edits of the account, its people and its custom fields."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ..records import CustomField, Json, State, Subscriber
+from .registry import edit
+
+if TYPE_CHECKING:
+    from ..world import World
+
+
+@edit
+def change_account_email(world: "World", /, primary_email_address: str) -> None:
+    world.account = world.account._replace(primary_email_address=primary_email_address)
+
+
+@edit
+def change_account_name(world: "World", /, name: str) -> None:
+    world.account = world.account._replace(name=name)
+
+
+@edit
+def add_subscriber(
+    world: "World",
+    /,
+    email_address: str,
+    first_name: str | None = None,
+    state: State = "active",
+    fields: Mapping[str, Json] | None = None,
+    created_at: datetime | None = None,
+) -> int:
+    """A new person; `created_at` in the past makes a late confirmation, which lands amid the list."""
+    if email_address.lower() in world.by_email:
+        raise ValueError(f"Email address has already been taken: {email_address}")
+    values = {world.field_named(key).id: value for key, value in (fields or {}).items()}
+    subscriber_id, created_ms = world.next_id("subscriber", 7), world.ms(created_at)
+    cancelled_ms = world.ms() if state == "cancelled" else None
+    made = Subscriber(subscriber_id, email_address, first_name, state, created_ms, created_ms, cancelled_ms, values)
+    world.by_email[email_address.lower()] = subscriber_id
+    world.put_subscriber(made)
+    world.versions["states"] += 1
+    return subscriber_id
+
+
+@edit
+def set_state(world: "World", /, subscriber_id: int, state: State) -> None:
+    """Moves a person to another state; the hidden cancelled_at lives only while cancelled."""
+    cancelled_ms = world.ms() if state == "cancelled" else None
+    person = world.subscribers[subscriber_id]
+    world.put_subscriber(person._replace(state=state, cancelled_ms=cancelled_ms))
+    world.versions["states"] += 1
+
+
+@edit
+def cancel(world: "World", /, subscriber_id: int) -> None:
+    set_state(world, subscriber_id, "cancelled")
+
+
+@edit
+def reactivate(world: "World", /, subscriber_id: int) -> None:
+    set_state(world, subscriber_id, "active")
+
+
+@edit
+def deactivate(world: "World", /, subscriber_id: int) -> None:
+    set_state(world, subscriber_id, "inactive")
+
+
+@edit
+def bounce(world: "World", /, subscriber_id: int) -> None:
+    set_state(world, subscriber_id, "bounced")
+
+
+@edit
+def complain(world: "World", /, subscriber_id: int) -> None:
+    set_state(world, subscriber_id, "complained")
+
+
+@edit
+def delete_subscriber(world: "World", /, subscriber_id: int) -> None:
+    """Only the web app can do this: the person and all memberships vanish, purchases stay."""
+    person = world.subscribers.pop(subscriber_id)
+    del world.by_email[person.email_address.lower()]
+    for roster in world.rosters.values():
+        roster.former.pop(subscriber_id, None)
+        if roster.members.pop(subscriber_id, None):
+            roster.version += 1
+    world.versions.update(("people", "states"))
+
+
+@edit
+def set_email(world: "World", /, subscriber_id: int, email_address: str) -> None:
+    """Changes the identity; the id stays."""
+    person = world.subscribers[subscriber_id]
+    if world.by_email.get(email_address.lower(), subscriber_id) != subscriber_id:
+        raise ValueError(f"Email address has already been taken: {email_address}")
+    del world.by_email[person.email_address.lower()]
+    world.by_email[email_address.lower()] = subscriber_id
+    world.put_subscriber(person._replace(email_address=email_address))
+
+
+@edit
+def set_first_name(world: "World", /, subscriber_id: int, first_name: str | None) -> None:
+    world.put_subscriber(world.subscribers[subscriber_id]._replace(first_name=first_name))
+
+
+@edit
+def set_field(world: "World", /, subscriber_id: int, key: str, value: Json) -> None:
+    """Sets the value of the custom field with this key; None unsets it."""
+    person = world.subscribers[subscriber_id]
+    values = {**person.values, world.field_named(key).id: value}
+    world.put_subscriber(person._replace(values=values))
+
+
+# -- custom fields
+
+
+@edit
+def add_custom_field(world: "World", /, label: str, key: str | None = None) -> int:
+    """A new field; the key is made from the label unless given (old accounts have odd ones)."""
+    key = _free_key(world, key or key_of(label))
+    field_id = world.next_id("custom_field")
+    world.custom_fields[field_id] = CustomField(field_id, f"ck_field_{field_id}_{key}", key, label.strip())
+    world.versions["fields"] += 1
+    return field_id
+
+
+@edit
+def rename_custom_field(world: "World", /, field_id: int, label: str, key: str | None = None) -> None:
+    """The key follows the label, in everybody's `fields` at once; the name stays."""
+    old = world.custom_fields[field_id]
+    key = _free_key(world, key or key_of(label), field_id)
+    world.custom_fields[field_id] = old._replace(label=label.strip(), key=key)
+    world.versions["fields"] += 1
+
+
+@edit
+def delete_custom_field(world: "World", /, field_id: int) -> None:
+    """Wipes everybody's value."""
+    del world.custom_fields[field_id]
+    world.versions["fields"] += 1
+
+
+def _free_key(world: "World", key: str, field_id: int | None = None) -> str:
+    if any(key == other.key for other in world.custom_fields.values() if other.id != field_id):
+        raise ValueError(f"Key has already been taken: {key}")
+    return key
+
+
+def key_of(label: str) -> str:
+    """The key the API makes of a label: ASCII, lower case, underscores."""
+    ascii_only = label.strip().lower().encode("ascii", "ignore").decode()
+    return "_".join("".join(c if c.isalnum() else " " for c in ascii_only).split())

@@ -1,0 +1,85 @@
+"""What a right mirror of a world shows, as plain values, for tests that compare the two."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import shapes
+from .lists import shown_states
+from .records import Kind, Subscription
+
+if TYPE_CHECKING:
+    from .world import World
+
+Payload = Mapping[str, Any]
+MembershipKey = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Every record of the account in the API's shape, by key.
+
+    `subscribers` holds everybody, whatever their state; `listed` the ids of those whom some list of v3
+    shows: active or cancelled, or a member of something (the others are found by id only). `memberships` are
+    all that exist, keyed (kind, parent id, subscription id) with kind one of form, sequence and tag;
+    `subscriptions` are those that a list without subscriber_state shows under the world's behaviour. Both
+    have `subscriber_id` instead of the nested subscriber.
+    """
+
+    account: Payload
+    custom_fields: Mapping[int, Payload]
+    forms: Mapping[int, Payload]
+    sequences: Mapping[int, Payload]
+    tags: Mapping[int, Payload]
+    subscribers: Mapping[int, Payload]
+    listed: frozenset[int]
+    memberships: Mapping[MembershipKey, Payload]
+    subscriptions: Mapping[MembershipKey, Payload]
+    broadcasts: Mapping[int, Payload]
+    broadcast_stats: Mapping[int, Payload]
+    purchases: Mapping[int, Payload]
+
+
+def truth_of(world: "World") -> Truth:
+    """The truth at this moment; hold the world's lock."""
+    fields = list(world.custom_fields.values())
+    memberships = {_key(row): row for roster in world.rosters.values() for row in roster.members.values()}
+    shown = {key: row for key, row in memberships.items() if _is_shown(world, row)}
+    return Truth(
+        account=shapes.account(world.account),
+        custom_fields={row.id: shapes.custom_field(row) for row in fields},
+        forms=_parents(world, "form"),
+        sequences=_parents(world, "sequence"),
+        tags=_parents(world, "tag"),
+        subscribers={row.id: shapes.subscriber(row, fields) for row in world.subscribers.values()},
+        listed=_listed(world, shown.values()),
+        memberships={key: _membership(row) for key, row in memberships.items()},
+        subscriptions={key: _membership(row) for key, row in shown.items()},
+        broadcasts={row.id: shapes.broadcast(row) for row in world.broadcasts.values()},
+        broadcast_stats={row.id: shapes.stats(row) for row in world.broadcasts.values()},
+        purchases={row.id: shapes.purchase(row) for row in world.purchases.values()},
+    )
+
+
+def _parents(world: "World", kind: Kind) -> dict[int, Payload]:
+    return {row.id: shapes.parent(row) for row in world.parents[kind].values()}
+
+
+def _key(row: Subscription) -> MembershipKey:
+    return (row.kind, row.parent_id, row.id)
+
+
+def _is_shown(world: "World", row: Subscription) -> bool:
+    state = world.subscribers[row.subscriber_id].state
+    return state in shown_states(world.behaviour, row.kind, None)
+
+
+def _listed(world: "World", shown: Any) -> frozenset[int]:
+    in_lists = {row.id for row in world.subscribers.values() if row.state in ("active", "cancelled")}
+    return frozenset(in_lists | {row.subscriber_id for row in shown})
+
+
+def _membership(row: Subscription) -> Payload:
+    payload = shapes.subscription(row, {})
+    del payload["subscriber"]
+    return {**payload, "subscriber_id": row.subscriber_id}

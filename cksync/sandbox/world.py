@@ -1,0 +1,152 @@
+"""The simulated account: its state, and every edit of it as a method, without a word about HTTP.
+
+Edits take effect at once and are safe while a server reads (one lock). What an edit touches gets a new
+version number, by which lists and texts derived from it know that they are stale.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from .behaviour import Behaviour
+from .clock import system_clock
+from .edits import broadcasts, groups, people, purchases
+from .records import KINDS, Account, Broadcast, CustomField, Kind, Parent, Purchase, Roster, Subscriber
+from .wire import milliseconds
+
+if TYPE_CHECKING:
+    from .truth import Truth
+
+DEFAULT_API_KEY = "sandbox-key-not-a-real-one-0000"
+DEFAULT_API_SECRET = "sandbox-secret-not-a-real-one-0000"
+
+FIRST_IDS: Mapping[str, int] = {
+    "subscriber": 2_209_009_344,
+    "subscription": 6_204_968_295,
+    "custom_field": 500_000,
+    "form": 5_000_000,
+    "sequence": 1_800_000,
+    "tag": 4_100_000,
+    "broadcast": 12_000_000,
+    "purchase": 160_000_000,
+    "uid": 0x3A1F000000,
+}
+
+
+class World:
+    """An account with everything in it.
+
+    The dictionaries are public to read; change them through the edits, which keep versions and indexes right.
+    An unknown id is a KeyError, an impossible edit a ValueError. Ids come first in an edit's arguments, the
+    person's before the list's: `world.tag(subscriber_id, tag_id)`. Edits that create tell the new id.
+    """
+
+    def __init__(
+        self,
+        account: Account | None = None,
+        *,
+        now: Callable[[], datetime] = system_clock,
+        api_key: str = DEFAULT_API_KEY,
+        api_secret: str = DEFAULT_API_SECRET,
+        behaviour: Behaviour | None = None,
+    ) -> None:
+        self.account = account or Account("Acme Corp.", "owner@example.com")
+        self.now = now
+        self.api_key = api_key
+        self.api_secret = api_secret
+        self.behaviour = behaviour or Behaviour()
+        self.lock = threading.RLock()
+        self.subscribers: dict[int, Subscriber] = {}
+        self.by_email: dict[str, int] = {}
+        self.custom_fields: dict[int, CustomField] = {}
+        self.parents: dict[Kind, dict[int, Parent]] = {kind: {} for kind in KINDS}
+        self.rosters: dict[tuple[Kind, int], Roster] = {}
+        self.broadcasts: dict[int, Broadcast] = {}
+        self.purchases: dict[int, Purchase] = {}
+        self.versions: Counter[str] = Counter()
+        self.last_ids: dict[str, int] = dict(FIRST_IDS)
+
+    def truth(self) -> "Truth":
+        """What a right mirror of this account shows, as plain values (see truth.py)."""
+        from .truth import truth_of
+
+        with self.lock:
+            return truth_of(self)
+
+    # -- what edits are made of
+
+    def ms(self, moment: datetime | None = None) -> int:
+        """A moment in milliseconds, by default the present."""
+        return milliseconds(moment or self.now())
+
+    def next_id(self, kind: str, step: int = 1) -> int:
+        """Ids grow by kind, with gaps; those of people and subscriptions have long outgrown 32 bits."""
+        self.last_ids[kind] += step
+        return self.last_ids[kind]
+
+    def field_named(self, key: str) -> CustomField:
+        """The custom field with this key; KeyError if there is none."""
+        for custom_field in self.custom_fields.values():
+            if custom_field.key == key:
+                return custom_field
+        raise KeyError(key)
+
+    def put_subscriber(self, subscriber: Subscriber) -> None:
+        """Stores a person who changed, with the time of the change."""
+        self.subscribers[subscriber.id] = subscriber._replace(updated_ms=self.ms())
+        self.versions["people"] += 1
+
+    # -- edits
+
+    change_account_email = people.change_account_email
+    change_account_name = people.change_account_name
+
+    add_subscriber = people.add_subscriber
+    set_state = people.set_state
+    cancel = people.cancel
+    reactivate = people.reactivate
+    deactivate = people.deactivate
+    bounce = people.bounce
+    complain = people.complain
+    delete_subscriber = people.delete_subscriber
+    set_email = people.set_email
+    set_first_name = people.set_first_name
+    set_field = people.set_field
+
+    add_custom_field = people.add_custom_field
+    rename_custom_field = people.rename_custom_field
+    delete_custom_field = people.delete_custom_field
+
+    add_tag = groups.add_tag
+    rename_tag = groups.rename_tag
+    delete_tag = groups.delete_tag
+    tag = groups.tag
+    untag = groups.untag
+
+    add_form = groups.add_form
+    rename_form = groups.rename_form
+    archive_form = groups.archive_form
+    delete_form = groups.delete_form
+    join_form = groups.join_form
+    leave_form = groups.leave_form
+
+    add_sequence = groups.add_sequence
+    rename_sequence = groups.rename_sequence
+    delete_sequence = groups.delete_sequence
+    join_sequence = groups.join_sequence
+    finish_sequence = groups.finish_sequence
+    set_subscription_state = groups.set_subscription_state
+
+    add_broadcast = broadcasts.add_broadcast
+    edit_broadcast = broadcasts.edit_broadcast
+    delete_broadcast = broadcasts.delete_broadcast
+    send_broadcast = broadcasts.send_broadcast
+    set_broadcast_status = broadcasts.set_broadcast_status
+    set_stats = broadcasts.set_stats
+    grow_stats = broadcasts.grow_stats
+
+    add_purchase = purchases.add_purchase
+    set_purchase_status = purchases.set_purchase_status
+    delete_purchase = purchases.delete_purchase
