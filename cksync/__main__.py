@@ -1,0 +1,5 @@
+"""`python -m cksync` is the command `cksync`."""
+
+from cksync.cli import main
+
+main()

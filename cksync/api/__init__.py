@@ -1,0 +1,81 @@
+"""The way to the account: `connect` gives an Api, which turns requests into pages."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import cksync
+from cksync.api.client import Client
+from cksync.api.throttle import Ledger, Stopped, Throttle
+from cksync.api.v3 import V3
+from cksync.config import Config
+from cksync.domain import Page, Request
+from cksync.errors import BadConfig
+from cksync.folder import Folder
+from cksync.secrets import Redactor
+
+__all__ = ["Api", "Credential", "Stopped", "connect", "credentials"]
+
+Credential = Mapping[str, str]
+
+
+class Api(Protocol):
+    """What the rest of cksync knows of an API: safe to call from several threads."""
+
+    def fetch(self, request: Request) -> Page:
+        """Ask for one page. Raises CksyncError when no usable answer can be had, Stopped at the end."""
+
+
+def credentials(config: Config, environ: Mapping[str, str]) -> tuple[Credential, Redactor]:
+    """The parameter that every request carries (the secret, or the key where there is no secret), and
+    what keeps both out of sight.
+
+    Raises BadConfig when neither is configured or a reference cannot be read.
+    """
+    given = {
+        name: reference.resolve(environ)
+        for name, reference in (("api_secret", config.api.api_secret), ("api_key", config.api.api_key))
+        if reference is not None
+    }
+    if not given:
+        raise BadConfig(
+            [
+                "api.api_secret: no API secret is configured; set the environment variable CKSYNC_API_SECRET"
+                " (Kit: Settings, Developer), or write a config file with `cksync init`"
+            ]
+        )
+    name = "api_secret" if "api_secret" in given else "api_key"
+    return {name: given[name]}, Redactor(*given.values())
+
+
+@contextlib.contextmanager
+def connect(
+    config: Config, given: Credential, redactor: Redactor, now: Callable[[], datetime], stop: threading.Event
+) -> Iterator[Api]:
+    """An Api for the configured account. Its request budget lives in the data folder's `state/`."""
+    settings = config.api
+    ledger = Ledger(
+        Folder(config.data_dir).state / "requests",
+        settings.rate_limit,
+        settings.rate_period_seconds,
+        longest=2 * settings.timeout_seconds,
+    )
+    client = Client(
+        settings.base_url,
+        given,
+        Throttle(ledger, stop),
+        redactor=redactor,
+        now=now,
+        period=settings.rate_period_seconds,
+        timeout=settings.timeout_seconds,
+        concurrency=settings.concurrency,
+        stop=stop,
+        user_agent=f"cksync/{cksync.__version__}",
+    )
+    try:
+        yield V3(client)
+    finally:
+        client.close()
+        ledger.close()

@@ -1,0 +1,191 @@
+"""config.toml and the environment -> a frozen Config; every problem is reported at once."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from cksync.errors import BadConfig
+from cksync.secrets import SecretRef, environment
+
+DEFAULT_URL = "https://api.convertkit.com/v3"
+ENV_SECRET = "CKSYNC_API_SECRET"
+
+
+@dataclass(frozen=True)
+class ApiConfig:
+    """How to reach the API, and how hard it may be asked."""
+
+    base_url: str = DEFAULT_URL
+    api_secret: SecretRef | None = None
+    api_key: SecretRef | None = None
+    rate_limit: int = 120
+    rate_period_seconds: float = 60.0
+    concurrency: int = 4
+    timeout_seconds: float = 30.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a command needs to know. `source` names where it came from, for messages."""
+
+    data_dir: Path
+    source: str
+    api: ApiConfig = field(default_factory=ApiConfig)
+    warnings: tuple[str, ...] = ()
+
+
+def find_config(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The config file: --config, else $CKSYNC_CONFIG, else ./config.toml, else the user's config folder.
+
+    Raises BadConfig when a file that was named does not exist.
+    """
+    named = flag or (Path(environ["CKSYNC_CONFIG"]) if environ.get("CKSYNC_CONFIG") else None)
+    if named is not None:
+        if not named.is_file():
+            where = "--config" if flag else "CKSYNC_CONFIG"
+            raise BadConfig([f"{where}: there is no file {named}; `cksync init --config {named}` writes one"])
+        return named
+    for candidate in (Path("config.toml"), user_config()):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def user_config() -> Path:
+    """The config file in the platform's folder for user settings."""
+    return Path(platformdirs.user_config_dir("cksync")) / "config.toml"
+
+
+def load_config(
+    flag: Path | None = None, environ: Mapping[str, str] | None = None, data_dir: Path | None = None
+) -> Config:
+    """Read the configuration; precedence is argument, environment, file, default.
+
+    Raises BadConfig with every problem, each with its key and what to do. Secrets are not read here.
+    """
+    environ = environment() if environ is None else environ
+    path = find_config(flag, environ)
+    raw, base = ({}, Path.cwd()) if path is None else (_read_toml(path), path.resolve().parent)
+    where = "the environment" if path is None else str(path)
+    problems: list[str] = []
+    api_raw = _table(raw, "api", where, problems)
+    _unknown(raw, {"data_dir", "api"}, "", where, problems)
+    _unknown(api_raw, {f.name for f in fields(ApiConfig)}, "api.", where, problems)
+    api = ApiConfig(
+        base_url=_base_url(environ.get("CKSYNC_BASE_URL") or api_raw.get("base_url", DEFAULT_URL), problems),
+        api_secret=_secret("api_secret", api_raw, environ, base, problems),
+        api_key=_secret("api_key", api_raw, environ, base, problems),
+        rate_limit=int(_number(api_raw, "rate_limit", 120, 1, problems, whole=True)),
+        rate_period_seconds=_number(api_raw, "rate_period_seconds", 60.0, 0.001, problems),
+        concurrency=int(_number(api_raw, "concurrency", 4, 1, problems, whole=True, highest=64)),
+        timeout_seconds=_number(api_raw, "timeout_seconds", 30.0, 0.1, problems, highest=3600),
+    )
+    folder = _data_dir(data_dir, environ, raw, base, problems)
+    if problems:
+        raise BadConfig(problems)
+    return Config(data_dir=folder, source=where, api=api, warnings=_warnings(path, api_raw, environ))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig([f"{path}: not valid TOML: {error}; config.example.toml shows the form"]) from None
+    except UnicodeDecodeError:
+        raise BadConfig([f"{path}: not a text file in UTF-8; config.example.toml shows the form"]) from None
+    except OSError as error:
+        raise BadConfig([f"{path}: cannot be read: {error.strerror}"]) from None
+
+
+def _table(raw: dict[str, Any], name: str, where: str, problems: list[str]) -> dict[str, Any]:
+    value = raw.get(name, {})
+    if isinstance(value, dict):
+        return value
+    problems.append(f"{name}: must be a table in {where}; write it as [{name}]")
+    return {}
+
+
+def _unknown(raw: dict[str, Any], known: set[str], prefix: str, where: str, problems: list[str]) -> None:
+    for key in raw.keys() - known:
+        close = difflib.get_close_matches(key, known, n=1)
+        hint = f"did you mean {prefix}{close[0]}?" if close else f"known here: {', '.join(sorted(known))}"
+        problems.append(f"{prefix}{key}: unknown key in {where}; {hint}")
+
+
+def _base_url(value: object, problems: list[str]) -> str:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
+        problems.append(f"api.base_url: must be an http(s) address such as {DEFAULT_URL}, not {value!r}")
+        return DEFAULT_URL
+    if parts.query or parts.fragment or parts.username or parts.password:
+        problems.append("api.base_url: must be an address alone, without ?, # or a password")
+        return DEFAULT_URL
+    return str(value).rstrip("/")
+
+
+def _secret(
+    key: str, raw: dict[str, Any], environ: Mapping[str, str], base: Path, problems: list[str]
+) -> SecretRef | None:
+    variable = f"CKSYNC_{key.upper()}"
+    if environ.get(variable):
+        return SecretRef(source=environ[variable], key=variable, base_dir=Path.cwd())
+    value = raw.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        problems.append(f'api.{key}: must be text such as "env:{variable}"')
+        return None
+    return SecretRef(source=value, key=f"api.{key}", base_dir=base)
+
+
+def _number(
+    raw: dict[str, Any],
+    key: str,
+    default: float,
+    lowest: float,
+    problems: list[str],
+    *,
+    whole: bool = False,
+    highest: float = 1e9,
+) -> float:
+    value = raw.get(key, default)
+    kind = "a whole number" if whole else "a number"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not lowest <= value <= highest or (whole and value != int(value)):
+        problems.append(f"api.{key}: must be {kind} from {lowest:g} to {highest:g}, not {value!r}")
+        return default
+    return float(value)
+
+
+def _data_dir(
+    flag: Path | None, environ: Mapping[str, str], raw: dict[str, Any], base: Path, problems: list[str]
+) -> Path:
+    if flag is not None:
+        return flag.resolve()
+    if environ.get("CKSYNC_DATA_DIR"):
+        return Path(environ["CKSYNC_DATA_DIR"]).expanduser().resolve()
+    value = raw.get("data_dir", "data")
+    if not isinstance(value, str) or not value:
+        problems.append(f'data_dir: must be a path such as "data", not {value!r}')
+        return base
+    return (base / Path(value).expanduser()).resolve()
+
+
+def _warnings(path: Path | None, api_raw: dict[str, Any], environ: Mapping[str, str]) -> tuple[str, ...]:
+    literal = [
+        key
+        for key in ("api_secret", "api_key")
+        if isinstance(api_raw.get(key), str)
+        and SecretRef(api_raw[key], key, Path()).scheme == "literal"
+        and not environ.get(f"CKSYNC_{key.upper()}")
+    ]
+    return tuple(
+        f'{path} holds api.{key} itself; keep it elsewhere and write "env:{ENV_SECRET}" (or file:, keyring:, cmd:)'
+        for key in literal
+    )

@@ -1,0 +1,114 @@
+"""The words of cksync: values without I/O that every room shares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The unit that is read, checkpointed and called complete, such as `subscriptions/tag/123`."""
+
+    stream: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One GET of the API: the path below the base URL and its parameters, never a credential.
+
+    `page` is the number asked for in a list, or the place in the order of asking where single records
+    are asked for by `key`.
+    """
+
+    slice: Slice
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    page: int = 1
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as the API sent it.
+
+    `key` is its identity within its stream as text (None: it has none that can be read); `text` is
+    its own JSON, byte for byte (None: the API answered 404, so the thing is gone).
+    """
+
+    key: str | None
+    text: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request as it was made, for `_cksync.requests`; `status` is None when no answer came."""
+
+    requested_at: datetime
+    endpoint: str
+    params: str
+    status: int | None
+    milliseconds: int
+    rows: int | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer of the API, cut into records.
+
+    `total`, `total_pages` and `page_echo` are None where the answer has none. `strangers` counts records
+    in a state that does not belong into the slice. `is_missing`: the API answered 404.
+    """
+
+    request: Request
+    sent_at: datetime
+    received_at: datetime
+    server_at: datetime | None
+    attempts: tuple[Attempt, ...]
+    records: tuple[Record, ...] = ()
+    total: int | None = None
+    total_pages: int | None = None
+    page_echo: int | None = None
+    strangers: int = 0
+    is_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What is known about a slice once a segment is stored: how far it was read, and how well.
+
+    `began_at` is when the reading began, the earlier of the local clock and the server's `Date`: the
+    cursor of the next reading. `read_from` is the first observation that counts: rows not seen since are
+    not in the slice. `mend` are pages to read again because rows may have slipped past them. `rows` are
+    distinct keys, `total` what the API counted last (None where it does not). `doubt` says what keeps
+    the slice from being complete, whatever follows. `is_gone`: its form, sequence or tag is no more.
+    """
+
+    slice: Slice
+    began_at: datetime
+    read_from: datetime
+    next_page: int = 1
+    mend: tuple[int, ...] = ()
+    rows: int = 0
+    total: int | None = None
+    is_done: bool = False
+    is_complete: bool = False
+    doubt: str | None = None
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadEnd:
+    """How a load (one run that read the API) ended.
+
+    `is_finished`: everything that was to be read was read, so the next load begins a new round instead
+    of going on with this one.
+    """
+
+    ended_at: datetime
+    exit_status: int
+    message: str
+    is_finished: bool

@@ -1,0 +1,112 @@
+"""The data folder: its layout, its lock, its format version, and files that are whole or not there."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cksync.errors import Failed, Locked
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where things are under `data_dir`. Reading needs no folder; `prepare` makes it."""
+
+    root: Path
+
+    @property
+    def mirror(self) -> Path:
+        """The published database."""
+        return self.root / "mirror.duckdb"
+
+    @property
+    def parquet(self) -> Path:
+        """The current tables as Parquet, `<table>/part-0.parquet`."""
+        return self.root / "parquet"
+
+    @property
+    def log(self) -> Path:
+        """The system of record: one folder a load."""
+        return self.root / "log"
+
+    @property
+    def state(self) -> Path:
+        """Lock and request ledger; safe to delete when nothing runs."""
+        return self.root / "state"
+
+    def prepare(self) -> None:
+        """Make the folder (0700) with its .gitignore and format version.
+
+        Raises Failed when it cannot be written or was made by a newer cksync.
+        """
+        self.check_format()
+        try:
+            for path in (self.root, self.log, self.parquet, self.state):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.chmod(0o700)
+            for name, text in ((".gitignore", "*\n"), ("format", f"{FORMAT}\n")):
+                if not (self.root / name).exists():
+                    write_whole(self.root / name, text.encode())
+        except OSError as error:
+            raise Failed(
+                f"data_dir: {self.root} cannot be written: {error.strerror}; choose another or mend it"
+            ) from None
+
+    def check_format(self) -> None:
+        """Raise Failed when a newer cksync has made this folder."""
+        try:
+            text = (self.root / "format").read_text().strip()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Failed(f"data_dir: {self.root} cannot be read: {error.strerror}") from None
+        if text.isdigit() and int(text) > FORMAT:
+            raise Failed(f"{self.root} was written by a newer cksync (format {text}, this one reads {FORMAT}); upgrade")
+
+    @contextlib.contextmanager
+    def lock(self, who: str) -> Iterator[None]:
+        """Hold the folder for one writer. Raises Locked at once, naming the holder, when it is taken."""
+        self.prepare()
+        with open(os.open(self.state / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = file.read().strip() or "another process"
+                raise Locked(
+                    f"{holder} is working in {self.root}; wait for it to end, or stop it and try again"
+                ) from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()} (cksync {who})")
+            file.flush()
+            yield
+            file.seek(0)
+            file.truncate(0)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, and still there after a power cut."""
+    temporary = path.with_name(f".{path.name}.new")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    put_in_place(temporary, path)
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Rename a finished, fsynced file over its place and make the rename last."""
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames and new names in a folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

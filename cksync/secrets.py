@@ -1,0 +1,141 @@
+"""Where a secret comes from, and how its value is kept out of everything that is written or shown."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+from cksync.errors import BadConfig
+
+MASK = "***"
+SCHEMES = ("env", "file", "keyring", "cmd")
+# Shorter values are masked in messages but not in data, where they would hit ordinary words.
+SHORTEST_IN_DATA = 8
+
+
+@dataclass(frozen=True)
+class SecretRef:
+    """A secret, named but not read: env:NAME, file:PATH, keyring:SERVICE/USER, cmd:COMMAND or a literal."""
+
+    source: str = field(repr=False)
+    key: str
+    base_dir: Path
+
+    @property
+    def scheme(self) -> str:
+        """How the secret is found: one of SCHEMES, or `literal`."""
+        scheme, colon, _ = self.source.partition(":")
+        return scheme if colon and scheme in SCHEMES else "literal"
+
+    @property
+    def place(self) -> str:
+        """Where the secret comes from, in words that do not give it away."""
+        return "a literal value" if self.scheme == "literal" else self.source
+
+    def resolve(self, environ: Mapping[str, str]) -> str:
+        """Read the secret's value. Raises BadConfig that says which key, which place and what to do."""
+        readers: dict[str, Callable[[str], str]] = {
+            "env": lambda name: environ.get(name, ""),
+            "file": lambda path: (self.base_dir / Path(path).expanduser()).read_text(encoding="utf-8"),
+            "keyring": _from_keyring,
+            "cmd": _from_command,
+        }
+        if self.scheme == "literal":
+            value = self.source
+        else:
+            try:
+                value = readers[self.scheme](self.source.partition(":")[2]).strip()
+            except (OSError, ValueError, LookupError, subprocess.SubprocessError) as error:
+                raise BadConfig([f"{self.key}: {self.place} could not be read: {_reason(error)}"]) from None
+        if not value:
+            raise BadConfig([f"{self.key}: {self.place} is empty; put the account's API secret there"])
+        if not value.isprintable() or any(character.isspace() for character in value):
+            raise BadConfig([f"{self.key}: {self.place} holds more than one word; it must be the API secret alone"])
+        _read.add(value)
+        return value
+
+
+# Every secret that this process has read: whatever it shows or logs is cleaned of them, also what no
+# code of ours has worded. Only ever added to.
+_read: set[str] = set()
+
+
+def redact(text: str) -> str:
+    """A text for people, without any secret that this process has read."""
+    return Redactor(*_read).text(text)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"the command ended with status {error.returncode}"
+    if isinstance(error, subprocess.TimeoutExpired):
+        return "the command did not end within 60 seconds"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text"
+    return str(error)
+
+
+def _from_keyring(place: str) -> str:
+    try:
+        import keyring
+    except ImportError:
+        raise LookupError("install the extra first: pip install 'cksync[keyring]'") from None
+    service, slash, user = place.partition("/")
+    if not slash:
+        raise LookupError("write it as keyring:SERVICE/USER")
+    try:
+        value = keyring.get_password(service, user)
+    except keyring.errors.KeyringError as error:
+        raise LookupError(f"the system's keyring says: {error}") from None
+    if value is None:
+        raise LookupError(f"the keyring has no entry; create it with: keyring set {service} {user}")
+    return str(value)
+
+
+def _from_command(command: str) -> str:
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
+
+
+class Redactor:
+    """Removes secrets by value, in every spelling in which one could travel."""
+
+    def __init__(self, *values: str | None) -> None:
+        spellings = {spelling for value in values if value for spelling in _spellings(value)}
+        self._pattern = _any_of(spellings)
+        self._data_pattern = _any_of({s for s in spellings if len(s) >= SHORTEST_IN_DATA})
+        self._needles = tuple(s.encode() for s in spellings if len(s) >= SHORTEST_IN_DATA)
+
+    def text(self, text: str) -> str:
+        """A message without the secrets."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def data(self, data: bytes) -> bytes:
+        """Bytes of the API without the secrets (legacy forms carry the api_key in `embed_js`)."""
+        if self._data_pattern is None or not any(needle in data for needle in self._needles):
+            return data
+        return self._data_pattern.sub(MASK, data.decode()).encode()
+
+
+def _spellings(value: str) -> set[str]:
+    percent = {quote(value, safe=""), quote(value), quote_plus(value)}
+    lower = {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), text) for text in percent}
+    in_json = json.dumps(value)[1:-1]
+    return {value, in_json, in_json.replace("/", r"\/")} | percent | lower
+
+
+def _any_of(spellings: set[str]) -> re.Pattern[str] | None:
+    longest_first = sorted(spellings, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment: the one place where it is read."""
+    return os.environ
