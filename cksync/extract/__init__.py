@@ -1,0 +1,1 @@
+"""How slices are read: walks decide what to ask, `drive` asks it."""

@@ -1,0 +1,75 @@
+"""Drives walks: a few requests under way at once, every page told in order."""
+
+import threading
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from cksync.api import Api, Stopped
+from cksync.domain import Page
+from cksync.errors import CksyncError
+from cksync.extract.walk import Walk
+
+# How long nothing may arrive before the caller gets a turn to store what it has.
+IDLE_SECONDS = 0.5
+
+
+def drive(
+    walks: Sequence[Walk], api: Api, concurrency: int, stop: threading.Event
+) -> Generator[tuple[Walk, Page] | None, None, None]:
+    """Read all walks to their ends, the first ones first, and yield each page once its walk knows it.
+
+    At most `concurrency` requests are sent but not yet yielded: so much is asked again after a kill.
+    Yields None when nothing arrives for a while. When `stop` is set or a request fails for good, what is
+    under way is still taken in; then the failure is raised.
+    """
+    under_way: dict[int, deque[Future[Page]]] = {n: deque() for n in range(len(walks))}
+    failure: CksyncError | None = None
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="api") as pool:
+        while True:
+            if failure is None and not stop.is_set():
+                _fill(walks, under_way, api, pool, concurrency)
+            heads = [(n, futures[0]) for n, futures in under_way.items() if futures]
+            if not heads:
+                break
+            if not wait([head for _, head in heads], IDLE_SECONDS, FIRST_COMPLETED).done:
+                yield None
+            for number, head in heads:
+                if not head.done():
+                    continue
+                under_way[number].popleft()
+                try:
+                    page = head.result()
+                except Stopped:
+                    _drop(under_way[number])
+                    continue
+                except CksyncError as error:
+                    failure = failure or error
+                    _drop(under_way[number])
+                    continue
+                walks[number].tell(page)
+                yield walks[number], page
+    if failure is not None:
+        raise failure
+
+
+def _fill(
+    walks: Sequence[Walk],
+    under_way: dict[int, deque[Future[Page]]],
+    api: Api,
+    pool: ThreadPoolExecutor,
+    concurrency: int,
+) -> None:
+    room = concurrency - sum(map(len, under_way.values()))
+    for number, walk in enumerate(walks):
+        while room > 0 and (request := walk.ask()) is not None:
+            under_way[number].append(pool.submit(api.fetch, request))
+            room -= 1
+
+
+def _drop(futures: deque[Future[Page]]) -> None:
+    """A page is missing: those of the same walk behind it cannot be told, for they would not be in order."""
+    for future in futures:
+        future.cancel()
+        future.exception() if not future.cancelled() else None
+    futures.clear()

@@ -1,0 +1,261 @@
+"""Walks: what to ask next about one slice, and what the answers prove. Pure: no I/O, no clock.
+
+A walk is asked for requests (`ask`) as long as it has some to offer, and told the pages in the order in
+which it asked. It can be rebuilt from its checkpoint and the keys it has read.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Set
+from datetime import datetime
+from typing import Protocol
+
+from cksync.api.v3 import PAGE_ROWS, STREAMS, ask_one, ask_page
+from cksync.domain import Checkpoint, Page, Request, Slice
+
+
+class Walk(Protocol):
+    """The reading of one slice; `keys` are the distinct keys read so far."""
+
+    slice: Slice
+    keys: set[str]
+
+    def ask(self) -> Request | None:
+        """The next request, or None: nothing to ask before something is told, or nothing at all."""
+
+    def tell(self, page: Page) -> None:
+        """Take an answer in."""
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What has been proved so far. Raises LookupError before the first page."""
+
+    @property
+    def pages_left(self) -> int | None:
+        """How many more requests it will take; None where nobody knows yet."""
+
+
+class ListWalk:
+    """Reads a list page by page, oldest first, and vouches for it or says why not.
+
+    Page numbers drift while an account lives. Somebody who leaves an earlier page moves all later rows
+    up, so that one row slips past the border between two pages: the total drops there, and the page
+    before is read again. Once the tail is reached, distinct keys must equal the total that came last.
+    """
+
+    def __init__(self, slice_: Slice, start: Checkpoint | None = None, keys: Iterable[str] = ()) -> None:
+        self.slice = slice_
+        self.keys = set(keys)
+        self._stream = STREAMS[slice_.stream]
+        self._began_at = start.began_at if start else None
+        self._read_from = start.read_from if start else None
+        self._front = start.next_page - 1 if start else 0  # the last page told in sequence
+        self._next = self._front + 1
+        self._last: int | None = self._next if self._front else None
+        self._mend = deque(start.mend if start else ())
+        self._under_way = 0
+        self._total = self._line_total = start.total if start else None
+        self._total_at = self._read_from
+        self._unread = self._strange = self._stale_pages = 0
+        self._longest: int | None = None
+        self._has_looked_back = False
+        self._doubt = start.doubt if start else None
+        self._is_done = start.is_done if start else False
+        if self._front and not self._is_done:
+            self._mend.append(self._front)  # rows may have slipped past while nobody looked
+
+    def ask(self) -> Request | None:
+        """A page to read again first, else the next one up to the tail."""
+        if self._is_done or (self._doubt and self._front):
+            return None
+        if self._mend:
+            page = self._mend.popleft()
+        elif self._next <= (self._last if self._last is not None else 1):
+            page = self._next
+            self._next += 1
+        else:
+            return None
+        self._under_way += 1
+        return ask_page(self.slice, page)
+
+    def tell(self, page: Page) -> None:
+        """Take a page in; when nothing is left to ask, judge."""
+        self._under_way -= 1
+        if self._began_at is None:
+            self._began_at = min(page.sent_at, page.server_at or page.sent_at)
+            self._read_from = page.sent_at
+        new = {record.key for record in page.records if record.key is not None} - self.keys
+        self.keys |= new
+        self._doubt = self._doubt or _doubt(page)
+        if page.total is not None and (self._total_at is None or page.received_at >= self._total_at):
+            self._total, self._total_at = page.total, page.received_at
+        if page.request.page <= self._front:
+            self._take_again(page.request.page, bool(new))
+        else:
+            self._take_next(page, bool(new))
+        self._find_tail(page)
+        while not self._under_way and not self._is_done and self._is_at_tail:
+            self._judge()
+
+    def _take_again(self, number: int, has_new: bool) -> None:
+        """A page read again: if rows had slipped past it, others may have past its neighbours."""
+        if has_new:
+            self._mend.extend(n for n in (number - 1, number + 1) if 1 <= n <= self._front and n not in self._mend)
+
+    def _take_next(self, page: Page, has_new: bool) -> None:
+        """A page in sequence: notice a drop of the total, and pages that do not turn."""
+        number = page.request.page
+        if number > 1 and None not in (page.total, self._line_total) and (page.total or 0) < (self._line_total or 0):
+            self._mend.append(number - 1)
+        self._front, self._line_total = number, page.total
+        is_stale = number > 1 and bool(page.records) and not has_new
+        self._stale_pages = self._stale_pages + 1 if is_stale else 0
+        # With totals one stale page may be drift; a list without totals has nothing else to end it.
+        if self._stale_pages > (1 if self._stream.total else 0):
+            self._doubt = self._doubt or "the API repeats its pages"
+        if self._longest is not None and number > self._longest:
+            self._doubt = self._doubt or "the list grows faster than it can be read"
+
+    def _find_tail(self, page: Page) -> None:
+        """The last page: from the total, or where there is none, a page that is not full."""
+        if not self._stream.is_paged or page.is_missing:
+            self._last = 1
+        elif page.total is not None:
+            self._last = max(page.total_pages or 0, -(-page.total // PAGE_ROWS), 1)
+            self._longest = self._longest or 2 * self._last + 20
+        elif page.request.page == self._front:
+            is_tail = len(page.records) < (1 if self._stream.total else PAGE_ROWS)
+            self._last = self._front if is_tail else self._front + 1
+
+    @property
+    def _is_at_tail(self) -> bool:
+        return bool(self._doubt) or (not self._mend and self._last is not None and self._next > self._last)
+
+    def _judge(self) -> None:
+        """Nothing is under way and the tail is reached: done, or one more look at both ends."""
+        if self._doubt is None and self._stream.total:
+            if self._total is None:
+                self._doubt = "the API gives no total"
+            elif len(self.keys) < self._total and not self._has_looked_back:
+                self._has_looked_back = True  # rows may have been added at either end since it was read
+                self._mend.extend({1, self._front})
+                return
+        self._is_done = True
+
+    def explain(self, left: Set[str]) -> None:
+        """Take out keys that are known to have left the slice while it was read."""
+        self.keys -= left
+
+    @property
+    def _is_complete(self) -> bool:
+        has_all = not self._stream.total or len(self.keys) == self._total
+        return self._is_done and self._doubt is None and has_all
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What has been proved so far. Raises LookupError before the first page."""
+        if self._began_at is None or self._read_from is None:
+            raise LookupError(f"{self.slice.name} has not been read yet")
+        doubt = self._doubt
+        if self._is_done and doubt is None and not self._is_complete:
+            doubt = f"{len(self.keys)} rows could be read, the API counts {self._total}"
+        return Checkpoint(
+            slice=self.slice,
+            began_at=self._began_at,
+            read_from=self._read_from,
+            next_page=self._front + 1,
+            mend=tuple(self._mend),
+            rows=len(self.keys),
+            total=self._total,
+            is_done=self._is_done,
+            is_complete=self._is_complete,
+            doubt=doubt,
+        )
+
+    @property
+    def pages_left(self) -> int | None:
+        """Pages still to ask for, None before the first answer."""
+        if self._is_done:
+            return 0
+        return None if self._last is None else max(self._last - self._front, 0) + len(self._mend)
+
+    @property
+    def is_worth_repeating(self) -> bool:
+        """The numbers do not add up, but nothing says that they cannot."""
+        return self._is_done and self._doubt is None and not self._is_complete
+
+    @property
+    def pages(self) -> int:
+        """Pages of the list, as far as they are known."""
+        return max(self._last or 0, self._front)
+
+
+class KeyWalk:
+    """Reads single records by their ids; a 404 is an answer too, and becomes a tombstone.
+
+    Of those `wanted` at most `budget` are asked for; the others wait for the next pull.
+    """
+
+    def __init__(
+        self,
+        slice_: Slice,
+        wanted: Iterable[str],
+        start: Checkpoint | None = None,
+        keys: Iterable[str] = (),
+        budget: int | None = None,
+    ) -> None:
+        self.slice = slice_
+        self.keys = set(keys)
+        left = [key for key in wanted if key not in self.keys]
+        self._wanted = deque(left[:budget])
+        self._left = len(self._wanted)
+        self._waiting = len(left) - self._left
+        self._place = len(self.keys)
+        self._began_at: datetime | None = start.began_at if start else None
+
+    def ask(self) -> Request | None:
+        """The next record."""
+        if not self._wanted:
+            return None
+        self._place += 1
+        return ask_one(self.slice, self._wanted.popleft(), self._place)
+
+    def tell(self, page: Page) -> None:
+        """Take a record, or its absence, in."""
+        self._left -= 1
+        self._began_at = self._began_at or min(page.sent_at, page.server_at or page.sent_at)
+        self.keys |= {record.key for record in page.records if record.key is not None}
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What has been read so far. Raises LookupError before the first page."""
+        if self._began_at is None:
+            raise LookupError(f"{self.slice.name} has not been read yet")
+        missing = self._left + self._waiting
+        return Checkpoint(
+            slice=self.slice,
+            began_at=self._began_at,
+            read_from=self._began_at,
+            next_page=len(self.keys) + 1,
+            rows=len(self.keys),
+            total=len(self.keys) + missing,
+            is_done=not self._left,
+            is_complete=not missing,
+            doubt=f"{self._waiting} wait to be asked for by id" if self._waiting else None,
+        )
+
+    @property
+    def pages_left(self) -> int:
+        """Records still to ask for."""
+        return self._left
+
+
+def _doubt(page: Page) -> str | None:
+    """Why a page cannot be believed, whatever the others say."""
+    if page.is_missing:
+        return "the API says there is no such list (404)"
+    if page.page_echo not in (None, page.request.page):
+        return f"the API answers page {page.page_echo} when asked for page {page.request.page}"
+    if page.strangers:
+        return f"{page.strangers} people in a state that does not belong there; the API ignores a parameter"
+    unread = sum(record.key is None for record in page.records)
+    return f"{unread} records without a key that can be read" if unread else None
