@@ -1,0 +1,271 @@
+"""The log: Parquet segments that hold records and the checkpoints they make true, never changed once written.
+
+    log/<load_id>/000001.parquet    columns SCHEMA, one row a record, as the API sent it
+                                    metadata `cksync`: what the segment makes true (see `Segment`)
+
+A load is one run that read the API; its id sorts by time. A round is the loads that together read
+everything once: a killed or stopped load leaves its round open, and the next one goes on with it.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Slice
+from cksync.errors import Failed
+from cksync.folder import put_in_place, sync_folder
+
+SCHEMA = pa.schema(
+    [
+        pa.field("stream", pa.string(), nullable=False),
+        pa.field("slice", pa.string(), nullable=False),
+        pa.field("page", pa.int32(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("key", pa.string()),
+        pa.field("observed_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("received_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("record", pa.string()),
+    ]
+)
+REQUESTS = "_requests"
+FLUSH_SECONDS = 1.0
+# Pages that a kill may cost: those read and not yet stored, and those under way. One is left for the
+# page that a resumed slice reads again.
+LOSE_PAGES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a load knows about itself from its first segment on."""
+
+    started_at: datetime
+    account: str
+    command: str
+    is_accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The metadata of one file: its place, and what became true with it."""
+
+    load_id: str
+    number: int
+    start: Start
+    streams: tuple[str, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
+    end: LoadEnd | None = None
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load, folded from its segments. `end` is None while it runs, and when it was killed."""
+
+    load_id: str
+    start: Start
+    segments: tuple[Segment, ...]
+    checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
+    end: LoadEnd | None = None
+
+
+class Writer:
+    """Collects what a load reads and stores it segment by segment."""
+
+    def __init__(self, folder: Path, load_id: str, start: Start, flush_pages: int) -> None:
+        self._folder = folder / load_id
+        self._flush_pages = max(flush_pages, 1)
+        self._segment = Segment(load_id, 0, start)
+        self._rows: list[tuple[Any, ...]] = []
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._pages = 0
+        self._flushed = time.monotonic()
+        self.load_id = load_id
+
+    def add(self, page: Page, checkpoint: Checkpoint) -> None:
+        """Take a page in; stored at the latest a few pages or a second later."""
+        slice_ = page.request.slice
+        self._rows.extend(
+            (
+                slice_.stream,
+                slice_.name,
+                page.request.page,
+                place,
+                record.key,
+                page.sent_at,
+                page.received_at,
+                record.text,
+            )
+            for place, record in enumerate(page.records, 1)
+        )
+        self._checkpoints[slice_.name] = checkpoint
+        self.add_attempts(page.attempts)
+        self._pages += 1
+        self.flush_if_due()
+
+    def mark(self, checkpoints: Iterable[Checkpoint]) -> None:
+        """Note what is known about slices without a new page."""
+        self._checkpoints.update({checkpoint.slice.name: checkpoint for checkpoint in checkpoints})
+
+    def add_attempts(self, attempts: Iterable[Attempt]) -> None:
+        """Requests made are a stream of the log like any other."""
+        for place, attempt in enumerate(attempts, 1):
+            fields = asdict(attempt)
+            at = fields.pop("requested_at")
+            self._rows.append((REQUESTS, REQUESTS, 1, place, None, at, at, json.dumps(fields).encode()))
+
+    def flush_if_due(self) -> None:
+        """Store what has come when it is enough or old enough."""
+        if self._pages >= self._flush_pages or time.monotonic() - self._flushed >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self, end: LoadEnd | None = None) -> None:
+        """Store everything now. Raises Failed when the disk does not take it; the log stays valid."""
+        self._flushed = time.monotonic()
+        if not (self._rows or self._checkpoints or end):
+            return
+        segment = replace(
+            self._segment,
+            number=self._segment.number + 1,
+            streams=tuple(sorted({row[0] for row in self._rows})),
+            checkpoints=tuple(self._checkpoints.values()),
+            end=end,
+        )
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            if segment.number == 1:
+                sync_folder(self._folder.parent)
+            _write(self._folder / f"{segment.number:06d}.parquet", self._rows, segment)
+        except OSError as error:
+            raise Failed(f"log: {self._folder} cannot be written: {error.strerror or error}") from None
+        self._segment = segment
+        self._rows, self._checkpoints, self._pages = [], {}, 0
+
+    @property
+    def segments(self) -> int:
+        """How many segments are stored."""
+        return self._segment.number
+
+
+def _write(path: Path, rows: list[tuple[Any, ...]], segment: Segment) -> None:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(SCHEMA)
+    schema = SCHEMA.with_metadata({"cksync": json.dumps(_encode(segment))})
+    arrays = [pa.array(column, type=kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
+    temporary = path.with_name(f".{path.name}.new")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    put_in_place(temporary, path)
+
+
+def _encode(segment: Segment) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return value.isoformat()
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+    return {"format": 1, **plain(asdict(segment))}
+
+
+def _decode(path: Path) -> Segment:
+    """A segment's metadata. Raises Failed when the file is not one of ours."""
+    try:
+        raw = json.loads((pq.read_schema(path).metadata or {})[b"cksync"])
+        start = Start(**{**raw["start"], "started_at": datetime.fromisoformat(raw["start"]["started_at"])})
+        checkpoints = tuple(_checkpoint(item) for item in raw["checkpoints"])
+        end = raw["end"] and LoadEnd(**{**raw["end"], "ended_at": datetime.fromisoformat(raw["end"]["ended_at"])})
+        return Segment(raw["load_id"], raw["number"], start, tuple(raw["streams"]), checkpoints, end)
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        raise Failed(
+            f"log: {path} is damaged ({type(error).__name__}); restore it from a backup, or move its folder"
+            " away: the next pull reads again what it held"
+        ) from None
+
+
+def _checkpoint(raw: dict[str, Any]) -> Checkpoint:
+    return Checkpoint(
+        **{
+            **raw,
+            "slice": Slice(**raw["slice"]),
+            "began_at": datetime.fromisoformat(raw["began_at"]),
+            "read_from": datetime.fromisoformat(raw["read_from"]),
+            "mend": tuple(raw["mend"]),
+        }
+    )
+
+
+def segment_files(folder: Path, load_id: str, after: int = 0) -> list[Path]:
+    """The stored segments of a load, in order, from number `after` + 1 on."""
+    return [path for path in sorted((folder / load_id).glob("[0-9]*.parquet")) if int(path.stem) > after]
+
+
+def load_ids(folder: Path) -> list[str]:
+    """All loads of the log, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and segment_files(folder, path.name))
+
+
+def read_load(folder: Path, load_id: str) -> Load:
+    """Fold a load's segments. Raises Failed when one is damaged."""
+    segments = [_decode(path) for path in segment_files(folder, load_id)]
+    checkpoints = {c.slice.name: c for segment in segments for c in segment.checkpoints}
+    return Load(load_id, segments[0].start, tuple(segments), checkpoints, segments[-1].end)
+
+
+def open_round(folder: Path) -> list[Load]:
+    """The loads of the round that is not finished yet, oldest first; empty: a new round begins."""
+    loads: list[Load] = []
+    for load_id in reversed(load_ids(folder)):
+        load = read_load(folder, load_id)
+        if load.end is not None and load.end.is_finished:
+            break
+        loads.append(load)
+    return loads[::-1]
+
+
+def newest_observation(folder: Path) -> datetime | None:
+    """The time of the newest row of the log; None when it is empty."""
+    for load_id in reversed(load_ids(folder)):
+        for path in reversed(segment_files(folder, load_id)):
+            column = pq.read_table(path, columns=["received_at"]).column(0)
+            if len(column):
+                newest: datetime = pc.max(column).as_py()
+                return newest
+    return None
+
+
+def pinned_account(folder: Path) -> str | None:
+    """The address of the account that the log belongs to; None before the first load that knew it."""
+    for load_id in reversed(load_ids(folder)):
+        account = _decode(segment_files(folder, load_id)[0]).start.account
+        if account:
+            return account
+    return None
+
+
+def keys_by_slice(folder: Path, loads: Iterable[Load], checkpoints: Mapping[str, Checkpoint]) -> dict[str, set[str]]:
+    """The distinct keys read of each slice, as far as they count for its checkpoint."""
+    found: dict[str, set[str]] = {name: set() for name in checkpoints}
+    for segment in (segment for load in loads for segment in load.segments):
+        path = folder / segment.load_id / f"{segment.number:06d}.parquet"
+        table = pq.read_table(path, columns=["slice", "key", "observed_at"])
+        for name, key, observed_at in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            if key is not None and name in checkpoints and observed_at >= checkpoints[name].read_from:
+                found[name].add(key)
+    return found
+
+
+def was_ever_finished(folder: Path) -> bool:
+    """Whether any round of the log has been read to its end: until then it is the first pull."""
+    return any((end := read_load(folder, load_id).end) and end.is_finished for load_id in reversed(load_ids(folder)))

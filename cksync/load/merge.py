@@ -1,0 +1,235 @@
+"""Merge: new segments -> typed rows -> what changed -> `main` and `history`.
+
+Every observation counts, in the order in which it was asked for, so the result does not depend on how
+segments are grouped into merges. A row that did not change is not written; one that did costs one row.
+
+The steps hand over temporary tables: `records` and `tombstones` (views of the segments), `complete`,
+`present` and `found` (slices read to the end, and what was seen in them), then for each table
+`incoming` (typed), `changed` (versions to write) and `gone_<table>` (rows to take out).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from cksync.load.gone import find_gone, write_gone
+from cksync.load.schema import NO_RECORDS, columns, literal, quoted
+from cksync.load.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A slice that was read completely: what was not observed in it since `read_from` is gone.
+
+    `is_exempt`: may lose any number of rows (people finish sequences; the parent is gone).
+    """
+
+    slice: str
+    read_from: datetime
+    is_exempt: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one merge takes in. `new` are segments not merged yet, by stream; `read` are all segments in
+    which the complete slices were read (a round may have begun in an earlier merge)."""
+
+    new: Mapping[str, Sequence[Path]]
+    read: Sequence[Path] = ()
+    complete: tuple[Reading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a merge did to one table; `unread` counts values kept in `_extra` because they fit no column."""
+
+    table: str
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unread: int = 0
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge did. `doubts`: slices that it could not believe, and why."""
+
+    changes: tuple[Change, ...]
+    doubts: Mapping[str, str]
+
+
+def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) -> Merged:
+    """Take a batch into the mirror, which is the current database of `db`."""
+    _load_readings(db, batch)
+    doubts = _invalid(db, sorted({path for paths in batch.new.values() for path in paths}))
+    changes = []
+    for table in tables:
+        _view_records(db, sorted({path for stream in table.streams for path in batch.new.get(stream, ())}))
+        _load_incoming(db, table)
+        inserted, updated, unread = _write_changed(db, table)
+        doubts |= find_gone(db, table)
+        changes.append(Change(table.name, inserted, updated, write_gone(db, table), unread))
+    return Merged(tuple(changes), doubts)
+
+
+def _segments(files: Sequence[Path]) -> str:
+    """A relation of the rows of some segments."""
+    if not files:
+        return f"({NO_RECORDS})"
+    return f"read_parquet([{', '.join(map(literal, files))}])"
+
+
+def _view_records(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    source = f"select stream, slice, key, observed_at, record from {_segments(files)}"
+    db.execute(f"create or replace temp view records as {source} where record is not null and json_valid(record)")
+    db.execute(f"create or replace temp view tombstones as {source} where record is null")
+
+
+def _invalid(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[str, str]:
+    """Slices with records that strict JSON allows and no database can hold (1e400)."""
+    rows = db.execute(
+        f"select slice, count(*) from {_segments(files)} where not json_valid(record) group by slice"
+    ).fetchall()
+    return {slice_: f"{count} records hold numbers that no database can" for slice_, count in rows}
+
+
+def _load_readings(db: duckdb.DuckDBPyConnection, batch: Batch) -> None:
+    """`complete`: slices read to the end; `present`: the keys seen in them; `found`: when that was known."""
+    db.execute("create or replace temp table complete (slice varchar, read_from timestamptz, is_exempt boolean)")
+    for reading in batch.complete:
+        db.execute("insert into complete values (?, ?, ?)", [reading.slice, reading.read_from, reading.is_exempt])
+    db.execute(
+        f"""
+        create or replace temp table present as
+        select slice, key, max(observed_at) as observed_at
+        from {_segments(batch.read)} as seen
+        semi join complete on complete.slice = seen.slice and seen.observed_at >= complete.read_from
+        group by slice, key
+        """
+    )
+    db.execute(
+        """
+        create or replace temp table found as
+        select complete.slice, coalesce(max(present.observed_at), any_value(complete.read_from)) as found_at
+        from complete left join present using (slice)
+        group by complete.slice
+        """
+    )
+
+
+def _load_incoming(db: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """`incoming`: every observation as a typed row; `_extra` is cut down to what has no column."""
+    own = columns(db, table)
+    checked = [name for name, kind in own.items() if kind not in ("VARCHAR", "JSON")]
+    unread = ", ".join(f"""case when "{n}" is null and _extra ->> '{n}' is not null then '{n}' end""" for n in checked)
+    select, join, latest = quoted(list(own), "typed."), "", ""
+    if table.kept:
+        kept = f'coalesce(now."{table.kept}", typed."{table.kept}") as "{table.kept}"'
+        select = select.replace(f'typed."{table.kept}"', kept)
+        join = f'left join main."{table.name}" as now using ({quoted(table.key)})'
+    if table.part_of:  # the rows of one owner come together: older ones may have been more
+        latest = f'qualify _synced_at = max(_synced_at) over (partition by "{table.part_of.column}")'
+    db.execute(
+        f"""
+        create or replace temp table incoming as
+        with typed as (
+            select *, list_filter([{unread}]::varchar[], lambda name: name is not null) as _unread
+            from ({table.sql})
+            where {" and ".join(f'"{name}" is not null' for name in table.key)}
+        ),
+
+        sorted_out as (
+            select {select}, typed._synced_at, typed._extra, len(typed._unread) as _unread,
+                list_distinct(list_filter(
+                    json_keys(typed._extra),
+                    lambda name: name not in ({", ".join(map(literal, own))}) or list_contains(typed._unread, name)
+                )) as _left
+            from typed {join}
+        )
+
+        select {quoted(list(own))}, _synced_at, _unread,
+            case when len(_left) > 0 then cast('{{' || array_to_string(list_transform(
+                _left, lambda name: to_json(name) || ':' || json_extract(_extra, json_place(name))
+            ), ',') || '}}' as json) end as _extra
+        from sorted_out
+        {latest}
+        """
+    )
+
+
+def _write_changed(db: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int, int]:
+    """Store the versions that differ from what was there; (rows inserted, updated, values unread)."""
+    _load_changed(db, table)
+    every = f"{quoted(_own(db))}, _first_seen_at, _synced_at, _extra"
+    same_key = " and ".join(f'old."{name}" = new."{name}"' for name in table.key)
+    db.execute(
+        f"""
+        update history."{table.name}" as old set valid_to = new.at
+        from (select {quoted(table.key)}, min(_synced_at) as at from changed group by all) as new
+        where old.valid_to is null and {same_key}
+        """
+    )
+    db.execute(
+        f"""
+        insert into history."{table.name}"
+        select {every}, _synced_at, _until, case when _before is null then 'insert' else 'update' end from changed
+        """
+    )
+    db.execute(f'delete from main."{table.name}" as old using changed as new where {same_key}')
+    db.execute(f'insert into main."{table.name}" select {every} from changed where _until is null')
+    row = db.execute(
+        """
+        select count(*) filter (_current is null), count(*) filter (_current is not null),
+            (select coalesce(sum(_unread), 0) from incoming)
+        from changed where _until is null
+        """
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1]), int(row[2])
+
+
+def _own(db: duckdb.DuckDBPyConnection) -> list[str]:
+    names = [row[0] for row in db.execute("describe incoming").fetchall()]
+    return [name for name in names if name not in ("_synced_at", "_extra", "_unread")]
+
+
+def _load_changed(db: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """`changed`: the versions in `incoming` that differ from the one before them, `_before` (its hash;
+    null: there was none), each valid `_until` the next; `_current` is the hash of the row in `main`."""
+    key, own = quoted(table.key), _own(db)
+    same_key = " and ".join(f'old."{name}" = new."{name}"' for name in table.key)
+    db.execute(
+        f"""
+        create or replace temp table changed as
+        with current as (
+            select {key}, hash({quoted(own)}, _extra) as _current, _synced_at as _current_at, _first_seen_at
+            from main."{table.name}" semi join incoming using ({key})
+        ),
+
+        observed as (
+            select incoming.*, hash({quoted(own, "incoming.")}, incoming._extra) as _hash, _current, _first_seen_at
+            from incoming left join current using ({key})
+            where _current_at is null or incoming._synced_at >= _current_at
+        ),
+
+        ordered as (
+            select *, coalesce(lag(_hash) over (partition by {key} order by _synced_at, _hash), _current) as _before
+            from observed
+        )
+
+        select *, lead(_synced_at) over (partition by {key} order by _synced_at, _hash) as _until
+        from ordered
+        where _before is distinct from _hash
+        """
+    )
+    db.execute(
+        f"""
+        update changed as new set _first_seen_at = coalesce(
+            (select min(old.valid_from) from history."{table.name}" as old where {same_key}),
+            (select min(old._synced_at) from changed as old where {same_key})
+        ) where _first_seen_at is null
+        """
+    )

@@ -1,0 +1,100 @@
+"""The tables of the mirror: made from what sql/ says, with comments that a BI tool shows."""
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+from cksync.load.tables import Table, View
+
+_SYSTEM = {
+    "_first_seen_at": "When the row was first seen, ever.",
+    "_synced_at": "When its last change was seen.",
+    "_extra": "Fields the API sent that have no column, and values that fit none; null when there are none.",
+}
+_VERSION = {
+    "valid_from": "When this version was first seen.",
+    "valid_to": "When the next version was first seen; null: current.",
+    "change": "insert, update or delete (a tombstone: last values, valid_from = valid_to).",
+}
+
+_CKSYNC = {
+    "loads": (
+        "One row per load: a run that read the API.",
+        "load_id varchar, command varchar, account varchar, started_at timestamptz, ended_at timestamptz,"
+        " exit_status integer, message varchar, is_finished boolean, segments integer, requests bigint,"
+        " inserted bigint, updated bigint, deleted bigint, unread bigint",
+    ),
+    "slices": (
+        "One row per slice: how far and how well it was read.",
+        "slice varchar, stream varchar, load_id varchar, is_complete boolean, rows bigint, total bigint,"
+        " cursor_at timestamptz, read_at timestamptz, checked_at timestamptz, doubt varchar",
+    ),
+    "requests": (
+        "One row per request made, never with a secret.",
+        "load_id varchar, requested_at timestamptz, endpoint varchar, params varchar, status integer,"
+        " milliseconds bigint, rows bigint, problem varchar",
+    ),
+}
+
+# What the selects of sql/tables read; empty where no segment has anything for a table.
+NO_RECORDS = (
+    "select ''::varchar as stream, ''::varchar as slice, ''::varchar as key,"
+    " now() as observed_at, null::varchar as record where false"
+)
+
+
+def quoted(names: Sequence[str], prefix: str = "") -> str:
+    """Column names for SQL, each behind `prefix`."""
+    return ", ".join(f'{prefix}"{name}"' for name in names)
+
+
+def literal(value: object) -> str:
+    """A text for SQL where no parameter can stand."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def columns(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+    """A table's own columns and their types, as its select gives them from the view `records`."""
+    rows = db.execute(f"describe {table.sql}").fetchall()
+    return {row[0]: row[1] for row in rows if row[0] not in ("_extra", "_synced_at")}
+
+
+def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], views: Sequence[View]) -> None:
+    """Make what is missing in the current database, with its comments."""
+    there = {
+        (row[0], row[1])
+        for row in db.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = current_database()"
+        ).fetchall()
+    }
+    db.execute(f"create or replace temp view records as {NO_RECORDS}")
+    for schema in ("history", "_cksync"):
+        db.execute(f"create schema if not exists {schema}")
+    for name, (grain, definition) in _CKSYNC.items():
+        if ("_cksync", name) not in there:
+            db.execute(f"create table _cksync.{name} ({definition})")
+            _comment(db, "table", f"_cksync.{name}", grain, {})
+    for table in tables:
+        if ("main", table.name) not in there:
+            _create_table(db, table)
+    for view in views:
+        db.execute(f'create or replace view main."{view.name}" as {view.sql}')
+        _comment(db, "view", f'main."{view.name}"', view.grain, view.comments)
+
+
+def _create_table(db: duckdb.DuckDBPyConnection, table: Table) -> None:
+    own = ", ".join(f'"{name}" {kind}' for name, kind in columns(db, table).items())
+    every = f"{own}, _first_seen_at timestamptz, _synced_at timestamptz, _extra json"
+    versions = f"{every}, valid_from timestamptz, valid_to timestamptz, change varchar"
+    db.execute(f'create table main."{table.name}" ({every})')
+    db.execute(f'create table history."{table.name}" ({versions})')
+    _comment(db, "table", f'main."{table.name}"', table.grain, {**table.comments, **_SYSTEM})
+    grain = f"Every version of every row of main.{table.name}. {table.grain}"
+    _comment(db, "table", f'history."{table.name}"', grain, {**table.comments, **_SYSTEM, **_VERSION})
+
+
+def _comment(db: duckdb.DuckDBPyConnection, kind: str, name: str, grain: str, meanings: Mapping[str, str]) -> None:
+    """Describe a table or view and its columns in the database itself."""
+    db.execute(f"comment on {kind} {name} is {literal(grain)}")
+    for column, meaning in meanings.items():
+        db.execute(f'comment on column {name}."{column}" is {literal(meaning)}')

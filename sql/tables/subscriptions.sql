@@ -1,0 +1,26 @@
+-- One row per membership of a person in a form, sequence or tag, as the API lists it now.
+-- @key: subscribable_type, subscribable_id, id
+-- @from: subscriptions
+-- @child_of: subscribers (subscriber_id)
+-- @slice: 'subscriptions/' || subscribable_type || '/' || subscribable_id
+-- id: The subscription's id.
+-- subscribable_type: `form`, `sequence` (the API says course) or `tag`.
+-- subscribable_id: Id of the form, sequence or tag.
+-- subscriber_id: Id of the person.
+-- state: State of the membership, `active` or `inactive`; the person's own is in `subscribers`.
+-- source: How the person was added, such as the API's controller; often null.
+-- referrer: The page the person came from; null or empty when unknown.
+-- created_at: When the person joined.
+select
+    as_bigint(record ->> 'id') as id,
+    split_part(slice, '/', 2) as subscribable_type,
+    split_part(slice, '/', 3)::bigint as subscribable_id,
+    as_bigint(record -> 'subscriber' ->> 'id') as subscriber_id,
+    record ->> 'state' as state,
+    record ->> 'source' as source,
+    record ->> 'referrer' as referrer,
+    as_timestamp(record ->> 'created_at') as created_at,
+    json_remove(record, '$.subscriber') as _extra,
+    observed_at as _synced_at
+from records
+where stream = 'subscriptions'
