@@ -1,0 +1,159 @@
+"""The command line: parse, wire, call one verb, print. The only place that exits.
+
+Modules of commands are imported when a command runs; what is heavy, inside the command.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cksync import __version__
+
+if TYPE_CHECKING:
+    from cksync.config import Config
+
+# command -> (module, what the list of commands says of it)
+COMMANDS = {
+    "demo": ("demo", "See it work on a simulated account; needs nothing."),
+    "init": ("setup", "Write a config file."),
+    "check": ("setup", "Test credentials, folder, disk and clock, and name the account."),
+    "pull": ("pull", "Bring the mirror up to date."),
+    "status": ("status", "How fresh and how whole the mirror is, and what failed."),
+    "sql": ("sql", "Ask the mirror in SQL, read-only."),
+    "rebuild": ("pull", "Make mirror.duckdb anew from the log."),
+    "sandbox": ("demo", "Serve a simulated account on this machine."),
+}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Settings:
+    """The global flags, which are taken before and after the command."""
+
+    config: Path | None = None
+    quiet: bool = False
+    verbosity: int = 0
+
+    def load(self) -> "Config":
+        """The configuration; its warnings go to stderr."""
+        from cksync.config import load_config
+
+        config = load_config(self.config)
+        if not self.quiet:
+            for warning in config.warnings:
+                click.echo(f"warning: {warning}", err=True)
+        return config
+
+
+def common(command: F) -> F:
+    """The global flags."""
+
+    def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        settings = context.ensure_object(Settings)
+        if value:
+            setattr(settings, parameter.name or "", value)
+
+    options = (
+        click.option("--config", type=click.Path(path_type=Path), help="The config file.", **_kept(keep)),
+        click.option("--quiet", is_flag=True, help="Say nothing but results and errors.", **_kept(keep)),
+        click.option("-v", "--verbosity", count=True, help="Say more; twice for every request.", **_kept(keep)),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _kept(keep: Callable[[click.Context, click.Parameter, Any], None]) -> dict[str, Any]:
+    return {"expose_value": False, "callback": keep}
+
+
+class _Group(click.Group):
+    """Knows its commands by name, and imports the module of the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"cksync.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {close[0]}?" if close else "`cksync --help` lists the commands"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@common
+@click.version_option(__version__, prog_name="cksync")
+def cli() -> None:
+    """An exact local mirror of a ConvertKit (Kit) account in DuckDB and Parquet.
+
+    New here? `cksync demo` shows it on a simulated account.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    os.umask(0o077)  # what cksync writes is its owner's alone
+    sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    """The command's exit status. Every error becomes a sentence here, cleaned of secrets, and only here."""
+    from cksync.errors import CksyncError
+    from cksync.secrets import redact
+
+    settings = Settings()
+    try:
+        status = cli.main(arguments, prog_name="cksync", standalone_mode=False, obj=settings)
+        sys.stdout.flush()
+        return int(status or 0)
+    except click.ClickException as error:
+        click.echo(redact(f"cksync: {error.format_message()}"), err=True)
+        return error.exit_code
+    except CksyncError as error:
+        for line in str(error).splitlines():
+            click.echo(redact(f"cksync: {line}"), err=True)
+        return error.exit_status
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("cksync: interrupted", err=True)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as error:
+        return _unexpected(error, settings)
+
+
+def _unexpected(error: Exception, settings: Settings) -> int:
+    import traceback
+
+    from cksync.secrets import redact
+
+    if settings.verbosity:
+        click.echo(redact("".join(traceback.format_exception(error))), err=True)
+    hint = "" if settings.verbosity else "; -v shows where"
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    click.echo(redact(f"cksync: this is a mistake of cksync, please report it ({text}){hint}"), err=True)
+    return 1

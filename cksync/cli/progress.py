@@ -1,0 +1,111 @@
+"""Progress on stderr: a bar on a terminal, a line a stream elsewhere, nothing with --quiet."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from cksync.api.throttle import floor_seconds
+from cksync.config import Config
+from cksync.secrets import redact
+from cksync.verbs.events import Event, Note, PageRead
+
+
+@contextmanager
+def shown(config: Config, *, quiet: bool) -> Iterator[Callable[[Event], None]]:
+    """What to call with each event of a pull."""
+    if quiet:
+        yield lambda event: None
+    elif sys.stderr.isatty():
+        with _bar(config) as show:
+            yield show
+    else:
+        with _lines() as show:
+            yield show
+
+
+@contextmanager
+def _lines() -> Iterator[Callable[[Event], None]]:
+    """One line for each stream, once it is read."""
+    rows: dict[str, list[int]] = {}
+
+    def flush(but: str | None = None) -> None:
+        for stream in [name for name in rows if name != but]:
+            count, pages = rows.pop(stream)
+            click.echo(f"read {stream}: {count:,} rows in {pages:,} requests", err=True)
+
+    def show(event: Event) -> None:
+        if isinstance(event, Note):
+            click.echo(f"note: {event.text}", err=True)
+        if isinstance(event, PageRead):
+            flush(but=event.slice.stream)
+            so_far = rows.setdefault(event.slice.stream, [0, 0])
+            so_far[0] += event.rows
+            so_far[1] += 1
+
+    yield show
+    flush()
+
+
+@contextmanager
+def _bar(config: Config) -> Iterator[Callable[[Event], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} requests"),
+        TextColumn("{task.fields[speed]}/min"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with progress:
+        task = progress.add_task("account", total=1, speed=0, left="")
+        began = time.monotonic()
+
+        def show(event: Event) -> None:
+            if isinstance(event, Note):
+                progress.console.print(f"note: {event.text}", markup=False, highlight=False)
+            if isinstance(event, PageRead):
+                spent = time.monotonic() - began
+                total = event.requests + event.pages_left
+                progress.update(
+                    task,
+                    description=event.slice.stream,
+                    completed=event.requests,
+                    total=total,
+                    speed=round(60 * event.requests / max(spent, 1)),
+                    left=_left(config, total, spent),
+                )
+
+        yield show
+
+
+def _left(config: Config, requests: int, spent: float) -> str:
+    """The time that the limit alone still takes for what is known to be left."""
+    floor = floor_seconds(requests, config.api.rate_limit, config.api.rate_period_seconds)
+    left = floor - spent
+    return f"at least {left / 60:.0f} min left" if left >= 90 else f"at least {left:.0f} s left" if left >= 1 else ""
+
+
+class _Clean(logging.Formatter):
+    """Log lines without secrets, whoever wrote them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def start_logging(verbosity: int, *, quiet: bool) -> None:
+    """Warnings on stderr; with -v what the libraries say too, every line cleaned of secrets."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Clean("%(levelname)s %(name)s: %(message)s" if verbosity else "%(message)s"))
+    level = logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(
+        handlers=[handler], level=logging.DEBUG if verbosity > 1 else logging.INFO if verbosity else level
+    )

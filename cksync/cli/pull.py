@@ -1,0 +1,127 @@
+"""`cksync pull` and `cksync rebuild`."""
+
+import signal
+import threading
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from cksync.cli import Settings, common
+from cksync.cli.output import FORMAT, print_json, print_table
+
+if TYPE_CHECKING:
+    from cksync.load.publish import Published
+    from cksync.verbs.events import Report
+
+
+@click.command()
+@click.argument("streams", nargs=-1)
+@click.option("--full", is_flag=True, help="Read every row (which a pull does anyway, for now).")
+@click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop after so long; the next pull goes on.")
+@click.option("--accept-account", is_flag=True, help="The account's address has changed: check that it is the same.")
+@FORMAT
+@common
+@click.pass_obj
+def pull(
+    settings: Settings,
+    streams: tuple[str, ...],
+    full: bool,
+    max_minutes: float | None,
+    accept_account: bool,
+    form: str,
+) -> int:
+    """Bring the mirror up to date, or only the STREAMS named.
+
+    Ctrl-C stops it cleanly; it goes on from there the next time.
+    """
+    from cksync.cli.progress import shown, start_logging
+    from cksync.verbs.events import Report
+    from cksync.verbs.pull import pull as verb
+
+    config = settings.load()
+    start_logging(settings.verbosity, quiet=settings.quiet)
+    stop = _stop_on_signals()
+    report: Report | None = None
+    events = verb(config, streams=streams, max_minutes=max_minutes, accept_account=accept_account, stop=stop)
+    with shown(config, quiet=settings.quiet) as show:
+        for event in events:
+            show(event)
+            if isinstance(event, Report):
+                report = event
+    assert report is not None
+    if form == "json":
+        print_json(_report(report))
+    elif not settings.quiet:
+        print_report(report, str(config.data_dir / "mirror.duckdb"))
+    if report.exit_status and (settings.quiet or form == "json"):
+        click.echo(f"cksync: {report.message}", err=True)
+    return report.exit_status
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that SIGINT and SIGTERM set. A second one ends the process at once."""
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGINT, ask_to_stop)
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    return stop
+
+
+def print_report(report: "Report", mirror: str) -> None:
+    """The tables, what was done to them, and how it went."""
+    print_changes(report.published)
+    click.echo()
+    minutes, seconds = divmod(report.seconds, 60)
+    took = f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
+    click.echo(f"{mirror}: {report.message.split(':')[0]} · {report.requests:,} requests · {took}")
+    unread = sum(change.unread for change in report.published.changes)
+    if unread:
+        click.echo(f"{unread:,} values fit no column as they are; they are kept in _extra", err=True)
+    for verdict in report.verdicts:
+        if not verdict.is_complete:
+            click.echo(f"incomplete: {verdict.slice}: {verdict.doubt}", err=True)
+
+
+def print_changes(published: "Published") -> None:
+    """The tables with their rows, and what was done to them."""
+    changes = {change.table: change for change in published.changes}
+    rows = [
+        (n, count, changes[n].inserted, changes[n].updated, changes[n].deleted) for n, count in published.rows.items()
+    ]
+    print_table(("table", "rows", "new", "changed", "gone"), rows)
+
+
+def _report(report: "Report") -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {
+        "load_id": report.load_id,
+        "account": report.account,
+        "exit_status": report.exit_status,
+        "message": report.message,
+        "requests": report.requests,
+        "seconds": round(report.seconds, 3),
+        "tables": [
+            {**asdict(change), "rows": report.published.rows[change.table]} for change in report.published.changes
+        ],
+        "incomplete": [asdict(verdict) for verdict in report.verdicts if not verdict.is_complete],
+    }
+
+
+@click.command()
+@common
+@click.pass_obj
+def rebuild(settings: Settings) -> None:
+    """Make mirror.duckdb anew from log/ alone; no request is made."""
+    from cksync.folder import Folder
+    from cksync.load import publish
+
+    folder = Folder(settings.load().data_dir)
+    with folder.lock("rebuild"):
+        published = publish.rebuild(folder)
+    print_changes(published)

@@ -1,0 +1,74 @@
+"""`cksync init` and `cksync check`."""
+
+from pathlib import Path
+
+import click
+
+from cksync.cli import Settings, common
+from cksync.cli.output import FORMAT, print_json, print_pairs
+
+
+@click.command()
+@click.option("--data-dir", default="data", show_default=True, help="Where the mirror is to live.")
+@click.option(
+    "--api-secret",
+    "reference",
+    default="env:CKSYNC_API_SECRET",
+    show_default=True,
+    help="Where the API secret is: env:NAME, file:PATH, keyring:SERVICE/USER or cmd:COMMAND.",
+)
+@common
+@click.pass_obj
+def init(settings: Settings, data_dir: str, reference: str) -> None:
+    """Write a config file: where --config says, else ./config.toml. It never holds the secret itself."""
+    from cksync.errors import Failed, Rejected
+    from cksync.folder import write_whole
+    from cksync.secrets import SecretRef
+
+    path = settings.config or Path("config.toml")
+    if path.exists():
+        raise Rejected(f"{path} is there already; edit it, or name another file with --config")
+    if SecretRef(reference, "--api-secret", Path()).scheme == "literal":
+        raise Rejected("--api-secret: say where the secret is (env:, file:, keyring:, cmd:), not the secret itself")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, _config(data_dir, reference).encode())
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror}") from None
+    click.echo(f"wrote {path}")
+    if reference.startswith("env:"):
+        click.echo(f"next: export {reference[4:]}=…  (Kit: Settings, Developer, API Secret), then `cksync check`")
+    else:
+        click.echo("next: `cksync check`")
+
+
+def _config(data_dir: str, reference: str) -> str:
+    import json
+
+    return (
+        "# cksync's configuration; config.example.toml in the sources explains every key.\n"
+        f"data_dir = {json.dumps(data_dir)}\n"
+        "\n"
+        "[api]\n"
+        f"api_secret = {json.dumps(reference)}\n"
+        "rate_limit = 120\n"
+        "rate_period_seconds = 60\n"
+    )
+
+
+@click.command()
+@FORMAT
+@common
+@click.pass_obj
+def check(settings: Settings, form: str) -> None:
+    """Test credentials, data folder, disk and clock, and name the account. One request, nothing is read."""
+    from cksync.cli.progress import start_logging
+    from cksync.verbs import account
+
+    config = settings.load()
+    start_logging(settings.verbosity, quiet=settings.quiet)
+    found = account.check(config)
+    if form == "json":
+        print_json(found)
+    else:
+        print_pairs(found)

@@ -1,0 +1,100 @@
+"""`cksync sql`: needs nothing but DuckDB and the published file."""
+
+import csv
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cksync.cli import Settings, common
+
+if TYPE_CHECKING:
+    import duckdb
+
+FETCH_ROWS = 10_000
+
+
+@click.command()
+@click.argument("query", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "parquet"]),
+    default="table",
+    help="How to print the result; parquet goes into a file or a pipe.",
+)
+@common
+@click.pass_obj
+def sql(settings: Settings, query: str | None, form: str) -> None:
+    """Ask the mirror in SQL, read-only. Without QUERY, it is read from stdin."""
+    from cksync.analyze.query import ask
+
+    text = query if query not in (None, "-") else sys.stdin.read()
+    if form == "parquet" and sys.stdout.isatty():
+        raise click.UsageError(
+            "parquet is no text: send it into a file, as in `cksync sql … --format parquet > out.parquet`"
+        )
+    with ask(settings.load().data_dir, text or "") as relation:
+        if relation is not None:
+            PRINTERS[form](relation)
+
+
+def _table(relation: "duckdb.DuckDBPyRelation") -> None:
+    width = shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 10_000
+    relation.show(max_width=width, max_rows=40 if sys.stdout.isatty() else 1_000_000)
+
+
+def _rows(relation: "duckdb.DuckDBPyRelation") -> Iterator[tuple[Any, ...]]:
+    while rows := relation.fetchmany(FETCH_ROWS):  # type: ignore[operator] # duckdb's stub has it as a value
+        yield from rows
+
+
+def _csv(relation: "duckdb.DuckDBPyRelation") -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(relation.columns)
+    for row in _rows(relation):
+        writer.writerow([_text(value) for value in row])
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _json(relation: "duckdb.DuckDBPyRelation") -> None:
+    """An array of objects, a row a line; JSON columns are JSON, decimals keep their digits."""
+    import msgspec
+
+    encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+    is_json = [str(kind) == "JSON" for kind in relation.types]
+    separator = "[\n"
+    for row in _rows(relation):
+        values = [
+            msgspec.Raw(value.encode()) if raw and value is not None else value
+            for value, raw in zip(row, is_json, strict=True)
+        ]
+        sys.stdout.write(separator + encoder.encode(dict(zip(relation.columns, values, strict=True))).decode())
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def _parquet(relation: "duckdb.DuckDBPyRelation") -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    reader = relation.fetch_arrow_reader(FETCH_ROWS)
+    with pq.ParquetWriter(pa.PythonFile(sys.stdout.buffer, mode="w"), reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+
+
+PRINTERS: dict[str, Callable[["duckdb.DuckDBPyRelation"], None]] = {
+    "table": _table,
+    "csv": _csv,
+    "json": _json,
+    "parquet": _parquet,
+}

@@ -1,0 +1,49 @@
+"""`cksync status`."""
+
+from datetime import UTC, datetime
+
+import click
+
+from cksync.cli import Settings, common
+from cksync.cli.output import FORMAT, print_json, print_pairs, print_table
+
+
+@click.command()
+@FORMAT
+@common
+@click.pass_obj
+def status(settings: Settings, form: str) -> None:
+    """How fresh and how whole the mirror is, and what failed. Makes no request."""
+    from cksync.verbs.status import status as verb
+
+    found = verb(settings.load().data_dir)
+    if form == "json":
+        print_json(found.plain())
+        return
+    age = f" ({_ago(found.published_at)} ago)" if found.published_at else ""
+    print_pairs(
+        {
+            "data folder": found.data_dir,
+            "account": found.account or "not known yet: `cksync pull` reads it",
+            "mirror of": f"{found.published_at:%Y-%m-%d %H:%M:%S} UTC{age}" if found.published_at else "nothing yet",
+        }
+    )
+    if found.streams:
+        click.echo()
+        rows = [(s.stream, s.slices, s.complete, s.rows, s.cursor_at) for s in found.streams]
+        print_table(("stream", "slices", "complete", "rows", "read from (UTC)"), rows)
+    for name, doubt in found.incomplete:
+        click.echo(f"incomplete: {name}: {doubt}")
+    if found.loads:
+        click.echo()
+        loads = [
+            (load.started_at, load.exit_status, load.requests, load.is_published, load.message) for load in found.loads
+        ]
+        print_table(("last loads (UTC)", "exit", "requests", "published", "outcome"), loads)
+
+
+def _ago(at: datetime) -> str:
+    minutes = int((datetime.now(UTC) - at).total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"

@@ -1,0 +1,82 @@
+"""One mirror belongs to one account: who answers is asked first, and compared with whom the log names."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from cksync.api import Api, connect, credentials
+from cksync.api.v3 import BY_ID, ask_one, ask_page, whole
+from cksync.clock import wall_clock
+from cksync.config import Config
+from cksync.domain import Page
+from cksync.errors import Refused
+from cksync.folder import Folder
+from cksync.load.log import pinned_account
+from cksync.secrets import environment
+
+# A changed address is accepted when most of so many known people are in the account.
+PEOPLE_ASKED = 5
+
+
+def address(page: Page) -> str:
+    """The primary address in the answer of /account."""
+    text = page.records[0].text or b"{}"
+    return str(msgspec.json.decode(text, type=dict[str, object])["primary_email_address"])
+
+
+def check_pin(
+    api: Api, account: str, pinned: str | None, is_accepted: bool, known_people: Callable[[], Sequence[str]]
+) -> None:
+    """Pass when the account is the pinned one, or nothing is pinned yet.
+
+    An owner who changed the account's address says so (`is_accepted`): then most of a few people whom the
+    mirror knows must be there. Raises Refused before anything is written.
+    """
+    if pinned is None or account.lower() == pinned.lower():
+        return
+    if not is_accepted:
+        raise Refused(
+            f"this mirror belongs to {pinned}, but the secret opens the account of {account}: nothing was read;"
+            " use another data_dir, or --accept-account if the account's address has changed"
+        )
+    people = known_people()[:PEOPLE_ASKED]
+    there = sum(not api.fetch(ask_one(BY_ID, key, place)).is_missing for place, key in enumerate(people, 1))
+    if people and there <= len(people) / 2:
+        raise Refused(
+            f"this is not the account of {pinned} with a new address: only {there} of {len(people)} people whom the"
+            " mirror knows are in it; nothing was read, use another data_dir"
+        )
+
+
+def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Try what a pull needs, with one request: what was found, by what was tried.
+
+    Raises what a pull would raise: BadConfig, Failed (folder), Unauthorized, ApiUnavailable, Refused.
+    """
+    given, redactor = credentials(config, environment() if environ is None else environ)
+    folder = Folder(config.data_dir)
+    folder.prepare()
+    with connect(config, given, redactor, wall_clock, threading.Event()) as api:
+        page = api.fetch(ask_page(whole("account"), 1))
+    check_pin(api, address(page), pinned_account(folder.log), False, list)
+    gap = (page.received_at - page.server_at).total_seconds() if page.server_at else None
+    free = shutil.disk_usage(config.data_dir).free
+    reference = config.api.api_secret or config.api.api_key
+    return {
+        "configuration": config.source,
+        "address": config.api.base_url,
+        "credentials": f"accepted, from {reference.place if reference else ''}",
+        "account": f"{_name(page)} <{address(page)}>",
+        "data folder": f"{config.data_dir}, {os.stat(config.data_dir).st_mode & 0o777:o}, {free / 1e9:.1f} GB free",
+        "clock": "the API gives no time"
+        if gap is None
+        else f"{abs(gap):.0f} s {'ahead of' if gap > 0 else 'behind'} the API's",
+        "limit": f"{config.api.rate_limit} requests in {config.api.rate_period_seconds:g} s",
+    }
+
+
+def _name(page: Page) -> str:
+    return str(msgspec.json.decode(page.records[0].text or b"{}", type=dict[str, object]).get("name") or "(no name)")

@@ -1,0 +1,52 @@
+"""What a pull tells while it runs, and at the end."""
+
+from dataclasses import dataclass
+
+from cksync.domain import Slice
+from cksync.load.publish import Published
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A page came in. `pages_left` are the requests known to be left for the walks of this phase."""
+
+    slice: Slice
+    rows: int
+    pages_left: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the user should know, in a sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How well a slice was read; `doubt` says why it is incomplete."""
+
+    slice: str
+    stream: str
+    is_complete: bool
+    rows: int
+    total: int | None
+    doubt: str | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a pull did. `seconds` is its whole time, publishing included."""
+
+    load_id: str
+    account: str
+    exit_status: int
+    message: str
+    requests: int
+    seconds: float
+    published: Published
+    verdicts: tuple[Verdict, ...]
+
+
+Event = PageRead | Note | Report

@@ -1,0 +1,124 @@
+"""How fresh and how whole the mirror is: from the mirror, and from the log for what was never published."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cksync.analyze.query import open_mirror
+from cksync.folder import Folder
+from cksync.load.log import Load, load_ids, read_load
+
+LOADS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """One stream: its slices, and the oldest cursor among them."""
+
+    stream: str
+    slices: int
+    complete: int
+    rows: int
+    cursor_at: datetime | None
+
+
+@dataclass(frozen=True)
+class LoadStatus:
+    """One load; `exit_status` is None while it runs, and for one that was killed."""
+
+    load_id: str
+    started_at: datetime
+    ended_at: datetime | None
+    exit_status: int | None
+    requests: int | None
+    is_published: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `cksync status` shows."""
+
+    data_dir: str
+    account: str | None
+    published_at: datetime | None
+    tables: dict[str, int]
+    streams: tuple[StreamStatus, ...]
+    incomplete: tuple[tuple[str, str], ...]
+    loads: tuple[LoadStatus, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """As values for JSON."""
+        return asdict(self)
+
+
+def status(data_dir: Path) -> Status:
+    """Read the status. Raises Failed when the mirror or the log is damaged."""
+    folder = Folder(data_dir)
+    folder.check_format()
+    log = [read_load(folder.log, load_id) for load_id in load_ids(folder.log)[-LOADS_SHOWN:]]
+    if not folder.mirror.exists():
+        return Status(str(data_dir), None, None, {}, (), (), tuple(_load(load, {}) for load in reversed(log)))
+    with open_mirror(data_dir) as db:
+        known = {
+            row[0]: (row[1], row[2])
+            for row in db.execute("select load_id, requests, segments from _cksync.loads").fetchall()
+        }
+        return Status(
+            data_dir=str(data_dir),
+            account=_one(db, "select primary_email_address from account limit 1"),
+            published_at=_one(db, "select max(coalesce(ended_at, started_at)) from _cksync.loads where account <> ''"),
+            tables=_tables(db),
+            streams=_streams(db),
+            incomplete=_incomplete(db),
+            loads=tuple(_load(load, known) for load in reversed(log)),
+        )
+
+
+def _one(db: duckdb.DuckDBPyConnection, query: str) -> Any:
+    row = db.execute(query).fetchone()
+    return row[0] if row else None
+
+
+def _tables(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    names = db.execute("select table_name from duckdb_tables() where schema_name = 'main' order by 1").fetchall()
+    return {name: _one(db, f'select count(*) from main."{name}"') for (name,) in names}
+
+
+def _streams(db: duckdb.DuckDBPyConnection) -> tuple[StreamStatus, ...]:
+    rows = db.execute(
+        """
+        select stream, count(*), count(*) filter (is_complete), sum(rows), min(cursor_at)
+        from _cksync.slices group by stream order by stream
+        """
+    ).fetchall()
+    return tuple(
+        StreamStatus(name, slices, complete, int(count or 0), at) for name, slices, complete, count, at in rows
+    )
+
+
+def _incomplete(db: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
+    rows = db.execute(
+        """
+        select slice, coalesce(doubt, 'not read to the end')
+        from _cksync.slices where not is_complete order by slice
+        """
+    ).fetchall()
+    return tuple(rows)
+
+
+def _load(load: Load, known: dict[str, tuple[int, int]]) -> LoadStatus:
+    requests, segments = known.get(load.load_id, (None, 0))
+    end = load.end
+    return LoadStatus(
+        load_id=load.load_id,
+        started_at=load.start.started_at,
+        ended_at=end.ended_at if end else None,
+        exit_status=end.exit_status if end else None,
+        requests=requests,
+        is_published=segments >= len(load.segments),
+        message=end.message if end else "running, or killed; the next pull goes on from there",
+    )
