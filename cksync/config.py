@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 
@@ -94,11 +94,11 @@ def load_config(
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise BadConfig([f"{path}: not valid TOML: {error}; config.example.toml shows the form"]) from None
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise BadConfig([f"{path}: not a text file in UTF-8; config.example.toml shows the form"]) from None
+    except (ValueError, RecursionError) as error:  # beside TOML's own: numbers too long, brackets too deep
+        raise BadConfig([f"{path}: not valid TOML: {error}; config.example.toml shows the form"]) from None
     except OSError as error:
         raise BadConfig([f"{path}: cannot be read: {error.strerror}"]) from None
 
@@ -118,10 +118,21 @@ def _unknown(raw: dict[str, Any], known: set[str], prefix: str, where: str, prob
         problems.append(f"{prefix}{key}: unknown key in {where}; {hint}")
 
 
+def _split(address: str) -> SplitResult | None:
+    """The parts of an address, or None where it has none that a request could go to."""
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018 # raises for a port that is none
+    except ValueError:
+        return None
+    return parts if address.isprintable() and " " not in address else None
+
+
 def _base_url(value: object, problems: list[str]) -> str:
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
-        problems.append(f"api.base_url: must be an http(s) address such as {DEFAULT_URL}, not {value!r}")
+    parts = _split(value) if isinstance(value, str) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        # Not the value itself: a secret may stand in it, where nobody looks for one.
+        problems.append(f"api.base_url: must be an http(s) address such as {DEFAULT_URL}")
         return DEFAULT_URL
     if parts.query or parts.fragment or parts.username or parts.password:
         problems.append("api.base_url: must be an address alone, without ?, # or a password")
@@ -166,15 +177,18 @@ def _number(
 def _data_dir(
     flag: Path | None, environ: Mapping[str, str], raw: dict[str, Any], base: Path, problems: list[str]
 ) -> Path:
+    value: object = raw.get("data_dir", "data")
     if flag is not None:
-        return flag.resolve()
-    if environ.get("CKSYNC_DATA_DIR"):
-        return Path(environ["CKSYNC_DATA_DIR"]).expanduser().resolve()
-    value = raw.get("data_dir", "data")
-    if not isinstance(value, str) or not value:
-        problems.append(f'data_dir: must be a path such as "data", not {value!r}')
-        return base
-    return (base / Path(value).expanduser()).resolve()
+        value, base = str(flag), Path.cwd()
+    elif environ.get("CKSYNC_DATA_DIR"):
+        value, base = environ["CKSYNC_DATA_DIR"], Path.cwd()
+    try:
+        if isinstance(value, str) and value:
+            return (base / Path(value).expanduser()).resolve()
+    except (RuntimeError, ValueError):  # ~somebody who is nobody; a NUL
+        pass
+    problems.append(f'data_dir: must be a path such as "data", not {value!r}')
+    return base
 
 
 def _warnings(path: Path | None, api_raw: dict[str, Any], environ: Mapping[str, str]) -> tuple[str, ...]:

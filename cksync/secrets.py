@@ -100,8 +100,10 @@ def _from_keyring(place: str) -> str:
 
 
 def _from_command(command: str) -> str:
-    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=60)
-    return done.stdout
+    words = shlex.split(command)
+    if not words:
+        raise LookupError("write it as cmd:COMMAND")
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 class Redactor:

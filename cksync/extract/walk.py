@@ -42,7 +42,16 @@ class ListWalk:
     before is read again. Once the tail is reached, distinct keys must equal the total that came last.
     """
 
-    def __init__(self, slice_: Slice, start: Checkpoint | None = None, keys: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        slice_: Slice,
+        start: Checkpoint | None = None,
+        keys: Iterable[str] = (),
+        *,
+        is_stale: bool = False,
+    ) -> None:
+        """A walk from the front, or on from `start`; `is_stale`: that was longer ago than one page from
+        the next, so rows may have slipped past the border while nobody looked."""
         self.slice = slice_
         self.keys = set(keys)
         self._stream = STREAMS[slice_.stream]
@@ -60,8 +69,8 @@ class ListWalk:
         self._has_looked_back = False
         self._doubt = start.doubt if start else None
         self._is_done = start.is_done if start else False
-        if self._front and not self._is_done:
-            self._mend.append(self._front)  # rows may have slipped past while nobody looked
+        if is_stale and self._front and not self._is_done:
+            self._mend.append(self._front)
 
     def ask(self) -> Request | None:
         """A page to read again first, else the next one up to the tail."""

@@ -36,6 +36,8 @@ from cksync.verbs.events import Event, Note, PageRead, Report, Verdict
 
 # What was read is not asked for again within this time; later its pages have moved.
 KEEP = timedelta(days=1)
+# A pull that goes on later than this (pages of one pull may be as far apart) looks back first.
+STALE = timedelta(minutes=1)
 # A first pull takes long: people can begin to look while it runs, after every stream (but not for what
 # takes a moment) and every few minutes.
 PUBLISH_EVERY = timedelta(minutes=2)
@@ -61,6 +63,7 @@ class _Run:
     streams: frozenset[str]
     loads: Sequence[Load]
     is_first: bool
+    is_stale: bool
     earlier: Mapping[str, Checkpoint] = field(default_factory=dict)
     keys: Mapping[str, set[str]] = field(default_factory=dict)
     walks: dict[str, Walk] = field(default_factory=dict)
@@ -70,7 +73,8 @@ class _Run:
 
     def begin(self, slice_: Slice) -> ListWalk:
         """A walk of a list, going on where an earlier load of this round was stopped."""
-        return ListWalk(slice_, self.earlier.get(slice_.name), self.keys.get(slice_.name, ()))
+        earlier, keys = self.earlier.get(slice_.name), self.keys.get(slice_.name, ())
+        return ListWalk(slice_, earlier, keys, is_stale=self.is_stale)
 
     def begin_keys(self, slice_: Slice, wanted: Sequence[str]) -> KeyWalk:
         """A walk of single records, without those that an earlier load of this round has read."""
@@ -115,7 +119,8 @@ def pull(
             began_at = now()
             page = _identify(config, folder, api, walk, began_at, accept_account)
             yield from _notes_on_clock(page.server_at, page.received_at, "the API")
-            run = _begin(config, folder, api, now, stop, address(page), began_at, chosen)
+            is_stale = newest is not None and began_at - newest > STALE
+            run = _begin(config, folder, api, now, stop, address(page), began_at, chosen, is_stale)
             walk.tell(page)
             try:
                 yield from _take(run, walk, page)
@@ -165,6 +170,7 @@ def _begin(
     account: str,
     began_at: datetime,
     streams: frozenset[str],
+    is_stale: bool,
 ) -> _Run:
     loads = [load for load in open_round(folder.log) if load.start.account.lower() == account.lower()]
     fresh = {
@@ -185,6 +191,7 @@ def _begin(
         streams=streams,
         loads=loads,
         is_first=not was_ever_finished(folder.log),
+        is_stale=is_stale,
         earlier=fresh,
         keys=keys_by_slice(folder.log, loads, fresh),
     )

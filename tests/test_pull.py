@@ -1,0 +1,289 @@
+"""A pull against the sandbox: the mirror equals the account, or the pull says where it does not."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+from tests.comparing import differences
+
+from cksync.config import Config
+from cksync.errors import ApiUnavailable, Failed, Refused, Unauthorized
+from cksync.sandbox import Behaviour, Sandbox, World, effects, generate, serve
+from cksync.secrets import SecretRef
+from cksync.verbs.events import PageRead, Report
+from cksync.verbs.pull import pull
+
+
+def pulled(config: Config, **arguments: object) -> Report:
+    """The report of a pull that runs to its end."""
+    events = list(pull(config, **arguments))  # type: ignore[arg-type] # passed on as they are
+    assert isinstance(events[-1], Report)
+    return events[-1]
+
+
+def doubts(report: Report) -> dict[str, str | None]:
+    """The slices that the report does not vouch for, and why."""
+    return {verdict.slice: verdict.doubt for verdict in report.verdicts if not verdict.is_complete}
+
+
+def rows(config: Config, query: str) -> list[tuple[object, ...]]:
+    """The answer of the published mirror."""
+    with duckdb.connect(str(config.data_dir / "mirror.duckdb"), read_only=True) as db:
+        return db.execute(query).fetchall()
+
+
+def test_first_pull_makes_the_mirror_equal_the_account(config: Config, world: World) -> None:
+    report = pulled(config)
+    assert (report.exit_status, doubts(report)) == (0, {})
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+def test_pull_asks_for_every_page_exactly_once(config: Config, sandbox: Sandbox) -> None:
+    report = pulled(config)
+    asked = [(entry.path, tuple(sorted(entry.params.items()))) for entry in sandbox.journal]
+    assert len(asked) == len(set(asked)) == report.requests
+
+
+def test_second_pull_without_a_change_writes_no_row(config: Config) -> None:
+    pulled(config)
+    before = rows(config, "select count(*), max(_synced_at) from history.subscribers")
+    second = pulled(config)
+    assert sum(c.inserted + c.updated + c.deleted for c in second.published.changes) == 0
+    assert rows(config, "select count(*), max(_synced_at) from history.subscribers") == before
+
+
+BEHAVIOURS = [
+    Behaviour(purchases_order="newest"),
+    Behaviour(subscribers_by="id", subscriptions_by="id", ties="scrambled"),
+    Behaviour(ties="id_desc", tags_by="id", unpaged_page="empty"),
+    Behaviour(day_offset_hours=-8, updated_from_strict=True, tag_bumps_updated=True),
+    Behaviour(unfiltered_states=("active", "cancelled")),
+    Behaviour(unfiltered_states=("active",)),
+    Behaviour(cancelled_leave=("form", "sequence")),
+    Behaviour(stats_shape="array", draft_stats="missing", total_pages_when_empty=1, gzip=True),
+]
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=range(len(BEHAVIOURS)))
+def test_mirror_is_right_whatever_nobody_knows_about_the_api(
+    behaviour: Behaviour, config: Config, sandbox: Sandbox, world: World
+) -> None:
+    sandbox.behaviour = behaviour
+    report = pulled(config)
+    wrong = differences(config.data_dir / "mirror.duckdb", world)
+    if behaviour.draft_stats == "missing":
+        wrong = [text for text in wrong if not text.startswith("broadcast_stats")]
+    assert (report.exit_status, wrong) == (0, [])
+
+
+def change_everything(world: World) -> None:
+    """One edit of every kind."""
+    people = [key for key, row in world.truth().subscribers.items() if row["state"] == "active"]
+    gone = [key for key, row in world.truth().subscribers.items() if row["state"] == "cancelled"]
+    world.cancel(people[0])
+    world.bounce(people[1])
+    world.complain(people[2])
+    world.delete_subscriber(people[3])
+    world.delete_subscriber(gone[0])
+    world.reactivate(gone[1])
+    world.set_email(people[4], "Moved+Again@Example.COM")
+    world.set_first_name(people[5], "Ünïcode 🎉")
+    new = world.add_subscriber("new@example.com", "New")
+    tags = list(world.truth().tags)
+    world.tag(new, tags[0])
+    for kind, tag, _ in list(world.truth().memberships):
+        if kind == "tag" and tag == tags[1]:
+            world.untag(world.truth().memberships[kind, tag, _]["subscriber_id"], tag)
+            break
+    world.rename_tag(tags[2], "Renamed")
+    world.delete_tag(tags[3])
+    fields = list(world.truth().custom_fields)
+    world.rename_custom_field(fields[0], "Surname")
+    world.delete_custom_field(fields[1])
+    world.archive_form(next(iter(world.truth().forms)))
+    broadcasts = list(world.truth().broadcasts)
+    world.delete_broadcast(broadcasts[0])
+    world.grow_stats(broadcasts[-1])
+    world.add_purchase("new@example.com", total=12.5)
+
+
+def test_after_every_kind_of_edit_the_next_pull_is_level_again(config: Config, world: World) -> None:
+    pulled(config)
+    change_everything(world)
+    report = pulled(config)
+    assert (report.exit_status, doubts(report)) == (0, {})
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+def test_deleted_person_is_asked_for_by_id_and_becomes_a_tombstone(config: Config, world: World) -> None:
+    pulled(config)
+    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
+    world.delete_subscriber(person)
+    pulled(config)
+    assert rows(config, f"select count(*) from subscribers where id = {person}") == [(0,)]
+    versions = rows(config, f"select change, valid_to is null from history.subscribers where id = {person} order by valid_from")
+    assert versions == [("insert", False), ("delete", False)]
+    assert rows(config, f"select count(*) from subscriptions where subscriber_id = {person}") == [(0,)]
+
+
+@pytest.mark.parametrize("page", [2, 3, 5])
+def test_person_who_leaves_while_the_list_is_read_loses_nobody_else(
+    page: int, config: Config, sandbox: Sandbox, world: World
+) -> None:
+    first = [key for key, row in world.truth().subscribers.items() if row["state"] == "active"][:3]
+    sandbox.faults.add(
+        effects.edit_before(lambda: [world.cancel(key) for key in first]),
+        path="/subscribers",
+        where=lambda request: request.params.get("page") == str(page) and "sort_field" not in request.params,
+    )
+    report = pulled(config)
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+    assert (report.exit_status, doubts(report)) == (0, {})
+
+
+def test_person_who_joins_while_the_list_is_read_is_in_the_mirror(
+    config: Config, sandbox: Sandbox, world: World
+) -> None:
+    sandbox.faults.add(
+        effects.edit_before(lambda: world.add_subscriber("late@example.com")), path="/subscribers", params={"page": "4"}
+    )
+    assert pulled(config).exit_status == 0
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+LIES: dict[str, Callable[[], effects.Effect]] = {
+    "ignores the page": effects.ignore_page,
+    "repeats a page": effects.repeat_page,
+    "counts wrong": lambda: effects.wrong_total(off_by=3),
+    "changes its total at every request": effects.moving_total,
+    "shows an empty list with a total": effects.empty_list,
+    "shows a record without id": effects.without_key,
+    "shows a state that does not belong": lambda: effects.wrong_state("bounced"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+def test_list_of_an_api_that(lie: Callable[[], effects.Effect], config: Config, sandbox: Sandbox) -> None:
+    """... lies is marked incomplete, ends, and takes no row out."""
+    pulled(config)
+    before = rows(config, "select count(*) from subscribers")
+    sandbox.faults.add(
+        lie(), path="/subscribers", where=lambda request: "sort_field" not in request.params, count=None
+    )
+    sandbox.journal.clear()
+    report = pulled(config)
+    assert report.exit_status == 3
+    assert "subscribers/active" in doubts(report)
+    assert rows(config, "select count(*) from subscribers") == before
+    assert sandbox.journal.count(path="/subscribers") < 100
+
+
+@pytest.mark.parametrize("path", ["/broadcasts", "/purchases", "/tags/[0-9]+/subscriptions"])
+def test_no_list_passes_when_the_api_ignores_its_page(path: str, config: Config, sandbox: Sandbox, world: World) -> None:
+    for number in range(60):
+        world.add_purchase(f"buyer{number}@example.com")
+    sandbox.faults.add(effects.ignore_page(), path=path, count=None)
+    report = pulled(config)
+    assert report.exit_status == 3
+    assert {verdict.stream for verdict in report.verdicts if not verdict.is_complete} == {
+        {"/broadcasts": "broadcasts", "/purchases": "purchases"}.get(path, "subscriptions")
+    }
+
+
+def test_slice_is_named_in_the_mirror_and_in_the_exit_status(
+    cksync: Callable[..., object], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.faults.add(effects.wrong_total(off_by=1), path="/purchases", count=None)
+    done = cksync("pull", ok=False)
+    assert done.returncode == 3  # type: ignore[attr-defined]
+    assert "incomplete: purchases" in done.stderr  # type: ignore[attr-defined]
+    with duckdb.connect(str(tmp_path / "data" / "mirror.duckdb"), read_only=True) as db:
+        assert db.execute("select slice from _cksync.slices where not is_complete").fetchall() == [("purchases",)]
+
+
+def test_secret_of_another_account_is_refused_and_nothing_is_written(config: Config, world: World) -> None:
+    pulled(config)
+    before = sorted(path.name for path in config.data_dir.rglob("*"))
+    with serve(generate(50, 8), rate_limit=None) as other:
+        other.world.change_account_email("other@example.com")
+        foreign = replace(config, api=replace(config.api, base_url=other.url))
+        with pytest.raises(Refused, match="belongs to .* opens the account of other@example.com"):
+            pulled(foreign)
+        with pytest.raises(Refused, match="not the account of"):
+            pulled(foreign, accept_account=True)
+    assert sorted(path.name for path in config.data_dir.rglob("*")) == before
+
+
+def test_changed_address_is_accepted_when_the_people_are_the_same(config: Config, world: World) -> None:
+    pulled(config)
+    world.change_account_email("moved@example.com")
+    with pytest.raises(Refused, match="--accept-account"):
+        pulled(config)
+    assert pulled(config, accept_account=True).exit_status == 0
+    assert pulled(config).exit_status == 0
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+def test_failed_pull_leaves_the_mirror_and_is_shown_by_status(
+    cksync: Callable[..., object], config: Config, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    pulled(config)
+    mirror = (config.data_dir / "mirror.duckdb").read_bytes()
+    sandbox.faults.add(effects.status(403, "{}"), path="/tags", count=None)
+    done = cksync("pull", ok=False)
+    assert done.returncode == 2  # type: ignore[attr-defined]
+    assert (config.data_dir / "mirror.duckdb").read_bytes() == mirror
+    loads = json.loads(cksync("status", "--format", "json").stdout)["loads"]  # type: ignore[attr-defined]
+    assert (loads[0]["exit_status"], "403" in loads[0]["message"]) == (2, True)
+
+
+def test_pull_with_the_wrong_secret_says_what_to_do(config: Config, tmp_path: Path) -> None:
+    wrong = replace(config, api=replace(config.api, api_secret=SecretRef("not-the-secret", "api.api_secret", tmp_path)))
+    with pytest.raises(Unauthorized, match="the secret is wrong"):
+        pulled(wrong)
+
+
+def test_server_errors_on_the_way_are_ridden_out(config: Config, sandbox: Sandbox, world: World) -> None:
+    sandbox.faults.add(effects.status(502, "<html>"), nth=5, every=40, count=None)
+    assert pulled(config).exit_status == 0
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+def test_api_that_stays_down_fails_the_pull_and_keeps_what_was_read(config: Config, sandbox: Sandbox) -> None:
+    sandbox.faults.add(effects.status(503), path="/purchases", count=None)
+    with pytest.raises(ApiUnavailable, match="purchases"):
+        pulled(config)
+    sandbox.faults.clear()
+    sandbox.journal.clear()
+    assert pulled(config).exit_status == 0
+    assert set(sandbox.journal.by_path()) == {"/account", "/purchases"}
+
+
+def test_switched_off_api_is_said_and_leaves_the_mirror(config: Config, sandbox: Sandbox) -> None:
+    pulled(config)
+    sandbox.faults.add(effects.status(410), path="/forms", count=None)
+    with pytest.raises(Failed, match="switched off"):
+        pulled(config)
+
+
+def test_pull_of_one_stream_reads_only_it(config: Config, sandbox: Sandbox) -> None:
+    report = pulled(config, streams=["tags"])
+    assert set(sandbox.journal.by_path()) == {"/account", "/tags"}
+    assert report.published.rows["tags"] > 0
+
+
+def test_out_of_time_ends_with_3_and_the_next_pull_goes_on(config: Config, sandbox: Sandbox, world: World) -> None:
+    report = pulled(config, max_minutes=0.0)
+    assert report.exit_status == 3
+    again = pulled(config)
+    assert again.exit_status == 0
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+def test_events_tell_what_is_left(config: Config) -> None:
+    pages = [event for event in pull(config) if isinstance(event, PageRead)]
+    assert pages[-1].pages_left == 0
+    assert [page.requests for page in pages] == sorted(page.requests for page in pages)

@@ -1,0 +1,112 @@
+"""A pull that dies at any instant repeats at most ten pages, and ends with the same mirror."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from cksync.config import ApiConfig, Config
+from cksync.sandbox import Sandbox, World, effects, generate, serve
+from cksync.secrets import SecretRef
+from cksync.verbs.events import PageRead
+from cksync.verbs.pull import pull
+from tests.comparing import differences
+
+# What every start asks for again: the account.
+START_REQUESTS = 1
+REPEATED_PAGES = 10
+Cksync = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """The requests of an undisturbed pull of the account that every test here reads."""
+    folder = tmp_path_factory.mktemp("clean")
+    with serve(generate(300, 7), rate_limit=None) as sandbox:
+        secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
+        list(pull(Config(folder, "the test", ApiConfig(sandbox.url, secret, rate_limit=100_000))))
+        return len(sandbox.journal)
+
+
+def end_at(sandbox: Sandbox, request: int, environ: dict[str, str], number: int) -> tuple[int, str]:
+    """A pull that gets a signal while its nth request is being answered: its exit status and stderr."""
+    victim: list[subprocess.Popen[str]] = []
+    sandbox.faults.add(effects.edit_before(lambda: os.kill(victim[0].pid, number)), nth=request)
+    command = [sys.executable, "-m", "cksync", "pull"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        victim.append(process)
+        _, stderr = process.communicate(timeout=60)
+        return process.returncode, stderr
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_killed_pull_repeats_at_most_ten_pages(
+    seed: int, clean: int, cksync: Cksync, environ: dict[str, str], sandbox: Sandbox, world: World, tmp_path: Path
+) -> None:
+    status, _ = end_at(sandbox, random.Random(seed).randint(2, clean), environ, signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    cksync("pull")
+    assert len(sandbox.journal) - clean <= START_REQUESTS + REPEATED_PAGES
+    assert differences(tmp_path / "data" / "mirror.duckdb", world) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pull_killed_again_and_again_still_ends_level(
+    seed: int, cksync: Cksync, environ: dict[str, str], sandbox: Sandbox, world: World, tmp_path: Path
+) -> None:
+    chance = random.Random(seed)
+    for _ in range(4):
+        sandbox.faults.clear()
+        end_at(sandbox, chance.randint(2, 40), environ, signal.SIGKILL)
+    cksync("pull")
+    assert differences(tmp_path / "data" / "mirror.duckdb", world) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_loses_no_request(
+    number: int, clean: int, cksync: Cksync, environ: dict[str, str], sandbox: Sandbox, world: World, tmp_path: Path
+) -> None:
+    status, stderr = end_at(sandbox, 60, environ, number)
+    assert (status, "goes on from there" in stderr) == (130, True)
+    assert not (tmp_path / "data" / "mirror.duckdb").exists()
+    cksync("pull")
+    # the start, and the page before the place where a list was left: rows may have moved meanwhile
+    assert len(sandbox.journal) - clean <= START_REQUESTS + 4
+    assert differences(tmp_path / "data" / "mirror.duckdb", world) == []
+
+
+def test_row_that_slips_past_the_border_while_nobody_looks_is_found(
+    config: Config, sandbox: Sandbox, world: World
+) -> None:
+    tag = max(world.truth().tags, key=lambda key: sum(k[1] == key for k in world.truth().memberships))
+    members = [row["subscriber_id"] for key, row in world.truth().memberships.items() if key[1] == tag]
+    events = pull(config)
+    while not (isinstance(event := next(events), PageRead) and event.slice.name == f"subscriptions/tag/{tag}"):
+        pass
+    events.close()  # type: ignore[attr-defined] # it is a generator
+    for person in members[:8]:
+        world.untag(person, tag)
+    for number in range(8):  # as many come as went: the total says nothing
+        world.tag(world.add_subscriber(f"new{number}@example.com"), tag)
+    list(pull(config, wall=lambda: datetime.now(UTC) + timedelta(hours=2)))
+    wrong = [text for text in differences(config.data_dir / "mirror.duckdb", world) if "missing" in text]
+    assert wrong == []
+
+
+def test_killed_second_pull_leaves_the_mirror_whole(
+    cksync: Cksync, environ: dict[str, str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    cksync("pull")
+    mirror = tmp_path / "data" / "mirror.duckdb"
+    before = mirror.read_bytes()
+    end_at(sandbox, 150, environ, signal.SIGKILL)
+    assert mirror.read_bytes() == before
+    with duckdb.connect(str(mirror), read_only=True) as db:
+        assert db.execute("select count(*) from subscribers").fetchall() == [(300,)]
