@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Slice
@@ -238,10 +237,9 @@ def newest_observation(folder: Path) -> datetime | None:
     """The time of the newest row of the log; None when it is empty."""
     for load_id in reversed(load_ids(folder)):
         for path in reversed(segment_files(folder, load_id)):
-            column = pq.read_table(path, columns=["received_at"]).column(0)
-            if len(column):
-                newest: datetime = pc.max(column).as_py()
-                return newest
+            times: list[datetime] = pq.read_table(path, columns=["received_at"]).column(0).to_pylist()
+            if times:
+                return max(times)
     return None
 
 

@@ -19,6 +19,8 @@ from cksync.load.gone import find_gone, write_gone
 from cksync.load.schema import NO_RECORDS, columns, literal, quoted
 from cksync.load.tables import Table
 
+SEGMENTS_AT_ONCE = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -67,12 +69,24 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) 
     doubts = _invalid(db, sorted({path for paths in batch.new.values() for path in paths}))
     changes = []
     for table in tables:
-        _view_records(db, sorted({path for stream in table.streams for path in batch.new.get(stream, ())}))
-        _load_incoming(db, table)
-        inserted, updated, unread = _write_changed(db, table)
+        files = sorted({path for stream in table.streams for path in batch.new.get(stream, ())})
+        inserted = updated = unread = 0
+        for part in _parts(table, files):
+            _view_records(db, part)
+            _load_incoming(db, table)
+            counts = _write_changed(db, table)
+            inserted, updated, unread = inserted + counts[0], updated + counts[1], unread + counts[2]
+        _view_records(db, files)
         doubts |= find_gone(db, table)
         changes.append(Change(table.name, inserted, updated, write_gone(db, table), unread))
     return Merged(tuple(changes), doubts)
+
+
+def _parts(table: Table, files: Sequence[Path]) -> list[Sequence[Path]]:
+    """Segments in their order, so few at a time that memory does not grow with the size of a pull."""
+    if table.part_of or not files:
+        return [files]
+    return [files[n : n + SEGMENTS_AT_ONCE] for n in range(0, len(files), SEGMENTS_AT_ONCE)]
 
 
 def _segments(files: Sequence[Path]) -> str:
@@ -162,24 +176,32 @@ def _load_incoming(db: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 def _write_changed(db: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int, int]:
     """Store the versions that differ from what was there; (rows inserted, updated, values unread)."""
-    _load_changed(db, table)
-    every = f"{quoted(_own(db))}, _first_seen_at, _synced_at, _extra"
+    own = [name for name in _names(db, "incoming") if name not in ("_synced_at", "_extra", "_unread")]
+    _load_changed(db, table, own)
+    key = quoted(table.key)
+    every = f"{quoted(own, 'incoming.')}, _first_seen_at, incoming._synced_at, _extra"
     same_key = " and ".join(f'old."{name}" = new."{name}"' for name in table.key)
     db.execute(
         f"""
         update history."{table.name}" as old set valid_to = new.at
-        from (select {quoted(table.key)}, min(_synced_at) as at from changed group by all) as new
+        from (select {key}, min(_synced_at) as at from changed group by all) as new
         where old.valid_to is null and {same_key}
         """
     )
     db.execute(
         f"""
         insert into history."{table.name}"
-        select {every}, _synced_at, _until, case when _before is null then 'insert' else 'update' end from changed
+        select {every}, incoming._synced_at, _until, case when _before is null then 'insert' else 'update' end
+        from changed join incoming on incoming.rowid = changed._row
         """
     )
     db.execute(f'delete from main."{table.name}" as old using changed as new where {same_key}')
-    db.execute(f'insert into main."{table.name}" select {every} from changed where _until is null')
+    db.execute(
+        f"""
+        insert into main."{table.name}"
+        select {every} from changed join incoming on incoming.rowid = changed._row where _until is null
+        """
+    )
     row = db.execute(
         """
         select count(*) filter (_current is null), count(*) filter (_current is not null),
@@ -191,45 +213,50 @@ def _write_changed(db: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, in
     return int(row[0]), int(row[1]), int(row[2])
 
 
-def _own(db: duckdb.DuckDBPyConnection) -> list[str]:
-    names = [row[0] for row in db.execute("describe incoming").fetchall()]
-    return [name for name in names if name not in ("_synced_at", "_extra", "_unread")]
+def _names(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    return [row[0] for row in db.execute(f"describe {table}").fetchall()]
 
 
-def _load_changed(db: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """`changed`: the versions in `incoming` that differ from the one before them, `_before` (its hash;
-    null: there was none), each valid `_until` the next; `_current` is the hash of the row in `main`."""
-    key, own = quoted(table.key), _own(db)
-    same_key = " and ".join(f'old."{name}" = new."{name}"' for name in table.key)
+def _load_changed(db: duckdb.DuckDBPyConnection, table: Table, own: Sequence[str]) -> None:
+    """`changed`: which rows of `incoming` (by `_row`) differ from the version before them.
+
+    `_before` is that version's hash (null: there was none), `_until` when the next one came, `_current`
+    the hash of the row in `main`, `_first_seen_at` the earliest time the row was ever seen.
+    """
+    key = quoted(table.key)
+    order = f"partition by {key} order by _synced_at, _hash"
     db.execute(
         f"""
         create or replace temp table changed as
-        with current as (
-            select {key}, hash({quoted(own)}, _extra) as _current, _synced_at as _current_at, _first_seen_at
-            from main."{table.name}" semi join incoming using ({key})
+        with observed as (
+            select rowid as _row, {key}, _synced_at, hash({quoted(own)}, _extra) as _hash from incoming
         ),
 
-        observed as (
-            select incoming.*, hash({quoted(own, "incoming.")}, incoming._extra) as _hash, _current, _first_seen_at
-            from incoming left join current using ({key})
-            where _current_at is null or incoming._synced_at >= _current_at
+        current as (
+            select {key}, hash({quoted(own)}, _extra) as _current, _synced_at as _current_at, _first_seen_at
+            from main."{table.name}" semi join observed using ({key})
         ),
 
         ordered as (
-            select *, coalesce(lag(_hash) over (partition by {key} order by _synced_at, _hash), _current) as _before
-            from observed
+            select *, coalesce(lag(_hash) over ({order}), _current) as _before
+            from observed left join current using ({key})
+            where _current_at is null or _synced_at >= _current_at
+        ),
+
+        different as materialized (
+            select *, lead(_synced_at) over ({order}) as _until, min(_synced_at) over (partition by {key}) as _seen_at
+            from ordered
+            where _before is distinct from _hash
+        ),
+
+        returned as (
+            select {key}, min(valid_from) as _ever_at
+            from history."{table.name}" semi join different using ({key})
+            group by all
         )
 
-        select *, lead(_synced_at) over (partition by {key} order by _synced_at, _hash) as _until
-        from ordered
-        where _before is distinct from _hash
-        """
-    )
-    db.execute(
-        f"""
-        update changed as new set _first_seen_at = coalesce(
-            (select min(old.valid_from) from history."{table.name}" as old where {same_key}),
-            (select min(old._synced_at) from changed as old where {same_key})
-        ) where _first_seen_at is null
+        select different.* exclude (_first_seen_at, _seen_at, _current_at),
+            coalesce(_first_seen_at, _ever_at, _seen_at) as _first_seen_at
+        from different left join returned using ({key})
         """
     )

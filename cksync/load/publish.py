@@ -23,7 +23,8 @@ from cksync.load.schema import create, literal
 from cksync.load.tables import casts, tables, views
 
 STORAGE_VERSION = "v1.2.0"
-MEMORY_LIMIT = "1GB"
+# DuckDB spills to disk beyond it: a nightly job shares its machine.
+MEMORY_LIMIT = "256MB"
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,14 @@ def _batch(folder: Folder, loads: Sequence[Load], new: Sequence[tuple[Load, list
                 files.setdefault(stream, []).append(_file(folder, segment))
             for checkpoint in segment.checkpoints:
                 readings[checkpoint.slice.name] = _reading(checkpoint)
-    complete = {c.slice.name for _, segments in new for s in segments for c in s.checkpoints if c.is_complete}
+    listed = {table.name for table in tables() if table.slice}  # people go by a 404 alone, never by an absence
+    complete = {
+        c.slice.name
+        for _, segments in new
+        for segment in segments
+        for c in segment.checkpoints
+        if c.is_complete and c.slice.stream in listed
+    }
     streams = {stream for load in loads for segment in load.segments for stream in segment.streams} - {REQUESTS}
     read = [_file(folder, s) for load in loads for s in load.segments if streams & set(s.streams)]
     return Batch(files, read if complete else (), tuple(readings[name] for name in sorted(complete)))

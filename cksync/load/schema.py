@@ -83,8 +83,10 @@ def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], views: Sequen
 
 
 def _create_table(db: duckdb.DuckDBPyConnection, table: Table) -> None:
-    own = ", ".join(f'"{name}" {kind}' for name, kind in columns(db, table).items())
-    every = f"{own}, _first_seen_at timestamptz, _synced_at timestamptz, _extra json"
+    # One long text keeps DuckDB from compressing a whole column, unless it is told how.
+    zip_json = {"JSON": "json using compression zstd"}
+    own = ", ".join(f'"{name}" {zip_json.get(kind, kind)}' for name, kind in columns(db, table).items())
+    every = f"{own}, _first_seen_at timestamptz, _synced_at timestamptz, _extra {zip_json['JSON']}"
     versions = f"{every}, valid_from timestamptz, valid_to timestamptz, change varchar"
     db.execute(f'create table main."{table.name}" ({every})')
     db.execute(f'create table history."{table.name}" ({versions})')

@@ -1,0 +1,93 @@
+"""A small account on a real server, a configuration for it, and the real command in a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from cksync.config import ApiConfig, Config
+from cksync.sandbox import Sandbox, World, generate, serve
+from cksync.secrets import SecretRef
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+RATE_LIMIT, RATE_PERIOD_SECONDS = 100_000, 1.0
+
+
+@pytest.fixture
+def world() -> World:
+    """An account of 300 people with every oddity; a test's own, to be edited at will."""
+    return generate(300, 7)
+
+
+@pytest.fixture
+def sandbox(world: World) -> Iterator[Sandbox]:
+    """The world on a real HTTP server without a limit."""
+    with serve(world, rate_limit=None) as running:
+        yield running
+
+
+@pytest.fixture
+def config(sandbox: Sandbox, tmp_path: Path) -> Config:
+    """A Config for the sandbox: data in tmp_path/"data", waits of a fraction of a second."""
+    return Config(
+        data_dir=tmp_path / "data",
+        source="the test",
+        api=ApiConfig(
+            base_url=sandbox.url,
+            api_secret=SecretRef(sandbox.api_secret, "api.api_secret", tmp_path),
+            rate_limit=RATE_LIMIT,
+            rate_period_seconds=RATE_PERIOD_SECONDS,
+            timeout_seconds=5.0,
+        ),
+    )
+
+
+@pytest.fixture
+def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    """The whole environment of a process that works on the sandbox, with the same settings as `config`.
+
+    The secret, the address and the folder come from variables, the rest from tmp_path/"settings.toml".
+    """
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        f"[api]\nrate_limit = {RATE_LIMIT}\nrate_period_seconds = {RATE_PERIOD_SECONDS}\ntimeout_seconds = 5\n"
+    )
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+        "CKSYNC_CONFIG": str(settings),
+        "CKSYNC_BASE_URL": sandbox.url,
+        "CKSYNC_API_SECRET": sandbox.api_secret,
+        "CKSYNC_DATA_DIR": str(tmp_path / "data"),
+    }
+
+
+@pytest.fixture
+def cksync(environ: dict[str, str], tmp_path: Path) -> Command:
+    """Run the real command in tmp_path: `cksync("sql", "select 1", env={...}, ok=False)`.
+
+    `env` adds variables, or takes one away with None; `ok` expects exit status 0; `stdin` is its input.
+    """
+
+    def run(
+        *arguments: str, env: Mapping[str, str | None] | None = None, ok: bool = True, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        merged = {**environ, **(env or {})}
+        done = subprocess.run(
+            [sys.executable, "-m", "cksync", *arguments],
+            cwd=tmp_path,
+            env={name: value for name, value in merged.items() if value is not None},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert not ok or done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
