@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 import cksync
-from cksync.api.client import Client
+from cksync.api.client import ATTEMPTS, Client
 from cksync.api.throttle import Ledger, Stopped, Throttle
 from cksync.api.v3 import V3
 from cksync.config import Config
@@ -19,6 +19,9 @@ from cksync.secrets import Redactor
 __all__ = ["Api", "Credential", "Stopped", "connect", "credentials"]
 
 Credential = Mapping[str, str]
+
+# A higher limit needs no more slots than this: nobody sends so many requests in a period.
+MOST_SLOTS = 1_000_000
 
 
 class Api(Protocol):
@@ -52,13 +55,21 @@ def credentials(config: Config, environ: Mapping[str, str]) -> tuple[Credential,
 
 @contextlib.contextmanager
 def connect(
-    config: Config, given: Credential, redactor: Redactor, now: Callable[[], datetime], stop: threading.Event
+    config: Config,
+    given: Credential,
+    redactor: Redactor,
+    now: Callable[[], datetime],
+    stop: threading.Event,
+    attempts: int = ATTEMPTS,
 ) -> Iterator[Api]:
-    """An Api for the configured account. Its request budget lives in the data folder's `state/`."""
+    """An Api for the configured account. Its request budget lives in the data folder's `state/`.
+
+    `attempts` is how often a request is tried before it fails for good.
+    """
     settings = config.api
     ledger = Ledger(
         Folder(config.data_dir).state / "requests",
-        settings.rate_limit,
+        min(settings.rate_limit, MOST_SLOTS),
         settings.rate_period_seconds,
         longest=2 * settings.timeout_seconds,
     )
@@ -73,6 +84,7 @@ def connect(
         concurrency=settings.concurrency,
         stop=stop,
         user_agent=f"cksync/{cksync.__version__}",
+        attempts=attempts,
     )
     try:
         yield V3(client)

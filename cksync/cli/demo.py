@@ -40,7 +40,7 @@ QUESTIONS = (
         from purchase_products as products
         join purchases on purchases.id = products.purchase_id
         where purchases.status = 'paid'
-        group by all order by units desc, revenue desc limit 5
+        group by all order by revenue desc limit 5
         """,
     ),
 )
@@ -74,9 +74,11 @@ def demo(settings: Settings) -> int:
         for question, query in QUESTIONS:
             click.echo(f"\n{question}")
             db.sql(query).show(max_width=100)
-    click.echo(f'Ask more:    cksync sql --config {config_path} "from subscribers limit 5"')
-    click.echo(f"Look around: cksync status --config {config_path}")
-    click.echo("Your own:    cksync init")
+    command = "cksync" if shutil.which("cksync") else sys.argv[0]
+    click.echo("What next:")
+    click.echo(f'  {command} sql --config {config_path} "from subscribers limit 5"')
+    click.echo(f"  {command} status --config {config_path}")
+    click.echo(f"  {command} init       # then your own account: check, pull")
     return event.exit_status
 
 

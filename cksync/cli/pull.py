@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Mapping
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -74,11 +75,11 @@ def _stop_on_signals() -> threading.Event:
 
 def print_report(report: "Report", mirror: str) -> None:
     """The tables, what was done to them, and how it went."""
-    print_changes(report.published)
+    print_changes(report.published, report.requests)
     click.echo()
     minutes, seconds = divmod(report.seconds, 60)
     took = f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
-    click.echo(f"{mirror}: {report.message.split(':')[0]} · {report.requests:,} requests · {took}")
+    click.echo(f"{mirror}: {report.message.split(':')[0]} · {sum(report.requests.values()):,} requests · {took}")
     unread = sum(change.unread for change in report.published.changes)
     if unread:
         click.echo(f"{unread:,} values fit no column as they are; they are kept in _extra", err=True)
@@ -87,13 +88,14 @@ def print_report(report: "Report", mirror: str) -> None:
             click.echo(f"incomplete: {verdict.slice}: {verdict.doubt}", err=True)
 
 
-def print_changes(published: "Published") -> None:
-    """The tables with their rows, and what was done to them."""
+def print_changes(published: "Published", requests: Mapping[str, int]) -> None:
+    """The tables with their rows, what was done to them, and what reading them cost."""
     changes = {change.table: change for change in published.changes}
     rows = [
-        (n, count, changes[n].inserted, changes[n].updated, changes[n].deleted) for n, count in published.rows.items()
+        (name, count, changes[name].inserted, changes[name].updated, changes[name].deleted, requests.get(name))
+        for name, count in published.rows.items()
     ]
-    print_table(("table", "rows", "new", "changed", "gone"), rows)
+    print_table(("table", "rows", "new", "changed", "gone", "requests"), rows)
 
 
 def _report(report: "Report") -> dict[str, object]:
@@ -104,10 +106,15 @@ def _report(report: "Report") -> dict[str, object]:
         "account": report.account,
         "exit_status": report.exit_status,
         "message": report.message,
-        "requests": report.requests,
+        "requests": sum(report.requests.values()),
         "seconds": round(report.seconds, 3),
         "tables": [
-            {**asdict(change), "rows": report.published.rows[change.table]} for change in report.published.changes
+            {
+                **asdict(change),
+                "rows": report.published.rows[change.table],
+                "requests": report.requests.get(change.table, 0),
+            }
+            for change in report.published.changes
         ],
         "incomplete": [asdict(verdict) for verdict in report.verdicts if not verdict.is_complete],
     }
@@ -124,4 +131,4 @@ def rebuild(settings: Settings) -> None:
     folder = Folder(settings.load().data_dir)
     with folder.lock("rebuild"):
         published = publish.rebuild(folder)
-    print_changes(published)
+    print_changes(published, {})

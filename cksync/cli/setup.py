@@ -47,10 +47,10 @@ def _config(data_dir: str, reference: str) -> str:
 
     return (
         "# cksync's configuration; config.example.toml in the sources explains every key.\n"
-        f"data_dir = {json.dumps(data_dir)}\n"
+        f"data_dir = {json.dumps(data_dir, ensure_ascii=False)}\n"
         "\n"
         "[api]\n"
-        f"api_secret = {json.dumps(reference)}\n"
+        f"api_secret = {json.dumps(reference, ensure_ascii=False)}\n"
         "rate_limit = 120\n"
         "rate_period_seconds = 60\n"
     )

@@ -19,6 +19,8 @@ from cksync.secrets import environment
 
 # A changed address is accepted when most of so many known people are in the account.
 PEOPLE_ASKED = 5
+# Somebody sits and waits for a check.
+CHECK_ATTEMPTS = 2
 
 
 def address(page: Page) -> str:
@@ -59,7 +61,7 @@ def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str,
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder = Folder(config.data_dir)
     folder.prepare()
-    with connect(config, given, redactor, wall_clock, threading.Event()) as api:
+    with connect(config, given, redactor, wall_clock, threading.Event(), CHECK_ATTEMPTS) as api:
         page = api.fetch(ask_page(whole("account"), 1))
     check_pin(api, address(page), pinned_account(folder.log), False, list)
     gap = (page.received_at - page.server_at).total_seconds() if page.server_at else None

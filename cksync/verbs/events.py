@@ -1,5 +1,6 @@
 """What a pull tells while it runs, and at the end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cksync.domain import Slice
@@ -37,13 +38,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report:
-    """What a pull did. `seconds` is its whole time, publishing included."""
+    """What a pull did. `requests` are its requests by stream, `seconds` its whole time with publishing."""
 
     load_id: str
     account: str
     exit_status: int
     message: str
-    requests: int
+    requests: Mapping[str, int]
     seconds: float
     published: Published
     verdicts: tuple[Verdict, ...]

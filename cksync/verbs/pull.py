@@ -1,6 +1,7 @@
 """Pull: the account -> the log -> the mirror. Wires extract and load; what a pull does can be read here."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ class _Run:
     earlier: Mapping[str, Checkpoint] = field(default_factory=dict)
     keys: Mapping[str, set[str]] = field(default_factory=dict)
     walks: dict[str, Walk] = field(default_factory=dict)
-    requests: int = 0
+    requests: Counter[str] = field(default_factory=Counter)
     published_at: datetime | None = None
     published: list[Published] = field(default_factory=list)
 
@@ -201,9 +202,9 @@ def _take(run: _Run, walk: Walk, page: Page) -> Iterator[Event]:
     """A page -> its walk -> the log."""
     run.walks[walk.slice.name] = walk
     run.writer.add(page, walk.checkpoint)
-    run.requests += len(page.attempts)
+    run.requests[walk.slice.stream] += len(page.attempts)
     left = sum(other.pages_left or 0 for other in run.walks.values())
-    yield PageRead(walk.slice, len(page.records), left, run.requests)
+    yield PageRead(walk.slice, len(page.records), left, run.requests.total())
 
 
 def _read(run: _Run, max_minutes: float | None) -> Iterator[Event]:
@@ -230,7 +231,7 @@ def _read(run: _Run, max_minutes: float | None) -> Iterator[Event]:
         timer.cancel()
     if run.stop.is_set() and not is_time_up.is_set():
         raise Interrupted(
-            f"stopped after {run.requests} requests; they are kept: `cksync pull` within a day goes on from there"
+            f"stopped after {run.requests.total()} requests; all is kept: `cksync pull` within a day goes on from there"
         )
     yield _finish(run, is_time_up=is_time_up.is_set())
 
