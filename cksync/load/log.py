@@ -185,10 +185,22 @@ def _decode(path: Path) -> Segment:
         end = raw["end"] and LoadEnd(**{**raw["end"], "ended_at": datetime.fromisoformat(raw["end"]["ended_at"])})
         return Segment(raw["load_id"], raw["number"], start, tuple(raw["streams"]), checkpoints, end)
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        raise Failed(
-            f"log: {path} is damaged ({type(error).__name__}); restore it from a backup, or move its folder"
-            " away: the next pull reads again what it held"
-        ) from None
+        raise _damaged(path, error) from None
+
+
+def _columns(path: Path, names: list[str]) -> list[list[Any]]:
+    """Columns of a segment. Raises Failed when it cannot be read."""
+    try:
+        return [column.to_pylist() for column in pq.read_table(path, columns=names).columns]
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> Failed:
+    return Failed(
+        f"log: {path} is damaged ({type(error).__name__}); restore it from a backup, or move its folder"
+        " away: the next pull reads again what it held"
+    )
 
 
 def _checkpoint(raw: dict[str, Any]) -> Checkpoint:
@@ -237,9 +249,10 @@ def newest_observation(folder: Path) -> datetime | None:
     """The time of the newest row of the log; None when it is empty."""
     for load_id in reversed(load_ids(folder)):
         for path in reversed(segment_files(folder, load_id)):
-            times: list[datetime] = pq.read_table(path, columns=["received_at"]).column(0).to_pylist()
+            (times,) = _columns(path, ["received_at"])
             if times:
-                return max(times)
+                newest: datetime = max(times)
+                return newest
     return None
 
 
@@ -257,8 +270,7 @@ def keys_by_slice(folder: Path, loads: Iterable[Load], checkpoints: Mapping[str,
     found: dict[str, set[str]] = {name: set() for name in checkpoints}
     for segment in (segment for load in loads for segment in load.segments):
         path = folder / segment.load_id / f"{segment.number:06d}.parquet"
-        table = pq.read_table(path, columns=["slice", "key", "observed_at"])
-        for name, key, observed_at in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        for name, key, observed_at in zip(*_columns(path, ["slice", "key", "observed_at"]), strict=True):
             if key is not None and name in checkpoints and observed_at >= checkpoints[name].read_from:
                 found[name].add(key)
     return found

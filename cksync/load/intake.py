@@ -1,0 +1,173 @@
+"""What of the log is new to the mirror: found round by round, merged, and noted beside the data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cksync.domain import Checkpoint
+from cksync.folder import Folder
+from cksync.load.log import REQUESTS, Load, Segment, load_ids, read_load, segment_files
+from cksync.load.merge import Batch, Change, Merged, Reading, merge
+from cksync.load.tables import tables
+
+_COUNTS = ("inserted", "updated", "deleted", "unread")
+
+
+def take_in(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
+    """Merge everything of the log that the mirror (the current database of `db`) has not taken in."""
+    return total([_take_round(db, folder, loads) for loads in _rounds(db, folder)])
+
+
+def _take_round(db: duckdb.DuckDBPyConnection, folder: Folder, loads: Sequence[Load]) -> Merged:
+    new = _new_segments(db, loads)
+    merged = merge(db, tables(), _batch(folder, loads, new))
+    _note(db, folder, new, merged)
+    return merged
+
+
+def total(done: Sequence[Merged]) -> Merged:
+    """Several merges as one."""
+    changes = [
+        Change(
+            table.name,
+            *(
+                sum(getattr(c, what) for merged in done for c in merged.changes if c.table == table.name)
+                for what in _COUNTS
+            ),
+        )
+        for table in tables()
+    ]
+    doubts = {name: why for merged in done for name, why in merged.doubts.items()}
+    return Merged(tuple(changes), doubts)
+
+
+def _rounds(db: duckdb.DuckDBPyConnection, folder: Folder) -> list[list[Load]]:
+    """The rounds of the log that hold something new, oldest first, each with all its loads."""
+    taken = dict(db.execute("select load_id, segments from _cksync.loads").fetchall())
+    closed = {row[0] for row in db.execute("select load_id from _cksync.loads where is_finished").fetchall()}
+    rounds: list[list[Load]] = [[]]
+    for load_id in load_ids(folder.log):
+        if load_id in closed and taken[load_id] == len(segment_files(folder.log, load_id)):
+            rounds.append([])
+            continue
+        load = read_load(folder.log, load_id)
+        rounds[-1].append(load)
+        if load.end is not None and load.end.is_finished:
+            rounds.append([])
+    return [loads for loads in rounds if any(len(load.segments) > taken.get(load.load_id, 0) for load in loads)]
+
+
+def _new_segments(db: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> list[tuple[Load, list[Segment]]]:
+    """The segments of each load that the mirror has not taken in yet."""
+    known = dict(db.execute("select load_id, segments from _cksync.loads").fetchall())
+    found = [(load, [s for s in load.segments if s.number > known.get(load.load_id, 0)]) for load in loads]
+    return [(load, segments) for load, segments in found if segments]
+
+
+def _batch(folder: Folder, loads: Sequence[Load], new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
+    files: dict[str, list[Path]] = {}
+    readings: dict[str, Reading] = {}
+    for _, segments in new:
+        for segment in segments:
+            for stream in segment.streams:
+                files.setdefault(stream, []).append(_file(folder, segment))
+            for checkpoint in segment.checkpoints:
+                readings[checkpoint.slice.name] = _reading(checkpoint)
+    listed = {table.name for table in tables() if table.slice}  # people go by a 404 alone, never by an absence
+    complete = {
+        c.slice.name
+        for _, segments in new
+        for segment in segments
+        for c in segment.checkpoints
+        if c.is_complete and c.slice.stream in listed
+    }
+    streams = {stream for load in loads for segment in load.segments for stream in segment.streams} - {REQUESTS}
+    read = [_file(folder, s) for load in loads for s in load.segments if streams & set(s.streams)]
+    return Batch(files, read if complete else (), tuple(readings[name] for name in sorted(complete)))
+
+
+def _file(folder: Folder, segment: Segment) -> Path:
+    return folder.log / segment.load_id / f"{segment.number:06d}.parquet"
+
+
+def _reading(checkpoint: Checkpoint) -> Reading:
+    is_exempt = checkpoint.is_gone or checkpoint.slice.name.startswith("subscriptions/sequence/")
+    return Reading(checkpoint.slice.name, checkpoint.read_from, is_exempt)
+
+
+def _note(
+    db: duckdb.DuckDBPyConnection, folder: Folder, new: Sequence[tuple[Load, list[Segment]]], merged: Merged
+) -> None:
+    """Write the loads, slices and requests down beside the data; a merge counts for its last load."""
+    counts = [sum(getattr(c, what) for c in merged.changes) for what in _COUNTS]
+    for load, segments in new:
+        done = counts if load is new[-1][0] else [0, 0, 0, 0]
+        before = db.execute(
+            "delete from _cksync.loads where load_id = ? returning requests, inserted, updated, deleted, unread",
+            [load.load_id],
+        ).fetchone() or (0, 0, 0, 0, 0)
+        requests = before[0] + _note_requests(db, folder, load, segments)
+        sums = [old + now for old, now in zip(before[1:], done, strict=True)]
+        db.execute(
+            "insert into _cksync.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*_load_row(load), segments[-1].number, requests, *sums],
+        )
+        for checkpoint in {c.slice.name: c for segment in segments for c in segment.checkpoints}.values():
+            _note_slice(db, load.load_id, checkpoint, merged.doubts.get(checkpoint.slice.name))
+
+
+def _load_row(load: Load) -> list[Any]:
+    end = load.end
+    return [
+        load.load_id,
+        load.start.command,
+        load.start.account,
+        load.start.started_at,
+        end and end.ended_at,
+        end and end.exit_status,
+        end and end.message,
+        bool(end and end.is_finished),
+    ]
+
+
+def _note_requests(db: duckdb.DuckDBPyConnection, folder: Folder, load: Load, segments: Sequence[Segment]) -> int:
+    files = [_file(folder, segment) for segment in segments if REQUESTS in segment.streams]
+    if not files:
+        return 0
+    rows = db.execute(
+        """
+        insert into _cksync.requests
+        select ?, observed_at, record ->> 'endpoint', record ->> 'params', (record ->> 'status')::integer,
+            (record ->> 'milliseconds')::bigint, (record ->> 'rows')::bigint, record ->> 'problem'
+        from read_parquet(?) where stream = ? order by observed_at
+        """,
+        [load.load_id, list(map(str, files)), REQUESTS],
+    ).fetchone()
+    return int(rows[0]) if rows else 0
+
+
+def _note_slice(db: duckdb.DuckDBPyConnection, load_id: str, now: Checkpoint, doubt: str | None) -> None:
+    before = db.execute(
+        "delete from _cksync.slices where slice = ? returning cursor_at, checked_at", [now.slice.name]
+    ).fetchone() or (None, None)
+    if now.is_gone:
+        return
+    is_complete = now.is_complete and doubt is None
+    cursor_at, checked_at = (now.began_at, now.read_from) if is_complete else before
+    db.execute(
+        "insert into _cksync.slices values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            now.slice.name,
+            now.slice.stream,
+            load_id,
+            is_complete,
+            now.rows,
+            now.total,
+            cursor_at,
+            now.began_at,
+            checked_at,
+            doubt or now.doubt,
+        ],
+    )

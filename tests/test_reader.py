@@ -1,0 +1,81 @@
+"""A reader of the mirror never waits for a pull, and no pull for a reader."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from cksync.config import Config
+from cksync.sandbox import World
+from cksync.verbs.pull import pull
+
+# Opens, asks and closes until its input ends; prints how often it could, and every failure.
+READER = """
+import sys, threading, duckdb
+ended = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), ended.set())).start()
+done = 0
+print("ready", flush=True)
+while not ended.is_set():
+    try:
+        with duckdb.connect(sys.argv[1], read_only=True) as db:
+            assert db.execute("select count(*) from subscribers").fetchone()[0] >= 300
+        done += 1
+    except Exception as error:
+        print(error, flush=True)
+print(done, flush=True)
+"""
+
+# Holds the mirror open and answers each line of its input with the number of people it sees.
+HOLDER = """
+import sys, duckdb
+db = duckdb.connect(sys.argv[1], read_only=True)
+for line in sys.stdin:
+    print(db.execute("select count(*) from subscribers").fetchone()[0], flush=True)
+"""
+
+
+def reading(script: str, mirror: Path) -> "subprocess.Popen[str]":
+    """A reader in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(mirror)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def ask(process: "subprocess.Popen[str]") -> int:
+    """The holder's answer."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return int(process.stdout.readline())
+
+
+def test_every_attempt_to_open_the_mirror_succeeds_while_pulls_run(config: Config, world: World) -> None:
+    list(pull(config))
+    with reading(READER, config.data_dir / "mirror.duckdb") as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "ready\n"
+        for number in range(3):
+            world.add_subscriber(f"new{number}@example.com")
+            list(pull(config))
+        output, _ = reader.communicate(timeout=60)
+    lines = output.splitlines()
+    assert len(lines) == 1, f"refused: {lines[0]}"
+    assert int(lines[0]) > 3
+
+
+def test_reader_that_holds_the_mirror_open_keeps_its_version_and_stops_nobody(
+    config: Config, world: World, cksync: Callable[..., "subprocess.CompletedProcess[str]"]
+) -> None:
+    list(pull(config))
+    mirror = config.data_dir / "mirror.duckdb"
+    with reading(HOLDER, mirror) as holder:
+        assert ask(holder) == 300
+        world.add_subscriber("new@example.com")
+        cksync("pull")
+        assert ask(holder) == 300
+        with reading(HOLDER, mirror) as later:
+            assert ask(later) == 301
+            later.communicate(timeout=60)
+        holder.communicate(timeout=60)
