@@ -289,3 +289,57 @@ def test_events_tell_what_is_left(config: Config) -> None:
     pages = [event for event in pull(config) if isinstance(event, PageRead)]
     assert pages[-1].pages_left == 0
     assert [page.requests for page in pages] == sorted(page.requests for page in pages)
+
+
+def untag_most(world: World) -> int:
+    """Take a tag of many from nearly everybody: the tag's id."""
+    members = [(key, row["subscriber_id"]) for key, row in world.truth().memberships.items() if key[0] == "tag"]
+    tag = max(world.truth().tags, key=lambda each: sum(key[1] == each for key, _ in members))
+    for key, person in members:
+        if key[1] == tag:
+            world.untag(person, tag)
+    return tag
+
+
+def test_list_that_suddenly_lost_most_rows_is_not_believed(config: Config, world: World) -> None:
+    for _ in range(20):
+        world.add_tag(f"more {_}")
+    pulled(config)
+    tag = untag_most(world)
+    name = f"subscriptions/tag/{tag}"
+    before = rows(config, f"select count(*) from subscriptions where subscribable_id = {tag}")
+    report = pulled(config)
+    assert (report.exit_status, "at once" in str(doubts(report)[name])) == (3, True)
+    assert rows(config, f"select count(*) from subscriptions where subscribable_id = {tag}") == before
+    assert rows(config, "select exit_status from _cksync.loads order by load_id desc limit 1") == [(3,)]
+    assert pulled(config, allow=["vanish"]).exit_status == 0
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+def test_memberships_of_a_deleted_tag_go_with_it_however_many(config: Config, world: World) -> None:
+    pulled(config)
+    members = [key[1] for key in world.truth().memberships if key[0] == "tag"]
+    world.delete_tag(max(set(members), key=members.count))
+    assert pulled(config).exit_status == 0
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+def test_rebuild_makes_the_same_mirror_from_the_log(
+    config: Config, world: World, cksync: Callable[..., object]
+) -> None:
+    pulled(config)
+    change_everything(world)
+    pulled(config)
+    tables = [str(row[0]) for row in rows(config, "select table_name from duckdb_tables() where schema_name = 'main'")]
+    queries = [f'from {schema}."{table}" order by all' for schema in ("main", "history") for table in tables]
+    before = [rows(config, query) for query in queries]
+    (config.data_dir / "mirror.duckdb").write_bytes(b"not a database")
+    cksync("rebuild")
+    assert [rows(config, query) for query in queries] == before
+
+
+def test_pull_after_the_mirror_was_deleted_makes_it_from_the_log(config: Config, world: World) -> None:
+    pulled(config)
+    (config.data_dir / "mirror.duckdb").unlink()
+    pulled(config)
+    assert differences(config.data_dir / "mirror.duckdb", world) == []

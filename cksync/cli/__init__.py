@@ -130,7 +130,8 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return int(status or 0)
     except click.ClickException as error:
-        click.echo(redact(f"cksync: {error.format_message()}"), err=True)
+        message = error.format_message()  # which is the help, where a command says nothing
+        click.echo(redact(message if message.startswith("Usage:") else f"cksync: {message}"), err=True)
         return error.exit_code
     except CksyncError as error:
         for line in str(error).splitlines():

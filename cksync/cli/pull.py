@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 @click.option("--full", is_flag=True, help="Read every row (which a pull does anyway, for now).")
 @click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop after so long; the next pull goes on.")
 @click.option("--accept-account", is_flag=True, help="The account's address has changed: check that it is the same.")
+@click.option(
+    "--allow", multiple=True, type=click.Choice(["vanish"]), help="Lift a safety rule: believe lists that lost a third."
+)
 @FORMAT
 @common
 @click.pass_obj
@@ -30,6 +33,7 @@ def pull(
     full: bool,
     max_minutes: float | None,
     accept_account: bool,
+    allow: tuple[str, ...],
     form: str,
 ) -> int:
     """Bring the mirror up to date, or only the STREAMS named.
@@ -44,7 +48,9 @@ def pull(
     start_logging(settings.verbosity, quiet=settings.quiet)
     stop = _stop_on_signals()
     report: Report | None = None
-    events = verb(config, streams=streams, max_minutes=max_minutes, accept_account=accept_account, stop=stop)
+    events = verb(
+        config, streams=streams, max_minutes=max_minutes, accept_account=accept_account, allow=allow, stop=stop
+    )
     with shown(config, quiet=settings.quiet) as show:
         for event in events:
             show(event)

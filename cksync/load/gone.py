@@ -86,7 +86,10 @@ def _load_absent(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
         """,
         [doubted],
     )
-    return {slice_: f"lost {lost:,} of {count:,} rows at once (rule vanish)" for slice_, lost, count in rows}
+    return {
+        slice_: f"lost {lost:,} of {count:,} rows at once; its old rows stay unless you `pull --allow vanish`"
+        for slice_, lost, count in rows
+    }
 
 
 def _by_tombstone(table: Table) -> str:

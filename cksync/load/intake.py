@@ -69,12 +69,12 @@ def _new_segments(db: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> list[
 def _batch(folder: Folder, loads: Sequence[Load], new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
     files: dict[str, list[Path]] = {}
     readings: dict[str, Reading] = {}
-    for _, segments in new:
+    for load, segments in new:
         for segment in segments:
             for stream in segment.streams:
                 files.setdefault(stream, []).append(_file(folder, segment))
             for checkpoint in segment.checkpoints:
-                readings[checkpoint.slice.name] = _reading(checkpoint)
+                readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
     listed = {table.name for table in tables() if table.slice}  # people go by a 404 alone, never by an absence
     complete = {
         c.slice.name
@@ -92,8 +92,9 @@ def _file(folder: Folder, segment: Segment) -> Path:
     return folder.log / segment.load_id / f"{segment.number:06d}.parquet"
 
 
-def _reading(checkpoint: Checkpoint) -> Reading:
-    is_exempt = checkpoint.is_gone or checkpoint.slice.name.startswith("subscriptions/sequence/")
+def _reading(checkpoint: Checkpoint, is_allowed: bool) -> Reading:
+    """A list may lose many rows at once when people finish a sequence, its parent is gone, or it is allowed."""
+    is_exempt = is_allowed or checkpoint.is_gone or checkpoint.slice.name.startswith("subscriptions/sequence/")
     return Reading(checkpoint.slice.name, checkpoint.read_from, is_exempt)
 
 
@@ -114,15 +115,22 @@ def _note(
             "insert into _cksync.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [*_load_row(load), segments[-1].number, requests, *sums],
         )
-        for checkpoint in {c.slice.name: c for segment in segments for c in segment.checkpoints}.values():
+        checkpoints = {c.slice.name: c for segment in segments for c in segment.checkpoints}
+        for checkpoint in checkpoints.values():
             _note_slice(db, load.load_id, checkpoint, merged.doubts.get(checkpoint.slice.name))
+        if late := sorted(checkpoints.keys() & merged.doubts.keys()):
+            message = "; ".join(f"{name}: {merged.doubts[name]}" for name in late)
+            db.execute(
+                "update _cksync.loads set exit_status = 3, message = ? where load_id = ? and exit_status = 0",
+                [f"incomplete: {message}", load.load_id],
+            )
 
 
 def _load_row(load: Load) -> list[Any]:
     end = load.end
     return [
         load.load_id,
-        load.start.command,
+        ", ".join(load.start.streams) or "all",
         load.start.account,
         load.start.started_at,
         end and end.ended_at,

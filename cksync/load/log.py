@@ -44,12 +44,13 @@ LOSE_PAGES = 9
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a load knows about itself from its first segment on."""
+    """What a load knows about itself from its first segment on. `account` is '' when nobody answered;
+    `streams` is empty when all are read; `allowed` are the safety rules that the user lifted."""
 
     started_at: datetime
     account: str
-    command: str
-    is_accepted: bool = False
+    streams: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,12 @@ def _decode(path: Path) -> Segment:
     """A segment's metadata. Raises Failed when the file is not one of ours."""
     try:
         raw = json.loads((pq.read_schema(path).metadata or {})[b"cksync"])
-        start = Start(**{**raw["start"], "started_at": datetime.fromisoformat(raw["start"]["started_at"])})
+        start = Start(
+            started_at=datetime.fromisoformat(raw["start"]["started_at"]),
+            account=raw["start"]["account"],
+            streams=tuple(raw["start"]["streams"]),
+            allowed=tuple(raw["start"]["allowed"]),
+        )
         checkpoints = tuple(_checkpoint(item) for item in raw["checkpoints"])
         end = raw["end"] and LoadEnd(**{**raw["end"], "ended_at": datetime.fromisoformat(raw["end"]["ended_at"])})
         return Segment(raw["load_id"], raw["number"], start, tuple(raw["streams"]), checkpoints, end)
@@ -192,7 +198,7 @@ def _columns(path: Path, names: list[str]) -> list[list[Any]]:
     """Columns of a segment. Raises Failed when it cannot be read."""
     try:
         return [column.to_pylist() for column in pq.read_table(path, columns=names).columns]
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, error) from None
 
 
@@ -277,5 +283,6 @@ def keys_by_slice(folder: Path, loads: Iterable[Load], checkpoints: Mapping[str,
 
 
 def was_ever_finished(folder: Path) -> bool:
-    """Whether any round of the log has been read to its end: until then it is the first pull."""
-    return any((end := read_load(folder, load_id).end) and end.is_finished for load_id in reversed(load_ids(folder)))
+    """Whether any pull has read the whole account: until then it is the first."""
+    loads = (read_load(folder, load_id) for load_id in reversed(load_ids(folder)))
+    return any(load.end is not None and load.end.is_finished and not load.start.streams for load in loads)

@@ -20,7 +20,7 @@ _VERSION = {
 _CKSYNC = {
     "loads": (
         "One row per load: a run that read the API.",
-        "load_id varchar, command varchar, account varchar, started_at timestamptz, ended_at timestamptz,"
+        "load_id varchar, streams varchar, account varchar, started_at timestamptz, ended_at timestamptz,"
         " exit_status integer, message varchar, is_finished boolean, segments integer, requests bigint,"
         " inserted bigint, updated bigint, deleted bigint, unread bigint",
     ),

@@ -1,39 +1,38 @@
 """Pull: the account -> the log -> the mirror. Wires extract and load; what a pull does can be read here."""
 
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from cksync.api import Api, connect, credentials
-from cksync.api.v3 import BY_ID, PARENTS, members, whole
+from cksync.api import Api, Stopped, connect, credentials
+from cksync.api.v3 import whole
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config
-from cksync.domain import Checkpoint, LoadEnd, Page, Slice
+from cksync.domain import Page
 from cksync.errors import CksyncError, Interrupted, Refused
 from cksync.extract.drive import drive
 from cksync.extract.phases import choose, phases
-from cksync.extract.walk import KeyWalk, ListWalk, Walk
+from cksync.extract.walk import ListWalk, Walk
 from cksync.folder import Folder
 from cksync.load.log import (
     LOSE_PAGES,
-    Load,
     Start,
     Writer,
     keys_by_slice,
     newest_observation,
     open_round,
     pinned_account,
-    segment_files,
     was_ever_finished,
 )
-from cksync.load.people import known_memberships, known_people, unresolved
-from cksync.load.publish import Published, publish, together
+from cksync.load.people import known_people
+from cksync.load.publish import publish
 from cksync.secrets import environment
 from cksync.verbs.account import address, check_pin
-from cksync.verbs.events import Event, Note, PageRead, Report, Verdict
+from cksync.verbs.ending import fail, finish
+from cksync.verbs.events import Event, Note, PageRead
+from cksync.verbs.run import Run
 
 # What was read is not asked for again within this time; later its pages have moved.
 KEEP = timedelta(days=1)
@@ -43,53 +42,8 @@ STALE = timedelta(minutes=1)
 # takes a moment) and every few minutes.
 PUBLISH_EVERY = timedelta(minutes=2)
 PUBLISH_SELDOM = timedelta(seconds=10)
-# People in neither list who are asked for one by one in one pull.
-BY_ID_BUDGET = 200
 # The machine's clock may differ from the API's, or from the log's, by so much without a word.
 CLOCK_TOLERANCE = timedelta(minutes=5)
-
-
-@dataclass
-class _Run:
-    """What one pull holds open, what earlier loads of its round left, and what it has read so far."""
-
-    config: Config
-    folder: Folder
-    api: Api
-    now: Clock
-    stop: threading.Event
-    writer: Writer
-    account: str
-    began_at: datetime
-    streams: frozenset[str]
-    loads: Sequence[Load]
-    is_first: bool
-    is_stale: bool
-    earlier: Mapping[str, Checkpoint] = field(default_factory=dict)
-    keys: Mapping[str, set[str]] = field(default_factory=dict)
-    walks: dict[str, Walk] = field(default_factory=dict)
-    requests: Counter[str] = field(default_factory=Counter)
-    published_at: datetime | None = None
-    published: list[Published] = field(default_factory=list)
-
-    def begin(self, slice_: Slice) -> ListWalk:
-        """A walk of a list, going on where an earlier load of this round was stopped."""
-        earlier, keys = self.earlier.get(slice_.name), self.keys.get(slice_.name, ())
-        return ListWalk(slice_, earlier, keys, is_stale=self.is_stale)
-
-    def begin_keys(self, slice_: Slice, wanted: Sequence[str]) -> KeyWalk:
-        """A walk of single records, without those that an earlier load of this round has read."""
-        budget = BY_ID_BUDGET if slice_ == BY_ID else None
-        return KeyWalk(slice_, wanted, self.earlier.get(slice_.name), self.keys.get(slice_.name, ()), budget)
-
-    def unresolved(self, listed: Sequence[ListWalk]) -> list[str]:
-        """People who were in a list and are in none now; only when both lists are whole."""
-        if not all(walk.checkpoint.is_complete for walk in listed):
-            return []
-        self.writer.flush()
-        ids = [*(load.load_id for load in self.loads), self.writer.load_id]
-        segments = [path for load_id in ids for path in segment_files(self.folder.log, load_id)]
-        return unresolved(self.folder, set().union(*(walk.keys for walk in listed)), segments)
 
 
 def pull(
@@ -98,15 +52,17 @@ def pull(
     streams: Sequence[str] = (),
     max_minutes: float | None = None,
     accept_account: bool = False,
+    allow: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     stop: threading.Event | None = None,
     wall: Clock = wall_clock,
 ) -> Iterator[Event]:
     """Bring the mirror up to date; the last event is the Report.
 
-    `streams` names what to read (all when empty). Setting `stop` ends the pull cleanly: it raises
-    Interrupted, and the next pull goes on from there. Raises Locked, Unauthorized, Refused (another
-    account's secret), ApiUnavailable, Failed; whatever was read is then in the log.
+    `streams` names what to read (all when empty), `allow` the safety rules to lift (`vanish`). Setting
+    `stop` ends the pull cleanly: it raises Interrupted, and the next pull goes on from there. Raises
+    Locked, Unauthorized, Refused (another account's secret), ApiUnavailable, Failed; whatever was read
+    is then in the log.
     """
     chosen = choose(streams)
     given, redactor = credentials(config, environment() if environ is None else environ)
@@ -118,16 +74,18 @@ def pull(
         with connect(config, given, redactor, now, stop) as api:
             walk = ListWalk(whole("account"))
             began_at = now()
-            page = _identify(config, folder, api, walk, began_at, accept_account)
+            start = Start(began_at, "", tuple(streams), tuple(allow))
+            page = _identify(config, folder, api, walk, start, accept_account)
             yield from _notes_on_clock(page.server_at, page.received_at, "the API")
             is_stale = newest is not None and began_at - newest > STALE
-            run = _begin(config, folder, api, now, stop, address(page), began_at, chosen, is_stale)
+            start = replace(start, account=address(page))
+            run = _begin(config, folder, api, now, stop, start, chosen, is_stale)
             walk.tell(page)
             try:
                 yield from _take(run, walk, page)
                 yield from _read(run, max_minutes)
             except CksyncError as error:
-                _end(run.writer, now(), error.exit_status, str(error), error)
+                fail(run.writer, now(), error)
                 raise
 
 
@@ -140,26 +98,26 @@ def _notes_on_clock(right: datetime | None, ours: datetime, whose: str) -> Itera
         yield Note(f"this machine's clock is {minutes} minutes {direction} {whose}; nothing is lost, set it right")
 
 
-def _identify(
-    config: Config, folder: Folder, api: Api, walk: ListWalk, began_at: datetime, accept_account: bool
-) -> Page:
+def _identify(config: Config, folder: Folder, api: Api, walk: ListWalk, start: Start, accept_account: bool) -> Page:
     """Ask who answers, and refuse another account than the pinned one before anything is written."""
     request = walk.ask()
     assert request is not None
     try:
         page = api.fetch(request)
         check_pin(api, address(page), pinned_account(folder.log), accept_account, lambda: known_people(folder, 5))
+    except Stopped:
+        raise Interrupted("stopped before anything was read") from None
     except Refused:
         raise
     except CksyncError as error:
-        _end(_writer(config, folder, "", began_at, "pull"), began_at, error.exit_status, str(error), error)
+        fail(_writer(config, folder, start), start.started_at, error)
         raise
     return page
 
 
-def _writer(config: Config, folder: Folder, account: str, began_at: datetime, command: str) -> Writer:
-    load_id = began_at.strftime("%Y%m%dT%H%M%S.%fZ")
-    return Writer(folder.log, load_id, Start(began_at, account, command), LOSE_PAGES - config.api.concurrency)
+def _writer(config: Config, folder: Folder, start: Start) -> Writer:
+    load_id = start.started_at.strftime("%Y%m%dT%H%M%S.%fZ")
+    return Writer(folder.log, load_id, start, LOSE_PAGES - config.api.concurrency)
 
 
 def _begin(
@@ -168,27 +126,26 @@ def _begin(
     api: Api,
     now: Clock,
     stop: threading.Event,
-    account: str,
-    began_at: datetime,
+    start: Start,
     streams: frozenset[str],
     is_stale: bool,
-) -> _Run:
-    loads = [load for load in open_round(folder.log) if load.start.account.lower() == account.lower()]
+) -> Run:
+    loads = [load for load in open_round(folder.log) if load.start.account.lower() == start.account.lower()]
     fresh = {
         name: checkpoint
         for load in loads
         for name, checkpoint in load.checkpoints.items()
-        if checkpoint.began_at > began_at - KEEP
+        if checkpoint.began_at > start.started_at - KEEP
     }
-    return _Run(
+    return Run(
         config=config,
         folder=folder,
         api=api,
         now=now,
         stop=stop,
-        writer=_writer(config, folder, account, began_at, "pull"),
-        account=account,
-        began_at=began_at,
+        writer=_writer(config, folder, start),
+        account=start.account,
+        began_at=start.started_at,
         streams=streams,
         loads=loads,
         is_first=not was_ever_finished(folder.log),
@@ -198,7 +155,7 @@ def _begin(
     )
 
 
-def _take(run: _Run, walk: Walk, page: Page) -> Iterator[Event]:
+def _take(run: Run, walk: Walk, page: Page) -> Iterator[Event]:
     """A page -> its walk -> the log."""
     run.walks[walk.slice.name] = walk
     run.writer.add(page, walk.checkpoint)
@@ -207,7 +164,7 @@ def _take(run: _Run, walk: Walk, page: Page) -> Iterator[Event]:
     yield PageRead(walk.slice, len(page.records), left, run.requests.total())
 
 
-def _read(run: _Run, max_minutes: float | None) -> Iterator[Event]:
+def _read(run: Run, max_minutes: float | None) -> Iterator[Event]:
     """Drive every phase, publish as it goes on a first pull, and at the end for everybody."""
     is_time_up = threading.Event()
 
@@ -233,10 +190,10 @@ def _read(run: _Run, max_minutes: float | None) -> Iterator[Event]:
         raise Interrupted(
             f"stopped after {run.requests.total()} requests; all is kept: `cksync pull` within a day goes on from there"
         )
-    yield _finish(run, is_time_up=is_time_up.is_set())
+    yield finish(run, is_time_up=is_time_up.is_set())
 
 
-def _drive(run: _Run, walks: Sequence[Walk]) -> Iterator[Event]:
+def _drive(run: Run, walks: Sequence[Walk]) -> Iterator[Event]:
     for walk in walks:
         if walk.slice.name in run.earlier:
             run.walks[walk.slice.name] = walk
@@ -250,78 +207,9 @@ def _drive(run: _Run, walks: Sequence[Walk]) -> Iterator[Event]:
     run.writer.flush()
 
 
-def _publish_early(run: _Run, after: timedelta) -> None:
+def _publish_early(run: Run, after: timedelta) -> None:
     """Let people look at a first pull while it runs."""
     if run.is_first and run.now() - (run.published_at or run.began_at) > after:
         run.writer.flush()
         run.published.append(publish(run.folder))
         run.published_at = run.now()
-
-
-def _finish(run: _Run, *, is_time_up: bool) -> Report:
-    """Note what ended, close the load in the log, publish, and say how it went."""
-    checkpoints = {name: walk.checkpoint for name, walk in run.walks.items()}
-    checkpoints |= {c.slice.name: c for c in _ended_memberships(run)}
-    run.writer.mark(checkpoints.values())
-    verdicts = [_verdict(c) for c in checkpoints.values() if not c.is_gone]
-    doubts = [verdict for verdict in verdicts if not verdict.is_complete]
-    # A pull of some streams must not close a round that others are still to be read in.
-    is_finished = not is_time_up and (not run.loads or "subscribers" in run.streams)
-    message = "out of time; the next pull goes on from there" if is_time_up else _message(doubts)
-    exit_status = 3 if doubts or is_time_up else 0
-    run.writer.flush(LoadEnd(run.now(), exit_status, message, is_finished))
-    try:
-        run.published.append(publish(run.folder))
-    except CksyncError as error:
-        run.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
-        raise
-    published = together(run.published)
-    late = published.merged.doubts
-    verdicts = [
-        Verdict(v.slice, v.stream, False, v.rows, v.total, late[v.slice]) if v.slice in late else v for v in verdicts
-    ]
-    if late:
-        exit_status, message = 3, _message([verdict for verdict in verdicts if not verdict.is_complete])
-    return Report(
-        load_id=run.writer.load_id,
-        account=run.account,
-        exit_status=exit_status,
-        message=message,
-        requests=run.requests,
-        seconds=(run.now() - run.began_at).total_seconds(),
-        published=published,
-        verdicts=tuple(verdicts),
-    )
-
-
-def _verdict(checkpoint: Checkpoint) -> Verdict:
-    slice_ = checkpoint.slice
-    doubt = None if checkpoint.is_complete else checkpoint.doubt or "not read to the end"
-    return Verdict(slice_.name, slice_.stream, checkpoint.is_complete, checkpoint.rows, checkpoint.total, doubt)
-
-
-def _message(doubts: Sequence[Verdict]) -> str:
-    if not doubts:
-        return "complete"
-    named = "; ".join(f"{verdict.slice}: {verdict.doubt}" for verdict in doubts[:5])
-    more = f"; and {len(doubts) - 5} more" if len(doubts) > 5 else ""
-    return f"incomplete: {named}{more}"
-
-
-def _ended_memberships(run: _Run) -> Iterator[Checkpoint]:
-    """The lists of forms, sequences and tags that are no more: their memberships are gone with them."""
-    for parent, stream in PARENTS.items():
-        walk = run.walks.get(stream)
-        if walk is None or not walk.checkpoint.is_complete:
-            continue
-        for name in known_memberships(run.folder):
-            _, kind, key = name.split("/")
-            if kind == parent and key not in walk.keys:
-                at = run.now()
-                yield Checkpoint(members(kind, key), at, at, is_done=True, is_complete=True, is_gone=True)
-
-
-def _end(writer: Writer, at: datetime, exit_status: int, message: str, error: CksyncError) -> None:
-    """Close a load that failed: its requests and its reason are kept, its round stays open."""
-    writer.add_attempts(error.attempts)
-    writer.flush(LoadEnd(at, exit_status, message, is_finished=False))

@@ -1,0 +1,81 @@
+"""How a load ends: with what is vouched for, in the log, in the mirror, and for people."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from cksync.api.v3 import PARENTS, members
+from cksync.domain import Checkpoint, LoadEnd
+from cksync.errors import CksyncError
+from cksync.load.log import Writer
+from cksync.load.people import known_memberships
+from cksync.load.publish import publish, together
+from cksync.verbs.events import Report, Verdict
+from cksync.verbs.run import Run
+
+
+def finish(run: Run, *, is_time_up: bool) -> Report:
+    """Note what ended, close the load in the log, publish, and say how it went."""
+    checkpoints = {name: walk.checkpoint for name, walk in run.walks.items()}
+    checkpoints |= {c.slice.name: c for c in _ended_memberships(run)}
+    run.writer.mark(checkpoints.values())
+    verdicts = [_verdict(c) for c in checkpoints.values() if not c.is_gone]
+    doubts = [verdict for verdict in verdicts if not verdict.is_complete]
+    # A pull of some streams must not close a round that others are still to be read in.
+    is_finished = not is_time_up and (not run.loads or "subscribers" in run.streams)
+    message = "out of time; the next pull goes on from there" if is_time_up else _message(doubts)
+    exit_status = 3 if doubts or is_time_up else 0
+    run.writer.flush(LoadEnd(run.now(), exit_status, message, is_finished))
+    try:
+        run.published.append(publish(run.folder))
+    except CksyncError as error:
+        run.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
+        raise
+    published = together(run.published)
+    late = published.merged.doubts
+    verdicts = [replace(v, is_complete=False, doubt=late[v.slice]) if v.slice in late else v for v in verdicts]
+    if late:
+        exit_status, message = 3, _message([verdict for verdict in verdicts if not verdict.is_complete])
+    return Report(
+        load_id=run.writer.load_id,
+        account=run.account,
+        exit_status=exit_status,
+        message=message,
+        requests=run.requests,
+        seconds=(run.now() - run.began_at).total_seconds(),
+        published=published,
+        verdicts=tuple(verdicts),
+    )
+
+
+def _verdict(checkpoint: Checkpoint) -> Verdict:
+    slice_ = checkpoint.slice
+    doubt = None if checkpoint.is_complete else checkpoint.doubt or "not read to the end"
+    return Verdict(slice_.name, slice_.stream, checkpoint.is_complete, checkpoint.rows, checkpoint.total, doubt)
+
+
+def _message(doubts: Sequence[Verdict]) -> str:
+    if not doubts:
+        return "complete"
+    named = "; ".join(f"{verdict.slice}: {verdict.doubt}" for verdict in doubts[:5])
+    more = f"; and {len(doubts) - 5} more" if len(doubts) > 5 else ""
+    return f"incomplete: {named}{more}"
+
+
+def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
+    """The lists of forms, sequences and tags that are no more: their memberships are gone with them."""
+    for parent, stream in PARENTS.items():
+        walk = run.walks.get(stream)
+        if walk is None or not walk.checkpoint.is_complete:
+            continue
+        for name in known_memberships(run.folder):
+            _, kind, key = name.split("/")
+            if kind == parent and key not in walk.keys:
+                at = run.now()
+                yield Checkpoint(members(kind, key), at, at, is_done=True, is_complete=True, is_gone=True)
+
+
+def fail(writer: Writer, at: datetime, error: CksyncError) -> None:
+    """Close a load that failed: its requests and its reason are kept, its round stays open."""
+    writer.add_attempts(error.attempts)
+    writer.flush(LoadEnd(at, error.exit_status, str(error), is_finished=False))
