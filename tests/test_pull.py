@@ -343,3 +343,15 @@ def test_pull_after_the_mirror_was_deleted_makes_it_from_the_log(config: Config,
     (config.data_dir / "mirror.duckdb").unlink()
     pulled(config)
     assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+@pytest.mark.parametrize("when", ["after the tail", "between two pages"])
+def test_person_who_cancels_after_the_active_list_was_read_leaves_no_doubt(
+    when: str, config: Config, sandbox: Sandbox, world: World
+) -> None:
+    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
+    params = {"sort_field": "cancelled_at"} if when == "after the tail" else {"page": "4"}
+    sandbox.faults.add(effects.edit_before(lambda: world.cancel(person)), path="/subscribers", params=params)
+    report = pulled(config)
+    assert (report.exit_status, doubts(report)) == (0, {})
+    assert differences(config.data_dir / "mirror.duckdb", world) == []

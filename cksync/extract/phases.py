@@ -50,8 +50,10 @@ def phases(
         listed = [begin(ACTIVE), begin(CANCELLED)]
         yield listed
         active, cancelled = listed
-        active.explain(active.keys & cancelled.keys)  # whoever is in both left while the lists were read
-        yield _again(listed)
+        active.explain(cancelled.keys)  # whoever is in both left while the lists were read
+        again = _again(listed)
+        yield again
+        listed = list({walk.slice: walk for walk in (*listed, *again)}.values())
     if "subscriptions" in streams:
         parents = [(word, key) for word, stream in PARENTS.items() for key in sorted(lists[stream].keys, key=int)]
         memberships = [begin(members(word, key)) for word, key in parents]
@@ -72,6 +74,6 @@ def phases(
         yield [begin_keys(BY_ID, unresolved(listed))]
 
 
-def _again(walks: Sequence[ListWalk]) -> list[Walk]:
+def _again(walks: Sequence[ListWalk]) -> list[ListWalk]:
     """Fresh walks for those that did not add up, where reading all of it once more is cheap."""
     return [ListWalk(walk.slice) for walk in walks if walk.is_worth_repeating and walk.pages <= AGAIN_PAGES]

@@ -12,6 +12,9 @@ from typing import Protocol
 from cksync.api.v3 import PAGE_ROWS, STREAMS, ask_one, ask_page
 from cksync.domain import Checkpoint, Page, Request, Slice
 
+# At the tail, how often to look for rows that were added while it was read; a busy list never rests.
+LOOKS_BACK = 3
+
 
 class Walk(Protocol):
     """The reading of one slice; `keys` are the distinct keys read so far."""
@@ -61,13 +64,16 @@ class ListWalk:
         self._next = self._front + 1
         self._last: int | None = self._next if self._front else None
         self._mend = deque(start.mend if start else ())
+        self._mending: list[int] = []  # asked for again and not told yet: a kill must not forget them
         self._under_way = 0
         self._total = self._line_total = start.total if start else None
         self._total_at = self._read_from
-        self._unread = self._strange = self._stale_pages = 0
+        self._left = self._stale_pages = self._read_again = 0
+        self._short: set[int] = set()  # pages that were not full when they were read
         self._longest: int | None = None
-        self._has_looked_back = False
-        self._doubt = start.doubt if start else None
+        self._looks_left = LOOKS_BACK
+        self._looked_at: tuple[int, int] | None = None
+        self._doubt = start.doubt if start and start.doubt != _miscount(start.rows, start.total) else None
         self._is_done = start.is_done if start else False
         if is_stale and self._front and not self._is_done:
             self._mend.append(self._front)
@@ -78,6 +84,7 @@ class ListWalk:
             return None
         if self._mend:
             page = self._mend.popleft()
+            self._mending.append(page)
         elif self._next <= (self._last if self._last is not None else 1):
             page = self._next
             self._next += 1
@@ -98,24 +105,36 @@ class ListWalk:
         if page.total is not None and (self._total_at is None or page.received_at >= self._total_at):
             self._total, self._total_at = page.total, page.received_at
         if page.request.page <= self._front:
-            self._take_again(page.request.page, bool(new))
+            self._take_again(page, bool(new))
         else:
             self._take_next(page, bool(new))
         self._find_tail(page)
         while not self._under_way and not self._is_done and self._is_at_tail:
             self._judge()
 
-    def _take_again(self, number: int, has_new: bool) -> None:
+    def _take_again(self, page: Page, has_new: bool) -> None:
         """A page read again: if rows had slipped past it, others may have past its neighbours."""
+        number = page.request.page
+        self._mending.remove(number)
+        if number == self._front:
+            self._line_total = page.total
+        elif self._has_dropped(page):
+            self._mend.append(self._front)
+            self._line_total = page.total
+        self._read_again += 1
+        if self._longest is not None and self._read_again > self._longest:
+            self._doubt = self._doubt or "the list changes faster than it can be read"
         if has_new:
             self._mend.extend(n for n in (number - 1, number + 1) if 1 <= n <= self._front and n not in self._mend)
 
     def _take_next(self, page: Page, has_new: bool) -> None:
         """A page in sequence: notice a drop of the total, and pages that do not turn."""
         number = page.request.page
-        if number > 1 and None not in (page.total, self._line_total) and (page.total or 0) < (self._line_total or 0):
+        if number > 1 and self._has_dropped(page):
             self._mend.append(number - 1)
         self._front, self._line_total = number, page.total
+        if len(page.records) < PAGE_ROWS:
+            self._short.add(number)
         is_stale = number > 1 and bool(page.records) and not has_new
         self._stale_pages = self._stale_pages + 1 if is_stale else 0
         # With totals one stale page may be drift; a list without totals has nothing else to end it.
@@ -123,6 +142,10 @@ class ListWalk:
             self._doubt = self._doubt or "the API repeats its pages"
         if self._longest is not None and number > self._longest:
             self._doubt = self._doubt or "the list grows faster than it can be read"
+
+    def _has_dropped(self, page: Page) -> bool:
+        """Fewer rows than at the last page in line: somebody left since."""
+        return page.total is not None and self._line_total is not None and page.total < self._line_total
 
     def _find_tail(self, page: Page) -> None:
         """The last page: from the total, or where there is none, a page that is not full."""
@@ -140,24 +163,29 @@ class ListWalk:
         return bool(self._doubt) or (not self._mend and self._last is not None and self._next > self._last)
 
     def _judge(self) -> None:
-        """Nothing is under way and the tail is reached: done, or one more look at both ends."""
+        """Nothing is under way and the tail is reached: done, or another look at both ends."""
         if self._doubt is None and self._stream.total:
             if self._total is None:
                 self._doubt = "the API gives no total"
-            elif len(self.keys) < self._total and not self._has_looked_back:
-                self._has_looked_back = True  # rows may have been added at either end since it was read
-                self._mend.extend({1, self._front})
+            elif len(self.keys) < self._total and self._looks_left and self._looked_at != (len(self.keys), self._total):
+                # Rows may have been added at either end since it was read, or behind a page that was not full.
+                self._looks_left, self._looked_at = self._looks_left - 1, (len(self.keys), self._total)
+                self._mend.extend({1, self._last or 1, self._front, *self._short})
                 return
         self._is_done = True
 
     def explain(self, left: Set[str]) -> None:
-        """Take out keys that are known to have left the slice while it was read."""
-        self.keys -= left
+        """Tell which keys have left the slice by now: before its tail was read, or after."""
+        self._left = len(self.keys & left)
+
+    @property
+    def _too_many(self) -> int:
+        """How many keys were read beyond what the API counts."""
+        return len(self.keys) - self._total if self._stream.total and self._total is not None else 0
 
     @property
     def _is_complete(self) -> bool:
-        has_all = not self._stream.total or len(self.keys) == self._total
-        return self._is_done and self._doubt is None and has_all
+        return self._is_done and self._doubt is None and 0 <= self._too_many <= self._left
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -166,19 +194,26 @@ class ListWalk:
             raise LookupError(f"{self.slice.name} has not been read yet")
         doubt = self._doubt
         if self._is_done and doubt is None and not self._is_complete:
-            doubt = f"{len(self.keys)} rows could be read, the API counts {self._total}"
+            doubt = _miscount(len(self.keys), self._total)
         return Checkpoint(
             slice=self.slice,
             began_at=self._began_at,
             read_from=self._read_from,
             next_page=self._front + 1,
-            mend=tuple(self._mend),
+            mend=self._to_mend,
             rows=len(self.keys),
             total=self._total,
             is_done=self._is_done,
             is_complete=self._is_complete,
             doubt=doubt,
         )
+
+    @property
+    def _to_mend(self) -> tuple[int, ...]:
+        """What a walk that goes on from here reads again: the border that lies open is judged by the
+        checkpoint's total, so if that came after the last page in line, this page too."""
+        border = (self._front,) if self._total != self._line_total and not self._is_done else ()
+        return tuple(dict.fromkeys((*self._mending, *self._mend, *border)))
 
     @property
     def pages_left(self) -> int | None:
@@ -189,8 +224,9 @@ class ListWalk:
 
     @property
     def is_worth_repeating(self) -> bool:
-        """The numbers do not add up, but nothing says that they cannot."""
-        return self._is_done and self._doubt is None and not self._is_complete
+        """The numbers do not add up, but nothing says that they cannot; or they do, but by a chance: who
+        left may have hidden that somebody else slipped past a border."""
+        return self._is_done and self._doubt is None and self._too_many != self._left
 
     @property
     def pages(self) -> int:
@@ -256,6 +292,11 @@ class KeyWalk:
     def pages_left(self) -> int:
         """Records still to ask for."""
         return self._left
+
+
+def _miscount(rows: int, total: int | None) -> str:
+    """The one doubt that what follows may still clear: see `ListWalk.explain`."""
+    return f"{rows} rows could be read, the API counts {total}"
 
 
 def _doubt(page: Page) -> str | None:
