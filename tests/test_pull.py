@@ -355,3 +355,13 @@ def test_person_who_cancels_after_the_active_list_was_read_leaves_no_doubt(
     report = pulled(config)
     assert (report.exit_status, doubts(report)) == (0, {})
     assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+def test_mirror_that_is_no_database_is_said_before_the_first_request(
+    config: Config, sandbox: Sandbox, cksync: Callable[..., object]
+) -> None:
+    pulled(config)
+    sandbox.journal.clear()
+    (config.data_dir / "mirror.duckdb").write_bytes(b"garbage")
+    done = cksync("pull", ok=False)
+    assert (done.returncode, "cksync rebuild" in done.stderr, len(sandbox.journal)) == (1, True, 0)  # type: ignore[attr-defined]

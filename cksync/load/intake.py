@@ -67,25 +67,20 @@ def _new_segments(db: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> list[
 
 
 def _batch(folder: Folder, loads: Sequence[Load], new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
+    """`complete` is each slice's last complete reading: one begun since and not ended has nothing to say."""
     files: dict[str, list[Path]] = {}
     readings: dict[str, Reading] = {}
+    listed = {table.name for table in tables() if table.slice}  # people go by a 404 alone, never by an absence
     for load, segments in new:
         for segment in segments:
             for stream in segment.streams:
                 files.setdefault(stream, []).append(_file(folder, segment))
             for checkpoint in segment.checkpoints:
-                readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
-    listed = {table.name for table in tables() if table.slice}  # people go by a 404 alone, never by an absence
-    complete = {
-        c.slice.name
-        for _, segments in new
-        for segment in segments
-        for c in segment.checkpoints
-        if c.is_complete and c.slice.stream in listed
-    }
+                if checkpoint.is_complete and checkpoint.slice.stream in listed:
+                    readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
     streams = {stream for load in loads for segment in load.segments for stream in segment.streams} - {REQUESTS}
     read = [_file(folder, s) for load in loads for s in load.segments if streams & set(s.streams)]
-    return Batch(files, read if complete else (), tuple(readings[name] for name in sorted(complete)))
+    return Batch(files, read if readings else (), tuple(readings[name] for name in sorted(readings)))
 
 
 def _file(folder: Folder, segment: Segment) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from cksync.folder import Folder
+from cksync.mirror import open_mirror
 
 
 @contextlib.contextmanager
@@ -14,7 +15,7 @@ def _mirror(folder: Folder) -> Iterator[duckdb.DuckDBPyConnection | None]:
     if not folder.mirror.exists():
         yield None
         return
-    with duckdb.connect(str(folder.mirror), read_only=True) as db:
+    with open_mirror(folder) as db:
         yield db
 
 

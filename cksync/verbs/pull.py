@@ -68,6 +68,7 @@ def pull(
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder, stop = Folder(config.data_dir), stop or threading.Event()
     with folder.lock("pull"):
+        known_people(folder, 1)  # a mirror that cannot be read is said before the first request
         newest = newest_observation(folder.log)
         now = steady_clock(newest, wall)
         yield from _notes_on_clock(newest, wall(), "the newest observation in the log")

@@ -7,9 +7,9 @@ from typing import Any
 
 import duckdb
 
-from cksync.analyze.query import open_mirror
 from cksync.folder import Folder
 from cksync.load.log import Load, load_ids, read_load
+from cksync.mirror import open_mirror
 
 LOADS_SHOWN = 5
 
@@ -62,7 +62,7 @@ def status(data_dir: Path) -> Status:
     log = [read_load(folder.log, load_id) for load_id in load_ids(folder.log)[-LOADS_SHOWN:]]
     if not folder.mirror.exists():
         return Status(str(data_dir), None, None, {}, (), (), tuple(_load(load, {}) for load in reversed(log)))
-    with open_mirror(data_dir) as db:
+    with open_mirror(folder) as db:
         known = {
             row[0]: (row[1], row[2])
             for row in db.execute("select load_id, requests, segments from _cksync.loads").fetchall()
