@@ -40,7 +40,12 @@ def differences(mirror: Path, world: World) -> list[str]:
             "purchases": truth.purchases,
         }
         for table, rows in expected.items():
-            found += _compare(table, _read(db, table), rows)
+            have = _read(db, table)
+            if table == "subscribers":  # whom no list shows is only asked for within the verify cycle
+                have = {
+                    key: row for key, row in have.items() if key in people or row["state"] in ("active", "cancelled")
+                }
+            found += _compare(table, have, rows)
         found += _compare_products(db, truth.purchases)
         account = db.execute("select name, primary_email_address from account").fetchall()
         if account != [(truth.account["name"], truth.account["primary_email_address"])]:

@@ -1,0 +1,159 @@
+"""The world changes at any time, pulls die at any page: after one undisturbed pull the mirror is the world."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from cksync.config import ApiConfig, Config
+from cksync.errors import CksyncError
+from cksync.sandbox import World, effects, generate, serve
+from cksync.secrets import SecretRef
+from cksync.verbs.events import Report
+from cksync.verbs.pull import pull
+from tests.comparing import differences
+
+SMALL = {"tags": 3, "tag_memberships": 200, "forms": 2, "form_memberships": 60, "sequences": 1}
+SMALL |= {"sequence_memberships": 20, "broadcasts": 3, "purchases": 6, "custom_fields": 3}
+
+Edit = Callable[[World, int], Any]
+
+
+def someone(world: World, number: int) -> int:
+    """One of the people, by a number that a test draws."""
+    people = sorted(world.subscribers)
+    return people[number % len(people)]
+
+
+def one_of(rows: dict[int, Any], number: int) -> int:
+    """One of some rows, by a number that a test draws."""
+    return sorted(rows)[number % len(rows)]
+
+
+EDITS: dict[str, Edit] = {
+    "join": lambda world, n: world.add_subscriber(f"new{len(world.subscribers)}-{n}@example.com"),
+    "cancel": lambda world, n: world.cancel(someone(world, n)),
+    "reactivate": lambda world, n: world.reactivate(someone(world, n)),
+    "bounce": lambda world, n: world.bounce(someone(world, n)),
+    "delete": lambda world, n: world.delete_subscriber(someone(world, n)),
+    "move": lambda world, n: world.set_email(someone(world, n), f"moved{n}-{len(world.subscribers)}@example.com"),
+    "tag": lambda world, n: world.tag(someone(world, n), one_of(dict(world.parents["tag"]), n)),
+    "untag": lambda world, n: world.untag(someone(world, n), one_of(dict(world.parents["tag"]), n)),
+    "new tag": lambda world, n: world.add_tag(f"tag {n} {len(world.parents['tag'])}"),
+    "drop tag": lambda world, n: world.delete_tag(one_of(dict(world.parents["tag"]), n)),
+    "buy": lambda world, n: world.add_purchase(f"buyer{n}@example.com", total=n),
+    "write": lambda world, n: world.add_broadcast(f"subject {n}"),
+    "unwrite": lambda world, n: world.delete_broadcast(one_of(dict(world.broadcasts), n)),
+    "read": lambda world, n: world.grow_stats(one_of(dict(world.broadcasts), n)),
+    "field": lambda world, n: world.rename_custom_field(one_of(dict(world.custom_fields), n), f"label {n}"),
+}
+
+
+def edit(world: World, name: str, number: int) -> None:
+    """An edit, if the account as it is now allows it."""
+    try:
+        EDITS[name](world, number)
+    except (KeyError, ValueError, ZeroDivisionError):
+        return
+
+
+class Account(RuleBasedStateMachine):
+    """An account that lives, and a mirror that follows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = generate(130, 3, with_oddities=False, **SMALL)
+        self.serving = serve(self.world, rate_limit=None)
+        self.sandbox = self.serving.__enter__()
+        self.folder = tempfile.TemporaryDirectory()
+        secret = SecretRef(self.sandbox.api_secret, "api.api_secret", Path())
+        api = ApiConfig(self.sandbox.url, secret, rate_limit=100_000, rate_period_seconds=1.0)
+        self.is_cut_off = False
+        self.config = Config(Path(self.folder.name) / "data", "the test", api)
+
+    @rule(name=st.sampled_from(sorted(EDITS)), number=st.integers(0, 200))
+    def edit_while_nobody_looks(self, name: str, number: int) -> None:
+        edit(self.world, name, number)
+
+    @rule(
+        names=st.lists(st.sampled_from(sorted(EDITS)), min_size=1, max_size=3),
+        at=st.integers(2, 40),
+        n=st.integers(0, 200),
+    )
+    def pull_while_it_changes(self, names: list[str], at: int, n: int) -> None:
+        for place, name in enumerate(names):
+            self.sandbox.faults.add(
+                effects.edit_before(lambda name=name, place=place: edit(self.world, name, n + place)),  # type: ignore[misc]
+                nth=at + 2 * place,
+            )
+        self.run()
+        self.sandbox.faults.clear()
+
+    @rule(pages=st.integers(1, 40))
+    def pull_that_dies(self, pages: int) -> None:
+        events = pull(self.config)
+        for _ in range(pages):
+            if isinstance(next(events, None), Report | None):
+                break
+        events.close()  # type: ignore[attr-defined] # it is a generator
+        self.is_cut_off = True
+
+    @rule()
+    def pull_undisturbed(self) -> None:
+        if self.is_cut_off:  # what it read before the edits is not asked for again: this ends that pull
+            self.run()
+        report = self.run()
+        assert report is not None
+        assert (report.exit_status, report.message) == (0, "complete")
+        mirror = self.config.data_dir / "mirror.duckdb"
+        assert differences(mirror, self.world) == []
+        with duckdb.connect(str(mirror), read_only=True) as db:
+            for (table,) in db.execute("select table_name from duckdb_tables() where schema_name = 'main'").fetchall():
+                now = f'select * from main."{table}"'
+                names = "valid_from, valid_to, change"
+                kept = f'select * exclude ({names}) from history."{table}" where valid_to is null'
+                assert db.execute(f"({now} except all {kept}) union all ({kept} except all {now})").fetchall() == []
+
+    def run(self) -> Report | None:
+        """A pull to its end; None when it failed."""
+        try:
+            *_, report = pull(self.config)
+        except CksyncError:
+            return None
+        self.is_cut_off = False
+        assert isinstance(report, Report)
+        return report
+
+    def teardown(self) -> None:
+        self.pull_undisturbed()
+        self.serving.__exit__(None, None, None)
+        self.folder.cleanup()
+
+
+def play(examples: int, steps: int) -> None:
+    """Play so many lives of an account."""
+    run_state_machine_as_test(
+        Account,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            phases=[Phase.generate],  # each step is a whole pull: shrinking would take hours
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_one_undisturbed_pull_makes_the_mirror_the_world() -> None:
+    play(examples=8, steps=8)
+
+
+@pytest.mark.heavy
+def test_one_undisturbed_pull_makes_the_mirror_the_world_in_many_lives() -> None:
+    play(examples=150, steps=20)
