@@ -81,7 +81,7 @@ def load_config(
         base_url=_base_url(environ.get("CKSYNC_BASE_URL") or api_raw.get("base_url", DEFAULT_URL), problems),
         api_secret=_secret("api_secret", api_raw, environ, base, problems),
         api_key=_secret("api_key", api_raw, environ, base, problems),
-        rate_limit=int(_number(api_raw, "rate_limit", 120, 1, problems, whole=True)),
+        rate_limit=int(_number(api_raw, "rate_limit", 120, 1, problems, whole=True, highest=1e6)),
         rate_period_seconds=_number(api_raw, "rate_period_seconds", 60.0, 0.001, problems),
         concurrency=int(_number(api_raw, "concurrency", 4, 1, problems, whole=True, highest=64)),
         timeout_seconds=_number(api_raw, "timeout_seconds", 30.0, 0.1, problems, highest=3600),

@@ -59,19 +59,23 @@ class Folder:
     def check_format(self) -> None:
         """Raise Failed when a newer cksync has made this folder."""
         try:
-            text = (self.root / "format").read_text().strip()
+            text = (self.root / "format").read_text(errors="replace").strip()
         except FileNotFoundError:
             return
         except OSError as error:
             raise Failed(f"data_dir: {self.root} cannot be read: {error.strerror}") from None
-        if text.isdigit() and int(text) > FORMAT:
+        if text.isdecimal() and int(text) > FORMAT:
             raise Failed(f"{self.root} was written by a newer cksync (format {text}, this one reads {FORMAT}); upgrade")
 
     @contextlib.contextmanager
     def lock(self, who: str) -> Iterator[None]:
         """Hold the folder for one writer. Raises Locked at once, naming the holder, when it is taken."""
         self.prepare()
-        with open(os.open(self.state / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+        try:
+            descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Failed(f"state: {self.state / 'lock'} cannot be written: {error.strerror}") from None
+        with open(descriptor, "r+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -1,6 +1,6 @@
 """Where a secret comes from, and how its value is kept out of everything that is written or shown."""
 
-import json
+import html
 import os
 import re
 import shlex
@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 from cksync.errors import BadConfig
 
@@ -35,13 +34,16 @@ class SecretRef:
     @property
     def place(self) -> str:
         """Where the secret comes from, in words that do not give it away."""
-        return "a literal value" if self.scheme == "literal" else self.source
+        if self.scheme == "literal":
+            return "a literal value"
+        program, space, _ = self.source.partition(" ")  # a command's arguments may hold a secret of their own
+        return f"{program} …" if self.scheme == "cmd" and space else self.source
 
     def resolve(self, environ: Mapping[str, str]) -> str:
         """Read the secret's value. Raises BadConfig that says which key, which place and what to do."""
         readers: dict[str, Callable[[str], str]] = {
             "env": lambda name: environ.get(name, ""),
-            "file": lambda path: (self.base_dir / Path(path).expanduser()).read_text(encoding="utf-8"),
+            "file": lambda path: (self.base_dir / Path(path).expanduser()).read_text(encoding="utf-8-sig"),
             "keyring": _from_keyring,
             "cmd": _from_command,
         }
@@ -50,7 +52,7 @@ class SecretRef:
         else:
             try:
                 value = readers[self.scheme](self.source.partition(":")[2]).strip()
-            except (OSError, ValueError, LookupError, subprocess.SubprocessError) as error:
+            except (OSError, ValueError, LookupError, RuntimeError, subprocess.SubprocessError) as error:
                 raise BadConfig([f"{self.key}: {self.place} could not be read: {_reason(error)}"]) from None
         if not value:
             raise BadConfig([f"{self.key}: {self.place} is empty; put the account's API secret there"])
@@ -92,8 +94,8 @@ def _from_keyring(place: str) -> str:
         raise LookupError("write it as keyring:SERVICE/USER")
     try:
         value = keyring.get_password(service, user)
-    except keyring.errors.KeyringError as error:
-        raise LookupError(f"the system's keyring says: {error}") from None
+    except Exception as error:  # a backend is anybody's code
+        raise LookupError(f"the system's keyring says: {' '.join(str(error).split())}") from None
     if value is None:
         raise LookupError(f"the keyring has no entry; create it with: keyring set {service} {user}")
     return str(value)
@@ -110,32 +112,44 @@ class Redactor:
     """Removes secrets by value, in every spelling in which one could travel."""
 
     def __init__(self, *values: str | None) -> None:
-        spellings = {spelling for value in values if value for spelling in _spellings(value)}
-        self._pattern = _any_of(spellings)
-        self._data_pattern = _any_of({s for s in spellings if len(s) >= SHORTEST_IN_DATA})
-        self._needles = tuple(s.encode() for s in spellings if len(s) >= SHORTEST_IN_DATA)
+        longest_first = sorted({value for value in values if value}, key=len, reverse=True)
+        self._patterns = [re.compile(_spellings(value)) for value in longest_first]
+        self._data_patterns = [
+            re.compile(_spellings(value).encode()) for value in longest_first if len(value) >= SHORTEST_IN_DATA
+        ]
 
     def text(self, text: str) -> str:
         """A message without the secrets."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        for pattern in self._patterns:
+            text = pattern.sub(MASK, text)
+        return text
 
     def data(self, data: bytes) -> bytes:
         """Bytes of the API without the secrets (legacy forms carry the api_key in `embed_js`)."""
-        if self._data_pattern is None or not any(needle in data for needle in self._needles):
-            return data
-        return self._data_pattern.sub(MASK, data.decode()).encode()
+        for pattern in self._data_patterns:
+            data = pattern.sub(MASK.encode(), data)
+        return data
 
 
-def _spellings(value: str) -> set[str]:
-    percent = {quote(value, safe=""), quote(value), quote_plus(value)}
-    lower = {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), text) for text in percent}
-    in_json = json.dumps(value)[1:-1]
-    return {value, in_json, in_json.replace("/", r"\/")} | percent | lower
+def _spellings(value: str) -> str:
+    """A pattern for a value whose marks may each be plain, or escaped as in a URL, in JSON or in HTML."""
+    return "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter == "_") else f"(?:{'|'.join(_escapes(letter))})"
+        for letter in value
+    )
 
 
-def _any_of(spellings: set[str]) -> re.Pattern[str] | None:
-    longest_first = sorted(spellings, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+def _escapes(mark: str) -> list[str]:
+    percent = "".join(f"%{byte:02X}" for byte in mark.encode())
+    code = mark.encode("utf-16-be").hex()
+    in_json = "".join(rf"\\u{code[n : n + 4]}" for n in range(0, len(code), 4))
+    # The plain mark last: an escape may begin with it.
+    return [
+        rf"\\{re.escape(mark)}",
+        f"(?i:{percent}|{in_json})",
+        re.escape(html.escape(mark)),
+        re.escape(mark),
+    ]
 
 
 def environment() -> Mapping[str, str]:

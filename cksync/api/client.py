@@ -23,7 +23,6 @@ import msgspec
 import requests
 import tenacity
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
 
 from cksync.api.throttle import Throttle
 from cksync.domain import Attempt
@@ -91,13 +90,15 @@ class Client:
         concurrency: int,
         stop: threading.Event,
         user_agent: str,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self._base_url, self._credential, self._throttle = base_url, dict(credential), throttle
         self._redactor, self._now, self._stop = redactor, now, stop
-        self._period, self._timeout = period, timeout
+        self._period, self._timeout, self._attempts = period, timeout, attempts
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
-        self._session.proxies.update(get_environ_proxies(base_url))
+        found = self._session.merge_environment_settings(base_url, {}, None, None, None)
+        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
         self._session.trust_env = False  # read once above; else every request would search ~/.netrc too
         self._session.cookies.set_policy(_NoCookies())
         adapter = HTTPAdapter(pool_maxsize=concurrency, max_retries=0)
@@ -115,9 +116,9 @@ class Client:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Retry),
             wait=self._wait,
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            stop=tenacity.stop_after_attempt(self._attempts),
             sleep=self._sleep,
-            before_sleep=lambda state: _say(path, params, state),
+            before_sleep=lambda state: _say(path, params, state, self._attempts),
             retry_error_callback=lambda state: _give_up(path, state),
         )
         try:
@@ -164,7 +165,7 @@ class Client:
                     body, problem = _strict(body, bodies)
                     content, rows = cut(body)
             except Malformed as error:
-                problem = f"the answer is not the API's ({error}); is base_url right?"
+                problem = f"the answer is not the API's: {error} (is base_url right?)"
                 raise _Retry(problem) from None
             except (_Retry, Failed, Rejected) as error:
                 problem = str(error)
@@ -183,7 +184,7 @@ class Client:
                 stream=True,
                 allow_redirects=False,
             )
-        except requests.exceptions.RequestException as error:
+        except (OSError, ValueError) as error:  # requests' own are OSErrors; an address may be none at all
             raise self._why(error) from None
 
     def _read(self, response: requests.Response, started: float) -> bytes:
@@ -204,10 +205,12 @@ class Client:
         response.close()
         return b"".join(parts)
 
-    def _why(self, error: requests.exceptions.RequestException) -> Exception:
+    def _why(self, error: Exception) -> Exception:
         """A library's exception as a sentence of ours: its own text holds the URL with the secret."""
         host = urlsplit(self._base_url).netloc
         kinds = requests.exceptions
+        if isinstance(error, kinds.SSLError) and "CERTIFICATE_VERIFY_FAILED" not in str(error):
+            return _Retry(f"the TLS connection to {host} broke (is base_url right?)")
         if isinstance(error, kinds.SSLError):
             return Failed(
                 f"the certificate of {host} is not trusted; check base_url, the clock, and proxies on the way"
@@ -219,11 +222,14 @@ class Client:
         if isinstance(error, kinds.ConnectionError):
             text = str(error)
             if "NameResolutionError" in text or "getaddrinfo" in text:
-                return _Retry(f"the name {host} cannot be resolved; is there a network, is base_url right?")
+                return _Retry(f"the name {host} cannot be resolved (is there a network, is base_url right?)")
             if "refused" in text:
-                return _Retry(f"{host} refuses the connection; is base_url right?")
+                return _Retry(f"{host} refuses the connection (is base_url right?)")
             return _Retry(f"the connection to {host} broke")
-        return Failed(f"a request to {host} cannot be made ({type(error).__name__}); check base_url")
+        return Failed(
+            f"a request to {host} cannot be made ({type(error).__name__}); check base_url, and what the environment"
+            " says of proxies and certificates"
+        )
 
     def _judge(self, path: str, response: requests.Response, body: bytes) -> None:
         """Pass 200 and 404; raise for everything else by what can be done about it."""
@@ -233,14 +239,15 @@ class Client:
         if status >= 500:
             raise _Retry(f"{status} from {host}", status)
         if status in (401, 403):
-            raise Unauthorized(_unauthorized(status, host, body))
+            raise Unauthorized(_unauthorized(status, host, self._redactor.text(_message(body))))
         if status == 410:
             raise Failed(f"{host} answers 410: API v3 seems to be switched off; the mirror stays as it is")
         if 300 <= status < 400:
-            target = urlsplit(response.headers.get("Location", "")).netloc or "another place"
+            target = _host(self._redactor.text(response.headers.get("Location", ""))) or "another place"
             raise Failed(f"{host} redirects to {target}; put the right address into api.base_url")
         if status not in (200, 404):
-            raise ApiUnavailable(f"GET {path}: {host} answers {status}: {_message(body) or 'no reason given'}")
+            reason = self._redactor.text(_message(body)) or "no reason given"
+            raise ApiUnavailable(f"GET {path}: {host} answers {status}: {reason}")
 
     def close(self) -> None:
         """Close all connections."""
@@ -259,9 +266,9 @@ def _is_json(body: bytes) -> bool:
     try:
         body.decode()
         msgspec.json.decode(body, type=msgspec.Raw)
-    except (UnicodeDecodeError, msgspec.DecodeError):
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return False
-    return body[:1] in (b"{", b"[")
+    return body[:64].lstrip()[:1] in (b"{", b"[")
 
 
 # An escaped pair is fine, a lone half is not; `\\\\.` steps over every other escape.
@@ -281,20 +288,27 @@ def _strict(body: bytes, earlier: list[bytes]) -> tuple[bytes, str | None]:
         if _is_json(mended):
             return mended, "text that is not valid Unicode was read with a replacement character"
     kind = "an HTML page" if body.lstrip()[:1] == b"<" else "something that is not JSON" if body else "nothing"
-    raise _Retry(f"the answer holds {kind}; is base_url the API's address?", 200)
+    raise _Retry(f"the answer holds {kind} (is base_url the API's address?)", 200)
 
 
 def _message(body: bytes) -> str:
     """The `message` (else `error`) of an error body, or ''."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    return str(fields.get("message") or fields.get("error") or "")[:300]
+    text = str(fields.get("message") or fields.get("error") or "")[:300]
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _unauthorized(status: int, host: str, body: bytes) -> str:
-    message = _message(body)
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
+def _unauthorized(status: int, host: str, message: str) -> str:
     if status == 403:
         return f"{host} answers 403 ({message or 'no reason given'}): the account may not use API v3 (any more)"
     hint = HINTS.get(message, "check the API Secret in Kit's settings")
@@ -304,17 +318,17 @@ def _unauthorized(status: int, host: str, body: bytes) -> str:
 def _server_time(response: requests.Response) -> datetime | None:
     try:
         at = parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
     return at if at.tzinfo else None
 
 
-def _say(path: str, params: Mapping[str, str], state: tenacity.RetryCallState) -> None:
+def _say(path: str, params: Mapping[str, str], state: tenacity.RetryCallState, attempts: int) -> None:
     failure = state.outcome.exception() if state.outcome else None
     page = f" page {params['page']}" if params.get("page", "1") != "1" else ""
-    log.warning("GET %s%s: %s; trying again (%d of %d)", path, page, failure, state.attempt_number + 1, ATTEMPTS)
+    log.warning("GET %s%s: %s; trying again (%d of %d)", path, page, failure, state.attempt_number + 1, attempts)
 
 
 def _give_up(path: str, state: tenacity.RetryCallState) -> None:
     failure = state.outcome.exception() if state.outcome else None
-    raise ApiUnavailable(f"GET {path}: {failure} (tried {ATTEMPTS} times); try again later") from None
+    raise ApiUnavailable(f"GET {path}: {failure} (tried {state.attempt_number} times); try again later") from None

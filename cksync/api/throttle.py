@@ -22,12 +22,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cksync.errors import Failed
+
 # magic, number of slots, slot to try first, longest hold, closed until, careful until
 _HEADER = struct.Struct("<8sqqddd")
 _MAGIC = b"cksync01"
 # After a 429 somebody else uses the key: leave them this share of the limit, for this many periods.
 _CAREFUL_SHARE = 0.2
 _CAREFUL_PERIODS = 10
+
+# A slot, and what was noted in it: held until then if nothing is heard of it again.
+Held = tuple[int, float]
 
 
 class Ledger:
@@ -38,12 +43,16 @@ class Ledger:
     """
 
     def __init__(self, path: Path, limit: int, period: float, longest: float) -> None:
+        """Raises Failed when the file cannot be written."""
         self.limit, self.period, self.longest = limit, period, longest
         self._mutex = threading.Lock()
-        self._file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
         self._map: mmap.mmap | None = None
-        with self._locked():
-            self._grow()
+        try:
+            self._file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
+            with self._locked():
+                self._grow()
+        except OSError as error:
+            raise Failed(f"state: {path} cannot be written: {error.strerror}") from None
 
     def _grow(self) -> None:
         """Make room for our slots beside those that are there, and note how long ours are held."""
@@ -54,8 +63,8 @@ class Ledger:
         _, count, first, span, closed, careful = fields
         span = max(span, self.longest + self.period)
         size = _HEADER.size + 8 * max(count, self.limit)
-        if os.fstat(self._file.fileno()).st_size < size:
-            self._file.truncate(size)
+        while (there := self._file.seek(0, os.SEEK_END)) < size:
+            self._file.write(bytes(size - there))  # on a full disk a mapped hole would kill the process
         self._file.seek(0)
         self._file.write(_HEADER.pack(_MAGIC, max(count, self.limit), first, span, closed, careful))
 
@@ -75,37 +84,55 @@ class Ledger:
             self._map = mmap.mmap(self._file.fileno(), size)
         return self._map, (size - _HEADER.size) // 8
 
-    def reserve(self, now: float) -> tuple[int | None, float]:
+    def _header(self, slots: mmap.mmap, now: float) -> tuple[int, float, float, float]:
+        """The slot to try first, the longest hold, closed until, careful until.
+
+        Times further ahead than any can be were written before a reboot: they are cut, which is written
+        down so that they end.
+        """
+        _, _, first, span, closed, careful = _HEADER.unpack_from(slots)
+        latest = now + 2 * span
+        if closed > latest or careful > latest + _CAREFUL_PERIODS * span:
+            closed, careful = min(closed, latest), min(careful, latest)
+            struct.pack_into("<dd", slots, 32, closed, careful)
+        return first, span, closed, careful
+
+    def reserve(self, now: float) -> tuple[Held | None, float]:
         """Take a slot at `now`: (slot, 0), or (None, seconds until one may be free)."""
         with self._locked():
             slots, count = self._slots()
-            _, _, first, span, closed, careful = _HEADER.unpack_from(slots)
-            closed = min(closed, now + 2 * self.period)  # a clock that began anew cannot keep us out
+            first, span, closed, careful = self._header(slots, now)
             if now < closed:
                 return None, closed - now
-            is_careful = now < min(careful, now + _CAREFUL_PERIODS * self.period)
-            allowed = max(1, int(self.limit * (1 - _CAREFUL_SHARE))) if is_careful else self.limit
+            allowed = max(1, int(self.limit * (1 - _CAREFUL_SHARE))) if now < careful else self.limit
             first %= count
             if allowed < count or _free_at(slots, first) > now:
-                held = _held(slots, count, now, now + span)
+                held = _held(slots, count, now, span)
                 if len(held) >= allowed:
                     return None, max(held[len(held) - allowed] - now, 0.001)
-                first = next(s for s in _from(first, count) if _free_at(slots, s) <= now)
-            _hold(slots, first, now + self.longest + self.period)
+                first = next(s for s in _from(first, count) if not _free_at(slots, s) > now)  # NaN is free
+            until = now + self.longest + self.period
+            _hold(slots, first, until)
             struct.pack_into("<q", slots, 16, first + 1)
-            return first, 0.0
+            return (first, until), 0.0
 
-    def release(self, slot: int, now: float) -> None:
-        """The response (or the failure) came at `now`: the slot is free one period later."""
+    def release(self, held: Held, now: float) -> None:
+        """The response (or the failure) came at `now`: the slot is free one period later.
+
+        One that came later than `longest` may find its slot taken by another request, and leaves it.
+        """
+        slot, until = held
         with self._locked():
-            _hold(self._slots()[0], slot, now + self.period)
+            slots, _ = self._slots()
+            if _free_at(slots, slot) == until:
+                _hold(slots, slot, now + self.period)
 
     def back_off(self, now: float, seconds: float) -> None:
         """A 429 that is not our doing: close the door for everybody, then be careful for a while."""
         with self._locked():
             slots, _ = self._slots()
-            closed = _HEADER.unpack_from(slots)[4]
-            closed = max(min(closed, now + 2 * self.period), now + seconds)
+            _, _, closed, _ = self._header(slots, now)
+            closed = max(closed, now + seconds)
             struct.pack_into("<dd", slots, 32, closed, closed + _CAREFUL_PERIODS * self.period)
 
     def close(self) -> None:
@@ -128,16 +155,17 @@ def _from(first: int, count: int) -> Iterator[int]:
     return (slot % count for slot in range(first, first + count))
 
 
-def _held(slots: mmap.mmap, count: int, now: float, latest: float) -> list[float]:
+def _held(slots: mmap.mmap, count: int, now: float, span: float) -> list[float]:
     """When the held slots become free, soonest first.
 
-    One that claims to be held for longer than any can be was written before a reboot: it is held for a
-    full turn from now, which is written down so that it ends.
+    One that claims to be held for far longer than `span`, the longest hold, was written before a reboot:
+    it is held for a full turn from now, which is written down so that it ends. (Not for a little longer:
+    another thread may have read the clock later and come here earlier.)
     """
     times = array("d", slots[_HEADER.size : _HEADER.size + 8 * count])
-    for slot in (s for s, at in enumerate(times) if at > latest):
-        times[slot] = latest
-        _hold(slots, slot, latest)
+    for slot in (s for s, at in enumerate(times) if at > now + 2 * span):
+        times[slot] = now + span
+        _hold(slots, slot, times[slot])
     return sorted(at for at in times if at > now)
 
 
@@ -157,17 +185,17 @@ class Throttle:
     @contextmanager
     def slot(self) -> Iterator[None]:
         """Hold a slot for one request. Raises Stopped instead of waiting on once the run is ending."""
-        number = self._wait()
+        held = self._wait()
         try:
             yield
         finally:
-            self._ledger.release(number, self._clock())
+            self._ledger.release(held, self._clock())
 
-    def _wait(self) -> int:
+    def _wait(self) -> Held:
         while not self._stop.is_set():
-            number, seconds = self._ledger.reserve(self._clock())
-            if number is not None:
-                return number
+            held, seconds = self._ledger.reserve(self._clock())
+            if held is not None:
+                return held
             self._stop.wait(min(seconds, self.LOOK_AGAIN_SECONDS))
         raise Stopped
 

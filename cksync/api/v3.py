@@ -187,9 +187,10 @@ def _key(stream: Stream, record: bytes) -> str | None:
 def _text_of(record: bytes, name: str) -> str | None:
     try:
         raw = msgspec.json.decode(record, type=dict[str, msgspec.Raw]).get(name)
-        return str(msgspec.json.decode(raw)) if raw is not None else None
+        value = msgspec.json.decode(raw) if raw is not None else None
     except msgspec.DecodeError:
         return None
+    return str(value) if isinstance(value, str | int) else None
 
 
 def _count(top: Mapping[str, msgspec.Raw], name: str) -> int | None:

@@ -56,9 +56,9 @@ def common(command: F) -> F:
     """The global flags."""
 
     def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-        settings = context.ensure_object(Settings)
+        settings, name = context.ensure_object(Settings), parameter.name or ""
         if value:
-            setattr(settings, parameter.name or "", value)
+            setattr(settings, name, value + settings.verbosity if name == "verbosity" else value)
 
     options = (
         click.option("--config", type=click.Path(path_type=Path), help="The config file.", **_kept(keep)),
@@ -140,7 +140,7 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("cksync: interrupted", err=True)
         return 130
-    except BrokenPipeError:  # the reader of a pipe has seen enough
+    except (BrokenPipeError, SystemExit):  # the reader of a pipe has seen enough; click's name for it is the latter
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:

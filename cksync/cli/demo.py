@@ -138,6 +138,10 @@ def sandbox(
     api_secret: str | None,
 ) -> None:
     """Serve a simulated account with the API's real behaviour, until Ctrl-C."""
+    from cksync.errors import Failed
     from cksync.sandbox import run
 
-    run(subscribers, seed, host, port, rate_limit or None, rate_period, latency_ms / 1000, api_secret)
+    try:
+        run(subscribers, seed, host, port, rate_limit or None, rate_period, latency_ms / 1000, api_secret)
+    except OSError as error:
+        raise Failed(f"{host}:{port} cannot be served: {error.strerror}; choose another --port") from None

@@ -104,6 +104,15 @@ def print_changes(published: "Published", requests: Mapping[str, int]) -> None:
     print_table(("table", "rows", "new", "changed", "gone", "requests"), rows)
 
 
+def _changes(published: "Published", requests: Mapping[str, int]) -> list[dict[str, object]]:
+    from dataclasses import asdict
+
+    return [
+        {**asdict(change), "rows": published.rows[change.table], "requests": requests.get(change.table, 0)}
+        for change in published.changes
+    ]
+
+
 def _report(report: "Report") -> dict[str, object]:
     from dataclasses import asdict
 
@@ -114,22 +123,16 @@ def _report(report: "Report") -> dict[str, object]:
         "message": report.message,
         "requests": sum(report.requests.values()),
         "seconds": round(report.seconds, 3),
-        "tables": [
-            {
-                **asdict(change),
-                "rows": report.published.rows[change.table],
-                "requests": report.requests.get(change.table, 0),
-            }
-            for change in report.published.changes
-        ],
+        "tables": _changes(report.published, report.requests),
         "incomplete": [asdict(verdict) for verdict in report.verdicts if not verdict.is_complete],
     }
 
 
 @click.command()
+@FORMAT
 @common
 @click.pass_obj
-def rebuild(settings: Settings) -> None:
+def rebuild(settings: Settings, form: str) -> None:
     """Make mirror.duckdb anew from log/ alone; no request is made."""
     from cksync.folder import Folder
     from cksync.load import publish
@@ -137,4 +140,7 @@ def rebuild(settings: Settings) -> None:
     folder = Folder(settings.load().data_dir)
     with folder.lock("rebuild"):
         published = publish.rebuild(folder)
-    print_changes(published, {})
+    if form == "json":
+        print_json({"tables": _changes(published, {})})
+    elif not settings.quiet:
+        print_changes(published, {})

@@ -3,8 +3,11 @@
 import csv
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +16,7 @@ from cksync.cli import Settings, common
 
 if TYPE_CHECKING:
     import duckdb
+    import msgspec
 
 FETCH_ROWS = 10_000
 
@@ -47,21 +51,20 @@ def _table(relation: "duckdb.DuckDBPyRelation") -> None:
     relation.show(max_width=width, max_rows=40 if sys.stdout.isatty() else 1_000_000)
 
 
-def _rows(relation: "duckdb.DuckDBPyRelation") -> Iterator[tuple[Any, ...]]:
-    while rows := relation.fetchmany(FETCH_ROWS):  # type: ignore[operator] # duckdb's stub has it as a value
-        yield from rows
-
-
 def _csv(relation: "duckdb.DuckDBPyRelation") -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(relation.columns)
-    for row in _rows(relation):
+    for row in relation.iter_rows(FETCH_ROWS):
         writer.writerow([_text(value) for value in row])
 
 
 def _text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, dict | list | tuple):
+        return _encoder().encode(value).decode()
     return value.isoformat() if isinstance(value, datetime) else value
 
 
@@ -69,25 +72,48 @@ def _json(relation: "duckdb.DuckDBPyRelation") -> None:
     """An array of objects, a row a line; JSON columns are JSON, decimals keep their digits."""
     import msgspec
 
-    encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+    encoder = _encoder()
     is_json = [str(kind) == "JSON" for kind in relation.types]
+    names = _distinct(relation.columns)
     separator = "[\n"
-    for row in _rows(relation):
+    for row in relation.iter_rows(FETCH_ROWS):
         values = [
             msgspec.Raw(value.encode()) if raw and value is not None else value
             for value, raw in zip(row, is_json, strict=True)
         ]
-        sys.stdout.write(separator + encoder.encode(dict(zip(relation.columns, values, strict=True))).decode())
+        sys.stdout.write(separator + encoder.encode(dict(zip(names, values, strict=True))).decode())
         separator = ",\n"
     sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+@cache
+def _encoder() -> "msgspec.json.Encoder":
+    import msgspec
+
+    return msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names of columns, a second one with a number behind it: no value hides another."""
+    found: list[str] = []
+    for name in names:
+        others = (f"{name}_{number}" for number in count(1))
+        found.append(name if name not in found else next(other for other in others if other not in found))
+    return found
 
 
 def _parquet(relation: "duckdb.DuckDBPyRelation") -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    reader = relation.fetch_arrow_reader(FETCH_ROWS)
-    with pq.ParquetWriter(pa.PythonFile(sys.stdout.buffer, mode="w"), reader.schema, compression="zstd") as writer:
+    from cksync.errors import Rejected
+
+    reader = relation.to_arrow_reader(FETCH_ROWS)
+    try:
+        writer = pq.ParquetWriter(pa.PythonFile(sys.stdout.buffer, mode="w"), reader.schema, compression="zstd")
+    except pa.ArrowNotImplementedError as error:
+        raise Rejected(f"a column has a type that Parquet does not know; cast it to varchar ({error})") from None
+    with writer:
         for batch in reader:
             writer.write_batch(batch)
 
