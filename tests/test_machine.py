@@ -19,7 +19,7 @@ from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
 from tests.comparing import differences
 
-SMALL = {"tags": 3, "tag_memberships": 200, "forms": 2, "form_memberships": 60, "sequences": 1}
+SMALL: dict[str, Any] = {"tags": 3, "tag_memberships": 200, "forms": 2, "form_memberships": 60, "sequences": 1}
 SMALL |= {"sequence_memberships": 20, "broadcasts": 3, "purchases": 6, "custom_fields": 3}
 
 Edit = Callable[[World, int], Any]

@@ -1,0 +1,111 @@
+"""What is loaded when, and that catalogue, tables and commands fit together.
+
+The direction of imports is written down in pyproject.toml, and `make lint` checks it.
+"""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+import cksync
+from cksync.api.v3 import STREAMS
+from cksync.cli import COMMANDS, cli
+from cksync.load.log import REQUESTS
+from cksync.load.tables import tables
+
+HEAVY = {"requests", "urllib3", "tenacity", "duckdb", "_duckdb", "pyarrow", "rich", "msgspec", "starlette", "uvicorn"}
+
+
+def loaded_by(program: str) -> set[str]:
+    """The modules that are loaded when a program ends, of which it may print anything before."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{program}\nprint('\\n', *sys.modules)"],
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "CKSYNC_DATA_DIR": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_importing_cksync_loads_nothing_heavy() -> None:
+    assert not loaded_by("import cksync") & HEAVY
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_loads_nothing_heavy(command: str) -> None:
+    arguments = [*command.split(), "--help"]
+    loaded = loaded_by(f"from cksync.cli import _run\nassert _run({arguments}) == 0")
+    assert "click" in loaded
+    assert not loaded & HEAVY
+
+
+def test_status_of_an_empty_folder_asks_nobody() -> None:
+    loaded = loaded_by("from cksync.cli import _run\nassert _run(['status']) == 0")
+    assert not loaded & {"requests", "urllib3", "tenacity", "rich"}
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(cksync, name) for name in cksync.__all__)
+    with pytest.raises(AttributeError, match="module 'cksync' has no attribute 'nonsense'"):
+        cksync.nonsense  # noqa: B018
+
+
+def test_the_sandbox_needs_nothing_of_cksync_but_itself() -> None:
+    ours = {name for name in loaded_by("import cksync.sandbox.listener") if name.startswith("cksync.")}
+    assert {name.split(".")[1] for name in ours} == {"sandbox"}
+
+
+# -- the catalogue and the tables
+
+
+def test_every_stream_is_read_by_a_table() -> None:
+    assert {stream for table in tables() for stream in table.streams} >= STREAMS.keys()
+
+
+def test_every_table_reads_streams_that_exist() -> None:
+    assert {stream for table in tables() for stream in table.streams} <= STREAMS.keys() | {REQUESTS}
+
+
+def test_every_stream_is_called_by_its_own_name() -> None:
+    assert {name: stream.name for name, stream in STREAMS.items()} == {name: name for name in STREAMS}
+
+
+def test_the_tables_are_those_of_the_contract() -> None:
+    assert {table.name for table in tables()} == {
+        "account",
+        "subscribers",
+        "custom_fields",
+        "forms",
+        "sequences",
+        "tags",
+        "subscriptions",
+        "broadcasts",
+        "broadcast_stats",
+        "purchases",
+        "purchase_products",
+    }
+
+
+# -- the commands
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_its_module_with_global_flags_and_a_word_of_help(name: str) -> None:
+    command = getattr(importlib.import_module(f"cksync.cli.{COMMANDS[name][0]}"), name)
+    assert command.name == name
+    assert command.help
+    assert {parameter.name for parameter in command.params} >= {"config", "quiet", "verbosity"}
+
+
+@pytest.mark.parametrize("name", ["check", "pull", "status", "sql", "rebuild"])
+def test_every_command_that_prints_a_table_prints_json_too(name: str) -> None:
+    command = cli.get_command(cli.make_context("cksync", [name]), name)
+    assert command is not None
+    (kind,) = (parameter.type for parameter in command.params if "--format" in parameter.opts)
+    assert isinstance(kind, click.Choice)
+    assert {"table", "json"} <= set(kind.choices)

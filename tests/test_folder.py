@@ -1,0 +1,241 @@
+"""The data folder: its owner's alone, one writer at a time, and files that are whole or not there."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cksync.config import Config
+from cksync.errors import Failed, Locked
+from cksync.folder import FORMAT, Folder, put_in_place, write_whole
+from cksync.verbs.pull import pull
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "data")
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """A process that lets everybody read what it writes, as a program that imports cksync may be."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+# -- making it
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_the_folder_is_its_owners_alone_whatever_the_umask(folder: Folder) -> None:
+    folder.prepare()
+    write_whole(folder.state / "file", b"")
+    modes = {path: mode(path) for path in (folder.root, *folder.root.rglob("*"))}
+    assert modes == {path: 0o700 if path.is_dir() else 0o600 for path in modes}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_what_a_pull_writes_is_its_owners_alone_whatever_the_umask(config: Config) -> None:
+    list(pull(config, streams=("tags",)))
+    root = config.data_dir
+    modes = {path.relative_to(root): mode(path) for path in root.rglob("*")}
+    assert Path("mirror.duckdb") in modes
+    assert modes == {path: 0o700 if (root / path).is_dir() else 0o600 for path in modes}
+
+
+def test_a_folder_that_was_open_to_others_is_closed(folder: Folder) -> None:
+    folder.root.mkdir(mode=0o755)
+    folder.prepare()
+    assert mode(folder.root) == 0o700
+
+
+def test_the_folder_keeps_itself_out_of_git(folder: Folder) -> None:
+    folder.prepare()
+    assert (folder.root / ".gitignore").read_text() == "*\n"
+
+
+def test_a_gitignore_of_the_users_own_is_kept(folder: Folder) -> None:
+    folder.root.mkdir()
+    (folder.root / ".gitignore").write_text("log/\n")
+    folder.prepare()
+    assert (folder.root / ".gitignore").read_text() == "log/\n"
+
+
+def test_preparing_twice_changes_nothing(folder: Folder) -> None:
+    folder.prepare()
+    before = {path: path.stat().st_mtime_ns for path in folder.root.rglob("*")}
+    folder.prepare()
+    assert {path: path.stat().st_mtime_ns for path in folder.root.rglob("*")} == before
+
+
+def test_folders_above_are_made_too(tmp_path: Path) -> None:
+    Folder(tmp_path / "a" / "b" / "c").prepare()
+    assert (tmp_path / "a" / "b" / "c" / "log").is_dir()
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "file/below/again"])
+def test_a_place_below_a_file_cannot_be_a_folder(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("the user's own")
+    with pytest.raises(Failed, match=r"^data_dir: .*file.* cannot be (read|written): "):
+        Folder(tmp_path / place).prepare()
+    assert (tmp_path / "file").read_text() == "the user's own"
+
+
+def test_a_file_where_a_folder_should_be_is_told_in_a_sentence(folder: Folder) -> None:
+    folder.root.mkdir()
+    (folder.root / "log").touch()
+    with pytest.raises(Failed, match=r"^data_dir: .* cannot be written: File exists; choose another or mend it$"):
+        folder.prepare()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_leave_to_write_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with pytest.raises(Failed, match=r"cannot be written: Permission denied"):
+        Folder(tmp_path / "closed" / "data").prepare()
+
+
+# -- its format
+
+
+def test_the_format_is_written_down(folder: Folder) -> None:
+    folder.prepare()
+    assert (folder.root / "format").read_text() == f"{FORMAT}\n"
+
+
+def test_a_newer_format_is_refused_and_left_alone(folder: Folder) -> None:
+    folder.root.mkdir(mode=0o755)
+    (folder.root / "format").write_text(f"{FORMAT + 1}\n")
+    with pytest.raises(Failed, match=rf"written by a newer cksync \(format {FORMAT + 1}, this one reads {FORMAT}\)"):
+        folder.prepare()
+    assert [path.name for path in folder.root.iterdir()] == ["format"]
+
+
+@pytest.mark.parametrize("content", [b"", b"one\n", b"\xff\xfe", "²\n".encode(), b"1\n"])
+def test_what_names_no_newer_format_is_no_reason_to_refuse(content: bytes, folder: Folder) -> None:
+    folder.root.mkdir()
+    (folder.root / "format").write_bytes(content)
+    folder.prepare()
+    assert (folder.root / "format").read_bytes() == content
+
+
+# -- the lock
+
+HOLD = """
+import sys
+from pathlib import Path
+from cksync.folder import Folder
+with Folder(Path(sys.argv[1])).lock("pull"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def holder(folder: Folder) -> Iterator[subprocess.Popen[str]]:
+    """A second process that holds the lock until its input ends."""
+    command = [sys.executable, "-c", HOLD, str(folder.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def take(folder: Folder) -> None:
+    with folder.lock("rebuild"):
+        pass
+
+
+def test_who_holds_the_lock_is_named(folder: Folder) -> None:
+    with holder(folder) as process, pytest.raises(Locked) as caught:
+        take(folder)
+    assert str(caught.value) == (
+        f"process {process.pid} (cksync pull) is working in {folder.root}; wait for it to end, or stop it and try again"
+    )
+
+
+def test_the_lock_is_free_when_its_holder_has_ended(folder: Folder) -> None:
+    with holder(folder) as process:
+        process.communicate()
+        take(folder)
+    assert process.returncode == 0
+
+
+def test_the_lock_is_free_when_its_holder_was_killed(folder: Folder) -> None:
+    with holder(folder) as process:
+        process.kill()
+        process.wait()
+        take(folder)
+
+
+def test_a_short_name_after_a_killed_holder_has_no_rest_of_the_longer_one(folder: Folder) -> None:
+    folder.prepare()
+    (folder.state / "lock").write_text("process 1234567 (cksync a-very-long-command)")
+    with folder.lock("x"):
+        assert (folder.state / "lock").read_text() == f"process {os.getpid()} (cksync x)"
+
+
+def test_the_lock_is_free_after_an_error_inside(folder: Folder) -> None:
+    with pytest.raises(ZeroDivisionError), folder.lock("pull"):
+        raise ZeroDivisionError
+    take(folder)
+
+
+def test_a_holder_that_has_not_said_its_name_yet_is_a_holder(folder: Folder) -> None:
+    folder.prepare()
+    with (folder.state / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(Locked, match=r"^another process is working in "):
+            take(folder)
+
+
+def test_a_lock_that_cannot_be_taken_is_told_in_a_sentence(folder: Folder) -> None:
+    folder.prepare()
+    (folder.state / "lock").mkdir()
+    with pytest.raises(Failed, match=r"^state: .*lock cannot be written: Is a directory$"):
+        take(folder)
+
+
+def test_two_folders_do_not_know_one_another(folder: Folder, tmp_path: Path) -> None:
+    with folder.lock("pull"):
+        take(Folder(tmp_path / "other"))
+
+
+# -- files
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with path.open() as reader:
+        write_whole(path, b"new and longer")
+        assert reader.read() == "old"
+    assert path.read_bytes() == b"new and longer"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_writer_left_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / ".file.new").write_text("the half of something far longer than what comes now")
+    write_whole(tmp_path / "file", b"whole")
+    assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+def test_a_file_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    (tmp_path / "new").touch()
+    with pytest.raises(OSError, match="directory"):
+        put_in_place(tmp_path / "new", tmp_path / "place")
+    assert (tmp_path / "place").is_dir()

@@ -1,0 +1,422 @@
+"""The log: whole segments or none, records byte for byte, and what a round of loads adds up to."""
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cksync.api.v3 import ACTIVE, CANCELLED, PURCHASES, members, whole
+from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Record, Request, Slice
+from cksync.errors import Failed
+from cksync.load.log import (
+    REQUESTS,
+    Start,
+    Writer,
+    keys_by_slice,
+    load_ids,
+    newest_observation,
+    open_round,
+    pinned_account,
+    read_load,
+    segment_files,
+    was_ever_finished,
+)
+from tests.test_sql.book import Book, Entry, at
+
+TAGS = whole("tags")
+TAG = members("tag", "7")
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    return Book(tmp_path / "data")
+
+
+def texts(path: Path) -> list[str | None]:
+    """The records of a segment, as they are stored."""
+    column: list[str | None] = pq.read_table(path, columns=["record"]).column(0).to_pylist()
+    return column
+
+
+def only_segment(book: Book) -> Path:
+    (load_id,) = load_ids(book.folder.log)
+    (path,) = segment_files(book.folder.log, load_id)
+    return path
+
+
+# -- segments
+
+
+OWN_TEXTS = [
+    '{"id":1,"total":12345678901234.5678}',
+    '{"id":1,"total":1e3}',
+    '{"id":1,"total":19.990000000000002,"more":123456789012345678901234567890}',
+    '{"id":1,"total":1e400}',
+    '{ "id" : 1 ,\t"name" :\n"spaces" }',
+    '{"id":1,"name":"Nu\\u0000l \\u00e9 \\ud83d\\ude00 \\/"}',
+    '{"id":1,"name":"Zoë 🚀 نور"}',
+    '{"id":1,"id":2,"":"empty key"}',
+]
+
+
+@pytest.mark.parametrize("text", OWN_TEXTS)
+def test_record_keeps_its_own_text_byte_for_byte(book: Book, text: str) -> None:
+    book.write(PURCHASES, 0, [Record("1", text.encode())])
+    assert texts(only_segment(book)) == [text]
+
+
+def test_rows_say_where_and_when_they_were_seen(book: Book) -> None:
+    page = Page(
+        Request(TAG, "tags/7/subscriptions", {}, 3), at(1), at(2), None, (), (Record("5", b"{}"), Record(None, b"[]"))
+    )
+    writer = book.begin().writer
+    writer.add(page, Checkpoint(TAG, at(0), at(0)))
+    writer.flush()
+    assert pq.read_table(only_segment(book)).to_pylist() == [
+        {
+            "stream": "subscriptions",
+            "slice": "subscriptions/tag/7",
+            "page": 3,
+            "position": place,
+            "key": key,
+            "observed_at": at(1),
+            "received_at": at(2),
+            "record": text,
+        }
+        for place, (key, text) in enumerate((("5", "{}"), (None, "[]")), 1)
+    ]
+
+
+def test_tombstone_is_a_row_without_a_record(book: Book) -> None:
+    book.write(ACTIVE, 0, [Record("5", None)])
+    assert texts(only_segment(book)) == [None]
+
+
+def test_requests_made_are_rows_of_the_log_too(book: Book) -> None:
+    attempt = Attempt(at(0), "tags", "page=1", 500, 12, None, "500 from api.example")
+    writer = book.begin().writer
+    writer.add_attempts([attempt])
+    writer.flush()
+    (text,) = texts(only_segment(book))
+    assert json.loads(text or "") == {
+        "endpoint": "tags",
+        "params": "page=1",
+        "status": 500,
+        "milliseconds": 12,
+        "rows": None,
+        "problem": "500 from api.example",
+    }
+    assert read_load(book.folder.log, "load-0001").segments[0].streams == (REQUESTS,)
+
+
+def test_records_and_the_checkpoint_they_make_true_are_in_one_file(book: Book) -> None:
+    entry = book.begin()
+    entry.page(TAG, 0, [{"id": 1}], number=1)
+    entry.page(TAG, 1, [{"id": 2}], number=2, read_from=0)
+    entry.store()
+    load = read_load(book.folder.log, "load-0001")
+    assert len(texts(only_segment(book))) == 2
+    assert [(c.slice, c.next_page, c.read_from) for c in load.segments[0].checkpoints] == [(TAG, 3, at(0))]
+
+
+def test_segment_is_stored_when_enough_pages_have_come(book: Book) -> None:
+    writer = Writer(book.folder.log, "load", Start(at(0), ""), flush_pages=3)
+    entry = Entry(writer)
+    for number in range(1, 10):
+        entry.page(TAG, number, [{"id": number}], number=number)
+        assert number // 3 <= writer.segments  # sooner if a second has passed
+    assert sum(len(texts(path)) for path in segment_files(book.folder.log, "load")) == 9
+
+
+def test_nothing_new_writes_no_segment(book: Book) -> None:
+    writer = book.begin().writer
+    writer.flush()
+    assert (writer.segments, load_ids(book.folder.log)) == (0, [])
+
+
+def test_checkpoint_without_a_page_is_stored_as_well(book: Book) -> None:
+    writer = book.begin().writer
+    writer.mark([Checkpoint(TAG, at(0), at(0), is_done=True)])
+    writer.flush()
+    assert read_load(book.folder.log, "load-0001").checkpoints[TAG.name].is_done
+
+
+def test_kill_while_a_segment_is_written_leaves_the_log_as_it_was(book: Book) -> None:
+    """What was not renamed yet is not there."""
+    book.write(TAG, 0, [{"id": 1}])
+    whole_file = only_segment(book)
+    (whole_file.parent / ".000002.parquet.new").write_bytes(whole_file.read_bytes()[:100])
+    unborn = book.folder.log / "load-0002"
+    unborn.mkdir()
+    (unborn / ".000001.parquet.new").write_bytes(b"PAR1")
+    assert load_ids(book.folder.log) == ["load-0001"]
+    assert [segment.number for segment in read_load(book.folder.log, "load-0001").segments] == [1]
+    assert newest_observation(book.folder.log) == at(0)
+
+
+def test_segments_are_stored_under_a_temporary_name_that_is_gone_after(book: Book) -> None:
+    book.write(TAG, 0, [{"id": 1}])
+    assert os.listdir(book.folder.log / "load-0001") == ["000001.parquet"]
+
+
+def test_log_is_for_its_owner_alone_whatever_the_umask(book: Book) -> None:
+    before = os.umask(0)
+    try:
+        book.write(TAG, 0, [{"id": 1}])
+    finally:
+        os.umask(before)
+    path = only_segment(book)
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (path, path.parent, book.folder.log)] == [0o600, 0o700, 0o700]
+
+
+def test_log_that_cannot_be_written_is_one_clear_sentence(book: Book) -> None:
+    entry = book.begin()
+    book.folder.log.rmdir()
+    book.folder.log.write_text("a file where a folder should be")
+    entry.page(TAG, 0, [{"id": 1}])
+    with pytest.raises(Failed, match=r"^log: .*load-0001 cannot be written: Not a directory$"):
+        entry.store()
+
+
+def test_segment_that_was_not_stored_is_stored_by_the_next_try(book: Book) -> None:
+    entry = book.begin()
+    book.folder.log.rename(away := book.folder.root / "away")
+    entry.page(TAG, 0, [{"id": 1}])
+    with pytest.raises(Failed):
+        entry.store()
+    away.rename(book.folder.log)
+    entry.store()
+    assert texts(only_segment(book)) == ['{"id": 1}']
+
+
+# -- a damaged log
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def overwritten(path: Path) -> None:
+    path.write_text("not a Parquet file")
+
+
+def of_somebody_else(path: Path) -> None:
+    pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+
+
+def of_another_shape(path: Path) -> None:
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({"cksync": json.dumps({"format": 1, "load_id": 5})}), path)
+
+
+def of_no_json(path: Path) -> None:
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"cksync": "{"}), path)
+
+
+DAMAGES = [cut_off, emptied, overwritten, of_somebody_else, of_another_shape, of_no_json]
+Damage = Callable[[Path], None]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_damaged_segment_is_named_in_one_sentence(book: Book, damage: Damage) -> None:
+    book.write(TAG, 0, [{"id": 1}])
+    damage(path := only_segment(book))
+    for read in (lambda log: read_load(log, "load-0001"), open_round, pinned_account, was_ever_finished):
+        with pytest.raises(Failed, match=rf"^log: {path} is damaged \(\w+\); restore it from a backup, .*") as caught:
+            read(book.folder.log)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", [cut_off, emptied, overwritten], ids=lambda damage: damage.__name__)
+def test_segment_without_readable_rows_is_named_too(book: Book, damage: Damage) -> None:
+    """A pull reads the newest time first, before any metadata."""
+    book.write(TAG, 0, [{"id": 1}])
+    load = read_load(book.folder.log, "load-0001")
+    damage(path := only_segment(book))
+    with pytest.raises(Failed, match=rf"^log: {path} is damaged"):
+        newest_observation(book.folder.log)
+    with pytest.raises(Failed, match=rf"^log: {path} is damaged"):
+        keys_by_slice(book.folder.log, [load], load.checkpoints)
+
+
+def test_segment_damaged_in_its_middle_is_named(book: Book) -> None:
+    book.write(TAG, 0, [{"id": n, "state": f"{n * n:x}"} for n in range(20_000)])
+    load, path = read_load(book.folder.log, "load-0001"), only_segment(book)
+    data = bytearray(path.read_bytes())
+    data[4 : len(data) // 2] = bytes(len(data) // 2 - 4)
+    path.write_bytes(bytes(data))
+    with pytest.raises(Failed, match=rf"^log: {path} is damaged"):
+        keys_by_slice(book.folder.log, [load], load.checkpoints)
+
+
+# -- loads and rounds
+
+
+def test_load_folds_to_the_last_checkpoint_of_each_slice(book: Book) -> None:
+    entry = book.begin()
+    entry.page(TAG, 0, [{"id": 1}], number=1)
+    entry.page(ACTIVE, 1, [{"id": 2}])
+    entry.store()
+    entry.page(TAG, 2, [{"id": 3}], number=2, read_from=0, is_complete=True)
+    entry.end(3)
+    load = read_load(book.folder.log, "load-0001")
+    assert {name: (c.next_page, c.is_complete) for name, c in load.checkpoints.items()} == {
+        TAG.name: (3, True),
+        ACTIVE.name: (2, False),
+    }
+    assert load.end == LoadEnd(at(3), 0, "done", True)
+    assert (load.start.account, load.start.started_at) == ("kai@example.com", at(0))
+
+
+def test_killed_load_has_no_end(book: Book) -> None:
+    entry = book.begin()
+    entry.page(TAG, 0, [{"id": 1}])
+    entry.store()
+    assert read_load(book.folder.log, "load-0001").end is None
+
+
+def test_end_that_was_taken_back_counts_as_the_last_one_says(book: Book) -> None:
+    """A pull whose publishing failed: read to the end, and yet not finished."""
+    entry = book.begin()
+    entry.page(TAG, 0, [{"id": 1}])
+    entry.end(1)
+    entry.end(2, exit_status=1, is_finished=False)
+    assert [load.load_id for load in open_round(book.folder.log)] == ["load-0001"]
+    assert not was_ever_finished(book.folder.log)
+
+
+def test_round_is_all_loads_since_the_last_finished_one(book: Book) -> None:
+    assert open_round(book.folder.log) == []
+    book.write(TAG, 0, [])
+    assert (open_round(book.folder.log), was_ever_finished(book.folder.log)) == ([], True)
+    killed = book.begin(1)
+    killed.page(TAG, 1, [{"id": 1}])
+    killed.store()
+    stopped = book.begin(2)
+    stopped.page(TAG, 2, [{"id": 1}])
+    stopped.end(2, exit_status=130, is_finished=False)
+    assert [load.load_id for load in open_round(book.folder.log)] == ["load-0002", "load-0003"]
+    book.write(TAG, 3, [])
+    assert open_round(book.folder.log) == []
+
+
+def test_keys_of_a_slice_count_from_its_first_observation_that_counts(book: Book) -> None:
+    """An older reading of the same slice, and other slices, do not."""
+    first = book.begin()
+    first.page(TAG, 0, [{"id": 1}, {"id": 2}])
+    first.page(ACTIVE, 5, [{"id": 9}])
+    first.store()
+    second = book.begin(10)
+    second.page(TAG, 10, [{"id": 2}, {"id": 3}], number=1)
+    second.store()
+    second.page(TAG, 11, [{"id": 3}, {"id": 4}, Record(None, b"[]")], number=2, read_from=10)
+    second.store()
+    loads = [read_load(book.folder.log, load_id) for load_id in load_ids(book.folder.log)]
+    found = keys_by_slice(book.folder.log, loads, {TAG.name: loads[1].checkpoints[TAG.name]})
+    assert found == {TAG.name: {"2", "3", "4"}}
+
+
+def test_keys_include_those_that_the_api_said_are_not_there(book: Book) -> None:
+    """A 404 is an answer: it is not asked for again."""
+    book.write(ACTIVE, 0, [Record("5", None)])
+    load = read_load(book.folder.log, "load-0001")
+    assert keys_by_slice(book.folder.log, [load], load.checkpoints) == {ACTIVE.name: {"5"}}
+
+
+def test_newest_observation_is_that_of_the_newest_segment_with_rows(book: Book) -> None:
+    assert newest_observation(book.folder.log) is None
+    entry = book.begin()
+    entry.page(TAG, 7, [{"id": 1}])
+    entry.page(ACTIVE, 3, [{"id": 1}])
+    entry.store()
+    entry.end(9)
+    assert newest_observation(book.folder.log) == at(7)
+
+
+def test_log_is_pinned_to_the_account_of_the_newest_load_that_knew_it(book: Book) -> None:
+    assert pinned_account(book.folder.log) is None
+    for account in ("kai@example.com", "kai@example.org", ""):
+        entry = book.begin(account=account)
+        entry.end()
+    assert pinned_account(book.folder.log) == "kai@example.org"
+
+
+def test_folder_without_a_log_has_no_loads(tmp_path: Path) -> None:
+    assert load_ids(tmp_path / "nowhere") == []
+
+
+# -- any segment
+
+TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+SLICES = st.sampled_from([TAG, ACTIVE, CANCELLED, TAGS, Slice("purchases", "purchases/ünd'so\"weiter")])
+CHECKPOINTS = st.builds(
+    Checkpoint,
+    slice=SLICES,
+    began_at=TIMES,
+    read_from=TIMES,
+    next_page=st.integers(1, 2**31),
+    mend=st.lists(st.integers(1, 5)).map(tuple),
+    rows=st.integers(0, 2**40),
+    total=st.none() | st.integers(0, 2**40),
+    is_done=st.booleans(),
+    is_complete=st.booleans(),
+    doubt=st.none() | st.text(),
+    is_gone=st.booleans(),
+)
+RECORDS = st.builds(Record, key=st.none() | st.text(), text=st.none() | st.text().map(str.encode))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(CHECKPOINTS, st.lists(RECORDS, max_size=3), TIMES, TIMES), max_size=4),
+    st.none() | st.builds(LoadEnd, TIMES, st.sampled_from([0, 1, 3, 130]), st.text(), st.booleans()),
+)
+def test_any_load_comes_back_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory,
+    pages: list[tuple[Checkpoint, list[Record], datetime, datetime]],
+    end: LoadEnd | None,
+) -> None:
+    book = Book(tmp_path_factory.mktemp("data"))
+    writer = book.begin().writer
+    for checkpoint, records, sent_at, received_at in pages:
+        request = Request(checkpoint.slice, "path")
+        writer.add(Page(request, sent_at, received_at, None, (), tuple(records)), checkpoint)
+    writer.flush(end)
+    if not pages and end is None:
+        assert load_ids(book.folder.log) == []
+        return
+    load = read_load(book.folder.log, "load-0001")
+    assert load.end == end
+    assert load.checkpoints == {checkpoint.slice.name: checkpoint for checkpoint, *_ in pages}
+    stored = [row for path in segment_files(book.folder.log, "load-0001") for row in pq.read_table(path).to_pylist()]
+    assert [(row["slice"], row["key"], row["record"], row["observed_at"], row["received_at"]) for row in stored] == [
+        (checkpoint.slice.name, record.key, None if record.text is None else record.text.decode(), sent_at, received_at)
+        for checkpoint, records, sent_at, received_at in pages
+        for record in records
+    ]
+
+
+def test_observations_keep_their_microseconds(book: Book) -> None:
+    """The border between two readings is a single observation's time."""
+    moment = at(0) + timedelta(microseconds=1)
+    writer = book.begin().writer
+    page = Page(Request(TAG, "path"), moment, moment, None, (), (Record("1", b"{}"),))
+    checkpoint = Checkpoint(TAG, moment, moment)
+    writer.add(page, checkpoint)
+    writer.flush()
+    load = read_load(book.folder.log, "load-0001")
+    later = {TAG.name: replace(checkpoint, read_from=moment + timedelta(microseconds=1))}
+    assert keys_by_slice(book.folder.log, [load], load.checkpoints) == {TAG.name: {"1"}}
+    assert keys_by_slice(book.folder.log, [load], later) == {TAG.name: set()}

@@ -1,0 +1,281 @@
+"""Secrets: read from where they are, removed from wherever they could be seen."""
+
+import html
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cksync.errors import BadConfig
+from cksync.secrets import MASK, Redactor, SecretRef, redact
+
+CANARY = "CANARY-s3cr+t/äöü=~%"
+
+
+def read(source: str, base_dir: Path = Path("/"), environ: Mapping[str, str] | None = None) -> str:
+    return SecretRef(source, "api.api_secret", base_dir).resolve(environ or {})
+
+
+def problem_of(source: str, base_dir: Path = Path("/"), environ: Mapping[str, str] | None = None) -> str:
+    """The one sentence that a reference is refused with."""
+    with pytest.raises(BadConfig) as caught:
+        read(source, base_dir, environ)
+    (problem,) = caught.value.problems
+    assert problem.startswith("api.api_secret: ")
+    assert "\n" not in problem
+    return problem.removeprefix("api.api_secret: ")
+
+
+# -- where it comes from
+
+
+def test_a_literal_is_the_secret_itself() -> None:
+    assert read(CANARY) == CANARY
+
+
+@pytest.mark.parametrize("value", ["https://x", "a:b", ":x", "ENV:X", "environment:X"])
+def test_what_begins_like_no_scheme_is_a_literal(value: str) -> None:
+    assert SecretRef(value, "k", Path()).scheme == "literal"
+
+
+def test_env_reads_a_variable() -> None:
+    assert read("env:THE_SECRET", environ={"THE_SECRET": CANARY}) == CANARY
+
+
+@pytest.mark.parametrize("environ", [{}, {"THE_SECRET": ""}, {"THE_SECRET": " \n"}])
+def test_env_without_a_value_says_so(environ: dict[str, str]) -> None:
+    assert problem_of("env:THE_SECRET", environ=environ) == (
+        "env:THE_SECRET is empty; put the account's API secret there"
+    )
+
+
+@pytest.mark.parametrize("content", [CANARY, f"{CANARY}\n", f"\ufeff{CANARY}\r\n", f"  {CANARY}\n\n"])
+def test_file_reads_a_file_relative_to_the_config_without_its_line_end(content: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(content.encode())
+    assert read("file:secret", tmp_path) == CANARY
+
+
+def test_file_may_be_absolute_or_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "secret").write_text(CANARY)
+    assert read(f"file:{tmp_path}/secret") == read("file:~/secret") == CANARY
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("file:none", "file:none could not be read: no such file or directory"),
+        ("file:folder", "file:folder could not be read: is a directory"),
+        ("file:binary", "file:binary could not be read: it is not text"),
+        ("file:empty", "file:empty is empty; put the account's API secret there"),
+        ("file:~nobody-of-this-name/x", "file:~nobody-of-this-name/x could not be read: "),
+        ("file:a\0b", "file:a\0b could not be read: "),
+    ],
+)
+def test_file_that_holds_no_secret_says_why(source: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    (tmp_path / "empty").touch()
+    assert problem_of(source, tmp_path).startswith(reason)
+
+
+def test_cmd_reads_what_a_command_prints(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(CANARY)
+    assert read(f"cmd:cat '{tmp_path}/secret'") == CANARY
+
+
+def test_cmd_is_no_shell() -> None:
+    assert read("cmd:echo $HOME;id").startswith("$HOME")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("cmd:", "cmd: could not be read: write it as cmd:COMMAND"),
+        ("cmd:false", "cmd:false could not be read: the command ended with status 1"),
+        ("cmd:no-such-program", "cmd:no-such-program could not be read: no such file or directory"),
+        ("cmd:true", "cmd:true is empty; put the account's API secret there"),
+        ("cmd:echo 'x", "cmd:echo … could not be read: No closing quotation"),
+        (r"cmd:printf '\377'", "cmd:printf … could not be read: it is not text"),
+    ],
+)
+def test_cmd_that_gives_no_secret_says_why(source: str, reason: str) -> None:
+    assert problem_of(source) == reason
+
+
+def test_what_a_failing_command_says_is_not_repeated() -> None:
+    assert "CANARY" not in problem_of("cmd:sh -c 'echo CANARY-1; echo CANARY-2 >&2; exit 3'")
+
+
+def test_the_arguments_of_a_command_are_not_shown() -> None:
+    assert SecretRef("cmd:vault login -token=CANARY", "k", Path()).place == "cmd:vault …"
+
+
+@pytest.mark.parametrize("value", ["two words", "two\nlines", "bell\a", "line\u2028break", "no\u00a0break"])
+def test_a_secret_is_one_printable_word(value: str) -> None:
+    problem = problem_of("env:S", environ={"S": value})
+    assert problem == "env:S holds more than one word; it must be the API secret alone"
+
+
+def test_what_a_reference_shows_of_itself_never_holds_a_literal() -> None:
+    reference = SecretRef(CANARY, "api.api_secret", Path())
+    assert CANARY not in f"{reference} {reference!r} {reference.place}"
+
+
+# -- the system's keyring, in a process of its own: the library reads its settings once
+
+BACKEND = """
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
+
+class Fake(KeyringBackend):
+    priority = 1
+    def set_password(self, service, username, password):
+        raise NotImplementedError
+    def get_password(self, service, username):
+        if service == "locked":
+            raise KeyringLocked("the keyring is locked")
+        return "CANARY-keyring" if (service, username) == ("kit", "owner") else None
+"""
+
+Ask = Callable[..., str]
+
+
+@pytest.fixture
+def ask_keyring(tmp_path: Path) -> Ask:
+    """What resolving a reference prints: the secret, or the problem."""
+    (tmp_path / "fake_keyring.py").write_text(BACKEND)
+    program = """
+import os, sys
+from pathlib import Path
+from cksync.errors import BadConfig
+from cksync.secrets import SecretRef
+try:
+    print(SecretRef(sys.argv[1], "key", Path()).resolve(os.environ))
+except BadConfig as error:
+    print(error)
+"""
+
+    def ask(source: str, backend: str = "fake_keyring.Fake", **environ: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", program, source],
+            env={"PYTHONPATH": str(tmp_path), "PYTHON_KEYRING_BACKEND": backend, "HOME": str(tmp_path), **environ},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    return ask
+
+
+def test_keyring_reads_an_entry_of_the_system(ask_keyring: Ask) -> None:
+    assert ask_keyring("keyring:kit/owner") == "CANARY-keyring"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("keyring:kit/nobody", "the keyring has no entry; create it with: keyring set kit nobody"),
+        ("keyring:kit", "write it as keyring:SERVICE/USER"),
+        ("keyring:locked/owner", "the system's keyring says: the keyring is locked"),
+    ],
+)
+def test_keyring_without_an_entry_says_what_to_do(source: str, reason: str, ask_keyring: Ask) -> None:
+    assert ask_keyring(source) == f"key: {source} could not be read: {reason}"
+
+
+@pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "no_such_module.Keyring"])
+def test_a_machine_without_a_keyring_is_told_in_a_sentence(backend: str, ask_keyring: Ask) -> None:
+    answer = ask_keyring("keyring:kit/owner", backend)
+    assert answer.startswith("key: keyring:kit/owner could not be read: ")
+    assert "\n" not in answer
+
+
+def test_without_the_extra_its_name_is_said(ask_keyring: Ask, tmp_path: Path) -> None:
+    (tmp_path / "keyring.py").write_text("raise ImportError")
+    assert ask_keyring("keyring:kit/owner").endswith("install the extra first: pip install 'cksync[keyring]'")
+
+
+# -- how it is kept out of sight
+
+SPELLINGS: Mapping[str, Callable[[str], str]] = {
+    "plain": lambda value: value,
+    "in a query": quote_plus,
+    "in a path": quote,
+    "percent everywhere": lambda value: quote(value, safe=""),
+    "percent as JavaScript does": lambda value: quote(value, safe="!*'()"),
+    "an address as JavaScript escapes it": lambda value: quote(value, safe=";,/?:@&=+$#!*'()"),
+    "percent in small letters": lambda value: "".join(
+        letter if letter.isascii() and letter.isalnum() else quote(letter, safe="").lower() for letter in value
+    ),
+    "urlencode": lambda value: urlencode({"": value})[1:],
+    "in JSON": lambda value: json.dumps(value)[1:-1],
+    "in JSON with text as it is": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    "in JSON with slashes escaped": lambda value: json.dumps(value)[1:-1].replace("/", r"\/"),
+    "in JSON as Rails writes it": lambda value: (
+        json.dumps(value, ensure_ascii=False)[1:-1]
+        .replace("&", r"\u0026")
+        .replace("<", r"\u003c")
+        .replace(">", r"\u003e")
+    ),
+    "in HTML": html.escape,
+    "in a traceback": lambda value: repr(value)[1:-1],
+}
+
+SECRETS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=8, max_size=40).filter(str.isprintable)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@given(secret=SECRETS)
+def test_every_secret_is_masked_in_every_spelling(spelling: str, secret: str) -> None:
+    spelled = SPELLINGS[spelling](secret)
+    assert Redactor(secret).text(f"before {spelled} after") == f"before {MASK} after"
+    assert Redactor(secret).data(f"before {spelled} after".encode()) == f"before {MASK} after".encode()
+
+
+@given(secret=SECRETS, text=st.text("xyz01%\\&+/;*"))
+def test_text_without_the_secret_stays_as_it_is(secret: str, text: str) -> None:
+    assert Redactor(f"Q{secret}").text(text) == text
+    assert Redactor(f"Q{secret}").data(text.encode()) == text.encode()
+
+
+@given(secrets=st.lists(SECRETS, max_size=3), data=st.binary())
+def test_bytes_that_are_no_text_pass_the_redactor(secrets: list[str], data: bytes) -> None:
+    cleaned = Redactor(*secrets).data(data + b"\xff")
+    assert not any(secret.encode() in cleaned for secret in secrets)
+
+
+def test_a_secret_beside_bytes_that_are_no_text_is_masked() -> None:
+    assert Redactor(CANARY).data(b"\xff" + CANARY.encode() + b"\xfe") == b"\xff***\xfe"
+
+
+def test_a_secret_that_holds_another_is_masked_whole() -> None:
+    assert Redactor("abcdefgh", "abcdefgh-ijkl").text("abcdefgh-ijkl abcdefgh") == "*** ***"
+
+
+def test_a_short_secret_is_masked_in_messages_but_not_in_data() -> None:
+    assert Redactor("name").text("name") == MASK
+    assert Redactor("name").data(b'{"name": 1}') == b'{"name": 1}'
+
+
+def test_without_secrets_nothing_is_masked() -> None:
+    assert Redactor(None, "").text("text") == "text"
+    assert Redactor(None, "").data(b"data") == b"data"
+
+
+def test_whatever_was_read_in_this_process_is_masked() -> None:
+    read("env:S", environ={"S": "CANARY-read-once"})
+    assert redact("it was CANARY-read-once") == "it was ***"
+
+
+def test_masked_json_is_still_json() -> None:
+    secret = 'CANARY"\\/ü'
+    text = json.dumps({"embed_js": f"https://example.com/{secret}.js"})
+    assert json.loads(Redactor(secret).data(text.encode())) == {"embed_js": "https://example.com/***.js"}
