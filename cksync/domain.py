@@ -60,7 +60,8 @@ class Page:
     """An answer of the API, cut into records.
 
     `total`, `total_pages` and `page_echo` are None where the answer has none. `strangers` counts records
-    in a state that does not belong into the slice. `is_missing`: the API answered 404.
+    in a state that does not belong into the slice. `is_missing`: 404; the one
+    record is then a tombstone, or there is none because the answer was not the API's own.
     """
 
     request: Request

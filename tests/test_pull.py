@@ -365,3 +365,18 @@ def test_mirror_that_is_no_database_is_said_before_the_first_request(
     (config.data_dir / "mirror.duckdb").write_bytes(b"garbage")
     done = cksync("pull", ok=False)
     assert (done.returncode, "cksync rebuild" in done.stderr, len(sandbox.journal)) == (1, True, 0)  # type: ignore[attr-defined]
+
+
+def test_not_found_page_of_a_proxy_deletes_nobody(config: Config, sandbox: Sandbox, world: World) -> None:
+    pulled(config)
+    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
+    for key in [key for key, row in world.truth().memberships.items() if row["subscriber_id"] == person]:
+        {"form": world.leave_form, "sequence": world.finish_sequence, "tag": world.untag}[key[0]](person, key[1])
+    world.bounce(person)
+    sandbox.faults.add(effects.status(404, "<html>not here</html>"), path=f"/subscribers/{person}", count=None)
+    report = pulled(config)
+    assert (report.exit_status, list(doubts(report))) == (3, ["subscribers/by_id"])
+    assert rows(config, f"select count(*) from subscribers where id = {person}") == [(1,)]
+    sandbox.faults.clear()
+    assert pulled(config).exit_status == 0
+    assert rows(config, f"select state from subscribers where id = {person}") == [("bounced",)]

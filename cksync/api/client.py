@@ -14,10 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import Cookie, DefaultCookiePolicy
+from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
-from urllib.request import Request
 
 import msgspec
 import requests
@@ -52,9 +51,11 @@ Content = TypeVar("Content")
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Content]):
-    """A usable answer: what the caller cut from a 200, or None for a 404."""
+    """A usable answer: what the caller cut from a 200, or None for a 404, which a proxy on the way may
+    have given instead of the API: `is_json` tells."""
 
     content: Content | None
+    is_json: bool
     sent_at: datetime
     received_at: datetime
     server_at: datetime | None
@@ -95,15 +96,13 @@ class Client:
         self._base_url, self._credential, self._throttle = base_url, dict(credential), throttle
         self._redactor, self._now, self._stop = redactor, now, stop
         self._period, self._timeout, self._attempts = period, timeout, attempts
-        self._session = requests.Session()
-        self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
-        found = self._session.merge_environment_settings(base_url, {}, None, None, None)
-        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
-        self._session.trust_env = False  # read once above; else every request would search ~/.netrc too
-        self._session.cookies.set_policy(_NoCookies())
-        adapter = HTTPAdapter(pool_maxsize=concurrency, max_retries=0)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        session = requests.Session()  # asked once what the environment says of proxies and certificates
+        self._surroundings = session.merge_environment_settings(base_url, {}, True, None, None)
+        self._base = requests.Request("GET", base_url).prepare()
+        self._base.headers.update(
+            {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+        )
+        self._adapter = HTTPAdapter(pool_maxsize=concurrency, max_retries=0)
 
     def get(self, path: str, params: Mapping[str, str], cut: Callable[[bytes], tuple[Content, int]]) -> Answer[Content]:
         """Fetch one path. `cut` turns a good body into its content and the number of its records.
@@ -154,35 +153,42 @@ class Client:
         rows: int | None = None
         problem: str | None = None
         content: Content | None = None
-        with self._throttle.slot():
-            sent_at, started = self._now(), time.monotonic()
-            try:
+        sent_at, started = self._now(), time.monotonic()
+        try:
+            with self._throttle.slot():
+                sent_at, started = self._now(), time.monotonic()
                 response = self._send(path, params)
                 status = response.status_code
                 body = self._redactor.data(self._read(response, started))
-                self._judge(path, response, body)
-                if status == 200:
-                    body, problem = _strict(body, bodies)
-                    content, rows = cut(body)
-            except Malformed as error:
-                problem = f"the answer is not the API's: {error} (is base_url right?)"
-                raise _Retry(problem) from None
-            except (_Retry, Failed, Rejected) as error:
-                problem = str(error)
-                raise
-            finally:
-                spent = round((time.monotonic() - started) * 1000)
+                received_at = self._now()
+            self._judge(path, response, body)
+            if status == 200:
+                body, problem = _strict(body, bodies)
+                content, rows = cut(body)
+        except Malformed as error:
+            problem = f"the answer is not the API's: {error} (is base_url right?)"
+            raise _Retry(problem) from None
+        except (_Retry, Failed, Rejected) as error:
+            problem = str(error)
+            raise
+        finally:
+            spent = round((time.monotonic() - started) * 1000)
+            if status is not None or problem is not None:  # not when the run ended before it was sent
                 tries.append(Attempt(sent_at, path, urlencode(params), status, spent, rows, problem))
-        return Answer(content, sent_at, self._now(), _server_time(response), tuple(tries))
+        server_at = _server_time(response.headers.get("Date", ""))
+        return Answer(content, _is_json(body), sent_at, received_at, server_at, tuple(tries))
 
     def _send(self, path: str, params: Mapping[str, str]) -> requests.Response:
+        """One exchange: no redirect is followed, no cookie kept, no ~/.netrc searched."""
+        request = self._base.copy()
+        request.url = f"{(self._base.url or '').rstrip('/')}/{path}?{urlencode({**params, **self._credential})}"
         try:
-            return self._session.get(
-                f"{self._base_url}/{path}",
-                params={**params, **self._credential},
-                timeout=self._timeout,
+            return self._adapter.send(
+                request,
                 stream=True,
-                allow_redirects=False,
+                timeout=self._timeout,
+                verify=self._surroundings["verify"] or False,
+                proxies=self._surroundings["proxies"],
             )
         except (OSError, ValueError) as error:  # requests' own are OSErrors; an address may be none at all
             raise self._why(error) from None
@@ -251,15 +257,7 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
-        self._session.close()
-
-
-class _NoCookies(DefaultCookiePolicy):
-    """The API sets cookies; a program has no use for them."""
-
-    def set_ok(self, cookie: Cookie, request: Request) -> bool:
-        """Keep none."""
-        return False
+        self._adapter.close()
 
 
 def _is_json(body: bytes) -> bool:
@@ -315,10 +313,11 @@ def _unauthorized(status: int, host: str, message: str) -> str:
     return f"{host} turns the credentials down ({message or 'no reason given'}): {hint}"
 
 
-def _server_time(response: requests.Response) -> datetime | None:
+@lru_cache(maxsize=8)
+def _server_time(date: str) -> datetime | None:
     try:
-        at = parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, ValueError, OverflowError):
+        at = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
         return None
     return at if at.tzinfo else None
 

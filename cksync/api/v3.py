@@ -125,7 +125,8 @@ class V3:
                 strangers=cut.strangers,
             )
         if request.key is not None:
-            return replace(page, records=(Record(request.key, None),), is_missing=True)
+            tombstone = (Record(request.key, None),) if answer.is_json else ()
+            return replace(page, records=tombstone, is_missing=True)
         if not STREAMS[request.slice.stream].is_paged:
             raise Rejected(f"GET {request.path} is not known there (404): api.base_url is not API v3's address")
         return replace(page, is_missing=True)
@@ -146,14 +147,31 @@ def _list(stream: Stream, request: Request, top: dict[str, msgspec.Raw]) -> _Cut
     if stream.records not in top:
         raise Malformed(f"no {stream.records}")
     texts = _texts(top[stream.records])
+    heads = _heads(stream, top[stream.records], texts)
     state = _STATES.get(request.slice)
     return _Cut(
-        records=tuple(Record(_key(stream, text), text) for text in texts),
+        records=tuple(Record(key, text) for (key, _), text in zip(heads, texts, strict=True)),
         total=_count(top, stream.total),
         total_pages=_count(top, "total_pages"),
         page_echo=_count(top, "page"),
-        strangers=sum(_text_of(text, "state") != state for text in texts) if state else 0,
+        strangers=sum(found != state for _, found in heads) if state else 0,
     )
+
+
+class _Head(msgspec.Struct):
+    """What almost every record begins with."""
+
+    id: int | None = None
+    state: str | None = None
+
+
+def _heads(stream: Stream, raw: msgspec.Raw, texts: list[bytes]) -> list[tuple[str | None, str | None]]:
+    """Key and state of each record: all at once, or one by one where a record is not like the others."""
+    try:
+        heads = msgspec.json.decode(raw, type=list[_Head])
+    except msgspec.DecodeError:
+        return [(_key(stream, text), _text_of(text, "state")) for text in texts]
+    return [(None if head.id is None else _as_key(str(head.id)), head.state) for head in heads]
 
 
 def _one(stream: Stream, request: Request, top: dict[str, msgspec.Raw], body: bytes) -> _Cut:
@@ -179,9 +197,11 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 def _key(stream: Stream, record: bytes) -> str | None:
     """The record's key as text, or None where it has none that the mirror could hold."""
     key = _text_of(record, stream.key)
-    if stream.key == "id":
-        return key if key is not None and _WHOLE_NUMBER.fullmatch(key) else None
-    return key or None
+    return _as_key(key or "") if stream.key == "id" else key or None
+
+
+def _as_key(text: str) -> str | None:
+    return text if _WHOLE_NUMBER.fullmatch(text) else None
 
 
 def _text_of(record: bytes, name: str) -> str | None:

@@ -254,6 +254,7 @@ class KeyWalk:
         self._wanted = deque(left[:budget])
         self._left = len(self._wanted)
         self._waiting = len(left) - self._left
+        self._unanswered = 0
         self._place = len(self.keys)
         self._began_at: datetime | None = start.began_at if start else None
 
@@ -267,6 +268,7 @@ class KeyWalk:
     def tell(self, page: Page) -> None:
         """Take a record, or its absence, in."""
         self._left -= 1
+        self._unanswered += not page.records
         self._began_at = self._began_at or min(page.sent_at, page.server_at or page.sent_at)
         self.keys |= {record.key for record in page.records if record.key is not None}
 
@@ -275,7 +277,7 @@ class KeyWalk:
         """What has been read so far. Raises LookupError before the first page."""
         if self._began_at is None:
             raise LookupError(f"{self.slice.name} has not been read yet")
-        missing = self._left + self._waiting
+        missing = self._left + self._waiting + self._unanswered
         return Checkpoint(
             slice=self.slice,
             began_at=self._began_at,
@@ -285,8 +287,14 @@ class KeyWalk:
             total=len(self.keys) + missing,
             is_done=not self._left,
             is_complete=not missing,
-            doubt=f"{self._waiting} wait to be asked for by id" if self._waiting else None,
+            doubt=self._doubt,
         )
+
+    @property
+    def _doubt(self) -> str | None:
+        if self._unanswered:
+            return f"{self._unanswered} times a 404 that was not the API's own: nothing is taken for deleted"
+        return f"{self._waiting} wait to be asked for by id" if self._waiting else None
 
     @property
     def pages_left(self) -> int:

@@ -95,11 +95,10 @@ def _load_absent(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
 def _by_tombstone(table: Table) -> str:
     """Rows that the API said are not there (404) after it had shown them last."""
     return f"""
-        select {quoted(table.key, "row.")}, max(tombstones.observed_at) as found_at
+        select {quoted(table.key, "row.")}, tombstones.observed_at as found_at
         from main."{table.name}" as row
         join tombstones on tombstones.key = cast(row."{table.key[-1]}" as varchar)
-        where tombstones.stream = '{table.name}' and tombstones.observed_at >= row._synced_at
-        group by all
+        where tombstones.observed_at >= row._synced_at
     """
 
 
@@ -120,5 +119,8 @@ def _missing_part(table: Table, owner: Owner) -> str:
         join (
             select key, max(observed_at) as found_at from records where stream = '{owner.table}' group by key
         ) as parent on parent.key = cast(row."{owner.column}" as varchar)
-        anti join incoming on {" and ".join(f'incoming."{name}" = row."{name}"' for name in table.key)}
+        anti join incoming
+            on {" and ".join(f'incoming."{name}" = row."{name}"' for name in table.key)}
+            and incoming._synced_at = parent.found_at
+        where parent.found_at >= row._synced_at
     """

@@ -7,19 +7,19 @@ A load is one run that read the API; its id sorts by time. A round is the loads 
 everything once: a killed or stopped load leaves its round open, and the next one goes on with it.
 """
 
-import json
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Slice
+from cksync.domain import Attempt, Checkpoint, LoadEnd, Page
 from cksync.errors import Failed
 from cksync.folder import put_in_place, sync_folder
 
@@ -63,6 +63,7 @@ class Segment:
     streams: tuple[str, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     end: LoadEnd | None = None
+    format: int = 1
 
 
 @dataclass(frozen=True)
@@ -91,18 +92,10 @@ class Writer:
 
     def add(self, page: Page, checkpoint: Checkpoint) -> None:
         """Take a page in; stored at the latest a few pages or a second later."""
-        slice_ = page.request.slice
+        slice_, number = page.request.slice, page.request.page
+        sent, received = _microseconds(page.sent_at), _microseconds(page.received_at)
         self._rows.extend(
-            (
-                slice_.stream,
-                slice_.name,
-                page.request.page,
-                place,
-                record.key,
-                page.sent_at,
-                page.received_at,
-                record.text,
-            )
+            (slice_.stream, slice_.name, number, place, record.key, sent, received, record.text)
             for place, record in enumerate(page.records, 1)
         )
         self._checkpoints[slice_.name] = checkpoint
@@ -117,9 +110,8 @@ class Writer:
     def add_attempts(self, attempts: Iterable[Attempt]) -> None:
         """Requests made are a stream of the log like any other."""
         for place, attempt in enumerate(attempts, 1):
-            fields = asdict(attempt)
-            at = fields.pop("requested_at")
-            self._rows.append((REQUESTS, REQUESTS, 1, place, None, at, at, json.dumps(fields).encode()))
+            at = _microseconds(attempt.requested_at)
+            self._rows.append((REQUESTS, REQUESTS, 1, place, None, at, at, msgspec.json.encode(attempt)))
 
     def flush_if_due(self) -> None:
         """Store what has come when it is enough or old enough."""
@@ -156,7 +148,7 @@ class Writer:
 
 def _write(path: Path, rows: list[tuple[Any, ...]], segment: Segment) -> None:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(SCHEMA)
-    schema = SCHEMA.with_metadata({"cksync": json.dumps(_encode(segment))})
+    schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segment)})
     arrays = [pa.array(column, type=kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
     temporary = path.with_name(f".{path.name}.new")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -166,31 +158,16 @@ def _write(path: Path, rows: list[tuple[Any, ...]], segment: Segment) -> None:
     put_in_place(temporary, path)
 
 
-def _encode(segment: Segment) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        if isinstance(value, datetime):
-            return value.isoformat()
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        return [plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-    return {"format": 1, **plain(asdict(segment))}
+def _microseconds(at: datetime) -> int:
+    """A time as Arrow holds it."""
+    return round(at.timestamp() * 1_000_000)
 
 
 def _decode(path: Path) -> Segment:
     """A segment's metadata. Raises Failed when the file is not one of ours."""
     try:
-        raw = json.loads((pq.read_schema(path).metadata or {})[b"cksync"])
-        start = Start(
-            started_at=datetime.fromisoformat(raw["start"]["started_at"]),
-            account=raw["start"]["account"],
-            streams=tuple(raw["start"]["streams"]),
-            allowed=tuple(raw["start"]["allowed"]),
-        )
-        checkpoints = tuple(_checkpoint(item) for item in raw["checkpoints"])
-        end = raw["end"] and LoadEnd(**{**raw["end"], "ended_at": datetime.fromisoformat(raw["end"]["ended_at"])})
-        return Segment(raw["load_id"], raw["number"], start, tuple(raw["streams"]), checkpoints, end)
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        return msgspec.json.decode((pq.read_schema(path).metadata or {})[b"cksync"], type=Segment)
+    except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as error:
         raise _damaged(path, error) from None
 
 
@@ -206,18 +183,6 @@ def _damaged(path: Path, error: Exception) -> Failed:
     return Failed(
         f"log: {path} is damaged ({type(error).__name__}); restore it from a backup, or move its folder"
         " away: the next pull reads again what it held"
-    )
-
-
-def _checkpoint(raw: dict[str, Any]) -> Checkpoint:
-    return Checkpoint(
-        **{
-            **raw,
-            "slice": Slice(**raw["slice"]),
-            "began_at": datetime.fromisoformat(raw["began_at"]),
-            "read_from": datetime.fromisoformat(raw["read_from"]),
-            "mend": tuple(raw["mend"]),
-        }
     )
 
 

@@ -3,8 +3,8 @@
 Every observation counts, in the order in which it was asked for, so the result does not depend on how
 segments are grouped into merges. A row that did not change is not written; one that did costs one row.
 
-The steps hand over temporary tables: `records` and `tombstones` (views of the segments), `complete`,
-`present` and `found` (slices read to the end, and what was seen in them), then for each table
+The steps hand over temporary tables: `records` (a view of the segments), `complete`, `present` and
+`found` (slices read to the end, and what was seen in them), then for each table `tombstones` (404s),
 `incoming` (typed), `changed` (versions to write) and `gone_<table>` (rows to take out).
 """
 
@@ -71,9 +71,11 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) 
     for table in tables:
         files = sorted({path for stream in table.streams for path in batch.new.get(stream, ())})
         inserted = updated = unread = 0
+        _load_tombstones(db, table, files)
         for part in _parts(table, files):
             _view_records(db, part)
             _load_incoming(db, table)
+            _drop_tombstones(db, table)
             counts = _write_changed(db, table)
             inserted, updated, unread = inserted + counts[0], updated + counts[1], unread + counts[2]
         _view_records(db, files)
@@ -99,7 +101,28 @@ def _segments(files: Sequence[Path]) -> str:
 def _view_records(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
     source = f"select stream, slice, key, observed_at, record from {_segments(files)}"
     db.execute(f"create or replace temp view records as {source} where record is not null and json_valid(record)")
-    db.execute(f"create or replace temp view tombstones as {source} where record is null")
+
+
+def _load_tombstones(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> None:
+    """`tombstones`: the keys of the table that the API said are not there (404), and when it did so last."""
+    db.execute(
+        f"""
+        create or replace temp table tombstones as
+        select key, max(observed_at) as observed_at
+        from {_segments(files)} where record is null and stream = '{table.name}' group by key
+        """
+    )
+
+
+def _drop_tombstones(db: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """What was seen again after the 404 is there."""
+    db.execute(
+        f"""
+        delete from tombstones using incoming
+        where tombstones.key = cast(incoming."{table.key[-1]}" as varchar)
+            and tombstones.observed_at < incoming._synced_at
+        """
+    )
 
 
 def _invalid(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[str, str]:
@@ -139,13 +162,11 @@ def _load_incoming(db: duckdb.DuckDBPyConnection, table: Table) -> None:
     own = columns(db, table)
     checked = [name for name, kind in own.items() if kind not in ("VARCHAR", "JSON")]
     unread = ", ".join(f"""case when "{n}" is null and _extra ->> '{n}' is not null then '{n}' end""" for n in checked)
-    select, join, latest = quoted(list(own), "typed."), "", ""
+    select, join = quoted(list(own), "typed."), ""
     if table.kept:
         kept = f'coalesce(now."{table.kept}", typed."{table.kept}") as "{table.kept}"'
         select = select.replace(f'typed."{table.kept}"', kept)
         join = f'left join main."{table.name}" as now using ({quoted(table.key)})'
-    if table.part_of:  # the rows of one owner come together: older ones may have been more
-        latest = f'qualify _synced_at = max(_synced_at) over (partition by "{table.part_of.column}")'
     db.execute(
         f"""
         create or replace temp table incoming as
@@ -169,7 +190,6 @@ def _load_incoming(db: duckdb.DuckDBPyConnection, table: Table) -> None:
                 _left, lambda name: to_json(name) || ':' || json_extract(_extra, json_place(name))
             ), ',') || '}}' as json) end as _extra
         from sorted_out
-        {latest}
         """
     )
 
