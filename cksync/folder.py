@@ -67,6 +67,10 @@ class Folder:
         if text.isdecimal() and int(text) > FORMAT:
             raise Failed(f"{self.root} was written by a newer cksync (format {text}, this one reads {FORMAT}); upgrade")
 
+    def is_locked(self) -> bool:
+        """Whether a writer is at work right now."""
+        return _is_taken(self.state / "lock")
+
     @contextlib.contextmanager
     def lock(self, who: str) -> Iterator[None]:
         """Hold the folder for one writer. Raises Locked at once, naming the holder, when it is taken."""
@@ -89,6 +93,17 @@ class Folder:
             yield
             file.seek(0)
             file.truncate(0)
+
+
+def _is_taken(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -35,7 +35,7 @@ class SecretRef:
     def place(self) -> str:
         """Where the secret comes from, in words that do not give it away."""
         if self.scheme == "literal":
-            return "a literal value"
+            return f"the environment's {self.key}" if self.key.isupper() else "a literal value"
         program, space, _ = self.source.partition(" ")  # a command's arguments may hold a secret of their own
         return f"{program} …" if self.scheme == "cmd" and space else self.source
 

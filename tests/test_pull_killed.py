@@ -84,7 +84,7 @@ def test_signal_loses_no_request(
 
 def is_partly_stored(config: Config, slice_: str) -> bool:
     """Whether the log has the beginning of a slice, and not its end."""
-    loads = open_round(config.data_dir / "log")
+    loads = open_round(config.data_dir / "log", set())
     checkpoint = loads[-1].checkpoints.get(slice_) if loads else None
     return checkpoint is not None and not checkpoint.is_done
 
@@ -117,3 +117,17 @@ def test_killed_second_pull_leaves_the_mirror_whole(
     assert mirror.read_bytes() == before
     with duckdb.connect(str(mirror), read_only=True) as db:
         assert db.execute("select count(*) from subscribers").fetchall() == [(300,)]
+
+
+def test_pull_killed_while_it_publishes_only_publishes_the_next_time(
+    config: Config, sandbox: Sandbox, world: World
+) -> None:
+    list(pull(config))
+    before = (config.data_dir / "mirror.duckdb").read_bytes()
+    world.add_subscriber("new@example.com")
+    list(pull(config))
+    (config.data_dir / "mirror.duckdb").write_bytes(before)  # as if it had died just before the rename
+    sandbox.journal.clear()
+    list(pull(config))
+    assert set(sandbox.journal.by_path()) == {"/account"}
+    assert differences(config.data_dir / "mirror.duckdb", world) == []

@@ -143,6 +143,9 @@ def _run(arguments: list[str]) -> int:
     except (BrokenPipeError, SystemExit):  # the reader of a pipe has seen enough; click's name for it is the latter
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except OSError as error:
+        click.echo(redact(f"cksync: {error.filename or 'the output'} cannot be written: {error.strerror}"), err=True)
+        return 1
     except Exception as error:
         return _unexpected(error, settings)
 

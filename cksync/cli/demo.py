@@ -125,7 +125,7 @@ def _sandbox() -> Iterator[str]:
 @click.option("--rate-limit", type=click.IntRange(min=0), default=120, show_default=True, help="0: no limit.")
 @click.option("--rate-period", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Seconds.")
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
-@click.option("--api-secret", default=None, help="The secret it accepts; it says which, where none is given.")
+@click.option("--api-secret", default=None, help="The secret it accepts; it shows one, where none is given.")
 @common
 def sandbox(
     subscribers: int,
@@ -141,6 +141,10 @@ def sandbox(
     from cksync.errors import Failed
     from cksync.sandbox import run
 
+    if api_secret is None:
+        api_secret = SECRET
+        click.echo(f"it accepts the secret: export CKSYNC_API_SECRET={SECRET}", err=True)
+        click.echo("and is reached by:     export CKSYNC_BASE_URL=http://...  (the address below)", err=True)
     try:
         run(subscribers, seed, host, port, rate_limit or None, rate_period, latency_ms / 1000, api_secret)
     except OSError as error:

@@ -86,9 +86,10 @@ def print_report(report: "Report", mirror: str) -> None:
     minutes, seconds = divmod(report.seconds, 60)
     took = f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
     click.echo(f"{mirror}: {report.message.split(':')[0]} · {sum(report.requests.values()):,} requests · {took}")
-    unread = sum(change.unread for change in report.published.changes)
-    if unread:
-        click.echo(f"{unread:,} values fit no column as they are; they are kept in _extra", err=True)
+    odd = {change.table: change.unread for change in report.published.changes if change.unread}
+    if odd:
+        named = ", ".join(f"{name} {count:,}" for name, count in odd.items())
+        click.echo(f"values that are no date, number or flag, kept as text in _extra: {named}", err=True)
     for verdict in report.verdicts:
         if not verdict.is_complete:
             click.echo(f"incomplete: {verdict.slice}: {verdict.doubt}", err=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FETCH_ROWS = 10_000
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})  # a query may begin with a comment: --
 @click.argument("query", required=False)
 @click.option(
     "--format",

@@ -31,7 +31,7 @@ def status(settings: Settings, form: str) -> None:
     if found.streams:
         click.echo()
         rows = [(s.stream, s.slices, s.complete, s.rows, s.cursor_at) for s in found.streams]
-        print_table(("stream", "slices", "complete", "rows", "read from (UTC)"), rows)
+        print_table(("stream", "lists", "complete", "records read", "read at (UTC)"), rows)
     for name, doubt in found.incomplete:
         click.echo(f"incomplete: {name}: {doubt}")
     if found.loads:

@@ -1,6 +1,7 @@
 """What of the log is new to the mirror: found round by round, merged, and noted beside the data."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import duckdb
 
 from cksync.domain import Checkpoint
 from cksync.folder import Folder
-from cksync.load.log import REQUESTS, Load, Segment, load_ids, read_load, segment_files
+from cksync.load.log import REQUESTS, Load, Segment, load_id_at, load_ids, read_load, segment_files
 from cksync.load.merge import Batch, Change, Merged, Reading, merge
 from cksync.load.tables import tables
 
@@ -22,7 +23,7 @@ def take_in(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
 
 def _take_round(db: duckdb.DuckDBPyConnection, folder: Folder, loads: Sequence[Load]) -> Merged:
     new = _new_segments(db, loads)
-    merged = merge(db, tables(), _batch(folder, loads, new))
+    merged = merge(db, tables(), _batch(folder, new))
     _note(db, folder, new, merged)
     return merged
 
@@ -66,7 +67,7 @@ def _new_segments(db: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> list[
     return [(load, segments) for load, segments in found if segments]
 
 
-def _batch(folder: Folder, loads: Sequence[Load], new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
+def _batch(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
     """`complete` is each slice's last complete reading: one begun since and not ended has nothing to say."""
     files: dict[str, list[Path]] = {}
     readings: dict[str, Reading] = {}
@@ -78,9 +79,15 @@ def _batch(folder: Folder, loads: Sequence[Load], new: Sequence[tuple[Load, list
             for checkpoint in segment.checkpoints:
                 if checkpoint.is_complete and checkpoint.slice.stream in listed:
                     readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
-    streams = {stream for load in loads for segment in load.segments for stream in segment.streams} - {REQUESTS}
-    read = [_file(folder, s) for load in loads for s in load.segments if streams & set(s.streams)]
-    return Batch(files, read if readings else (), tuple(readings[name] for name in sorted(readings)))
+    chosen = tuple(readings[name] for name in sorted(readings))
+    return Batch(files, _read_since(folder, min(reading.read_from for reading in chosen)) if chosen else (), chosen)
+
+
+def _read_since(folder: Folder, at: datetime) -> list[Path]:
+    """All segments that may hold what was observed since then: from the load that was running on."""
+    ids = load_ids(folder.log)
+    first = max((n for n, load_id in enumerate(ids) if load_id <= load_id_at(at)), default=0)
+    return [path for load_id in ids[first:] for path in segment_files(folder.log, load_id)]
 
 
 def _file(folder: Folder, segment: Segment) -> Path:
@@ -144,7 +151,7 @@ def _note_requests(db: duckdb.DuckDBPyConnection, folder: Folder, load: Load, se
         insert into _cksync.requests
         select ?, observed_at, record ->> 'endpoint', record ->> 'params', (record ->> 'status')::integer,
             (record ->> 'milliseconds')::bigint, (record ->> 'rows')::bigint, record ->> 'problem'
-        from read_parquet(?) where stream = ? order by observed_at
+        from read_parquet(?, hive_partitioning = false) where stream = ? order by observed_at
         """,
         [load.load_id, list(map(str, files)), REQUESTS],
     ).fetchone()

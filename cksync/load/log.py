@@ -9,7 +9,7 @@ everything once: a killed or stopped load leaves its round open, and the next on
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -186,6 +186,11 @@ def _damaged(path: Path, error: Exception) -> Failed:
     )
 
 
+def load_id_at(at: datetime) -> str:
+    """The id of a load that starts then; ids sort by time."""
+    return at.strftime("%Y%m%dT%H%M%S.%fZ")
+
+
 def segment_files(folder: Path, load_id: str, after: int = 0) -> list[Path]:
     """The stored segments of a load, in order, from number `after` + 1 on."""
     return [path for path in sorted((folder / load_id).glob("[0-9]*.parquet")) if int(path.stem) > after]
@@ -205,12 +210,12 @@ def read_load(folder: Path, load_id: str) -> Load:
     return Load(load_id, segments[0].start, tuple(segments), checkpoints, segments[-1].end)
 
 
-def open_round(folder: Path) -> list[Load]:
-    """The loads of the round that is not finished yet, oldest first; empty: a new round begins."""
+def open_round(folder: Path, published: Set[str]) -> list[Load]:
+    """The loads of the round that is not finished and published yet, oldest first; empty: a new one begins."""
     loads: list[Load] = []
     for load_id in reversed(load_ids(folder)):
         load = read_load(folder, load_id)
-        if load.end is not None and load.end.is_finished:
+        if load.end is not None and load.end.is_finished and load_id in published:
             break
         loads.append(load)
     return loads[::-1]

@@ -92,10 +92,10 @@ def _parts(table: Table, files: Sequence[Path]) -> list[Sequence[Path]]:
 
 
 def _segments(files: Sequence[Path]) -> str:
-    """A relation of the rows of some segments."""
+    """A relation of the rows of some segments, wherever they are: a folder `stream=x` is no column."""
     if not files:
         return f"({NO_RECORDS})"
-    return f"read_parquet([{', '.join(map(literal, files))}])"
+    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false)"
 
 
 def _view_records(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:

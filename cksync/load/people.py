@@ -28,6 +28,15 @@ def known_people(folder: Folder, most: int) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
+def published_loads(folder: Folder) -> set[str]:
+    """The finished loads that the mirror has taken in."""
+    with _mirror(folder) as db:
+        if db is None:
+            return set()
+        rows = db.execute("select load_id from _cksync.loads where is_finished").fetchall()
+    return {row[0] for row in rows}
+
+
 def known_memberships(folder: Folder) -> set[str]:
     """The slices of subscriptions that the mirror has."""
     with _mirror(folder) as db:
@@ -53,7 +62,7 @@ def unresolved(folder: Folder, listed: set[str], segments: Sequence[Path]) -> li
             """
             with seen as (
                 select record -> 'subscriber' as person, observed_at
-                from read_parquet(?) where stream = 'subscriptions' and json_valid(record)
+                from read_parquet(?, hive_partitioning = false) where stream = 'subscriptions' and json_valid(record)
             )
             select (person ->> 'id')::bigint as id
             from seen where (person ->> 'id')::bigint in (select unnest(?))

@@ -16,6 +16,7 @@ import duckdb
 from cksync.errors import Failed
 from cksync.folder import Folder, put_in_place
 from cksync.load.intake import take_in, total
+from cksync.load.log import load_ids
 from cksync.load.merge import Change, Merged
 from cksync.load.schema import create, literal
 from cksync.load.tables import Table, casts, tables, views
@@ -23,6 +24,8 @@ from cksync.load.tables import Table, casts, tables, views
 STORAGE_VERSION = "v1.2.0"
 # DuckDB spills to disk beyond it: a nightly job shares its machine.
 MEMORY_LIMIT = "256MB"
+# How the system, and DuckDB in its place, say that nothing more can be stored.
+DISK_FULL = ("No space left", "not enough disk", "Not enough disk", "File too large", "quota exceeded")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ def publish(folder: Folder) -> Published:
 
 
 def rebuild(folder: Folder) -> Published:
-    """Make the mirror anew from the log alone. Raises Failed as `publish` does."""
+    """Make the mirror anew from the log alone. Raises Failed as `publish` does, and when there is no log."""
+    if not load_ids(folder.log):
+        raise Failed(f"there is no log in {folder.root} to make a mirror from; `cksync pull` reads the account")
     return _publish(folder, is_anew=True)
 
 
@@ -94,7 +99,7 @@ def _clear(temporary: Path) -> None:
 
 def _failure(folder: Folder, error: Exception) -> Failed:
     text = str(error)
-    if "No space left" in text or "not enough disk" in text.lower() or getattr(error, "errno", None) in (27, 28, 122):
+    if any(reason in text for reason in DISK_FULL) or getattr(error, "errno", None) in (27, 28, 122):
         return Failed(
             f"the disk is full: {folder.mirror} stays as it was, and what was read is kept in the log;"
             " make room and run `cksync pull` again"

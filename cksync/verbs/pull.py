@@ -21,12 +21,13 @@ from cksync.load.log import (
     Start,
     Writer,
     keys_by_slice,
+    load_id_at,
     newest_observation,
     open_round,
     pinned_account,
     was_ever_finished,
 )
-from cksync.load.people import known_people
+from cksync.load.people import known_people, published_loads
 from cksync.load.publish import publish
 from cksync.secrets import environment
 from cksync.verbs.account import address, check_pin
@@ -117,8 +118,7 @@ def _identify(config: Config, folder: Folder, api: Api, walk: ListWalk, start: S
 
 
 def _writer(config: Config, folder: Folder, start: Start) -> Writer:
-    load_id = start.started_at.strftime("%Y%m%dT%H%M%S.%fZ")
-    return Writer(folder.log, load_id, start, LOSE_PAGES - config.api.concurrency)
+    return Writer(folder.log, load_id_at(start.started_at), start, LOSE_PAGES - config.api.concurrency)
 
 
 def _begin(
@@ -131,7 +131,8 @@ def _begin(
     streams: frozenset[str],
     is_stale: bool,
 ) -> Run:
-    loads = [load for load in open_round(folder.log) if load.start.account.lower() == start.account.lower()]
+    unfinished = open_round(folder.log, published_loads(folder))
+    loads = [load for load in unfinished if load.start.account.lower() == start.account.lower()]
     fresh = {
         name: checkpoint
         for load in loads

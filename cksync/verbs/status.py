@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from cksync.folder import Folder
-from cksync.load.log import Load, load_ids, read_load
+from cksync.load.log import Load, load_ids, pinned_account, read_load
 from cksync.mirror import open_mirror
 
 LOADS_SHOWN = 5
@@ -59,14 +59,10 @@ def status(data_dir: Path) -> Status:
     """Read the status. Raises Failed when the mirror or the log is damaged."""
     folder = Folder(data_dir)
     folder.check_format()
-    log = [read_load(folder.log, load_id) for load_id in load_ids(folder.log)[-LOADS_SHOWN:]]
     if not folder.mirror.exists():
-        return Status(str(data_dir), None, None, {}, (), (), tuple(_load(load, {}) for load in reversed(log)))
+        return Status(str(data_dir), pinned_account(folder.log), None, {}, (), (), _loads(folder, {}))
     with open_mirror(folder) as db:
-        known = {
-            row[0]: (row[1], row[2])
-            for row in db.execute("select load_id, requests, segments from _cksync.loads").fetchall()
-        }
+        known = {row[0]: row[1:] for row in db.execute(f"select {_KNOWN} from _cksync.loads").fetchall()}
         return Status(
             data_dir=str(data_dir),
             account=_one(db, "select primary_email_address from account limit 1"),
@@ -74,7 +70,7 @@ def status(data_dir: Path) -> Status:
             tables=_tables(db),
             streams=_streams(db),
             incomplete=_incomplete(db),
-            loads=tuple(_load(load, known) for load in reversed(log)),
+            loads=_loads(folder, known),
         )
 
 
@@ -110,15 +106,30 @@ def _incomplete(db: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
     return tuple(rows)
 
 
-def _load(load: Load, known: dict[str, tuple[int, int]]) -> LoadStatus:
-    requests, segments = known.get(load.load_id, (None, 0))
+_KNOWN = "load_id, requests, segments, exit_status, message"
+
+
+def _load(load: Load, known: dict[str, tuple[int, int, int | None, str | None]], others: str) -> LoadStatus:
+    """A load as the mirror has it, which may doubt more than the log; else as the log has it."""
     end = load.end
+    requests, segments, exit_status, message = known.get(load.load_id, (None, 0, None, None))
+    is_published = segments >= len(load.segments)
     return LoadStatus(
         load_id=load.load_id,
         started_at=load.start.started_at,
         ended_at=end.ended_at if end else None,
-        exit_status=end.exit_status if end else None,
+        exit_status=exit_status if is_published and end else end.exit_status if end and not end.is_finished else None,
         requests=requests,
-        is_published=segments >= len(load.segments),
-        message=end.message if end else "running, or killed; the next pull goes on from there",
+        is_published=is_published,
+        message=message if is_published and message else end.message if end and not end.is_finished else others,
+    )
+
+
+def _loads(folder: Folder, known: dict[str, tuple[int, int, int | None, str | None]]) -> tuple[LoadStatus, ...]:
+    """The last loads, newest first. One that has no end, or has not been published, runs or was killed."""
+    log = [read_load(folder.log, load_id) for load_id in reversed(load_ids(folder.log)[-LOADS_SHOWN:])]
+    newest = "running" if folder.is_locked() else "killed; the next pull goes on from there"
+    return tuple(
+        _load(load, known, newest if place == 0 else "killed; a later pull went on from there")
+        for place, load in enumerate(log)
     )

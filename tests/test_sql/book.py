@@ -11,6 +11,9 @@ import duckdb
 from cksync.domain import Checkpoint, LoadEnd, Page, Record, Request, Slice
 from cksync.folder import Folder
 from cksync.load.log import Start, Writer
+from cksync.load.merge import Batch, Change, Merged, Reading, merge
+from cksync.load.schema import create
+from cksync.load.tables import casts, tables
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 NEVER = 1_000_000  # pages until a segment is full: the test says when to store one
@@ -106,3 +109,54 @@ class Entry:
     def end(self, minutes: float = 0, *, exit_status: int = 0, is_finished: bool = True) -> None:
         """Close the load, and with it its round if it `is_finished`."""
         self.writer.flush(LoadEnd(at(minutes), exit_status, "done", is_finished))
+
+
+class Mirror:
+    """Some tables of the mirror in memory, into which a test merges segments as it groups them."""
+
+    def __init__(self, book: Book, *names: str) -> None:
+        self.book = book
+        self.tables = [table for table in tables() if table.name in names]
+        self.db = duckdb.connect(config={"threads": 1})
+        self.db.execute("set TimeZone = 'UTC'")
+        self.db.execute(casts())
+        create(self.db, self.tables, [])
+        self._paths: list[Path] = []
+        self._new: dict[str, list[Path]] = {}
+        self._complete: dict[str, Reading] = {}
+
+    def see(
+        self,
+        slice_: Slice,
+        minutes: float,
+        *given: Given,
+        is_complete: bool = False,
+        read_from: float | None = None,
+        is_exempt: bool = False,
+    ) -> None:
+        """Put a page into the log; the next merge takes it in."""
+        entry = self.book.begin(minutes)
+        entry.page(slice_, minutes, given)
+        entry.store()
+        path = self.book.folder.log / entry.writer.load_id / "000001.parquet"
+        self._paths.append(path)
+        self._new.setdefault(slice_.stream, []).append(path)
+        if is_complete:
+            began_at = at(minutes if read_from is None else read_from)
+            self._complete[slice_.name] = Reading(slice_.name, began_at, is_exempt)
+
+    def merge(self) -> dict[str, Change]:
+        """Take in what was seen since the last merge: what it did, by table."""
+        return {change.table: change for change in self.take_in().changes}
+
+    def take_in(self) -> Merged:
+        """The same, with what it could not believe."""
+        batch = Batch(self._new, self._paths, tuple(self._complete.values()))
+        self._new, self._complete = {}, {}
+        return merge(self.db, self.tables, batch)
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return self.db.execute(query, list(parameters)).fetchall()
+
+    def close(self) -> None:
+        self.db.close()
