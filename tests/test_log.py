@@ -126,7 +126,7 @@ def test_requests_made_are_rows_of_the_log_too(book: Book) -> None:
         "rows": None,
         "problem": "500 from api.example",
     }
-    assert read_load(book.folder.log, "load-0001").segments[0].streams == (REQUESTS,)
+    assert read_load(book.folder.log, book.ids[0]).segments[0].streams == (REQUESTS,)
 
 
 def test_records_and_the_checkpoint_they_make_true_are_in_one_file(book: Book) -> None:
@@ -134,7 +134,7 @@ def test_records_and_the_checkpoint_they_make_true_are_in_one_file(book: Book) -
     entry.page(TAG, 0, [{"id": 1}], number=1)
     entry.page(TAG, 1, [{"id": 2}], number=2, read_from=0)
     entry.store()
-    load = read_load(book.folder.log, "load-0001")
+    load = read_load(book.folder.log, book.ids[0])
     assert len(texts(only_segment(book))) == 2
     assert [(c.slice, c.next_page, c.read_from) for c in load.segments[0].checkpoints] == [(TAG, 3, at(0))]
 
@@ -158,7 +158,7 @@ def test_checkpoint_without_a_page_is_stored_as_well(book: Book) -> None:
     writer = book.begin().writer
     writer.mark([Checkpoint(TAG, at(0), at(0), is_done=True)])
     writer.flush()
-    assert read_load(book.folder.log, "load-0001").checkpoints[TAG.name].is_done
+    assert read_load(book.folder.log, book.ids[0]).checkpoints[TAG.name].is_done
 
 
 def test_kill_while_a_segment_is_written_leaves_the_log_as_it_was(book: Book) -> None:
@@ -166,17 +166,17 @@ def test_kill_while_a_segment_is_written_leaves_the_log_as_it_was(book: Book) ->
     book.write(TAG, 0, [{"id": 1}])
     whole_file = only_segment(book)
     (whole_file.parent / ".000002.parquet.new").write_bytes(whole_file.read_bytes()[:100])
-    unborn = book.folder.log / "load-0002"
+    unborn = book.folder.log / "20990101T000000.000000Z"
     unborn.mkdir()
     (unborn / ".000001.parquet.new").write_bytes(b"PAR1")
-    assert load_ids(book.folder.log) == ["load-0001"]
-    assert [segment.number for segment in read_load(book.folder.log, "load-0001").segments] == [1]
+    assert load_ids(book.folder.log) == book.ids
+    assert [segment.number for segment in read_load(book.folder.log, book.ids[0]).segments] == [1]
     assert newest_observation(book.folder.log) == at(0)
 
 
 def test_segments_are_stored_under_a_temporary_name_that_is_gone_after(book: Book) -> None:
     book.write(TAG, 0, [{"id": 1}])
-    assert os.listdir(book.folder.log / "load-0001") == ["000001.parquet"]
+    assert os.listdir(book.folder.log / book.ids[0]) == ["000001.parquet"]
 
 
 def test_log_is_for_its_owner_alone_whatever_the_umask(book: Book) -> None:
@@ -194,7 +194,7 @@ def test_log_that_cannot_be_written_is_one_clear_sentence(book: Book) -> None:
     book.folder.log.rmdir()
     book.folder.log.write_text("a file where a folder should be")
     entry.page(TAG, 0, [{"id": 1}])
-    with pytest.raises(Failed, match=r"^log: .*load-0001 cannot be written: Not a directory$"):
+    with pytest.raises(Failed, match=rf"^log: .*{book.ids[0]} cannot be written: Not a directory$"):
         entry.store()
 
 
@@ -245,7 +245,7 @@ Damage = Callable[[Path], None]
 def test_damaged_segment_is_named_in_one_sentence(book: Book, damage: Damage) -> None:
     book.write(TAG, 0, [{"id": 1}])
     damage(path := only_segment(book))
-    for read in (lambda log: read_load(log, "load-0001"), every_round, pinned_account, was_ever_finished):
+    for read in (lambda log: read_load(log, book.ids[0]), every_round, pinned_account, was_ever_finished):
         with pytest.raises(Failed, match=rf"^log: {path} is damaged \(\w+\); restore it from a backup, .*") as caught:
             read(book.folder.log)
         assert "\n" not in str(caught.value)
@@ -255,7 +255,7 @@ def test_damaged_segment_is_named_in_one_sentence(book: Book, damage: Damage) ->
 def test_segment_without_readable_rows_is_named_too(book: Book, damage: Damage) -> None:
     """A pull reads the newest time first, before any metadata."""
     book.write(TAG, 0, [{"id": 1}])
-    load = read_load(book.folder.log, "load-0001")
+    load = read_load(book.folder.log, book.ids[0])
     damage(path := only_segment(book))
     with pytest.raises(Failed, match=rf"^log: {path} is damaged"):
         newest_observation(book.folder.log)
@@ -265,7 +265,7 @@ def test_segment_without_readable_rows_is_named_too(book: Book, damage: Damage) 
 
 def test_segment_damaged_in_its_middle_is_named(book: Book) -> None:
     book.write(TAG, 0, [{"id": n, "state": f"{n * n:x}"} for n in range(20_000)])
-    load, path = read_load(book.folder.log, "load-0001"), only_segment(book)
+    load, path = read_load(book.folder.log, book.ids[0]), only_segment(book)
     data = bytearray(path.read_bytes())
     data[4 : len(data) // 2] = bytes(len(data) // 2 - 4)
     path.write_bytes(bytes(data))
@@ -283,7 +283,7 @@ def test_load_folds_to_the_last_checkpoint_of_each_slice(book: Book) -> None:
     entry.store()
     entry.page(TAG, 2, [{"id": 3}], number=2, read_from=0, is_complete=True)
     entry.end(3)
-    load = read_load(book.folder.log, "load-0001")
+    load = read_load(book.folder.log, book.ids[0])
     assert {name: (c.next_page, c.is_complete) for name, c in load.checkpoints.items()} == {
         TAG.name: (3, True),
         ACTIVE.name: (2, False),
@@ -296,7 +296,7 @@ def test_killed_load_has_no_end(book: Book) -> None:
     entry = book.begin()
     entry.page(TAG, 0, [{"id": 1}])
     entry.store()
-    assert read_load(book.folder.log, "load-0001").end is None
+    assert read_load(book.folder.log, book.ids[0]).end is None
 
 
 def test_end_that_was_taken_back_counts_as_the_last_one_says(book: Book) -> None:
@@ -305,7 +305,7 @@ def test_end_that_was_taken_back_counts_as_the_last_one_says(book: Book) -> None
     entry.page(TAG, 0, [{"id": 1}])
     entry.end(1)
     entry.end(2, exit_status=1, is_finished=False)
-    assert [load.load_id for load in open_round(book.folder.log, PUBLISHED)] == ["load-0001"]
+    assert [load.load_id for load in open_round(book.folder.log, PUBLISHED)] == book.ids
     assert not was_ever_finished(book.folder.log)
 
 
@@ -319,7 +319,7 @@ def test_round_is_all_loads_since_the_last_finished_one(book: Book) -> None:
     stopped = book.begin(2)
     stopped.page(TAG, 2, [{"id": 1}])
     stopped.end(2, exit_status=130, is_finished=False)
-    assert [load.load_id for load in open_round(book.folder.log, PUBLISHED)] == ["load-0002", "load-0003"]
+    assert [load.load_id for load in open_round(book.folder.log, PUBLISHED)] == book.ids[1:3]
     book.write(TAG, 3, [])
     assert open_round(book.folder.log, PUBLISHED) == []
 
@@ -343,7 +343,7 @@ def test_keys_of_a_slice_count_from_its_first_observation_that_counts(book: Book
 def test_keys_include_those_that_the_api_said_are_not_there(book: Book) -> None:
     """A 404 is an answer: it is not asked for again."""
     book.write(ACTIVE, 0, [Record("5", None)])
-    load = read_load(book.folder.log, "load-0001")
+    load = read_load(book.folder.log, book.ids[0])
     assert keys_by_slice(book.folder.log, [load], load.checkpoints) == {ACTIVE.name: {"5"}}
 
 
@@ -409,10 +409,10 @@ def test_any_load_comes_back_as_it_was_written(
     if not pages and end is None:
         assert load_ids(book.folder.log) == []
         return
-    load = read_load(book.folder.log, "load-0001")
+    load = read_load(book.folder.log, book.ids[0])
     assert load.end == end
     assert load.checkpoints == {checkpoint.slice.name: checkpoint for checkpoint, *_ in pages}
-    stored = [row for path in segment_files(book.folder.log, "load-0001") for row in pq.read_table(path).to_pylist()]
+    stored = [row for path in segment_files(book.folder.log, book.ids[0]) for row in pq.read_table(path).to_pylist()]
     assert [(row["slice"], row["key"], row["record"], row["observed_at"], row["received_at"]) for row in stored] == [
         (checkpoint.slice.name, record.key, None if record.text is None else record.text.decode(), sent_at, received_at)
         for checkpoint, records, sent_at, received_at in pages
@@ -428,7 +428,7 @@ def test_observations_keep_their_microseconds(book: Book) -> None:
     checkpoint = Checkpoint(TAG, moment, moment)
     writer.add(page, checkpoint)
     writer.flush()
-    load = read_load(book.folder.log, "load-0001")
+    load = read_load(book.folder.log, book.ids[0])
     later = {TAG.name: replace(checkpoint, read_from=moment + timedelta(microseconds=1))}
     assert keys_by_slice(book.folder.log, [load], load.checkpoints) == {TAG.name: {"1"}}
     assert keys_by_slice(book.folder.log, [load], later) == {TAG.name: set()}

@@ -80,12 +80,15 @@ def _batch(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
                 if checkpoint.is_complete and checkpoint.slice.stream in listed:
                     readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
     chosen = tuple(readings[name] for name in sorted(readings))
-    return Batch(files, _read_since(folder, min(reading.read_from for reading in chosen)) if chosen else (), chosen)
+    if not chosen:
+        return Batch(files)
+    return Batch(files, _read_since(folder, min(reading.read_from for reading in chosen), new[-1][0].load_id), chosen)
 
 
-def _read_since(folder: Folder, at: datetime) -> list[Path]:
-    """All segments that may hold what was observed since then: from the load that was running on."""
-    ids = load_ids(folder.log)
+def _read_since(folder: Folder, at: datetime, last: str) -> list[Path]:
+    """All segments that may hold what was observed since then: from the load that was running to the `last`
+    one of the round, for what later rounds saw is no part of its readings."""
+    ids = [load_id for load_id in load_ids(folder.log) if load_id <= last]
     first = max((n for n, load_id in enumerate(ids) if load_id <= load_id_at(at)), default=0)
     return [path for load_id in ids[first:] for path in segment_files(folder.log, load_id)]
 

@@ -20,6 +20,8 @@ from cksync.load.schema import NO_RECORDS, columns, literal, quoted
 from cksync.load.tables import Table
 
 SEGMENTS_AT_ONCE = 100
+# A table that has changed by so many rows is put away before the next one: its rows are held in memory.
+CHECKPOINT_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) 
         _view_records(db, files)
         doubts |= find_gone(db, table)
         changes.append(Change(table.name, inserted, updated, write_gone(db, table), unread))
+        if inserted + updated > CHECKPOINT_ROWS:
+            db.execute("checkpoint")
     return Merged(tuple(changes), doubts)
 
 

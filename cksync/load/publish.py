@@ -23,7 +23,7 @@ from cksync.load.tables import Table, casts, tables, views
 
 STORAGE_VERSION = "v1.2.0"
 # DuckDB spills to disk beyond it: a nightly job shares its machine.
-MEMORY_LIMIT = "256MB"
+MEMORY_LIMIT = "192MB"
 # How the system, and DuckDB in its place, say that nothing more can be stored.
 DISK_FULL = ("No space left", "not enough disk", "Not enough disk", "File too large", "quota exceeded")
 
@@ -114,8 +114,12 @@ def _failure(folder: Folder, error: Exception) -> Failed:
 @contextlib.contextmanager
 def _open(path: Path, folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database at `path`, attached for writing with all its tables; detached (and so whole) after."""
-    spill = folder.state / "spill"
-    with duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill)}) as db:
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": MEMORY_LIMIT,
+        "temp_directory": str(folder.state / "spill"),
+        "checkpoint_threshold": "1TB",  # one at the end: each one before it leaves dead space in the file
+    }
+    with duckdb.connect(":memory:", config=settings) as db:
         db.execute("set TimeZone = 'UTC'")
         db.execute(f"attach {literal(path)} as mirror (storage_version '{STORAGE_VERSION}')")
         db.execute("use mirror")

@@ -10,7 +10,7 @@ import duckdb
 
 from cksync.domain import Checkpoint, LoadEnd, Page, Record, Request, Slice
 from cksync.folder import Folder
-from cksync.load.log import Start, Writer
+from cksync.load.log import Start, Writer, load_id_at
 from cksync.load.merge import Batch, Change, Merged, Reading, merge
 from cksync.load.schema import create
 from cksync.load.tables import casts, tables
@@ -47,12 +47,13 @@ class Book:
     def __init__(self, root: Path) -> None:
         self.folder = Folder(root)
         self.folder.prepare()
-        self.loads = 0
+        self.ids: list[str] = []
 
-    def begin(self, minutes: float = 0, account: str = "kai@example.com") -> "Entry":
-        """A load that starts then; its id sorts behind the earlier ones."""
-        self.loads += 1
-        return Entry(Writer(self.folder.log, f"load-{self.loads:04d}", Start(at(minutes), account), NEVER))
+    def begin(self, minutes: float = 0, *, account: str = "kai@example.com", allowed: tuple[str, ...] = ()) -> "Entry":
+        """A load that starts then, a moment before its first request; its id joins `ids`."""
+        began_at = at(minutes) - timedelta(seconds=1) + timedelta(microseconds=len(self.ids))
+        self.ids.append(load_id_at(began_at))
+        return Entry(Writer(self.folder.log, self.ids[-1], Start(at(minutes), account, (), allowed), NEVER))
 
     def write(self, slice_: Slice, minutes: float, given: Iterable[Given], **reading: Any) -> None:
         """A load of its own, finished, that read one page: see `Entry.page`."""

@@ -1,0 +1,461 @@
+"""Publishing: the mirror is replaced as a whole or not at all, and the log alone makes it again."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
+from cksync.domain import Attempt, Checkpoint
+from cksync.errors import CksyncError, Failed
+from cksync.load.publish import publish, rebuild
+from cksync.load.tables import tables, views
+from tests.test_sql.book import Book, at, gone
+
+TAGS, TAG, SEQUENCE = whole("tags"), members("tag", "7"), members("sequence", "7")
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    return Book(tmp_path / "data")
+
+
+def tag(key: int, name: str = "a") -> dict[str, Any]:
+    return {"id": key, "name": name, "created_at": "2024-01-01T00:00:00Z"}
+
+
+def person(key: int, state: str = "active") -> dict[str, Any]:
+    return {"id": key, "email_address": f"p{key}@example.com", "first_name": None, "state": state, "fields": {"a": "b"}}
+
+
+def membership(key: int) -> dict[str, Any]:
+    return {"id": 100 + key, "state": "active", "subscriber": person(key)}
+
+
+def content(book: Book) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of the mirror, but what its merges did to it and when."""
+    names = [f'{schema}."{table.name}"' for schema in ("main", "history") for table in tables()]
+    found = {name: book.rows(f"select * from {name} order by all") for name in names}
+    found["slices"] = book.rows("select * from _cksync.slices order by all")
+    found["requests"] = book.rows("select * from _cksync.requests order by all")
+    found["loads"] = book.rows("select * exclude (inserted, updated, deleted, unread) from _cksync.loads order by all")
+    return found
+
+
+# -- the file
+
+
+def test_mirror_is_replaced_not_written_in_place(book: Book) -> None:
+    """Whoever has the old file open keeps every byte of it."""
+    book.write(TAGS, 1, [tag(1)], is_complete=True)
+    publish(book.folder)
+    before = book.folder.mirror.read_bytes()
+    with open(book.folder.mirror, "rb") as held:
+        book.write(TAGS, 2, [tag(1), tag(2)], is_complete=True)
+        publish(book.folder)
+        assert held.read() == before
+    assert book.rows("select id from tags order by id") == [(1,), (2,)]
+
+
+def test_mirror_has_the_storage_format_that_old_drivers_read(book: Book) -> None:
+    publish(book.folder)
+    ((tags,),) = book.rows("select tags from duckdb_databases() where not internal")
+    assert tags["storage_version"].startswith("v1.2.0")
+
+
+def test_mirror_of_an_empty_log_has_every_table_and_no_row(book: Book) -> None:
+    published = publish(book.folder)
+    assert published.rows == {table.name: 0 for table in tables()}
+    assert book.rows("select sum(estimated_size) from duckdb_tables() where schema_name = 'main'") == [(0,)]
+
+
+def test_everything_published_is_for_its_owner_alone_whatever_the_umask(book: Book) -> None:
+    before = os.umask(0)
+    try:
+        book.write(TAGS, 1, [tag(1)])
+        publish(book.folder)
+    finally:
+        os.umask(before)
+    modes = {
+        str(path.relative_to(book.folder.root)): stat.S_IMODE(path.stat().st_mode)
+        for path in [*book.folder.root.glob("*"), *book.folder.parquet.rglob("*")]
+    }
+    assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["it's here", "[my] data", "a*b", "50% ü", "{a,b}", "stream=x", "key=5", "observed_at=3"]
+)
+def test_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """DuckDB takes `*` for a pattern and `stream=x` for a column, unless told."""
+    book = Book(tmp_path / name)
+    writer = book.begin().writer
+    writer.add_attempts([Attempt(at(0), "tags", "", 200, 5, 1, None)])
+    writer.flush()
+    book.write(TAGS, 1, [tag(1)], is_complete=True)
+    assert publish(book.folder).rows["tags"] == 1
+    assert book.rows("select count(*) from _cksync.requests") == [(1,)]
+
+
+def test_every_table_and_column_of_main_says_what_it_is(book: Book) -> None:
+    publish(book.folder)
+    silent = book.rows(
+        """
+        select table_name from duckdb_tables() where schema_name = 'main' and coalesce(comment, '') = ''
+        union all
+        select view_name from duckdb_views() where schema_name = 'main' and not internal and coalesce(comment, '') = ''
+        union all
+        select table_name || '.' || column_name from duckdb_columns()
+        where schema_name in ('main', 'history') and database_name = current_database() and not internal
+            and coalesce(comment, '') = ''
+        """
+    )
+    assert silent == []
+    described = book.rows("select count(distinct table_name) from duckdb_columns() where schema_name = 'main'")
+    assert described[0][0] >= len(tables()) + len(views())
+
+
+# -- what can go wrong
+
+
+def test_mirror_that_is_not_a_database_is_said_and_stays_as_it_is(book: Book) -> None:
+    book.write(TAGS, 1, [tag(1)])
+    book.folder.mirror.write_text("not a database " * 1_000)
+    before = book.folder.mirror.read_bytes()
+    with pytest.raises(Failed, match=r"mirror\.duckdb is not a DuckDB database; `cksync rebuild` makes it anew"):
+        publish(book.folder)
+    assert book.folder.mirror.read_bytes() == before
+    assert rebuild(book.folder).rows["tags"] == 1
+
+
+def test_what_a_killed_publish_left_behind_is_in_nobodys_way(book: Book) -> None:
+    book.write(TAGS, 1, [tag(1)])
+    for name in (".mirror.duckdb.new", ".mirror.duckdb.new.wal"):
+        (book.folder.root / name).write_bytes(b"half a file")
+    publish(book.folder)
+    assert book.rows("select id from tags") == [(1,)]
+    assert [path.name for path in book.folder.root.glob(".*.new*")] == []
+
+
+# Publishes with no file allowed to grow beyond a limit: what a full disk does, without filling one.
+ON_A_SMALL_DISK = """
+import resource, sys
+from pathlib import Path
+from cksync.errors import CksyncError
+from cksync.folder import Folder
+from cksync.load.publish import publish, rebuild
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    publish(Folder(Path(sys.argv[1])))
+except CksyncError as error:
+    print(error.exit_status, error)
+"""
+
+
+@pytest.mark.parametrize("room", [-1, 0, 100_000], ids=["copy", "merge", "write"])
+def test_full_disk_is_one_sentence_and_leaves_the_mirror_and_no_rubbish(book: Book, room: int) -> None:
+    book.write(TAGS, 1, [tag(1)], is_complete=True)
+    publish(book.folder)
+    book.write(ACTIVE, 2, [{**person(n), "first_name": f"{n * n * 77_777:x}"} for n in range(20_000)])
+    before = {path: path.read_bytes() for path in sorted(book.folder.root.rglob("*")) if path.is_file()}
+    limit = book.folder.mirror.stat().st_size + room
+    command = [sys.executable, "-c", ON_A_SMALL_DISK, str(book.folder.root), str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == (
+        f"1 the disk is full: {book.folder.mirror} stays as it was, and what was read is kept in the log;"
+        " make room and run `cksync pull` again\n",
+        "",
+        0,
+    )
+    assert {path: path.read_bytes() for path in sorted(book.folder.root.rglob("*")) if path.is_file()} == before
+    publish(book.folder)
+    assert book.rows("select count(*) from subscribers") == [(20_000,)]
+
+
+def test_damaged_segment_fails_the_publish_and_leaves_the_mirror(book: Book) -> None:
+    book.write(TAGS, 1, [tag(1)], is_complete=True)
+    publish(book.folder)
+    before = book.folder.mirror.read_bytes()
+    book.write(TAGS, 2, [tag(n, f"{n * n:x}") for n in range(5_000)])
+    path = book.folder.log / book.ids[1] / "000001.parquet"
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + bytes(len(data) - 10_000) + data[len(data) - 9_996 :])
+    with pytest.raises(Failed) as caught:
+        publish(book.folder)
+    assert "is not a DuckDB database" not in str(caught.value)
+    assert book.folder.mirror.read_bytes() == before
+
+
+def test_rebuild_without_a_log_is_refused(book: Book) -> None:
+    with pytest.raises(Failed, match="there is no log"):
+        rebuild(book.folder)
+    assert not book.folder.mirror.exists()
+
+
+# -- Parquet beside it
+
+
+def test_parquet_files_equal_the_tables(book: Book) -> None:
+    book.write(TAGS, 1, [tag(1), {**tag(2), "more": {"x": 1}}])
+    book.write(ACTIVE, 1, [person(1)])
+    book.write(PURCHASES, 1, ['{"id": 1, "total": 12345678901234.5678, "products": [{"name": "x"}]}'])
+    publish(book.folder)
+    for table in tables():
+        path = book.folder.parquet / table.name / "part-0.parquet"
+        with duckdb.connect() as db:
+            db.execute("set TimeZone = 'UTC'")
+            stored = db.execute("select * from read_parquet(?) order by all", [str(path)]).fetchall()
+            types = [row[:2] for row in db.execute("describe from read_parquet(?)", [str(path)]).fetchall()]
+        assert stored == book.rows(f"select * from {table.name} order by all")
+        assert types == [row[:2] for row in book.rows(f"describe {table.name}")]
+
+
+def written(book: Book) -> dict[str, int]:
+    return {path.parent.name: path.stat().st_ino for path in book.folder.parquet.glob("*/part-0.parquet")}
+
+
+def test_parquet_file_is_written_again_only_when_its_table_changed(book: Book) -> None:
+    book.write(TAGS, 1, [tag(1)], is_complete=True)
+    publish(book.folder)
+    before = written(book)
+    book.write(TAGS, 2, [tag(1)], is_complete=True)
+    book.write(ACTIVE, 2, [person(1)])
+    publish(book.folder)
+    after = written(book)
+    assert before.keys() == after.keys() == {table.name for table in tables()}
+    assert {name for name in after if after[name] != before[name]} == {"subscribers"}
+
+
+def test_parquet_file_that_is_missing_is_made_again(book: Book) -> None:
+    book.write(TAGS, 1, [tag(1)])
+    publish(book.folder)
+    path = book.folder.parquet / "tags" / "part-0.parquet"
+    path.unlink()
+    publish(book.folder)
+    assert path.exists()
+
+
+def test_parquet_file_of_a_table_that_lost_its_last_row_is_empty(book: Book) -> None:
+    for minutes, rows in ((1, [tag(1)]), (2, [])):
+        book.write(TAGS, minutes, rows, is_complete=True)
+        publish(book.folder)
+    with duckdb.connect() as db:
+        path = str(book.folder.parquet / "tags" / "part-0.parquet")
+        assert db.execute("select count(*) from read_parquet(?)", [path]).fetchall() == [(0,)]
+
+
+# -- what is new, round by round
+
+
+def test_published_segments_are_not_merged_again(book: Book) -> None:
+    book.write(TAGS, 1, [tag(1)], is_complete=True)
+    publish(book.folder)
+    before = content(book)
+    published = publish(book.folder)
+    assert {(c.inserted, c.updated, c.deleted, c.unread) for c in published.changes} == {(0, 0, 0, 0)}
+    assert content(book) == before
+
+
+def test_segments_stored_since_are_taken_in_while_their_load_still_runs(book: Book) -> None:
+    entry = book.begin()
+    entry.page(TAGS, 1, [tag(1)])
+    entry.store()
+    publish(book.folder)
+    entry.page(TAGS, 2, [tag(2)])
+    entry.store()
+    entry.page(TAGS, 3, [tag(3)])
+    entry.end(3)
+    publish(book.folder)
+    assert book.rows("select id, _synced_at from tags order by id") == [(1, at(1)), (2, at(2)), (3, at(3))]
+    assert book.rows("select segments, is_finished from _cksync.loads") == [(3, True)]
+
+
+def test_reading_that_two_loads_of_a_round_made_is_one_reading(book: Book) -> None:
+    """The first was killed after a page, and published; the second read the rest."""
+    book.write(TAG, 1, [membership(n) for n in (1, 2, 3)], is_complete=True)
+    publish(book.folder)
+    killed = book.begin(2)
+    killed.page(TAG, 2, [membership(1)])
+    killed.store()
+    publish(book.folder)
+    book.write(TAG, 3, [membership(3)], number=2, is_complete=True, read_from=2)
+    publish(book.folder)
+    assert book.rows("select id from subscriptions order by id") == [(101,), (103,)]
+
+
+@pytest.mark.parametrize("in_one", [True, False])
+def test_complete_reading_is_not_judged_by_one_that_was_begun_after_it(book: Book, in_one: bool) -> None:
+    """Read whole, then a day later begun anew and stopped after a page: the other pages are not gone."""
+    first = book.begin(0)
+    first.page(TAG, 1, [membership(n) for n in (1, 2, 3)], is_complete=True)
+    first.store()
+    if not in_one:
+        publish(book.folder)
+    second = book.begin(1_500)
+    second.page(TAG, 1_500, [membership(1)])
+    second.end(1_500, exit_status=3, is_finished=False)
+    publish(book.folder)
+    assert book.rows("select id from subscriptions order by id") == [(101,), (102,), (103,)]
+
+
+def test_list_of_a_parent_that_is_gone_loses_all_its_rows(book: Book) -> None:
+    """However many: its checkpoint says that the tag is no more."""
+    book.write(TAG, 1, [membership(n) for n in range(150)], is_complete=True)
+    publish(book.folder)
+    entry = book.begin(2)
+    entry.writer.mark([Checkpoint(TAG, at(2), at(2), is_done=True, is_complete=True, is_gone=True)])
+    entry.end(2)
+    publish(book.folder)
+    assert book.rows("select count(*) from subscriptions") == [(0,)]
+    assert book.rows("select count(*) from _cksync.slices") == [(0,)]
+    assert book.rows("select distinct valid_from, valid_to from history.subscriptions where change = 'delete'") == [
+        (at(2), at(2))
+    ]
+
+
+@pytest.mark.parametrize("in_one", [True, False])
+def test_vanished_list_is_believed_once_somebody_allows_it(book: Book, in_one: bool) -> None:
+    book.write(TAGS, 1, [tag(n) for n in range(150)], is_complete=True)
+    book.write(TAGS, 2, [tag(0)], is_complete=True)
+    if not in_one:
+        doubts = publish(book.folder).merged.doubts
+        assert "lost 149 of 150 rows at once" in doubts["tags"]
+        assert book.rows("select exit_status, message from _cksync.loads order by load_id desc limit 1") == [
+            (3, f"incomplete: tags: {doubts['tags']}")
+        ]
+        assert book.rows("select is_complete, cursor_at, checked_at from _cksync.slices") == [(False, at(1), at(1))]
+    allowed = book.begin(3, allowed=("vanish",))
+    allowed.page(TAGS, 3, [tag(0)], is_complete=True)
+    allowed.end(3)
+    publish(book.folder)
+    assert book.rows("select id from tags") == [(0,)]
+    assert book.rows("select is_complete from _cksync.slices") == [(True,)]
+
+
+def test_sequence_may_lose_all_its_people_at_once(book: Book) -> None:
+    book.write(SEQUENCE, 1, [membership(n) for n in range(150)], is_complete=True)
+    book.write(SEQUENCE, 2, [], is_complete=True)
+    assert publish(book.folder).merged.doubts == {}
+    assert book.rows("select count(*) from subscriptions") == [(0,)]
+
+
+# -- what is noted beside the data
+
+
+def test_slices_say_how_far_and_how_well_they_were_read(book: Book) -> None:
+    book.write(TAGS, 1, [tag(1)], is_complete=True)
+    publish(book.folder)
+    entry = book.begin(5)
+    entry.page(TAGS, 5, [tag(1)])
+    entry.page(ACTIVE, 6, [person(1)], is_complete=True)
+    entry.store()
+    publish(book.folder)
+    columns = "slice, load_id, is_complete, rows, cursor_at, read_at, checked_at"
+    assert book.rows(f"select {columns} from _cksync.slices order by slice") == [
+        (ACTIVE.name, book.ids[1], True, 1, at(6), at(6), at(6)),
+        ("tags", book.ids[1], False, 1, at(1), at(5), at(1)),
+    ]
+
+
+def test_loads_say_what_they_did(book: Book) -> None:
+    book.write(TAGS, 1, [tag(1), tag(2)], is_complete=True)
+    book.write(TAGS, 2, [tag(2, "b"), {**tag(3), "created_at": "no time"}], is_complete=True)
+    publish(book.folder)
+    columns = "load_id, account, exit_status, is_finished, inserted, updated, deleted, unread"
+    assert book.rows(f"select {columns} from _cksync.loads order by load_id") == [
+        (book.ids[0], "kai@example.com", 0, True, 2, 0, 0, 0),
+        (book.ids[1], "kai@example.com", 0, True, 1, 1, 1, 1),
+    ]
+
+
+def test_requests_are_rows_with_what_came_of_them(book: Book) -> None:
+    writer = book.begin().writer
+    writer.add_attempts([Attempt(at(0), "tags", "page=1", None, 30_000, None, "no answer within 30 s")])
+    writer.add_attempts([Attempt(at(1), "tags", "page=1", 200, 51, 50, None)])
+    writer.flush()
+    publish(book.folder)
+    assert book.rows("select * from _cksync.requests order by requested_at") == [
+        (book.ids[0], at(0), "tags", "page=1", None, 30_000, None, "no answer within 30 s"),
+        (book.ids[0], at(1), "tags", "page=1", 200, 51, 50, None),
+    ]
+
+
+# -- the log alone
+
+
+def one_year(book: Book, after_each: Callable[[], object]) -> None:
+    """Rounds in which everything happens that can happen to a row, some of several loads, some published on the way."""
+    first = book.begin(0)
+    first.page(TAGS, 1, [tag(1), tag(2), tag(3)], is_complete=True)
+    first.page(ACTIVE, 2, [person(n) for n in range(1, 9)])
+    first.store()
+    after_each()
+    first.page(CANCELLED, 3, [person(9, "cancelled")], is_complete=True)
+    first.page(TAG, 4, [membership(n) for n in range(1, 5)], is_complete=True)
+    first.store()
+    second = book.begin(5)
+    second.page(BROADCASTS, 5, [{"id": 1}, {"id": 2}], is_complete=True)
+    second.page(DETAILS, 6, [{"id": 1, "subject": "one"}, {"id": 2, "subject": None}], is_complete=True)
+    second.page(STATS, 7, [{"id": 1, "stats": {"recipients": 5}}, {"id": 2}], is_complete=True)
+    second.store()
+    after_each()
+    lines = [{"name": "x", "unit_price": 5}, {"name": "y"}]
+    second.page(PURCHASES, 8, [{"id": 1, "email_address": "P1@example.com", "total": 19.99, "products": lines}])
+    second.end(8)
+    after_each()
+    book.write(TAGS, 10, [tag(1, "renamed"), tag(3), tag(4)], is_complete=True)
+    book.write(TAG, 11, [membership(1), {**membership(2), "state": "inactive"}], is_complete=True)
+    after_each()
+    book.write(BY_ID, 12, [gone(1), person(4, "bounced")], is_complete=True)
+    after_each()
+    book.write(BROADCASTS, 13, [{"id": 2}], is_complete=True)
+    book.write(PURCHASES, 14, [{"id": 1, "email_address": "p1@example.com", "total": 19.99, "products": lines[:1]}])
+    book.write(TAGS, 15, [tag(1, "renamed"), tag(2, "is back"), tag(3)], is_complete=True)
+    after_each()
+
+
+def test_log_merged_in_one_go_makes_the_same_mirror_as_night_by_night(book: Book) -> None:
+    one_year(book, lambda: publish(book.folder))
+    before = content(book)
+    rebuild(book.folder)
+    assert content(book) == before
+    assert {len(rows) > 0 for name, rows in before.items() if name not in ("main.forms", "requests")} == {True, False}
+
+
+def test_mirror_that_was_lost_comes_back_with_the_next_publish(book: Book) -> None:
+    one_year(book, lambda: publish(book.folder))
+    before = content(book)
+    book.folder.mirror.unlink()
+    publish(book.folder)
+    assert content(book) == before
+
+
+def test_publish_that_failed_for_nights_catches_up_round_by_round(book: Book) -> None:
+    """Several finished rounds at once are not one long one."""
+    one_year(book, lambda: None)
+    publish(book.folder)
+    caught_up = content(book)
+    assert book.rows("select id from tags order by id") == [(1,), (2,), (3,)]
+    assert book.rows("select valid_from, change from history.tags where id = 2 order by valid_from, change desc") == [
+        (at(1), "insert"),
+        (at(10), "delete"),
+        (at(15), "insert"),
+    ]
+    rebuild(book.folder)
+    assert content(book) == caught_up
+
+
+def test_failure_to_publish_is_one_of_ours(book: Book) -> None:
+    """Whatever DuckDB or the system raised, the caller gets a CksyncError."""
+    book.folder.parquet.rmdir()
+    book.folder.parquet.write_text("a file where a folder should be")
+    with pytest.raises(CksyncError):
+        publish(book.folder)
+    assert not book.folder.mirror.exists()
