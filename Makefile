@@ -24,7 +24,8 @@ lint: $(VENV)/ready
 	$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/ready
-	$(BIN)/python bench/pull.py
+	$(BIN)/python -m bench.pull
+	$(BIN)/python -m bench.throttle
 
 $(VENV)/ready: pyproject.toml constraints-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

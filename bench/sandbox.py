@@ -1,0 +1,79 @@
+"""The sandbox as a process of its own: whom it serves, what it saw, and the truth it knows.
+
+What a tool did is counted here, by the server, and never taken from the tool.
+"""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+SECRET = "bench-secret-0123456789"
+PAGE_ROWS = 50
+
+
+class Sandbox:
+    """A running sandbox: `url` is the API's base address."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._control = url.removesuffix("/v3") + "/_sandbox/"
+
+    def get(self, path: str, **params: str) -> Any:
+        """One GET of the API."""
+        return _ask(f"{self.url}/{path}?{urlencode({**params, 'api_secret': SECRET})}")
+
+    def truth(self, table: str) -> Any:
+        """The records that a right mirror holds."""
+        return _ask(f"{self._control}truth?{urlencode({'table': table})}")
+
+    def journal(self) -> Any:
+        """The requests since it was last cleared: counts and the list."""
+        return _ask(self._control + "journal")
+
+    def clear_journal(self) -> None:
+        """Begin to count anew."""
+        _ask(self._control + "journal/clear", method="POST")
+
+    def pages(self, path: str, **params: str) -> int:
+        """How many pages a list has."""
+        return int(self.get(path, **params)["total_pages"])
+
+    def warm(self, *, with_members: bool) -> None:
+        """Ask for every page once: the sandbox keeps the texts it builds, so that without this the first
+        tool would wait for work that the others find done."""
+        lists = [("subscribers", params) for params in LISTS]
+        if with_members:
+            parents = [(path, each["id"]) for path in KINDS for each in self.truth(path)]
+            lists += [(f"{path}/{parent_id}/subscriptions", {}) for path, parent_id in parents]
+        for path, params in lists:
+            for page in range(1, self.pages(path, **params) + 1):
+                self.get(path, **params, page=str(page))
+
+
+# The two lists that hold everybody whom /subscribers shows.
+LISTS: tuple[dict[str, str], ...] = ({}, {"sort_field": "cancelled_at"})
+KINDS = ("tags", "forms", "sequences")
+
+
+def _ask(url: str, method: str = "GET") -> Any:
+    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=120) as answer:
+        return json.load(answer)
+
+
+@contextmanager
+def sandbox(subscribers: int, *, seed: int, **options: float) -> Iterator[Sandbox]:
+    """Serves a generated account until the block ends; `options` are those of `python -m cksync.sandbox`."""
+    given = {"subscribers": subscribers, "seed": seed, "port": 0, **options}
+    flags = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    command = [sys.executable, "-m", "cksync.sandbox", *flags, "--api-secret", SECRET]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield Sandbox(process.stdout.readline().split()[-1])
+        finally:
+            process.terminate()
