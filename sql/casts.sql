@@ -2,10 +2,13 @@
 -- then keeps the original in _extra. (DuckDB's own try_cast is more lenient: '1.5' becomes 2.)
 
 create or replace temp macro as_bigint(value) as
-    case when regexp_full_match(value, '-?[0-9]{1,19}') then try_cast(value as bigint) end;
+    case when regexp_full_match(value, '-?[0-9]{1,19}([.]0+)?') then try_cast(split_part(value, '.', 1) as bigint) end;
 
 create or replace temp macro as_double(value) as
-    case when regexp_full_match(value, '-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?') then try_cast(value as double) end;
+    case
+        when regexp_full_match(value, '-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?') and isfinite(try_cast(value as double))
+        then try_cast(value as double)
+    end;
 
 create or replace temp macro as_boolean(value) as
     case value when 'true' then true when 'false' then false end;
@@ -15,7 +18,7 @@ create or replace temp macro as_timestamp(value) as
     case
         when regexp_full_match(
             value,
-            '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?( ?(Z|UTC|[-+][0-9]{2}:?[0-9]{2}))?)?'
+            '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?( ?(Z|UTC|[-+](0[0-9]|1[0-4]):?[0-5][0-9]))?)?'
         ) then try_cast(value as timestamptz)
     end;
 

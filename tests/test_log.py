@@ -41,13 +41,9 @@ def book(tmp_path: Path) -> Book:
     return Book(tmp_path / "data")
 
 
-# Every load of these tests, as if the mirror had taken it in.
-PUBLISHED = frozenset(f"load-{number:04d}" for number in range(1, 100))
-
-
 def every_round(log: Path) -> list[Load]:
-    """The open round where all that is finished is published."""
-    return open_round(log, PUBLISHED)
+    """The open round where everything that is finished is published too."""
+    return open_round(log, frozenset(load_ids(log)))
 
 
 def texts(path: Path) -> list[str | None]:
@@ -305,23 +301,30 @@ def test_end_that_was_taken_back_counts_as_the_last_one_says(book: Book) -> None
     entry.page(TAG, 0, [{"id": 1}])
     entry.end(1)
     entry.end(2, exit_status=1, is_finished=False)
-    assert [load.load_id for load in open_round(book.folder.log, PUBLISHED)] == book.ids
+    assert [load.load_id for load in every_round(book.folder.log)] == book.ids
     assert not was_ever_finished(book.folder.log)
 
 
 def test_round_is_all_loads_since_the_last_finished_one(book: Book) -> None:
-    assert open_round(book.folder.log, PUBLISHED) == []
+    assert every_round(book.folder.log) == []
     book.write(TAG, 0, [])
-    assert (open_round(book.folder.log, PUBLISHED), was_ever_finished(book.folder.log)) == ([], True)
+    assert (every_round(book.folder.log), was_ever_finished(book.folder.log)) == ([], True)
     killed = book.begin(1)
     killed.page(TAG, 1, [{"id": 1}])
     killed.store()
     stopped = book.begin(2)
     stopped.page(TAG, 2, [{"id": 1}])
     stopped.end(2, exit_status=130, is_finished=False)
-    assert [load.load_id for load in open_round(book.folder.log, PUBLISHED)] == book.ids[1:3]
+    assert [load.load_id for load in every_round(book.folder.log)] == book.ids[1:3]
     book.write(TAG, 3, [])
-    assert open_round(book.folder.log, PUBLISHED) == []
+    assert every_round(book.folder.log) == []
+
+
+def test_load_that_was_read_to_its_end_and_not_published_leaves_its_round_open(book: Book) -> None:
+    """Killed in between: the next pull goes on with it, and has nothing left to ask."""
+    book.write(TAG, 0, [])
+    book.write(TAG, 1, [])
+    assert [load.load_id for load in open_round(book.folder.log, {book.ids[0]})] == book.ids[1:]
 
 
 def test_keys_of_a_slice_count_from_its_first_observation_that_counts(book: Book) -> None:

@@ -391,7 +391,7 @@ def test_requests_are_rows_with_what_came_of_them(book: Book) -> None:
 
 
 def one_year(book: Book, after_each: Callable[[], object]) -> None:
-    """Rounds in which everything happens that can happen to a row, some of several loads, some published on the way."""
+    """Three rounds in which everything happens that can happen to a row, published on the way or not."""
     first = book.begin(0)
     first.page(TAGS, 1, [tag(1), tag(2), tag(3)], is_complete=True)
     first.page(ACTIVE, 2, [person(n) for n in range(1, 9)])
@@ -404,19 +404,18 @@ def one_year(book: Book, after_each: Callable[[], object]) -> None:
     second.page(BROADCASTS, 5, [{"id": 1}, {"id": 2}], is_complete=True)
     second.page(DETAILS, 6, [{"id": 1, "subject": "one"}, {"id": 2, "subject": None}], is_complete=True)
     second.page(STATS, 7, [{"id": 1, "stats": {"recipients": 5}}, {"id": 2}], is_complete=True)
-    second.store()
-    after_each()
     lines = [{"name": "x", "unit_price": 5}, {"name": "y"}]
     second.page(PURCHASES, 8, [{"id": 1, "email_address": "P1@example.com", "total": 19.99, "products": lines}])
     second.end(8)
     after_each()
-    book.write(TAGS, 10, [tag(1, "renamed"), tag(3), tag(4)], is_complete=True)
-    book.write(TAG, 11, [membership(1), {**membership(2), "state": "inactive"}], is_complete=True)
+    third = book.begin(10)
+    third.page(TAGS, 10, [tag(1, "renamed"), tag(3), tag(4)], is_complete=True)
+    third.page(TAG, 11, [membership(1), {**membership(2), "state": "inactive"}], is_complete=True)
+    third.page(BROADCASTS, 12, [{"id": 2}], is_complete=True)
+    third.page(PURCHASES, 13, [{"id": 1, "email_address": "p1@example.com", "total": 19.99, "products": lines[:1]}])
+    third.page(BY_ID, 14, [gone(1), person(4, "bounced")], is_complete=True)
+    third.end(14)
     after_each()
-    book.write(BY_ID, 12, [gone(1), person(4, "bounced")], is_complete=True)
-    after_each()
-    book.write(BROADCASTS, 13, [{"id": 2}], is_complete=True)
-    book.write(PURCHASES, 14, [{"id": 1, "email_address": "p1@example.com", "total": 19.99, "products": lines[:1]}])
     book.write(TAGS, 15, [tag(1, "renamed"), tag(2, "is back"), tag(3)], is_complete=True)
     after_each()
 
@@ -426,30 +425,28 @@ def test_log_merged_in_one_go_makes_the_same_mirror_as_night_by_night(book: Book
     before = content(book)
     rebuild(book.folder)
     assert content(book) == before
-    assert {len(rows) > 0 for name, rows in before.items() if name not in ("main.forms", "requests")} == {True, False}
+    empty = {name for name, rows in before.items() if not rows}
+    assert {name.split('"')[1] for name in empty if '"' in name} == {"account", "custom_fields", "forms", "sequences"}
+
+
+def test_publish_that_failed_for_nights_catches_up_round_by_round(book: Book) -> None:
+    """Several finished rounds at once are not one long one: what was gone for a night was gone."""
+    one_year(book, lambda: None)
+    publish(book.folder)
+    assert book.rows("select id from tags order by id") == [(1,), (2,), (3,)]
+    assert book.rows(
+        "select valid_from, valid_to, change from history.tags where id = 2 order by valid_from, change desc"
+    ) == [(at(1), at(10), "insert"), (at(10), at(10), "delete"), (at(15), None, "insert")]
 
 
 def test_mirror_that_was_lost_comes_back_with_the_next_publish(book: Book) -> None:
-    one_year(book, lambda: publish(book.folder))
+    book.write(TAGS, 1, [tag(1), tag(2)], is_complete=True)
+    book.write(TAGS, 2, [tag(1, "b")], is_complete=True)
+    publish(book.folder)
     before = content(book)
     book.folder.mirror.unlink()
     publish(book.folder)
     assert content(book) == before
-
-
-def test_publish_that_failed_for_nights_catches_up_round_by_round(book: Book) -> None:
-    """Several finished rounds at once are not one long one."""
-    one_year(book, lambda: None)
-    publish(book.folder)
-    caught_up = content(book)
-    assert book.rows("select id from tags order by id") == [(1,), (2,), (3,)]
-    assert book.rows("select valid_from, change from history.tags where id = 2 order by valid_from, change desc") == [
-        (at(1), "insert"),
-        (at(10), "delete"),
-        (at(15), "insert"),
-    ]
-    rebuild(book.folder)
-    assert content(book) == caught_up
 
 
 def test_failure_to_publish_is_one_of_ours(book: Book) -> None:

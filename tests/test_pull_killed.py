@@ -46,7 +46,10 @@ def end_at(sandbox: Sandbox, request: int, environ: dict[str, str], number: int)
         return process.returncode, stderr
 
 
-@pytest.mark.parametrize("seed", range(20))
+SEEDS = [*range(8), *(pytest.param(seed, marks=pytest.mark.heavy) for seed in range(8, 28))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_killed_pull_repeats_at_most_ten_pages(
     seed: int, clean: int, cksync: Cksync, environ: dict[str, str], sandbox: Sandbox, world: World, tmp_path: Path
 ) -> None:

@@ -182,10 +182,10 @@ def _load_incoming(db: duckdb.DuckDBPyConnection, table: Table) -> None:
 
         sorted_out as (
             select {select}, typed._synced_at, typed._extra, len(typed._unread) as _unread,
-                list_distinct(list_filter(
+                list_sort(list_distinct(list_filter( -- sorted: another order of the keys is no change
                     json_keys(typed._extra),
                     lambda name: name not in ({", ".join(map(literal, own))}) or list_contains(typed._unread, name)
-                )) as _left
+                ))) as _left
             from typed {join}
         )
 

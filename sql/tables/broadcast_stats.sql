@@ -13,10 +13,28 @@
 -- progress: How much of it is sent, in percent.
 -- open_tracking_disabled: Whether opens are not tracked.
 -- click_tracking_disabled: Whether clicks are not tracked.
-with stats as (
-    select record, coalesce(record -> 'stats', '{}'::json) as stats, observed_at
+with answers as (
+    select
+        record,
+        case
+            when json_type(record, '$.stats') = 'OBJECT' then record -> 'stats'
+            when json_array_length(record, '$.stats') = 1 then record -> 'stats' -> 0
+        end as stats,
+        observed_at
     from records
     where stream = 'broadcast_stats'
+),
+
+stats as (
+    select
+        *,
+        case
+            when json_type(stats) = 'OBJECT' and len(json_keys(record)) = 2 then stats
+            when json_type(stats) = 'OBJECT' then json_merge_patch(json_remove(record, '$.stats'), stats)
+            when coalesce(json_type(record, '$.stats'), 'NULL') = 'NULL' then json_remove(record, '$.stats')
+            else record
+        end as beside
+    from answers
 )
 
 select
@@ -31,6 +49,6 @@ select
     as_double(stats ->> 'progress') as progress,
     as_boolean(stats ->> 'open_tracking_disabled') as open_tracking_disabled,
     as_boolean(stats ->> 'click_tracking_disabled') as click_tracking_disabled,
-    stats as _extra,
+    json_remove(beside, '$.id') as _extra,
     observed_at as _synced_at
 from stats

@@ -19,6 +19,7 @@ with purchase as (
             else '[]'::json
         end as products,
         from_json(record, '{"products": [{"unit_price": "DECIMAL(38,18)"}]}').products as numbers,
+        from_json(record, '{"products": {"unit_price": "DECIMAL(38,18)"}}').products as number,
         observed_at
     from records
     where stream = 'purchases'
@@ -43,9 +44,11 @@ select
     product ->> 'lid' as lid,
     as_money(
         product ->> 'unit_price',
-        coalesce(numbers[position].unit_price, try_cast(product ->> 'unit_price' as decimal(38, 18)))
+        coalesce(
+            numbers[position].unit_price, number.unit_price, try_cast(product ->> 'unit_price' as decimal(38, 18))
+        )
     ) as unit_price,
     as_bigint(product ->> 'quantity') as quantity,
-    product as _extra,
+    case json_type(product) when 'OBJECT' then product else json_object('product', product) end as _extra,
     observed_at as _synced_at
 from products

@@ -44,6 +44,9 @@ select
     as_money(record ->> 'shipping', number.shipping) as shipping,
     as_money(record ->> 'discount', number.discount) as discount,
     as_money(record ->> 'total', number.total) as total,
-    json_remove(record, '$.products') as _extra,
+    case
+        when json_type(record, '$.products') in ('ARRAY', 'OBJECT', 'NULL') then json_remove(record, '$.products')
+        else record
+    end as _extra,
     observed_at as _synced_at
 from exact

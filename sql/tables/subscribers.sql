@@ -28,4 +28,4 @@ select
     record as _extra,
     observed_at as _synced_at
 from people
-where record ->> 'email_address' is not null -- with a public key alone, only the id is given
+where json_exists(record, '$.email_address') or json_exists(record, '$.state') -- a public key gives only the id

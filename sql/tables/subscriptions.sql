@@ -20,7 +20,10 @@ select
     record ->> 'source' as source,
     record ->> 'referrer' as referrer,
     as_timestamp(record ->> 'created_at') as created_at,
-    json_remove(record, '$.subscriber') as _extra,
+    case
+        when subscriber_id is null and json_type(record, '$.subscriber') <> 'NULL' then record
+        else json_remove(record, '$.subscriber')
+    end as _extra,
     observed_at as _synced_at
 from records
 where stream = 'subscriptions'

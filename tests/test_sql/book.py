@@ -13,7 +13,7 @@ from cksync.folder import Folder
 from cksync.load.log import Start, Writer, load_id_at
 from cksync.load.merge import Batch, Change, Merged, Reading, merge
 from cksync.load.schema import create
-from cksync.load.tables import casts, tables
+from cksync.load.tables import casts, tables, views
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 NEVER = 1_000_000  # pages until a segment is full: the test says when to store one
@@ -121,7 +121,7 @@ class Mirror:
         self.db = duckdb.connect(config={"threads": 1})
         self.db.execute("set TimeZone = 'UTC'")
         self.db.execute(casts())
-        create(self.db, self.tables, [])
+        create(self.db, self.tables, views() if len(self.tables) == len(tables()) else [])
         self._paths: list[Path] = []
         self._new: dict[str, list[Path]] = {}
         self._complete: dict[str, Reading] = {}
