@@ -97,6 +97,6 @@ def _create_table(db: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 def _comment(db: duckdb.DuckDBPyConnection, kind: str, name: str, grain: str, meanings: Mapping[str, str]) -> None:
     """Describe a table or view and its columns in the database itself."""
-    db.execute(f"comment on {kind} {name} is {literal(grain)}")
-    for column, meaning in meanings.items():
-        db.execute(f'comment on column {name}."{column}" is {literal(meaning)}')
+    comments = [f"comment on {kind} {name} is {literal(grain)}"]
+    comments += [f'comment on column {name}."{column}" is {literal(text)}' for column, text in meanings.items()]
+    db.execute(f"begin; {'; '.join(comments)}; commit")

@@ -40,9 +40,10 @@ KEEP = timedelta(days=1)
 # A pull that goes on later than this (pages of one pull may be as far apart) looks back first.
 STALE = timedelta(minutes=1)
 # A first pull takes long: people can begin to look while it runs, after every stream (but not for what
-# takes a moment) and every few minutes.
-PUBLISH_EVERY = timedelta(minutes=2)
+# takes a moment), when the limit makes us wait anyway (but not all the time), and every few minutes.
 PUBLISH_SELDOM = timedelta(seconds=10)
+PUBLISH_WHEN_IDLE = timedelta(seconds=30)
+PUBLISH_EVERY = timedelta(minutes=5)
 # The machine's clock may differ from the API's, or from the log's, by so much without a word.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -182,10 +183,11 @@ def _read(run: Run, max_minutes: float | None) -> Iterator[Event]:
         if run.loads and run.earlier:
             yield Note(f"going on with the pull of {run.loads[0].start.started_at:%Y-%m-%d %H:%M} UTC")
         for walks in phases(run.streams, run.begin, run.begin_keys, run.unresolved):
+            if any(walk.pages_left != 0 for walk in walks):
+                _publish_early(run, PUBLISH_SELDOM)
             yield from _drive(run, walks)
             if run.stop.is_set():
                 break
-            _publish_early(run, PUBLISH_SELDOM)
     finally:
         timer.cancel()
     if run.stop.is_set() and not is_time_up.is_set():
@@ -203,15 +205,18 @@ def _drive(run: Run, walks: Sequence[Walk]) -> Iterator[Event]:
         for item in pages:
             if item is None:
                 run.writer.flush_if_due()
+                _publish_early(run, max(PUBLISH_WHEN_IDLE, 20 * run.publishing))
             else:
                 yield from _take(run, *item)
-            _publish_early(run, PUBLISH_EVERY)
+                _publish_early(run, PUBLISH_EVERY)
     run.writer.flush()
 
 
 def _publish_early(run: Run, after: timedelta) -> None:
     """Let people look at a first pull while it runs."""
     if run.is_first and run.now() - (run.published_at or run.began_at) > after:
+        began_at = run.now()
         run.writer.flush()
         run.published.append(publish(run.folder))
         run.published_at = run.now()
+        run.publishing = run.published_at - began_at

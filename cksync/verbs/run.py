@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cksync.api import Api
 from cksync.api.v3 import BY_ID
@@ -24,7 +24,8 @@ BY_ID_BUDGET = 200
 @dataclass
 class Run:
     """One pull. `earlier` and `keys` are what loads of the same round have read; `is_first`: the account
-    was never read to its end before; `is_stale`: the round was left for longer than pages are apart."""
+    was never read to its end before; `is_stale`: the round was left for longer than pages are apart;
+    `publishing` is how long the last publish took."""
 
     config: Config
     folder: Folder
@@ -43,6 +44,7 @@ class Run:
     walks: dict[str, Walk] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
     published_at: datetime | None = None
+    publishing: timedelta = timedelta(0)
     published: list[Published] = field(default_factory=list)
 
     def begin(self, slice_: Slice) -> ListWalk:
