@@ -31,12 +31,22 @@ class ApiConfig:
 
 
 @dataclass(frozen=True)
+class PullConfig:
+    """How much a nightly pull looks at beyond what is new."""
+
+    overlap_days: float = 2.0
+    verify_cycle_days: float = 7.0
+    checks_per_day: int = 30
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything a command needs to know. `source` names where it came from, for messages."""
 
     data_dir: Path
     source: str
     api: ApiConfig = field(default_factory=ApiConfig)
+    pull: PullConfig = field(default_factory=PullConfig)
     warnings: tuple[str, ...] = ()
 
 
@@ -75,8 +85,10 @@ def load_config(
     where = "the environment" if path is None else str(path)
     problems: list[str] = []
     api_raw = _table(raw, "api", where, problems)
-    _unknown(raw, {"data_dir", "api"}, "", where, problems)
+    pull_raw = _table(raw, "pull", where, problems)
+    _unknown(raw, {"data_dir", "api", "pull"}, "", where, problems)
     _unknown(api_raw, {f.name for f in fields(ApiConfig)}, "api.", where, problems)
+    _unknown(pull_raw, {f.name for f in fields(PullConfig)}, "pull.", where, problems)
     api = ApiConfig(
         base_url=_base_url(environ.get("CKSYNC_BASE_URL") or api_raw.get("base_url", DEFAULT_URL), problems),
         api_secret=_secret("api_secret", api_raw, environ, base, problems),
@@ -86,10 +98,15 @@ def load_config(
         concurrency=int(_number(api_raw, "concurrency", 4, 1, problems, whole=True, highest=64)),
         timeout_seconds=_number(api_raw, "timeout_seconds", 30.0, 0.1, problems, highest=3600),
     )
+    pull = PullConfig(
+        overlap_days=_number(pull_raw, "overlap_days", 2.0, 1, problems, table="pull", highest=365),
+        verify_cycle_days=_number(pull_raw, "verify_cycle_days", 7.0, 1, problems, table="pull", highest=365),
+        checks_per_day=int(_number(pull_raw, "checks_per_day", 30, 0, problems, whole=True, table="pull", highest=1e6)),
+    )
     folder = _data_dir(data_dir, environ, raw, base, problems)
     if problems:
         raise BadConfig(problems)
-    return Config(data_dir=folder, source=where, api=api, warnings=_warnings(path, api_raw, environ))
+    return Config(data_dir=folder, source=where, api=api, pull=pull, warnings=_warnings(path, api_raw, environ))
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -164,12 +181,13 @@ def _number(
     *,
     whole: bool = False,
     highest: float = 1e9,
+    table: str = "api",
 ) -> float:
     value = raw.get(key, default)
     kind = "a whole number" if whole else "a number"
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not lowest <= value <= highest or (whole and value != int(value)):
-        problems.append(f"api.{key}: must be {kind} from {lowest:g} to {highest:g}, not {value!r}")
+        problems.append(f"{table}.{key}: must be {kind} from {lowest:g} to {highest:g}, not {value!r}")
         return default
     return float(value)
 

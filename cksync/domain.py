@@ -1,8 +1,15 @@
 """The words of cksync: values without I/O that every room shares."""
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from typing import Literal
+
+# How well a slice is known: what changed was read; its total fits; pages of it stand where they should;
+# every row was read, so that what was not seen is not there.
+Proof = Literal["changes", "counts", "borders", "content"]
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -19,8 +26,8 @@ class Slice:
 class Request:
     """One GET of the API: the path below the base URL and its parameters, never a credential.
 
-    `page` is the number asked for in a list, or the place in the order of asking where single records
-    are asked for by `key`.
+    `page` is the number asked for in a list (-1 is the first page of the same list newest first), or the
+    place in the order of asking where single records are asked for by `key`.
     """
 
     slice: Slice
@@ -86,6 +93,7 @@ class Checkpoint:
     not in the slice. `mend` are pages to read again because rows may have slipped past them. `rows` are
     distinct keys, `total` what the API counted last (None where it does not). `doubt` says what keeps
     the slice from being complete, whatever follows. `is_gone`: its form, sequence or tag is no more.
+    `proof` says what a complete slice rests on.
     """
 
     slice: Slice
@@ -99,6 +107,25 @@ class Checkpoint:
     is_complete: bool = False
     doubt: str | None = None
     is_gone: bool = False
+    proof: Proof | None = None
+
+
+class Listing:
+    """The rows of one list that the mirror knows: their keys, in the order in which the API lists them."""
+
+    def __init__(self, keys: Iterable[int] = ()) -> None:
+        self.keys = array("q", keys)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __contains__(self, key: int) -> bool:
+        return key in self.places
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """Where each key stands, from 0."""
+        return {key: place for place, key in enumerate(self.keys)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from cksync.sandbox import World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
+from cksync.verbs.run import Depth
 from tests.comparing import differences
 
 SMALL: dict[str, Any] = {"tags": 3, "tag_memberships": 200, "forms": 2, "form_memberships": 60, "sequences": 1}
@@ -108,7 +109,8 @@ class Account(RuleBasedStateMachine):
     def pull_undisturbed(self) -> None:
         if self.is_cut_off:  # what it read before the edits is not asked for again: this ends that pull
             self.run()
-        report = self.run()
+        self.run()
+        report = self.run("verify")
         assert report is not None
         assert (report.exit_status, report.message) == (0, "complete")
         mirror = self.config.data_dir / "mirror.duckdb"
@@ -120,10 +122,10 @@ class Account(RuleBasedStateMachine):
                 kept = f'select * exclude ({names}) from history."{table}" where valid_to is null'
                 assert db.execute(f"({now} except all {kept}) union all ({kept} except all {now})").fetchall() == []
 
-    def run(self) -> Report | None:
+    def run(self, depth: Depth = "nightly") -> Report | None:
         """A pull to its end; None when it failed."""
         try:
-            *_, report = pull(self.config)
+            *_, report = pull(self.config, depth=depth)
         except CksyncError:
             return None
         self.is_cut_off = False

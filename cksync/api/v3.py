@@ -7,6 +7,7 @@ documentation and of what it really sends (`courses` for sequences, stats as obj
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 import msgspec
 
@@ -52,6 +53,11 @@ PARENTS = {"form": "forms", "sequence": "sequences", "tag": "tags"}
 
 ACTIVE = Slice("subscribers", "subscribers/active")
 CANCELLED = Slice("subscribers", "subscribers/cancelled")
+# The same two lists cut down to people who changed since a day.
+CHANGED = {
+    ACTIVE: Slice("subscribers", "subscribers/active/changed"),
+    CANCELLED: Slice("subscribers", "subscribers/cancelled/changed"),
+}
 BY_ID = Slice("subscribers", "subscribers/by_id")
 BROADCASTS = Slice("broadcasts", "broadcasts")
 DETAILS = Slice("broadcasts", "broadcasts/detail")
@@ -59,8 +65,9 @@ STATS = Slice("broadcast_stats", "broadcast_stats")
 PURCHASES = Slice("purchases", "purchases")
 
 # What a slice asks for beyond the page, and the only state of a person it may show.
-_PARAMS: Mapping[Slice, Mapping[str, str]] = {CANCELLED: {"sort_field": "cancelled_at"}}
-_STATES = {ACTIVE: "active", CANCELLED: "cancelled"}
+_BY_CANCELLATION = {"sort_field": "cancelled_at"}
+_PARAMS: Mapping[Slice, Mapping[str, str]] = {CANCELLED: _BY_CANCELLATION, CHANGED[CANCELLED]: _BY_CANCELLATION}
+_STATES = {ACTIVE: "active", CANCELLED: "cancelled", CHANGED[ACTIVE]: "active", CHANGED[CANCELLED]: "cancelled"}
 
 
 def whole(stream: str) -> Slice:
@@ -73,16 +80,21 @@ def members(parent: str, parent_id: str) -> Slice:
     return Slice("subscriptions", f"subscriptions/{parent}/{parent_id}")
 
 
-def ask_page(slice_: Slice, page: int) -> Request:
-    """The request for one page of a list; an unpaged list is its own page 1."""
+def ask_page(slice_: Slice, page: int, since: date | None = None) -> Request:
+    """The request for one page of a list, -1 being the first of the newest rows first; an unpaged list is
+    its own page 1. `since` asks for people who changed on that day or later."""
     stream = STREAMS[slice_.stream]
     path = stream.path
     if slice_.stream == "subscriptions":
         _, parent, parent_id = slice_.name.split("/")
         path = path.format(parent=f"{PARENTS[parent]}/{parent_id}")
     params = dict(_PARAMS.get(slice_, {}))
+    if since is not None:
+        params["updated_from"] = since.isoformat()
+    if page < 0:
+        params["sort_order"] = "desc"
     if stream.is_paged:
-        params["page"] = str(page)
+        params["page"] = str(abs(page))
     return Request(slice_, path, params, page)
 
 

@@ -1,22 +1,13 @@
 """Which walks a pull makes, and in which order: what later walks need is read by earlier ones."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from typing import Protocol
 
-from cksync.api.v3 import (
-    ACTIVE,
-    BROADCASTS,
-    BY_ID,
-    CANCELLED,
-    DETAILS,
-    PARENTS,
-    PURCHASES,
-    STATS,
-    STREAMS,
-    members,
-    whole,
-)
+from cksync.api.v3 import ACTIVE, CANCELLED, PARENTS, PURCHASES, STREAMS, members, whole
 from cksync.domain import Slice
 from cksync.errors import Rejected
+from cksync.extract.level import LevelWalk
+from cksync.extract.tail import TailWalk
 from cksync.extract.walk import KeyWalk, ListWalk, Walk
 
 LISTS = ("custom_fields", "forms", "sequences", "tags")
@@ -25,9 +16,53 @@ NEEDS = {"subscriptions": {"forms", "sequences", "tags"}, "broadcast_stats": {"b
 # A list of at most so many pages that does not add up is read once more.
 AGAIN_PAGES = 100
 
-BeginList = Callable[[Slice], ListWalk]
-BeginKeys = Callable[[Slice, Sequence[str]], KeyWalk]
-Unresolved = Callable[[Sequence[ListWalk]], Sequence[str]]
+Phases = Iterator[Sequence[Walk]]
+
+
+class Reader(Protocol):
+    """Begins walks, knowing what the mirror and earlier loads of the round know."""
+
+    def is_known(self, slice_: Slice) -> bool:
+        """Whether the list was ever read completely, so that what changed since is enough."""
+
+    def whole(self, slice_: Slice) -> ListWalk:
+        """A reading of all of a list."""
+
+    def changed(self, slice_: Slice) -> ListWalk:
+        """A reading of the people of a list who changed since its last complete reading."""
+
+    def level(
+        self, slice_: Slice, *, added: Sequence[int] = (), left: Collection[int] = (), doubt: str | None = None
+    ) -> LevelWalk:
+        """A walk that brings a known list up to date."""
+
+    def tail(self) -> TailWalk | ListWalk:
+        """The walk of the list of broadcasts."""
+
+    def details(self, ids: Collection[int]) -> KeyWalk:
+        """A walk of the broadcasts whose detail is due, of those listed now."""
+
+    def stats(self, ids: Collection[int]) -> KeyWalk:
+        """A walk of the broadcasts whose figures are due, of those listed now."""
+
+    def by_id(self, people: Collection[int]) -> KeyWalk:
+        """A walk of people by their ids."""
+
+    def left_behind(self, found: Collection[int], listed: Collection[str]) -> set[int]:
+        """People to ask for by id: `found` in no list any more, or waiting since an earlier night."""
+
+    def unresolved(self, lists: Sequence[Walk]) -> set[int]:
+        """After a reading of all rows: people whom the mirror has and no list shows now."""
+
+    def unsettled(self) -> set[int]:
+        """People of whom two answers that were under way together say different things."""
+
+    @property
+    def in_turn(self) -> Collection[int]:
+        """People whom no list shows and who have their turn."""
+
+    def memberships_of(self, people: Collection[int]) -> dict[str, set[int]]:
+        """The subscriptions of some people, by slice."""
 
 
 def choose(names: Sequence[str]) -> frozenset[str]:
@@ -39,41 +74,81 @@ def choose(names: Sequence[str]) -> frozenset[str]:
     return frozenset(names).union({"account"}, *(NEEDS.get(name, set()) for name in names))
 
 
-def phases(
-    streams: frozenset[str], begin: BeginList, begin_keys: BeginKeys, unresolved: Unresolved
-) -> Iterator[Sequence[Walk]]:
+def phases(streams: frozenset[str], reader: Reader) -> Phases:
     """The walks, phase by phase; each phase must be driven to its end before the next is asked for."""
-    lists = {name: begin(whole(name)) for name in LISTS if name in streams}
+    lists = {name: reader.whole(whole(name)) for name in LISTS if name in streams}
     yield list(lists.values())
-    listed: list[ListWalk] = []
-    if "subscribers" in streams:
-        listed = [begin(ACTIVE), begin(CANCELLED)]
-        yield listed
-        active, cancelled = listed
-        active.explain(cancelled.keys)  # whoever is in both left while the lists were read
-        again = _again(listed)
-        yield again
-        listed = list({walk.slice: walk for walk in (*listed, *again)}.values())
+    listed: Sequence[Walk] = ()
+    deleted: set[int] = set()
+    if "subscribers" in streams and reader.is_known(ACTIVE) and reader.is_known(CANCELLED):
+        deleted = yield from _people_again(reader)
+    elif "subscribers" in streams:
+        listed = yield from _people(reader)
     if "subscriptions" in streams:
-        parents = [(word, key) for word, stream in PARENTS.items() for key in sorted(lists[stream].keys, key=int)]
-        memberships = [begin(members(word, key)) for word, key in parents]
-        yield memberships
-        yield _again(memberships)
+        gone = reader.memberships_of(deleted)
+        slices = [members(word, key) for word, name in PARENTS.items() for key in sorted(lists[name].keys, key=int)]
+        walks = [_membership(reader, slice_, gone.get(slice_.name, set())) for slice_ in slices]
+        yield walks
+        yield _again(walks)
     if "broadcasts" in streams:
-        broadcasts = begin(BROADCASTS)
+        broadcasts = reader.tail()
         yield [broadcasts]
-        newest_first = sorted(broadcasts.keys, key=int, reverse=True)
-        yield [begin_keys(DETAILS, newest_first)]
+        ids = broadcasts.ids
+        yield [reader.details(ids)]
         if "broadcast_stats" in streams:
-            yield [begin_keys(STATS, newest_first)]
+            yield [reader.stats(ids)]
     if "purchases" in streams:
-        purchases = begin(PURCHASES)
+        purchases = reader.level(PURCHASES) if reader.is_known(PURCHASES) else reader.whole(PURCHASES)
         yield [purchases]
         yield _again([purchases])
-    if listed:
-        yield [begin_keys(BY_ID, unresolved(listed))]
+    if "subscribers" in streams:
+        yield [reader.by_id(reader.unresolved(listed) | reader.unsettled())]
 
 
-def _again(walks: Sequence[ListWalk]) -> list[ListWalk]:
+def _people(reader: Reader) -> Generator[Sequence[Walk], None, Sequence[Walk]]:
+    """Both lists whole; gives their walks."""
+    active, cancelled = reader.whole(ACTIVE), reader.whole(CANCELLED)
+    yield [active, cancelled]
+    active.explain(cancelled.keys)  # whoever is in both left while the lists were read
+    again = _again([active, cancelled])
+    yield again
+    return list({walk.slice: walk for walk in (active, cancelled, *again)}.values())
+
+
+def _people_again(reader: Reader) -> Generator[Sequence[Walk], None, set[int]]:
+    """Who changed in both lists, whether that explains their totals, and by id who is in neither now;
+    gives the ids of those who were deleted."""
+    active, cancelled = reader.changed(ACTIVE), reader.changed(CANCELLED)
+    yield [active, cancelled]
+    active.explain(cancelled.keys)
+    again = {walk.slice: walk for walk in _again([active, cancelled])}
+    yield list(again.values())
+    active, cancelled = again.get(active.slice, active), again.get(cancelled.slice, cancelled)
+    levels = [_level_people(reader, ACTIVE, active, cancelled), _level_people(reader, CANCELLED, cancelled, active)]
+    yield levels
+    yield _again(levels)
+    found = {key for walk in levels for key in walk.absent}
+    listed = {*active.keys, *cancelled.keys}
+    by_id = reader.by_id(reader.left_behind(found, listed) | (set(reader.in_turn) - set(map(int, listed))))
+    yield [by_id]
+    return by_id.missing
+
+
+def _level_people(reader: Reader, slice_: Slice, changed: ListWalk, other: ListWalk) -> LevelWalk:
+    added = [int(key) for key in changed.order if key not in other.keys or slice_ == CANCELLED]
+    return reader.level(
+        slice_, added=added, left=set(map(int, other.keys - changed.keys)), doubt=changed.checkpoint.doubt
+    )
+
+
+def _membership(reader: Reader, slice_: Slice, left: set[int]) -> ListWalk | LevelWalk:
+    return reader.level(slice_, left=left) if reader.is_known(slice_) else reader.whole(slice_)
+
+
+def _again(walks: Sequence[Walk]) -> list[ListWalk]:
     """Fresh walks for those that did not add up, where reading all of it once more is cheap."""
-    return [ListWalk(walk.slice) for walk in walks if walk.is_worth_repeating and walk.pages <= AGAIN_PAGES]
+    return [
+        walk.again()
+        for walk in walks
+        if isinstance(walk, ListWalk | LevelWalk) and walk.is_worth_repeating and walk.pages <= AGAIN_PAGES
+    ]

@@ -5,8 +5,8 @@ which it asked. It can be rebuilt from its checkpoint and the keys it has read.
 """
 
 from collections import deque
-from collections.abc import Iterable, Set
-from datetime import datetime
+from collections.abc import Collection, Iterable, Set
+from datetime import date, datetime
 from typing import Protocol
 
 from cksync.api.v3 import PAGE_ROWS, STREAMS, ask_one, ask_page
@@ -33,6 +33,10 @@ class Walk(Protocol):
         """What has been proved so far. Raises LookupError before the first page."""
 
     @property
+    def absent(self) -> Collection[int]:
+        """Keys that are in the list no more, as far as that was found without reading all of it."""
+
+    @property
     def pages_left(self) -> int | None:
         """How many more requests it will take; None where nobody knows yet."""
 
@@ -45,6 +49,8 @@ class ListWalk:
     before is read again. Once the tail is reached, distinct keys must equal the total that came last.
     """
 
+    absent: Collection[int] = ()  # a whole reading says so by itself
+
     def __init__(
         self,
         slice_: Slice,
@@ -52,11 +58,15 @@ class ListWalk:
         keys: Iterable[str] = (),
         *,
         is_stale: bool = False,
+        since: date | None = None,
     ) -> None:
         """A walk from the front, or on from `start`; `is_stale`: that was longer ago than one page from
-        the next, so rows may have slipped past the border while nobody looked."""
+        the next, so rows may have slipped past the border while nobody looked. `since`: only people who
+        changed on that day or later are asked for."""
         self.slice = slice_
+        self._since = since
         self.keys = set(keys)
+        self.order = list(self.keys)  # as they came, but for what an earlier load had read
         self._stream = STREAMS[slice_.stream]
         self._began_at = start.began_at if start else None
         self._read_from = start.read_from if start else None
@@ -91,7 +101,7 @@ class ListWalk:
         else:
             return None
         self._under_way += 1
-        return ask_page(self.slice, page)
+        return ask_page(self.slice, page, self._since)
 
     def tell(self, page: Page) -> None:
         """Take a page in; when nothing is left to ask, judge."""
@@ -100,8 +110,9 @@ class ListWalk:
             self._began_at = min(page.sent_at, page.server_at or page.sent_at)
             self._read_from = page.sent_at
         new = {record.key for record in page.records if record.key is not None} - self.keys
+        self.order += [record.key for record in page.records if record.key in new]
         self.keys |= new
-        self._doubt = self._doubt or _doubt(page)
+        self._doubt = self._doubt or doubt_about(page)
         if page.total is not None and (self._total_at is None or page.received_at >= self._total_at):
             self._total, self._total_at = page.total, page.received_at
         if page.request.page <= self._front:
@@ -174,6 +185,11 @@ class ListWalk:
                 return
         self._is_done = True
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether any page has come."""
+        return self._began_at is not None
+
     def explain(self, left: Set[str]) -> None:
         """Tell which keys have left the slice by now: before its tail was read, or after."""
         self._left = len(self.keys & left)
@@ -206,6 +222,7 @@ class ListWalk:
             is_done=self._is_done,
             is_complete=self._is_complete,
             doubt=doubt,
+            proof=("changes" if self._since else "content") if self._is_complete else None,
         )
 
     @property
@@ -228,6 +245,15 @@ class ListWalk:
         left may have hidden that somebody else slipped past a border."""
         return self._is_done and self._doubt is None and self._too_many != self._left
 
+    def again(self) -> "ListWalk":
+        """The same reading from its front."""
+        return ListWalk(self.slice, since=self._since)
+
+    @property
+    def ids(self) -> Set[int]:
+        """The keys read so far, as numbers."""
+        return set(map(int, self.keys))
+
     @property
     def pages(self) -> int:
         """Pages of the list, as far as they are known."""
@@ -237,8 +263,11 @@ class ListWalk:
 class KeyWalk:
     """Reads single records by their ids; a 404 is an answer too, and becomes a tombstone.
 
-    Of those `wanted` at most `budget` are asked for; the others wait for the next pull.
+    Of those `wanted` at most `budget` are asked for; the others wait for the next pull. `missing` are
+    those that the API said are not there.
     """
+
+    absent: Collection[int] = ()
 
     def __init__(
         self,
@@ -254,6 +283,7 @@ class KeyWalk:
         self._wanted = deque(left[:budget])
         self._left = len(self._wanted)
         self._waiting = len(left) - self._left
+        self.missing: set[int] = set()
         self._unanswered = 0
         self._place = len(self.keys)
         self._began_at: datetime | None = start.began_at if start else None
@@ -271,6 +301,7 @@ class KeyWalk:
         self._unanswered += not page.records
         self._began_at = self._began_at or min(page.sent_at, page.server_at or page.sent_at)
         self.keys |= {record.key for record in page.records if record.key is not None}
+        self.missing |= {int(record.key) for record in page.records if record.key and record.text is None}
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -288,6 +319,7 @@ class KeyWalk:
             is_done=not self._left,
             is_complete=not missing,
             doubt=self._doubt,
+            proof=None if missing else "content",
         )
 
     @property
@@ -307,12 +339,13 @@ def _miscount(rows: int, total: int | None) -> str:
     return f"{rows} rows could be read, the API counts {total}"
 
 
-def _doubt(page: Page) -> str | None:
+def doubt_about(page: Page) -> str | None:
     """Why a page cannot be believed, whatever the others say."""
+    number = abs(page.request.page)
     if page.is_missing:
         return "the API says there is no such list (404)"
-    if page.page_echo not in (None, page.request.page):
-        return f"the API answers page {page.page_echo} when asked for page {page.request.page}"
+    if page.page_echo not in (None, number):
+        return f"the API answers page {page.page_echo} when asked for page {number}"
     if page.strangers:
         return f"{page.strangers} people in a state that does not belong there; the API ignores a parameter"
     unread = sum(record.key is None for record in page.records)

@@ -2,6 +2,7 @@
 
 import duckdb
 
+from cksync.load.listings import LISTED
 from cksync.load.schema import quoted
 from cksync.load.tables import Owner, Table
 
@@ -16,6 +17,8 @@ def find_gone(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     """
     doubts = _load_absent(db, table)
     finds = ["from absent", _by_tombstone(table)]
+    if table.slice and table.streams[0] in LISTED:
+        finds.append(_by_look(table))
     if table.child_of:
         finds.append(_with_owner(table, table.child_of))
     if table.part_of:
@@ -55,11 +58,12 @@ def write_gone(db: duckdb.DuckDBPyConnection, table: Table) -> int:
 def _load_absent(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     """`absent`: rows not seen in a slice that was read completely, unless too many vanished at once."""
     key = quoted(table.key)
+    slice_ = table.slice or "cast(null as varchar)"
     db.execute(
         f"""
         create or replace temp table held as
-        select {key}, {table.slice or "null"} as _slice, cast("{table.key[-1]}" as varchar) as _key
-        from main."{table.name}"
+        select {key}, {slice_} as _slice, cast("{table.key[-1]}" as varchar) as _key
+        from main."{table.name}" where {slice_} in (select slice from complete)
         """
     )
     rows = db.execute(
@@ -99,6 +103,15 @@ def _by_tombstone(table: Table) -> str:
         from main."{table.name}" as row
         join tombstones on tombstones.key = cast(row."{table.key[-1]}" as varchar)
         where tombstones.observed_at >= row._synced_at
+    """
+
+
+def _by_look(table: Table) -> str:
+    """Rows that a look at their list proved to be in it no more, and that were not seen there since."""
+    return f"""
+        select {quoted(table.key, "row.")}, stood.observed_at as found_at
+        from main."{table.name}" as row
+        join stood on stood.is_absent and stood.key = row."{table.key[-1]}" and stood.slice = {table.slice}
     """
 
 

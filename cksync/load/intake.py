@@ -7,8 +7,9 @@ from typing import Any
 
 import duckdb
 
-from cksync.domain import Checkpoint
+from cksync.domain import Checkpoint, Slice
 from cksync.folder import Folder
+from cksync.load.listings import CHANGED_ONLY, SINGLE
 from cksync.load.log import REQUESTS, Load, Segment, load_id_at, load_ids, read_load, segment_files
 from cksync.load.merge import Batch, Change, Merged, Reading, merge
 from cksync.load.tables import tables
@@ -71,18 +72,22 @@ def _batch(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
     """`complete` is each slice's last complete reading: one begun since and not ended has nothing to say."""
     files: dict[str, list[Path]] = {}
     readings: dict[str, Reading] = {}
-    listed = {table.name for table in tables() if table.slice}  # people go by a 404 alone, never by an absence
     for load, segments in new:
         for segment in segments:
             for stream in segment.streams:
                 files.setdefault(stream, []).append(_file(folder, segment))
             for checkpoint in segment.checkpoints:
-                if checkpoint.is_complete and checkpoint.slice.stream in listed:
+                if checkpoint.is_complete and checkpoint.proof == "content" and not _is_single(checkpoint.slice):
                     readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
     chosen = tuple(readings[name] for name in sorted(readings))
     if not chosen:
         return Batch(files)
     return Batch(files, _read_since(folder, min(reading.read_from for reading in chosen), new[-1][0].load_id), chosen)
+
+
+def _is_single(slice_: Slice) -> bool:
+    """Whether the slice is of single records asked for one by one: what was not asked for is not gone."""
+    return slice_.name in SINGLE
 
 
 def _read_since(folder: Folder, at: datetime, last: str) -> list[Path]:
@@ -165,12 +170,14 @@ def _note_slice(db: duckdb.DuckDBPyConnection, load_id: str, now: Checkpoint, do
     before = db.execute(
         "delete from _cksync.slices where slice = ? returning cursor_at, checked_at", [now.slice.name]
     ).fetchone() or (None, None)
-    if now.is_gone:
+    if now.is_gone or now.slice.name.endswith(CHANGED_ONLY):
         return
     is_complete = now.is_complete and doubt is None
-    cursor_at, checked_at = (now.began_at, now.read_from) if is_complete else before
+    cursor_at, checked_at = before
+    if is_complete:
+        cursor_at, checked_at = now.began_at, now.read_from if now.proof in ("borders", "content") else checked_at
     db.execute(
-        "insert into _cksync.slices values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into _cksync.slices values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             now.slice.name,
             now.slice.stream,
@@ -181,6 +188,7 @@ def _note_slice(db: duckdb.DuckDBPyConnection, load_id: str, now: Checkpoint, do
             cursor_at,
             now.began_at,
             checked_at,
+            now.proof if is_complete else None,
             doubt or now.doubt,
         ],
     )

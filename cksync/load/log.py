@@ -36,6 +36,8 @@ SCHEMA = pa.schema(
     ]
 )
 REQUESTS = "_requests"
+# The page of a row that was found to be in its slice no more. (A 404 stands on the page that asked for it.)
+ABSENT = 0
 FLUSH_SECONDS = 1.0
 # Pages that a kill may cost: those read and not yet stored, and those under way. One is left for the
 # page that a resumed slice reads again.
@@ -90,13 +92,19 @@ class Writer:
         self._flushed = time.monotonic()
         self.load_id = load_id
 
-    def add(self, page: Page, checkpoint: Checkpoint) -> None:
-        """Take a page in; stored at the latest a few pages or a second later."""
+    def add(self, page: Page, checkpoint: Checkpoint, absent: Iterable[int] = ()) -> None:
+        """Take a page in; stored at the latest a few pages or a second later.
+
+        `absent` are rows that the page proves to be in the slice no more: page 0, without a record.
+        """
         slice_, number = page.request.slice, page.request.page
         sent, received = _microseconds(page.sent_at), _microseconds(page.received_at)
         self._rows.extend(
             (slice_.stream, slice_.name, number, place, record.key, sent, received, record.text)
             for place, record in enumerate(page.records, 1)
+        )
+        self._rows.extend(
+            (slice_.stream, slice_.name, ABSENT, 0, str(key), sent, received, None) for key in sorted(absent)
         )
         self._checkpoints[slice_.name] = checkpoint
         self.add_attempts(page.attempts)
@@ -241,15 +249,23 @@ def pinned_account(folder: Path) -> str | None:
     return None
 
 
-def keys_by_slice(folder: Path, loads: Iterable[Load], checkpoints: Mapping[str, Checkpoint]) -> dict[str, set[str]]:
-    """The distinct keys read of each slice, as far as they count for its checkpoint."""
+def keys_by_slice(
+    folder: Path, loads: Iterable[Load], checkpoints: Mapping[str, Checkpoint]
+) -> tuple[dict[str, set[str]], dict[str, set[int]]]:
+    """The distinct keys read of each slice, and those found absent, as far as they count for its checkpoint."""
     found: dict[str, set[str]] = {name: set() for name in checkpoints}
+    absent: dict[str, set[int]] = {}
     for segment in (segment for load in loads for segment in load.segments):
         path = folder / segment.load_id / f"{segment.number:06d}.parquet"
-        for name, key, observed_at in zip(*_columns(path, ["slice", "key", "observed_at"]), strict=True):
-            if key is not None and name in checkpoints and observed_at >= checkpoints[name].read_from:
+        columns = _columns(path, ["slice", "page", "key", "observed_at"])
+        for name, page, key, observed_at in zip(*columns, strict=True):
+            if key is None or name not in checkpoints or observed_at < checkpoints[name].read_from:
+                continue
+            if page == ABSENT:
+                absent.setdefault(name, set()).add(int(key))
+            else:
                 found[name].add(key)
-    return found
+    return found, absent
 
 
 def was_ever_finished(folder: Path) -> bool:

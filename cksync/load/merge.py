@@ -4,8 +4,9 @@ Every observation counts, in the order in which it was asked for, so the result 
 segments are grouped into merges. A row that did not change is not written; one that did costs one row.
 
 The steps hand over temporary tables: `records` (a view of the segments), `complete`, `present` and
-`found` (slices read to the end, and what was seen in them), then for each table `tombstones` (404s),
-`incoming` (typed), `changed` (versions to write) and `gone_<table>` (rows to take out).
+`found` (slices read to the end, and what was seen in them), `stood` (who was seen in which list), then for
+each table `tombstones` (404s), `incoming` (typed), `changed` (versions to write) and `gone_<table>` (rows
+to take out).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from pathlib import Path
 import duckdb
 
 from cksync.load.gone import find_gone, write_gone
+from cksync.load.listings import CHANGED_ONLY, LISTED, PLACE, note_listings
+from cksync.load.log import ABSENT
 from cksync.load.schema import NO_RECORDS, columns, literal, quoted
 from cksync.load.tables import Table
 
@@ -67,8 +70,10 @@ class Merged:
 
 def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) -> Merged:
     """Take a batch into the mirror, which is the current database of `db`."""
+    everything = sorted({path for paths in batch.new.values() for path in paths})
     _load_readings(db, batch)
-    doubts = _invalid(db, sorted({path for paths in batch.new.values() for path in paths}))
+    _load_stood(db, everything)
+    doubts = _invalid(db, everything)
     changes = []
     for table in tables:
         files = sorted({path for stream in table.streams for path in batch.new.get(stream, ())})
@@ -85,6 +90,7 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) 
         changes.append(Change(table.name, inserted, updated, write_gone(db, table), unread))
         if inserted + updated > CHECKPOINT_ROWS:
             db.execute("checkpoint")
+    note_listings(db, doubts)
     return Merged(tuple(changes), doubts)
 
 
@@ -113,7 +119,8 @@ def _load_tombstones(db: duckdb.DuckDBPyConnection, table: Table, files: Sequenc
         f"""
         create or replace temp table tombstones as
         select key, max(observed_at) as observed_at
-        from {_segments(files)} where record is null and stream = '{table.name}' group by key
+        from {_segments(files)}
+        where record is null and page <> {ABSENT} and stream = '{table.name}' group by key
         """
     )
 
@@ -145,9 +152,10 @@ def _load_readings(db: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     db.execute(
         f"""
         create or replace temp table present as
-        select slice, key, max(observed_at) as observed_at
+        select slice, key, max(observed_at) as observed_at, arg_max({PLACE}, observed_at) as place
         from {_segments(batch.read)} as seen
         semi join complete on complete.slice = seen.slice and seen.observed_at >= complete.read_from
+        where page <> {ABSENT}
         group by slice, key
         """
     )
@@ -157,6 +165,21 @@ def _load_readings(db: duckdb.DuckDBPyConnection, batch: Batch) -> None:
         select complete.slice, coalesce(max(present.observed_at), any_value(complete.read_from)) as found_at
         from complete left join present using (slice)
         group by complete.slice
+        """
+    )
+
+
+def _load_stood(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    """`stood`: in which list each row was seen, or found to be no more (`is_absent`), last."""
+    db.execute(
+        f"""
+        create or replace temp table stood as
+        select replace(slice, '{CHANGED_ONLY}', '') as slice, cast(key as bigint) as key,
+            max(observed_at) as observed_at, arg_max(page = {ABSENT}, observed_at) as is_absent,
+            arg_max({PLACE}, observed_at) as place
+        from {_segments(files)}
+        where stream in ({", ".join(map(literal, LISTED))}) and key is not null
+        group by all
         """
     )
 

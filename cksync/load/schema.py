@@ -27,7 +27,11 @@ _CKSYNC = {
     "slices": (
         "One row per slice: how far and how well it was read.",
         "slice varchar, stream varchar, load_id varchar, is_complete boolean, rows bigint, total bigint,"
-        " cursor_at timestamptz, read_at timestamptz, checked_at timestamptz, doubt varchar",
+        " cursor_at timestamptz, read_at timestamptz, checked_at timestamptz, proof varchar, doubt varchar",
+    ),
+    "listings": (
+        "One row per row of a list, in the list's order; of single records, when they were asked for.",
+        "slice varchar, key bigint, place bigint",
     ),
     "requests": (
         "One row per request made, never with a secret.",
@@ -38,7 +42,7 @@ _CKSYNC = {
 
 # What the selects of sql/tables read; empty where no segment has anything for a table.
 NO_RECORDS = (
-    "select ''::varchar as stream, ''::varchar as slice, ''::varchar as key,"
+    "select ''::varchar as stream, ''::varchar as slice, 0 as page, 0 as position, ''::varchar as key,"
     " now() as observed_at, null::varchar as record where false"
 )
 

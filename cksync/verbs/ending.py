@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cksync.api.v3 import PARENTS, members
+from cksync.api.v3 import BY_ID, PARENTS, members
 from cksync.domain import Checkpoint, LoadEnd
 from cksync.errors import CksyncError
 from cksync.load.log import Writer
-from cksync.load.people import known_memberships
 from cksync.load.publish import publish, together
 from cksync.verbs.events import Report, Verdict
 from cksync.verbs.run import Run
@@ -17,7 +16,7 @@ from cksync.verbs.run import Run
 def finish(run: Run, *, is_time_up: bool) -> Report:
     """Note what ended, close the load in the log, publish, and say how it went."""
     checkpoints = {name: walk.checkpoint for name, walk in run.walks.items()}
-    checkpoints |= {c.slice.name: c for c in _ended_memberships(run)}
+    checkpoints |= {c.slice.name: c for c in (*_ended_memberships(run), *_nobody_waits(run))}
     run.writer.mark(checkpoints.values())
     verdicts = [_verdict(c) for c in checkpoints.values() if not c.is_gone]
     doubts = [verdict for verdict in verdicts if not verdict.is_complete]
@@ -68,11 +67,19 @@ def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
         walk = run.walks.get(stream)
         if walk is None or not walk.checkpoint.is_complete:
             continue
-        for name in known_memberships(run.folder):
+        for name in run.known.membership_slices():
             _, kind, key = name.split("/")
             if kind == parent and key not in walk.keys:
                 at = run.now()
-                yield Checkpoint(members(kind, key), at, at, is_done=True, is_complete=True, is_gone=True)
+                yield Checkpoint(
+                    members(kind, key), at, at, is_done=True, is_complete=True, is_gone=True, proof="content"
+                )
+
+
+def _nobody_waits(run: Run) -> Iterator[Checkpoint]:
+    """Nobody had to be asked for by id, so that nobody waits for it any more."""
+    if "subscribers" in run.streams and BY_ID.name in run.known.cursors and BY_ID.name not in run.walks:
+        yield Checkpoint(BY_ID, run.began_at, run.began_at, is_done=True, is_complete=True)
 
 
 def fail(writer: Writer, at: datetime, error: CksyncError) -> None:

@@ -16,6 +16,7 @@ from cksync.extract.drive import drive
 from cksync.extract.phases import choose, phases
 from cksync.extract.walk import ListWalk, Walk
 from cksync.folder import Folder
+from cksync.load.known import Known, known
 from cksync.load.log import (
     LOSE_PAGES,
     Start,
@@ -27,13 +28,12 @@ from cksync.load.log import (
     pinned_account,
     was_ever_finished,
 )
-from cksync.load.people import known_people, published_loads
 from cksync.load.publish import publish
 from cksync.secrets import environment
 from cksync.verbs.account import address, check_pin
 from cksync.verbs.ending import fail, finish
 from cksync.verbs.events import Event, Note, PageRead
-from cksync.verbs.run import Run
+from cksync.verbs.run import Depth, Run
 
 # What was read is not asked for again within this time; later its pages have moved.
 KEEP = timedelta(days=1)
@@ -52,6 +52,7 @@ def pull(
     config: Config,
     *,
     streams: Sequence[str] = (),
+    depth: Depth = "nightly",
     max_minutes: float | None = None,
     accept_account: bool = False,
     allow: Sequence[str] = (),
@@ -61,7 +62,8 @@ def pull(
 ) -> Iterator[Event]:
     """Bring the mirror up to date; the last event is the Report.
 
-    `streams` names what to read (all when empty), `allow` the safety rules to lift (`vanish`). Setting
+    `streams` names what to read (all when empty), `depth` how much of it (see Run), `allow` the safety
+    rules to lift (`vanish`). Setting
     `stop` ends the pull cleanly: it raises Interrupted, and the next pull goes on from there. Raises
     Locked, Unauthorized, Refused (another account's secret), ApiUnavailable, Failed; whatever was read
     is then in the log.
@@ -69,8 +71,8 @@ def pull(
     chosen = choose(streams)
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder, stop = Folder(config.data_dir), stop or threading.Event()
-    with folder.lock("pull"):
-        known_people(folder, 1)  # a mirror that cannot be read is said before the first request
+    # A mirror that cannot be read is said before the first request.
+    with folder.lock("pull"), known(folder) as before:
         newest = newest_observation(folder.log)
         now = steady_clock(newest, wall)
         yield from _notes_on_clock(newest, wall(), "the newest observation in the log")
@@ -78,11 +80,11 @@ def pull(
             walk = ListWalk(whole("account"))
             began_at = now()
             start = Start(began_at, "", tuple(streams), tuple(allow))
-            page = _identify(config, folder, api, walk, start, accept_account)
+            page = _identify(config, folder, before, api, walk, start, accept_account)
             yield from _notes_on_clock(page.server_at, page.received_at, "the API")
             is_stale = newest is not None and began_at - newest > STALE
             start = replace(start, account=address(page))
-            run = _begin(config, folder, api, now, stop, start, chosen, is_stale)
+            run = _begin(config, folder, before, api, now, stop, start, chosen, is_stale, depth)
             walk.tell(page)
             try:
                 yield from _take(run, walk, page)
@@ -101,13 +103,15 @@ def _notes_on_clock(right: datetime | None, ours: datetime, whose: str) -> Itera
         yield Note(f"this machine's clock is {minutes} minutes {direction} {whose}; nothing is lost, set it right")
 
 
-def _identify(config: Config, folder: Folder, api: Api, walk: ListWalk, start: Start, accept_account: bool) -> Page:
+def _identify(
+    config: Config, folder: Folder, before: Known, api: Api, walk: ListWalk, start: Start, accept_account: bool
+) -> Page:
     """Ask who answers, and refuse another account than the pinned one before anything is written."""
     request = walk.ask()
     assert request is not None
     try:
         page = api.fetch(request)
-        check_pin(api, address(page), pinned_account(folder.log), accept_account, lambda: known_people(folder, 5))
+        check_pin(api, address(page), pinned_account(folder.log), accept_account, lambda: before.people(5))
     except Stopped:
         raise Interrupted("stopped before anything was read") from None
     except Refused:
@@ -125,14 +129,16 @@ def _writer(config: Config, folder: Folder, start: Start) -> Writer:
 def _begin(
     config: Config,
     folder: Folder,
+    before: Known,
     api: Api,
     now: Clock,
     stop: threading.Event,
     start: Start,
     streams: frozenset[str],
     is_stale: bool,
+    depth: Depth,
 ) -> Run:
-    unfinished = open_round(folder.log, published_loads(folder))
+    unfinished = open_round(folder.log, before.finished_loads())
     loads = [load for load in unfinished if load.start.account.lower() == start.account.lower()]
     fresh = {
         name: checkpoint
@@ -140,10 +146,12 @@ def _begin(
         for name, checkpoint in load.checkpoints.items()
         if checkpoint.began_at > start.started_at - KEEP
     }
+    keys, absent = keys_by_slice(folder.log, loads, fresh)
     return Run(
         config=config,
         folder=folder,
         api=api,
+        known=before,
         now=now,
         stop=stop,
         writer=_writer(config, folder, start),
@@ -153,15 +161,19 @@ def _begin(
         loads=loads,
         is_first=not was_ever_finished(folder.log),
         is_stale=is_stale,
+        depth=depth,
+        may_vanish="vanish" in start.allowed,
         earlier=fresh,
-        keys=keys_by_slice(folder.log, loads, fresh),
+        keys=keys,
+        absent=absent,
     )
 
 
 def _take(run: Run, walk: Walk, page: Page) -> Iterator[Event]:
     """A page -> its walk -> the log."""
     run.walks[walk.slice.name] = walk
-    run.writer.add(page, walk.checkpoint)
+    checkpoint = walk.checkpoint
+    run.writer.add(page, checkpoint, walk.absent if checkpoint.is_done and checkpoint.proof != "content" else ())
     run.requests[walk.slice.stream] += len(page.attempts)
     left = sum(other.pages_left or 0 for other in run.walks.values())
     yield PageRead(walk.slice, len(page.records), left, run.requests.total())
@@ -182,7 +194,7 @@ def _read(run: Run, max_minutes: float | None) -> Iterator[Event]:
     try:
         if run.loads and run.earlier:
             yield Note(f"going on with the pull of {run.loads[0].start.started_at:%Y-%m-%d %H:%M} UTC")
-        for walks in phases(run.streams, run.begin, run.begin_keys, run.unresolved):
+        for walks in phases(run.streams, run):
             if any(walk.pages_left != 0 for walk in walks):
                 _publish_early(run, PUBLISH_SELDOM)
             yield from _drive(run, walks)

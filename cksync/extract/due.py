@@ -1,0 +1,58 @@
+"""What is due to be read again although nothing says that it changed: by its age, and by its turn. Pure."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+DAY = timedelta(days=1)
+WEEK, QUARTER = 7 * DAY, 91 * DAY
+# Figures of a broadcast grow for weeks after it was sent, ever more slowly.
+STATS_WEEKLY, STATS_MONTHLY = 7 * DAY, 30 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A broadcast as the mirror knows it. `sent_at` is the best that is known of when it was sent;
+    `is_final`: it was sent, so that only its figures still move."""
+
+    id: int
+    sent_at: datetime | None
+    is_final: bool
+    detail_read_at: datetime | None
+    stats_read_at: datetime | None
+
+
+def has_turn(key: int, read_at: datetime | None, now: datetime, period: timedelta) -> bool:
+    """Whether a thing is due that gets its turn once in a period, each at its own time of it: so that
+    what was first read in one night is not due again in one night."""
+    if read_at is None:
+        return True
+    digest = hashlib.blake2b(str(key).encode(), digest_size=8).digest()
+    phase = int.from_bytes(digest) / 2**64
+    return int(now.timestamp() / period.total_seconds() + phase) > int(
+        read_at.timestamp() / period.total_seconds() + phase
+    )
+
+
+def details_due(mails: Iterable[Mail]) -> list[int]:
+    """Broadcasts that can still be edited, or were never read."""
+    return [mail.id for mail in mails if not mail.is_final or mail.detail_read_at is None]
+
+
+def stats_due(mails: Iterable[Mail], now: datetime) -> list[int]:
+    """Each time for a week, weekly for a quarter, monthly after; always while it is not sent."""
+    return [mail.id for mail in mails if not mail.is_final or _figures_move(mail, now)]
+
+
+def _figures_move(mail: Mail, now: datetime) -> bool:
+    age = now - mail.sent_at if mail.sent_at else None
+    if age is None or age <= WEEK:
+        return True
+    return has_turn(mail.id, mail.stats_read_at, now, STATS_WEEKLY if age <= QUARTER else STATS_MONTHLY)
+
+
+def in_turn(reads: Iterable[tuple[int, datetime | None]], now: datetime, cycle: timedelta) -> Iterator[int]:
+    """Of things that were read then, those that have their turn in the cycle, the longest unread first."""
+    due = [(at, key) for key, at in reads if has_turn(key, at, now, cycle)]
+    yield from (key for _, key in sorted(due, key=lambda each: (each[0] is not None, each[0], each[1])))

@@ -1,0 +1,263 @@
+"""Level: brings a list that is known already up to date in few requests, and proves it. Pure, as walks are."""
+
+import math
+from bisect import insort
+from collections import deque
+from collections.abc import Iterable, Set
+from dataclasses import replace
+from datetime import datetime
+from random import Random
+from typing import Literal
+
+from cksync.api.v3 import PAGE_ROWS, ask_page
+from cksync.domain import Checkpoint, Listing, Page, Proof, Request, Slice
+from cksync.extract.search import Search
+from cksync.extract.walk import ListWalk, doubt_about
+
+# A list that loses more than this share of its rows, and at least so many, is not believed.
+VANISH_SHARE, VANISH_ROWS = 0.3, 100
+# How often a list may move while it is looked at before we give up for tonight.
+MOVES = 3
+
+
+class LevelWalk:
+    """Rows known before + new ones - those that left must be as many as the API counts.
+
+    `added` and `left` are what is known to have come and gone since. Where new rows stand depends on the
+    list: `ends` says whether to look for them on its newest page, at both ends, or nowhere (they are all in
+    `added`). `looks` pages are compared with the rows that should stand on them. What does not fit is
+    explained before it is searched, searched (`Search`) before all of the list is read, and read if need be.
+    """
+
+    def __init__(
+        self,
+        slice_: Slice,
+        known: Listing,
+        start: Checkpoint | None = None,
+        *,
+        added: Iterable[int] = (),
+        left: Set[int] = frozenset(),
+        absent: Iterable[int] = (),
+        ends: Literal["newest", "both", "none"] = "newest",
+        is_by_id: bool = True,
+        looks: int = 0,
+        seed: str = "",
+        may_vanish: bool = False,
+        doubt: str | None = None,
+        whole: ListWalk | None = None,
+    ) -> None:
+        """`start` and `absent` are what an earlier load of this round has found, `whole` the reading of all
+        of it that it began; `is_by_id`: new rows stand where their ids say, not at the end; `doubt` keeps
+        the list from being complete."""
+        self.slice = slice_
+        self.keys: set[str] = set()
+        self._known = known
+        self._left = left
+        self._new = dict.fromkeys(key for key in added if key not in known)
+        self._ends, self._is_by_id, self._looks = ends, is_by_id, looks
+        self._may_vanish, self._doubt = may_vanish, doubt
+        self._random = Random(f"{seed} {slice_.name}")
+        self._ended = start if start and start.is_done else None
+        self._absent = set(absent) if self._ended else set()
+        self._began_at: datetime | None = None
+        self._read_from: datetime | None = None
+        self._total: int | None = None
+        self._moves = 0
+        self._is_done = self._ended is not None
+        self._proof: Proof | None = None
+        self._whole = whole
+        self._under_way = 0
+        self._begin()
+        if not self._is_done and whole is None and 1 < self._pages <= looks:
+            self._whole = ListWalk(slice_)
+
+    def _begin(self) -> None:
+        """Look at the list afresh."""
+        self._read: dict[int, list[int]] = {}
+        self._search: Search | None = None
+        self._has_moved = self._has_looked = False
+        first = {"newest": [-1], "both": [1, self._pages], "none": [self._random.randint(1, self._pages)]}
+        self._to_ask = deque(dict.fromkeys(first[self._ends]))
+
+    @property
+    def _count(self) -> int:
+        """How many rows there should be."""
+        return len(self._known) - sum(key in self._known for key in self._left) + len(self._new)
+
+    @property
+    def _pages(self) -> int:
+        """How many pages there should be."""
+        return max(1, -(-(self._count if self._total is None else self._total) // PAGE_ROWS))
+
+    def ask(self) -> Request | None:
+        """The next page to look at."""
+        if self._whole is not None:
+            return self._whole.ask()
+        if self._is_done or not self._to_ask:
+            return None
+        self._under_way += 1
+        return ask_page(self.slice, self._to_ask.popleft())
+
+    def tell(self, page: Page) -> None:
+        """Take a page in; when nothing is under way, judge."""
+        if self._whole is not None:
+            self._whole.tell(page)
+            return
+        self._under_way -= 1
+        self._began_at = self._began_at or min(page.sent_at, page.server_at or page.sent_at)
+        self._read_from = page.sent_at if not self._read else self._read_from
+        self._doubt = self._doubt or doubt_about(page) or ("the API gives no total" if page.total is None else None)
+        keys = [int(record.key) for record in page.records if record.key is not None]
+        self.keys.update(map(str, keys))
+        self._has_moved |= self._total is not None and page.total != self._total
+        self._total = page.total
+        self._read[page.request.page] = keys
+        if self._ends != "none":
+            self._new.update(dict.fromkeys(key for key in keys if key not in self._known))
+        if not self._under_way and not self._to_ask:
+            self._judge()
+
+    def _judge(self) -> None:
+        """What was asked for has come: done, or what to look at next."""
+        total = self._total
+        if self._doubt or total is None:
+            self._is_done = True
+        elif self._has_moved:
+            self._moves += 1
+            self._doubt = "the list changes faster than it can be looked at" if self._moves > MOVES else None
+            self._is_done = self._doubt is not None
+            self._begin()
+        elif total <= PAGE_ROWS and self._read.keys() & {1, -1}:
+            self._end(
+                {*self._known.keys, *self._new} - set(*(self._read[n] for n in (1, -1) if n in self._read)), "content"
+            )
+        elif self._count < total and (further := self._further(total)):
+            self._to_ask.extend(further)
+        elif self._has_vanished(total):
+            self._is_done = True
+        elif self._count == total and not self._has_looked and self._looks:
+            self._has_looked = True
+            self._to_ask.extend(self._samples())
+            if not self._to_ask:
+                self._judge()
+        else:
+            self._compare(total)
+
+    def _further(self, total: int) -> list[int]:
+        """More pages on which new rows may stand."""
+        if self._ends == "newest":
+            last = min(self._read)
+            is_all_new = not any(key in self._known for key in self._read[last])
+            return [last - 1] if is_all_new and self._read[last] else []
+        if self._ends == "both":
+            front = range(1, -(-(total - len(self._known)) // PAGE_ROWS) + 2)
+            back = range(-(-len(self._known) // PAGE_ROWS), self._pages + 1)
+            return [
+                page for page in dict.fromkeys((*front, *back)) if 1 <= page <= self._pages and page not in self._read
+            ]
+        return []
+
+    def _has_vanished(self, total: int) -> bool:
+        """Too many rows are gone at once to be believed."""
+        lost = self._count - total
+        if self._may_vanish or lost < VANISH_ROWS or lost <= VANISH_SHARE * len(self._known):
+            return False
+        self._doubt = (
+            f"lost {lost:,} of {len(self._known):,} rows at once; its old rows stay unless you `pull --allow vanish`"
+        )
+        return True
+
+    def _samples(self) -> list[int]:
+        pages = [page for page in range(1, self._pages + 1) if page not in self._read]
+        return self._random.sample(pages, min(self._looks - (self._ends == "none"), len(pages)))
+
+    def _compare(self, total: int) -> None:
+        """Do the pages that were read hold what they should? If not, search, and if need be read it all."""
+        pages = {page: keys for page, keys in self._read.items() if 0 < page <= self._pages}
+        if self._count == total and not pages:
+            self._end((), "counts")
+            return
+        if self._search is None:
+            wanted = abs(self._count - total) * (math.log2(self._pages) + 2) + 4
+            if self._ends == "both" or (self._count != total and wanted >= self._pages):
+                self._read_all() if self._count != total else self._end((), "borders")
+                return
+            self._search = Search(self._expected(), total)
+        for page, keys in pages.items():
+            self._search.tell(page, keys)
+        probes = self._search.probes()
+        if self._search.is_lost or (not probes and self._count - len(self._search.gone) != total):
+            self._read_all()
+        elif probes:
+            self._to_ask.extend(probes)
+        else:
+            self._end(self._search.gone, "borders")
+
+    def _expected(self) -> Listing:
+        """The rows that should be there, in the order in which the API should list them."""
+        expected = Listing(key for key in self._known.keys if key not in self._left)
+        for key in sorted(self._new) if self._is_by_id else self._new:
+            insort(expected.keys, key) if self._is_by_id else expected.keys.append(key)
+        return expected
+
+    def _end(self, absent: Iterable[int], proof: Proof) -> None:
+        self._absent, self._proof, self._is_done = set(absent), proof, True
+
+    def _read_all(self) -> None:
+        self._whole = ListWalk(self.slice)
+
+    def explain(self, left: Set[str]) -> None:
+        """Tell a whole reading which keys have left the list by now."""
+        if self._whole is not None:
+            self._whole.explain(left)
+
+    @property
+    def absent(self) -> Set[int]:
+        """Rows that were known and are in the list no more."""
+        if self._whole is None:
+            return self._absent
+        return {*self._known.keys} - set(map(int, self._whole.keys)) if self._whole.checkpoint.is_complete else set()
+
+    @property
+    def is_worth_repeating(self) -> bool:
+        """See `ListWalk.is_worth_repeating`."""
+        return self._whole is not None and self._whole.is_worth_repeating
+
+    def again(self) -> ListWalk:
+        """A reading of all of the list from its front."""
+        return ListWalk(self.slice)
+
+    @property
+    def pages(self) -> int:
+        """Pages of the list, as far as they are known."""
+        return self._pages
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What has been proved so far. Raises LookupError before the first page."""
+        if self._ended is not None:
+            return self._ended
+        if self._whole is not None and (self._began_at is None or self._whole.has_begun):
+            whole = self._whole.checkpoint
+            return whole if self._doubt is None else replace(whole, is_complete=False, proof=None, doubt=self._doubt)
+        if self._began_at is None or self._read_from is None:
+            raise LookupError(f"{self.slice.name} has not been read yet")
+        is_complete = self._is_done and self._doubt is None
+        return Checkpoint(
+            slice=self.slice,
+            began_at=self._began_at,
+            read_from=self._read_from,
+            rows=self._count - len(self._absent),
+            total=self._total,
+            is_done=self._is_done,
+            is_complete=is_complete,
+            doubt=self._doubt,
+            proof=self._proof if is_complete else None,
+        )
+
+    @property
+    def pages_left(self) -> int | None:
+        """Requests known to be left."""
+        if self._whole is not None:
+            return self._whole.pages_left if self._whole.has_begun else self._pages
+        return 0 if self._is_done else len(self._to_ask) + self._under_way

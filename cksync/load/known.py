@@ -1,0 +1,190 @@
+"""What the published mirror knows already: cursors, the order of every list, and who was last seen when."""
+
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cksync.domain import Listing, Slice
+from cksync.folder import Folder
+from cksync.mirror import open_mirror
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a slice was read: `read_to` is when its last complete reading began, `checked_at` when it
+    was last proved beyond its total."""
+
+    read_to: datetime | None
+    checked_at: datetime | None
+    rows: int
+
+
+class Known:
+    """The mirror as it was when a pull began; a mirror that is not there knows nothing."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection | None) -> None:
+        self._db = db
+
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        return self._db.execute(query, values).fetchall() if self._db is not None else []
+
+    @cached_property
+    def cursors(self) -> Mapping[str, Cursor]:
+        """Every slice that was ever read."""
+        rows = self._rows("select slice, cursor_at, checked_at, rows from _cksync.slices")
+        return {name: Cursor(read_to, checked_at, count) for name, read_to, checked_at, count in rows}
+
+    @cached_property
+    def last_load_at(self) -> datetime | None:
+        """When the last load began that ended as it should."""
+        rows = self._rows("select max(started_at) from _cksync.loads where is_finished")
+        at: datetime | None = rows[0][0] if rows else None
+        return at
+
+    def listing(self, slice_: Slice) -> Listing:
+        """The rows of a list, in its order."""
+        if self._db is None:
+            return Listing()
+        query = "select key from _cksync.listings where slice = ? order by place, key"
+        listing = Listing()
+        for batch in self._db.sql(query, params=[slice_.name]).to_arrow_reader():
+            listing.keys.extend(batch.column(0).to_pylist())
+        return listing
+
+    def read_times(self, slice_: Slice) -> dict[int, datetime]:
+        """When each record of a slice of single records was last asked for."""
+        rows = self._rows("select key, make_timestamptz(place) from _cksync.listings where slice = ?", [slice_.name])
+        return dict(rows)
+
+    def people(self, most: int) -> list[str]:
+        """Ids of a few people, spread over the account's years."""
+        rows = self._rows("select id from main.subscribers order by hash(id) limit ?", [most])
+        return [str(row[0]) for row in rows]
+
+    def left_behind(self, since: datetime) -> set[int]:
+        """People who are active or cancelled as far as is known, though neither list has them, and who
+        have not been asked for by id since then."""
+        rows = self._rows(
+            """
+            select id from main.subscribers
+            where state in ('active', 'cancelled') and id not in (
+                select key from _cksync.listings
+                where slice in ('subscribers/active', 'subscribers/cancelled')
+                    or (slice = 'subscribers/by_id' and make_timestamptz(place) > ?)
+            )
+            """,
+            [since],
+        )
+        return {row[0] for row in rows}
+
+    def unlisted(self) -> list[tuple[int, datetime | None]]:
+        """People whom neither list shows, and when they were last seen."""
+        return self._rows(
+            """
+            select id, greatest(_synced_at, make_timestamptz(asked.place))
+            from main.subscribers
+            left join _cksync.listings as asked on asked.slice = 'subscribers/by_id' and asked.key = id
+            anti join _cksync.listings as listed
+                on listed.slice in ('subscribers/active', 'subscribers/cancelled') and listed.key = id
+            """
+        )
+
+    def memberships_of(self, people: Collection[int]) -> dict[str, set[int]]:
+        """The subscriptions of some people, by slice."""
+        if not people:
+            return {}
+        rows = self._rows(
+            """
+            select 'subscriptions/' || subscribable_type || '/' || subscribable_id, list(id)
+            from main.subscriptions where subscriber_id in (select unnest(?::bigint[])) group by 1
+            """,
+            [list(people)],
+        )
+        return {name: set(ids) for name, ids in rows}
+
+    def membership_slices(self) -> set[str]:
+        """The slices of subscriptions."""
+        return {name for name in self.cursors if name.startswith("subscriptions/")}
+
+    def broadcasts(self) -> list[tuple[int, datetime | None, str | None]]:
+        """Every broadcast: its id, when it was sent as far as is known, and its status."""
+        return self._rows(
+            """
+            select id, coalesce(published_at, send_at, created_at), status
+            from main.broadcasts left join main.broadcast_stats on broadcast_id = id order by id desc
+            """
+        )
+
+    def finished_loads(self) -> set[str]:
+        """The finished loads that the mirror has taken in."""
+        return {row[0] for row in self._rows("select load_id from _cksync.loads where is_finished")}
+
+
+@contextlib.contextmanager
+def known(folder: Folder) -> Iterator[Known]:
+    """What the mirror knows. Raises Failed when it cannot be read."""
+    if not folder.mirror.exists():
+        yield Known(None)
+        return
+    with open_mirror(folder) as db:
+        yield Known(db)
+
+
+def seen_otherwise(segments: Sequence[Path], people: Collection[int]) -> set[int]:
+    """Those of some people whom a subscription in `segments` shows in a state that no list shows."""
+    if not people or not segments:
+        return set()
+    with duckdb.connect() as db:
+        rows = db.execute(
+            """
+            with seen as (
+                select record -> 'subscriber' as person, observed_at
+                from read_parquet(?, hive_partitioning = false) where stream = 'subscriptions' and json_valid(record)
+            )
+            select (person ->> 'id')::bigint as id
+            from seen where (person ->> 'id')::bigint in (select unnest(?::bigint[]))
+            group by id having arg_max(person ->> 'state', observed_at) not in ('active', 'cancelled')
+            """,
+            [list(map(str, segments)), list(people)],
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+def seen_at_once(segments: Sequence[Path]) -> set[int]:
+    """People of whom two answers that were under way together say different things: nobody knows which
+    is the newer one."""
+    if not segments:
+        return set()
+    with duckdb.connect() as db:
+        rows = db.execute(
+            """
+            with people as (
+                select case when stream = 'subscribers' then record else record -> 'subscriber' end as person,
+                    observed_at, received_at
+                from read_parquet(?, hive_partitioning = false)
+                where stream in ('subscribers', 'subscriptions') and record is not null and json_valid(record)
+            ),
+
+            heard as (
+                select (person ->> 'id')::bigint as id, observed_at, received_at,
+                    hash(person ->> 'state', person ->> 'email_address', person ->> 'first_name') as said
+                from people where json_exists(person, '$.state')
+            ),
+
+            pairs as (
+                select id, said, observed_at,
+                    lag(said) over in_order as said_before, lag(received_at) over in_order as received_before
+                from heard window in_order as (partition by id order by observed_at)
+            )
+
+            select distinct id from pairs where said <> said_before and observed_at < received_before
+            """,
+            [list(map(str, segments))],
+        ).fetchall()
+    return {row[0] for row in rows}

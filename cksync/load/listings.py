@@ -1,0 +1,146 @@
+"""Who stands in which list, and where: what the next pull expects to find, and compares.
+
+`_cksync.listings` holds the rows of every paged list in the API's order, and for single records asked for
+by id when that was. It is merged beside the tables, from the same segments.
+"""
+
+from collections.abc import Collection
+
+import duckdb
+
+from cksync.load.schema import literal
+
+# The streams with paged lists, and the slices in which single records are asked for one by one.
+LISTED = ("subscribers", "subscriptions", "broadcasts", "broadcast_stats", "purchases")
+SINGLE = ("subscribers/by_id", "broadcasts/detail", "broadcast_stats")
+# The end of a slice's name that shows only those of its rows that changed.
+CHANGED_ONLY = "/changed"
+# Where a row stands: on pages from the front, or (below zero) from the newest row.
+PLACE = "case when page > 0 then page * 1000 + position else page * 1000 - position end"
+
+_SINGLE = ", ".join(map(literal, SINGLE))
+
+
+def note_listings(db: duckdb.DuckDBPyConnection, doubted: Collection[str]) -> None:
+    """Bring `_cksync.listings` up to date from `present`, `stood` and `gone_<table>`.
+
+    A list that lost too much to be believed (`doubted`) keeps its rows.
+    """
+    _replace_whole(db, doubted)
+    _take_out(db)
+    _add(db)
+    _note_times(db)
+    _keep_consistent(db)
+
+
+def _replace_whole(db: duckdb.DuckDBPyConnection, doubted: Collection[str]) -> None:
+    """Lists that were read completely."""
+    named = ", ".join(map(literal, doubted)) or "''"
+    db.execute(
+        f"""
+        create or replace temp table renewed as
+        select slice from complete
+        where slice not in ({named}) and split_part(slice, '/', 1) in ({", ".join(map(literal, LISTED))})
+        """
+    )
+    db.execute("delete from _cksync.listings where slice in (select slice from renewed)")
+    db.execute(
+        """
+        insert into _cksync.listings
+        select slice, cast(key as bigint), place from present semi join renewed using (slice)
+        where key is not null
+        order by slice, place
+        """
+    )
+
+
+def _take_out(db: duckdb.DuckDBPyConnection) -> None:
+    """Rows that a look proved to be in their list no more, and everything of what is gone."""
+    db.execute(
+        """
+        delete from _cksync.listings as old using stood
+        where stood.is_absent and stood.slice = old.slice and stood.key = old.key
+        """
+    )
+    db.execute(
+        """
+        delete from _cksync.listings as old using gone_subscriptions as gone
+        where old.key = gone.id
+            and old.slice = 'subscriptions/' || gone.subscribable_type || '/' || gone.subscribable_id
+        """
+    )
+    for table, slices in (
+        ("subscribers", "('subscribers/active', 'subscribers/cancelled', 'subscribers/by_id')"),
+        ("broadcasts", "('broadcasts', 'broadcasts/detail', 'broadcast_stats')"),
+        ("purchases", "('purchases')"),
+    ):
+        db.execute(
+            f"""
+            delete from _cksync.listings as old using gone_{table} as gone
+            where old.slice in {slices} and old.key = gone.id
+            """
+        )
+
+
+def _add(db: duckdb.DuckDBPyConnection) -> None:
+    """Rows that were seen in a list which is known: cancelled people come last, in the order in which they
+    were seen; all others behind the row with the next lower id."""
+    db.execute(
+        f"""
+        create or replace temp table added as
+        select stood.slice, stood.key, stood.place
+        from stood
+        semi join _cksync.slices as known on known.slice = stood.slice and known.cursor_at is not null
+        anti join renewed on renewed.slice = stood.slice
+        anti join _cksync.listings as old on old.slice = stood.slice and old.key = stood.key
+        where not stood.is_absent and stood.slice not in ({_SINGLE})
+        """
+    )
+    db.execute(
+        """
+        insert into _cksync.listings
+        select slice, key, row_number() over (order by added.place)
+            + (select coalesce(max(place), 0) from _cksync.listings where slice = 'subscribers/cancelled')
+        from added where slice = 'subscribers/cancelled'
+        union all
+        select added.slice, added.key, coalesce(before.place, 0)
+        from (from added where slice <> 'subscribers/cancelled') as added
+        asof left join (
+            from _cksync.listings semi join added using (slice)
+        ) as before on before.slice = added.slice and added.key >= before.key
+        """
+    )
+
+
+def _note_times(db: duckdb.DuckDBPyConnection) -> None:
+    """When single records were asked for."""
+    asked = f"(from stood where slice in ({_SINGLE}))"
+    db.execute(
+        f"""
+        delete from _cksync.listings as old using {asked} as asked
+        where asked.slice = old.slice and asked.key = old.key
+        """
+    )
+    db.execute(f"insert into _cksync.listings select slice, key, epoch_us(observed_at) from {asked}")
+
+
+def _keep_consistent(db: duckdb.DuckDBPyConnection) -> None:
+    """Nobody stands in a list of people in another state, or who is gone; who is seen in a list again
+    may be asked for by id anew when they leave it."""
+    db.execute(
+        """
+        delete from _cksync.listings as old using main.subscribers as person
+        where old.key = person.id and (
+            (old.slice = 'subscribers/active' and person.state is distinct from 'active')
+            or (old.slice = 'subscribers/cancelled' and person.state is distinct from 'cancelled')
+        )
+        """
+    )
+    db.execute(
+        """
+        delete from _cksync.listings as old using stood
+        where old.slice = 'subscribers/by_id' and stood.key = old.key and not stood.is_absent
+            and stood.slice in ('subscribers/active', 'subscribers/cancelled')
+            and epoch_us(stood.observed_at) > old.place
+        """
+    )
