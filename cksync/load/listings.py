@@ -21,16 +21,26 @@ PLACE = "case when page > 0 then page * 1000 + position else page * 1000 - posit
 _SINGLE = ", ".join(map(literal, SINGLE))
 
 
-def note_listings(db: duckdb.DuckDBPyConnection, doubted: Collection[str]) -> None:
-    """Bring `_cksync.listings` up to date from `present`, `stood` and `gone_<table>`.
+# Where a row of a table stands: the slices whose listings lose it when it is gone.
+_SLICES_OF = {
+    "subscribers": "('subscribers/active', 'subscribers/cancelled', 'subscribers/by_id')",
+    "subscriptions": "('subscriptions/' || gone.subscribable_type || '/' || gone.subscribable_id)",
+    "broadcasts": "('broadcasts', 'broadcasts/detail', 'broadcast_stats')",
+    "purchases": "('purchases')",
+}
+
+
+def note_listings(db: duckdb.DuckDBPyConnection, tables: Collection[str], doubted: Collection[str]) -> None:
+    """Bring `_cksync.listings` up to date from `present`, `stood` and `gone_<table>` of the tables merged.
 
     A list that lost too much to be believed (`doubted`) keeps its rows.
     """
     _replace_whole(db, doubted)
-    _take_out(db)
+    _take_out(db, tables)
     _add(db)
     _note_times(db)
-    _keep_consistent(db)
+    if "subscribers" in tables:
+        _keep_consistent(db)
 
 
 def _replace_whole(db: duckdb.DuckDBPyConnection, doubted: Collection[str]) -> None:
@@ -54,7 +64,7 @@ def _replace_whole(db: duckdb.DuckDBPyConnection, doubted: Collection[str]) -> N
     )
 
 
-def _take_out(db: duckdb.DuckDBPyConnection) -> None:
+def _take_out(db: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
     """Rows that a look proved to be in their list no more, and everything of what is gone."""
     db.execute(
         """
@@ -62,22 +72,11 @@ def _take_out(db: duckdb.DuckDBPyConnection) -> None:
         where stood.is_absent and stood.slice = old.slice and stood.key = old.key
         """
     )
-    db.execute(
-        """
-        delete from _cksync.listings as old using gone_subscriptions as gone
-        where old.key = gone.id
-            and old.slice = 'subscriptions/' || gone.subscribable_type || '/' || gone.subscribable_id
-        """
-    )
-    for table, slices in (
-        ("subscribers", "('subscribers/active', 'subscribers/cancelled', 'subscribers/by_id')"),
-        ("broadcasts", "('broadcasts', 'broadcasts/detail', 'broadcast_stats')"),
-        ("purchases", "('purchases')"),
-    ):
+    for table in _SLICES_OF.keys() & tables:
         db.execute(
             f"""
             delete from _cksync.listings as old using gone_{table} as gone
-            where old.slice in {slices} and old.key = gone.id
+            where old.key = gone.id and old.slice in {_SLICES_OF[table]}
             """
         )
 

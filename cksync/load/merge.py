@@ -90,7 +90,7 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) 
         changes.append(Change(table.name, inserted, updated, write_gone(db, table), unread))
         if inserted + updated > CHECKPOINT_ROWS:
             db.execute("checkpoint")
-    note_listings(db, doubts)
+    note_listings(db, [table.name for table in tables], doubts)
     return Merged(tuple(changes), doubts)
 
 
