@@ -135,8 +135,16 @@ def test_a_hundred_thousand_people_are_served(serving: "Serving") -> None:
 
 def test_a_list_of_two_thousand_pages_can_be_made() -> None:
     """100,000 active people (of 121,211, for the other states), and one tag with 100,000 of them all."""
-    nothing = dict.fromkeys(("forms", "form_memberships", "sequences", "sequence_memberships", "purchases"), 0)
-    world = generate(121_211, 7, ends_at=END, tags=1, tag_memberships=100_000, broadcasts=0, **nothing)
+    world = generate(
+        121_211,
+        7,
+        ends_at=END,
+        tags=1,
+        tag_memberships=100_000,
+        form_memberships=0,
+        sequence_memberships=0,
+        broadcasts=0,
+    )
     assert sum(person.state == "active" for person in world.subscribers.values()) == 100_000
     assert memberships(world, "tag") == 100_000
 
