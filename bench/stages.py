@@ -19,7 +19,7 @@ from bench.sandbox import PAGE_ROWS
 from cksync.api.v3 import ACTIVE, ask_page, members
 from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Record, Slice
 from cksync.folder import Folder
-from cksync.load.log import Start, Writer, load_id_at
+from cksync.load.log import Start, Writer, load_id_at, load_ids
 from cksync.load.publish import publish, rebuild
 from cksync.sandbox.seed.samples import COUNTRIES, DOMAINS, FIRST_NAMES, LAST_NAMES, PLANS
 
@@ -83,7 +83,9 @@ def _mix(number: int) -> int:
 
 def _moment(number: int) -> str:
     """Some time in eight years."""
-    return f"{START - timedelta(seconds=_mix(number) % (8 * 365 * 86_400)):%Y-%m-%dT%H:%M:%S.000Z}"
+    mixed = _mix(number)
+    date = f"{2018 + mixed % 8}-{mixed // 8 % 12 + 1:02d}-{mixed // 96 % 28 + 1:02d}"
+    return f"{date}T{mixed // 2_688 % 24:02d}:{mixed // 64_512 % 60:02d}:{mixed // 3_870_720 % 60:02d}.000Z"
 
 
 def subscription(number: int, tag: int, of: int) -> Record:
@@ -130,12 +132,14 @@ def write(folder: Folder, people: int, segment_pages: int) -> None:
 
 def change(folder: Folder, people: int, segment_pages: int) -> None:
     """A night of 1,000 changed rows: people edited all over the list, and new memberships in a few tags."""
-    book, step = Book(folder, 30, segment_pages), people // CHANGED_PEOPLE
+    night, step = len(load_ids(folder.log)), people // CHANGED_PEOPLE
+    book = Book(folder, 30 + night, segment_pages)
     edited = range(0, CHANGED_PEOPLE * step, step)
-    book.read(ACTIVE, _people(edited, " Ltd"), is_complete=False)
+    book.read(ACTIVE, _people(edited, f" {night}"), is_complete=False)
     for tag in range(20):
         each = NEW_SUBSCRIPTIONS // 20
-        news = [subscription(TAGS * people + tag * each + n, tag, (tag + 1 + 20 * n) % people) for n in range(each)]
+        first = TAGS * people + (20 * night + tag) * each
+        news = [subscription(first + n, tag, (tag + 1 + 20 * n) % people) for n in range(each)]
         book.read(members("tag", str(tag)), news, is_complete=False)
     book.end()
 
