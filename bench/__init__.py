@@ -1,1 +1,1 @@
-"""Measured comparisons, run by hand: `python -m bench.pull`, `python -m bench.throttle`."""
+"""Measured comparisons, run by hand: `python -m bench.pull`, and each module here that has a `main`."""

@@ -97,6 +97,14 @@ def test_single_numbers_can_be_given() -> None:
         generate(100, 1, elephants=1)
 
 
+@pytest.mark.parametrize(("drafts", "unsent"), [(0, 4), (3, 7), (20, 24)])
+def test_drafts_are_as_many_as_asked_for_beside_the_newest_mails(drafts: int, unsent: int) -> None:
+    world = generate(20, 1, ends_at=END, broadcasts=400, drafts=drafts)
+    statuses = Counter(row.status for row in world.broadcasts.values())
+    assert statuses["draft"] + statuses["scheduled"] == unsent
+    assert len(world.broadcasts) == 400
+
+
 def test_five_thousand_people_have_about_thirty_thousand_memberships() -> None:
     sizes = sizes_for(5_000)
     assert (sizes.tag_memberships, sizes.purchases) == (30_000, 500)
@@ -123,6 +131,22 @@ def test_a_hundred_thousand_people_are_served(serving: "Serving") -> None:
     last = ask.json("subscribers", page=first["total_pages"])
     assert first["total_subscribers"] == sum(p.state == "active" for p in world.subscribers.values())
     assert last["subscribers"][-1]["created_at"] > first["subscribers"][0]["created_at"]
+
+
+def test_a_list_of_two_thousand_pages_can_be_made() -> None:
+    """100,000 active people (of 121,211, for the other states), and one tag with 100,000 of them all."""
+    world = generate(
+        121_211,
+        7,
+        ends_at=END,
+        tags=1,
+        tag_memberships=100_000,
+        form_memberships=0,
+        sequence_memberships=0,
+        broadcasts=0,
+    )
+    assert sum(person.state == "active" for person in world.subscribers.values()) == 100_000
+    assert memberships(world, "tag") == 100_000
 
 
 def test_the_api_shows_exactly_the_truth(serving: "Serving") -> None:

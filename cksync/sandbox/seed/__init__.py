@@ -35,7 +35,7 @@ def generate(
     """An account that grew for eight years until `ends_at` (default: this morning by `now`, UTC).
 
     `sizes` are numbers that shall differ from the usual proportions: tags, tag_memberships, forms,
-    form_memberships, sequences, sequence_memberships, broadcasts, purchases, custom_fields. The same
+    form_memberships, sequences, sequence_memberships, broadcasts, drafts, purchases, custom_fields. The same
     arguments give the same account, if `ends_at` is given or on the same day.
     """
     numbers, random = sizes_for(subscribers, **sizes), Random(seed)
@@ -54,7 +54,7 @@ def generate(
             "sequence": numbers.sequence_memberships,
         }
         _fill_rosters(world, random, span, totals)
-        make_broadcasts(world, random, span, numbers.broadcasts)
+        make_broadcasts(world, random, span, numbers.broadcasts, numbers.drafts)
         make_purchases(world, random, span, numbers.purchases)
         if with_oddities:
             plant(world, random)

@@ -18,22 +18,29 @@ _CONTENT = (
 )
 
 
-def make_broadcasts(world: World, random: Random, span: Span, count: int) -> None:
+def make_broadcasts(world: World, random: Random, span: Span, count: int, drafts: int) -> None:
     """Mails over the years, evenly; the newest few are drafts and scheduled."""
+    places = _draft_places(count, drafts)
     for number in range(count):
         created_ms = span.at((number + random.random()) / count)
         broadcast_id = world.next_id("broadcast", 1 + random.randrange(900))
         world.broadcasts[broadcast_id] = _broadcast(
-            world, random, broadcast_id, number, created_ms, _status(number, count), span
+            world, random, broadcast_id, number, created_ms, _status(number, count, places), span
         )
 
 
-def _status(number: int, count: int) -> str:
-    """Nearly all are sent; every twentieth stayed a draft, the last ones are yet to come."""
+def _draft_places(count: int, drafts: int) -> frozenset[int]:
+    """The numbers of the mails that stayed drafts, evenly over the years."""
+    step = count // drafts if drafts else 0
+    return frozenset(step * place + min(7, step - 1) for place in range(drafts))
+
+
+def _status(number: int, count: int, drafts: frozenset[int]) -> str:
+    """Nearly all are sent; some stayed drafts, the last ones are yet to come."""
     left = count - 1 - number
     if left < 6:
         return ("scheduled", "draft", "scheduled", "sending", "draft", "aborted")[left]
-    return "draft" if number % 20 == 7 else "completed"
+    return "draft" if number in drafts else "completed"
 
 
 def _broadcast(

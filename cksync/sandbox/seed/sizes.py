@@ -5,7 +5,11 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Sizes:
-    """The numbers of an account; each may be given to `generate` as a keyword."""
+    """The numbers of an account; each may be given to `generate` as a keyword.
+
+    `drafts` are the mails among the broadcasts that were never sent, over the years; the newest six are two
+    drafts, two scheduled, one under way and one aborted whatever it says.
+    """
 
     tags: int
     tag_memberships: int
@@ -14,6 +18,7 @@ class Sizes:
     sequences: int
     sequence_memberships: int
     broadcasts: int
+    drafts: int
     purchases: int
     custom_fields: int
 
@@ -25,6 +30,7 @@ def sizes_for(subscribers: int, **given: int) -> Sizes:
     is given stands; TypeError for a name that is none of Sizes.
     """
     share = subscribers / 50_000
+    broadcasts = given.get("broadcasts", _scaled(400, share, 60))
     sizes = Sizes(
         tags=_scaled(60, share, 8),
         tag_memberships=6 * subscribers,
@@ -32,7 +38,8 @@ def sizes_for(subscribers: int, **given: int) -> Sizes:
         form_memberships=subscribers,
         sequences=_scaled(15, share, 3),
         sequence_memberships=subscribers * 6 // 5,
-        broadcasts=_scaled(400, share, 60),
+        broadcasts=broadcasts,
+        drafts=broadcasts // 20,
         purchases=max(30, subscribers // 10),
         custom_fields=12,
     )

@@ -1,0 +1,49 @@
+"""The accounts that nights are measured on, made in this process for a clock that can be put forward."""
+
+from bench.clock import RunningClock
+from cksync.sandbox import World, generate
+
+SEED = 7
+# The reference account R50.
+REFERENCE_PEOPLE = 50_000
+CUSTOM_FIELDS = 5
+# Of the sandbox's people 17.5 % are not active.
+ACTIVE_SHARE = 0.825
+
+
+def reference(people: int, clock: RunningClock) -> World:
+    """R50 at 50,000 people, of which 5,000 have cancelled; smaller accounts keep its proportions.
+
+    60 tags with 300,000 memberships, 30 forms with 50,000, 15 sequences with 60,000, 400 broadcasts (of
+    which 4 are drafts and scheduled), 5,000 purchases.
+    """
+    return generate(people, SEED, now=clock, drafts=0, custom_fields=CUSTOM_FIELDS)
+
+
+def long_lists(rows: int, clock: RunningClock) -> World:
+    """An account of two long lists: so many active people, and one tag with so many members."""
+    return generate(
+        round(rows / ACTIVE_SHARE),
+        SEED,
+        now=clock,
+        custom_fields=CUSTOM_FIELDS,
+        tags=1,
+        tag_memberships=rows,
+        forms=0,
+        form_memberships=0,
+        sequences=0,
+        sequence_memberships=0,
+        broadcasts=0,
+        drafts=0,
+        purchases=0,
+    )
+
+
+def full_read(world: World) -> int:
+    """Requests of a full read: the account, 4 lists, all pages of all others, and each broadcast's detail
+    and stats. At R50 it is `peers.md`'s sum of 10,134 but for the lists' half-filled last pages."""
+    active = sum(person.state == "active" for person in world.subscribers.values())
+    cancelled = sum(person.state == "cancelled" for person in world.subscribers.values())
+    lists = [active, cancelled, len(world.purchases), len(world.broadcasts)]
+    lists += [len(roster.members) for roster in world.rosters.values()]
+    return 5 + sum(-(-rows // 50) or 1 for rows in lists) + 2 * len(world.broadcasts)

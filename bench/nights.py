@@ -1,0 +1,75 @@
+"""What a night costs: the reference account R50, a first pull, and a week of nights on a virtual clock.
+
+    python -m bench.nights                   50,000 people, 300 of them changed each night
+    python -m bench.nights --people 2000     a trial: everything scaled
+
+After the week comes a quiet night (the same without removed tags and deleted people), and one on which
+nothing happened. Requests are counted by the sandbox; after every pull the mirror is compared with the
+sandbox's world.
+"""
+
+import argparse
+import sys
+from random import Random
+
+from bench.accounts import REFERENCE_PEOPLE, SEED, full_read, reference
+from bench.clock import RunningClock
+from bench.life import DAY_SECONDS, NIGHT, QUIET, Mix, live, scaled
+from bench.measure import markdown
+from bench.night import GROUPS, Night, Place, served, spend_night, verdict
+
+# Any full refresh of R50, which is what Airbyte and dlt make every night (peers.md, section 5).
+FULL_REFRESH = 10_134
+HEADER = ("night", "changed people", "requests", "planned", *GROUPS, "seconds", "mirror = account")
+
+Row = tuple[object, ...]
+
+
+def row(name: str, changed: int, night: Night, equal: str) -> Row:
+    """A line of the table."""
+    planned = "-" if night.planned is None else f"{night.planned:,.0f}"
+    groups = [f"{night.requests[group]:,}" for group in GROUPS]
+    return (name, f"{changed:,}", f"{night.total:,}", planned, *groups, f"{night.seconds:.1f}", equal)
+
+
+def spend(place: Place, name: str, changed: int) -> Row:
+    """One pull, and its line."""
+    made = row(name, changed, spend_night(place), verdict(place))
+    print(*made, sep="  ", file=sys.stderr, flush=True)
+    return made
+
+
+def spend_all(place: Place, mix: Mix, quiet: Mix, nights: int) -> list[Row]:
+    """The first pull, the nights, the quiet one, and the one on which nothing happened."""
+    random, rows = Random(SEED), [spend(place, "first pull", 0)]
+    for day in range(1, nights + 1):
+        changed = live(place.world, place.clock, random, mix, day)
+        rows.append(spend(place, str(day), changed))
+    changed = live(place.world, place.clock, random, quiet, nights + 1)
+    rows.append(spend(place, "quiet", changed))
+    place.clock.advance(DAY_SECONDS)
+    rows.append(spend(place, "nothing", 0))
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.nights", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--people", type=int, default=REFERENCE_PEOPLE, help="everything else is scaled with them")
+    parser.add_argument("--nights", type=int, default=7)
+    parser.add_argument("--finish", type=int, default=0, help="people who finish a sequence each night (R50 scale)")
+    given = parser.parse_args()
+    clock, share = RunningClock(), given.people / REFERENCE_PEOPLE
+    world = reference(given.people, clock)
+    full = full_read(world)
+    mix, quiet = (scaled({**each, "finish": given.finish}, share) for each in (NIGHT, QUIET))
+    with served(world, clock) as place:
+        rows = spend_all(place, mix, quiet, given.nights)
+    print(markdown(HEADER, rows))
+    print(
+        f"\nA full refresh, every night: {full:,} requests here; {FULL_REFRESH:,} for R50 (what Airbyte and dlt make)."
+    )
+
+
+if __name__ == "__main__":
+    main()
