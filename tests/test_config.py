@@ -179,7 +179,7 @@ def test_all_problems_come_at_once_each_with_its_key_and_what_to_do(write: Write
 
 def test_an_unknown_key_like_no_other_is_answered_with_those_that_exist(write: Write) -> None:
     (problem,) = problems_of(write("colour = 1"))
-    assert problem.endswith("; known here: api, data_dir")
+    assert problem.endswith("; known here: api, data_dir, pull")
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", "-1", "0", "1e300", "true", '"4"', "[]", "{}", "2026-01-01"])
@@ -290,7 +290,7 @@ def test_a_reference_needs_no_warning(reference: str, write: Write) -> None:
 def test_the_example_has_the_keys_of_the_config_and_no_others() -> None:
     text = (TOP / "config.example.toml").read_text()
     example = tomllib.loads(text.replace("# api_key", "api_key"))
-    assert example.keys() == {"data_dir", "api"}
+    assert example.keys() == {"data_dir", "api", "pull"}
     assert example["api"].keys() == {field.name for field in fields(ApiConfig)}
 
 

@@ -310,7 +310,7 @@ def test_list_of_a_parent_that_is_gone_loses_all_its_rows(book: Book) -> None:
     book.write(TAG, 1, [membership(n) for n in range(150)], is_complete=True)
     publish(book.folder)
     entry = book.begin(2)
-    entry.writer.mark([Checkpoint(TAG, at(2), at(2), is_done=True, is_complete=True, is_gone=True)])
+    entry.writer.mark([Checkpoint(TAG, at(2), at(2), is_done=True, is_complete=True, is_gone=True, proof="content")])
     entry.end(2)
     publish(book.folder)
     assert book.rows("select count(*) from subscriptions") == [(0,)]

@@ -116,7 +116,7 @@ def test_killed_second_pull_leaves_the_mirror_whole(
     cksync("pull")
     mirror = tmp_path / "data" / "mirror.duckdb"
     before = mirror.read_bytes()
-    end_at(sandbox, 150, environ, signal.SIGKILL)
+    end_at(sandbox, 20, environ, signal.SIGKILL)
     assert mirror.read_bytes() == before
     with duckdb.connect(str(mirror), read_only=True) as db:
         assert db.execute("select count(*) from subscribers").fetchall() == [(300,)]

@@ -1,6 +1,6 @@
 """Tail: looks at the end of a known list that the API does not count. Pure, as walks are."""
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from datetime import datetime
 
 from cksync.api.v3 import PAGE_ROWS, ask_page
@@ -15,16 +15,20 @@ class TailWalk:
     expected, all of the list is read.
     """
 
-    def __init__(self, slice_: Slice, known: Listing, whole: ListWalk | None = None) -> None:
+    def __init__(
+        self, slice_: Slice, known: Listing, start: Checkpoint | None = None, keys: Iterable[str] = ()
+    ) -> None:
+        """`start` and `keys` are what an earlier load of this round has found, if it came to an end."""
         self.slice = slice_
-        self.keys: set[str] = set()
+        self._ended = start if start and start.is_done else None
+        self.keys = set(keys) if self._ended else set()
         self._known = known
         self._page = self._first = max(1, -(-len(known) // PAGE_ROWS))
-        self._tail: set[int] = set()
+        self._tail = set(map(int, self.keys))
         self._began_at: datetime | None = None
-        self._is_asked = self._is_done = False
+        self._is_asked, self._is_done = False, self._ended is not None
         self._doubt: str | None = None
-        self._whole = whole
+        self._whole: ListWalk | None = None
 
     def ask(self) -> Request | None:
         """The last known page, then the next until one is not full."""
@@ -78,7 +82,9 @@ class TailWalk:
     @property
     def checkpoint(self) -> Checkpoint:
         """What has been proved so far. Raises LookupError before the first page."""
-        if self._whole is not None and (self._began_at is None or self._whole.has_begun):
+        if self._ended is not None:
+            return self._ended
+        if self._whole is not None and self._whole.has_begun:
             return self._whole.checkpoint
         if self._began_at is None:
             raise LookupError(f"{self.slice.name} has not been read yet")

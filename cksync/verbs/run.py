@@ -71,9 +71,14 @@ class Run:
     # -- lists
 
     def whole(self, slice_: Slice) -> ListWalk:
-        """A reading of all of a list, going on where an earlier load of this round was stopped."""
-        earlier, keys = self.earlier.get(slice_.name), self.keys.get(slice_.name, ())
-        return ListWalk(slice_, earlier, keys, is_stale=self.is_stale)
+        """A reading of all of a list, going on where an earlier load of this round was stopped.
+
+        What an earlier load only looked at is no part of it.
+        """
+        earlier = self.earlier.get(slice_.name)
+        if earlier is None or earlier.next_page == 1 or earlier.proof not in (None, "content"):
+            return ListWalk(slice_)
+        return ListWalk(slice_, earlier, self.keys.get(slice_.name, ()), is_stale=self.is_stale)
 
     def is_known(self, slice_: Slice) -> bool:
         """Whether the list was ever read completely, so that what changed since is enough."""
@@ -118,8 +123,10 @@ class Run:
 
     def tail(self) -> TailWalk | ListWalk:
         """The walk of the list of broadcasts."""
-        is_whole = not self.is_known(BROADCASTS) or self._looks(BROADCASTS) > 0 or BROADCASTS.name in self.earlier
-        return self.whole(BROADCASTS) if is_whole else TailWalk(BROADCASTS, self.known.listing(BROADCASTS))
+        earlier = self.earlier.get(BROADCASTS.name)
+        if not self.is_known(BROADCASTS) or self._looks(BROADCASTS) or (earlier and earlier.next_page > 1):
+            return self.whole(BROADCASTS)
+        return TailWalk(BROADCASTS, self.known.listing(BROADCASTS), earlier, self.keys.get(BROADCASTS.name, ()))
 
     def _looks(self, slice_: Slice) -> int:
         """How many pages of a list are compared with what the mirror has."""

@@ -99,6 +99,7 @@ class Entry:
                 rows=len(records),
                 is_done=is_complete,
                 is_complete=is_complete,
+                proof="content" if is_complete else None,
                 is_gone=is_gone,
             ),
         )
