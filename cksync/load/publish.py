@@ -24,6 +24,8 @@ from cksync.load.tables import Table, casts, tables, views
 STORAGE_VERSION = "v1.2.0"
 # DuckDB spills to disk beyond it: a nightly job shares its machine.
 MEMORY_LIMIT = "192MB"
+# Rows of a Parquet file that are in memory together: people with a hundred fields are wide.
+ROW_GROUP = 20_480
 # How the system, and DuckDB in its place, say that nothing more can be stored.
 DISK_FULL = ("No space left", "not enough disk", "Not enough disk", "File too large", "quota exceeded")
 
@@ -143,5 +145,6 @@ def _export(db: duckdb.DuckDBPyConnection, folder: Folder, change: Change) -> Pa
         return None
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.new")
-    db.execute(f'copy main."{change.table}" to {literal(temporary)} (format parquet, compression zstd)')
+    into = f"{literal(temporary)} (format parquet, compression zstd, row_group_size {ROW_GROUP})"
+    db.execute(f'copy main."{change.table}" to {into}')
     return target
