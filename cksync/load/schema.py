@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
-from cksync.load.tables import Table, View
+from cksync.load.tables import Table, View, fingerprint
 
 _SYSTEM = {
     "_first_seen_at": "When the row was first seen, ever.",
@@ -18,6 +18,10 @@ _VERSION = {
 }
 
 _CKSYNC = {
+    "made": (
+        "One row: the SQL that made the mirror, as the SHA-256 of its text; none when that is not known.",
+        "sql_sha256 varchar",
+    ),
     "loads": (
         "One row per load: a run that read the API.",
         "load_id varchar, streams varchar, account varchar, started_at timestamptz, ended_at timestamptz,"
@@ -74,6 +78,8 @@ def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], views: Sequen
         if ("_cksync", name) not in there:
             db.execute(f"create table _cksync.{name} ({definition})")
             _comment(db, "table", f"_cksync.{name}", grain, {})
+    if not there:
+        db.execute("insert into _cksync.made values (?)", [fingerprint()])
     for table in tables:
         if ("main", table.name) not in there:
             _create_table(db, table)

@@ -12,6 +12,7 @@ A header is the comment lines at the top of a file. The first is the grain. Then
     a: TEXT              the description of column a
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -88,6 +89,14 @@ def views() -> tuple[View, ...]:
 def casts() -> str:
     """The macros that turn text into typed values."""
     return (sql_folder() / "casts.sql").read_text()
+
+
+@cache
+def fingerprint() -> str:
+    """The SHA-256 of the text that makes rows of records: casts.sql and tables/."""
+    paths = [sql_folder() / "casts.sql", *sorted((sql_folder() / "tables").glob("*.sql"))]
+    text = "".join(f"{path.name}\0{path.read_text()}\0" for path in paths)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _table(path: Path) -> Table:
