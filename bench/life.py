@@ -10,7 +10,7 @@ from cksync.sandbox import World
 from cksync.sandbox.records import Kind
 
 DAY_SECONDS = 86_400
-STATS_GROW_FOR = timedelta(days=14)
+STATS_GROW_FOR = timedelta(days=7)
 DAYS_BETWEEN_MAILS = 3
 
 # How many people something happens to in a day, by the name of the event.

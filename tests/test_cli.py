@@ -16,12 +16,15 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from cksync.api.v3 import ACTIVE
 from cksync.cli import COMMANDS
 from cksync.config import load_config
+from cksync.load.publish import publish
 from cksync.sandbox import Sandbox, effects
 from cksync.sandbox.server import serve
 from cksync.sandbox.world import World
 from tests.conftest import Command
+from tests.test_sql.book import Book
 
 
 @pytest.fixture
@@ -160,6 +163,15 @@ def test_sql_prints_a_table(cksync: Command, mirror: Path) -> None:
     lines = cksync("sql", "from people order by id").stdout.splitlines()
     assert lines[1].split() == ["│", "id", "│", "name", "│"]
     assert lines[4].split() == ["│", "0", "│", "person", "0", "│"]
+
+
+def test_sql_knows_a_table_as_it_was(cksync: Command, tmp_path: Path) -> None:
+    book = Book(tmp_path / "data")
+    book.write(ACTIVE, 1, [{"id": 5, "email_address": "p5@example.com", "state": "active"}])
+    publish(book.folder)
+    for day, ids in (("2026-03-01", ""), ("2026-03-02", "5\r\n")):
+        found = cksync("sql", "--format", "csv", f"select id from as_of.subscribers('{day}')").stdout
+        assert found.splitlines() == f"id\r\n{ids}".splitlines()
 
 
 def test_csv_is_that_of_rfc_4180(cksync: Command, environ: dict[str, str], mirror: Path, tmp_path: Path) -> None:

@@ -121,6 +121,72 @@ def test_every_table_and_column_of_main_says_what_it_is(book: Book) -> None:
     assert described[0][0] >= len(tables()) + len(views())
 
 
+# -- as of
+
+
+def a_week(book: Book) -> None:
+    """Tag 1 is renamed at 2, gone at 3 and back at 4; tag 2 comes at 2 and stays."""
+    for minutes, rows in ((1, [tag(1)]), (2, [tag(1, "b"), tag(2)]), (3, [tag(2)]), (4, [tag(1, "c"), tag(2)])):
+        book.write(TAGS, minutes, rows, is_complete=True)
+    publish(book.folder)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "found"),
+    [
+        (0.9, []),
+        (1, [(1, "a")]),
+        (1.9, [(1, "a")]),
+        (2, [(1, "b"), (2, "a")]),
+        (3, [(2, "a")]),
+        (3.9, [(2, "a")]),
+        (4, [(1, "c"), (2, "a")]),
+        (100, [(1, "c"), (2, "a")]),
+    ],
+)
+def test_table_as_of_a_time_has_the_rows_of_then(book: Book, minutes: float, found: list[tuple[int, str]]) -> None:
+    a_week(book)
+    assert book.rows(f"select id, name from as_of.tags('{at(minutes)}') order by id") == found
+
+
+@pytest.mark.parametrize("kind", ["varchar", "timestamptz", "timestamp"])
+def test_table_as_of_takes_times_and_their_text(book: Book, kind: str) -> None:
+    a_week(book)
+    assert book.rows(f"select id from as_of.tags(cast('2026-03-01 09:01:30' as {kind}))") == [(1,)]
+
+
+def test_every_table_is_as_of_now_what_it_is(book: Book) -> None:
+    one_year(book, lambda: publish(book.folder))
+    for table in tables():
+        query = f"from as_of.{table.name}('2100-01-01')"
+        assert book.rows(f"select * {query} order by all") == book.rows(f"select * from main.{table.name} order by all")
+        assert book.rows(f"describe {query}") == book.rows(f"describe main.{table.name}")
+
+
+def test_tables_as_of_are_there_after_use(book: Book) -> None:
+    a_week(book)
+    with duckdb.connect() as db:
+        db.execute(f"attach '{book.folder.mirror}' as other (read_only)")
+        db.execute("use other")
+        assert db.execute("select count(*) from as_of.tags('2100-01-01')").fetchall() == [(2,)]
+
+
+def test_tables_as_of_say_what_they_are(book: Book) -> None:
+    publish(book.folder)
+    assert len(book.rows("select 1 from duckdb_functions() where schema_name = 'as_of' and comment <> ''")) == len(
+        tables()
+    )
+
+
+def test_mirror_without_them_gets_its_tables_as_of(book: Book) -> None:
+    """It was made by an older cksync."""
+    a_week(book)
+    with duckdb.connect(str(book.folder.mirror)) as db:
+        db.execute("drop schema as_of cascade")
+    publish(book.folder)
+    assert book.rows("select count(*) from as_of.tags('2100-01-01')") == [(2,)]
+
+
 # -- what can go wrong
 
 

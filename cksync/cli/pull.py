@@ -86,6 +86,8 @@ def print_report(report: "Report", mirror: str) -> None:
     minutes, seconds = divmod(report.seconds, 60)
     took = f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
     click.echo(f"{mirror}: {report.message.split(':')[0]} · {sum(report.requests.values()):,} requests · {took}")
+    if report.published.advice:
+        click.echo(report.published.advice, err=True)
     odd = {change.table: change.unread for change in report.published.changes if change.unread}
     if odd:
         named = ", ".join(f"{name} {count:,}" for name, count in odd.items())
@@ -124,6 +126,7 @@ def _report(report: "Report") -> dict[str, object]:
         "message": report.message,
         "requests": sum(report.requests.values()),
         "seconds": round(report.seconds, 3),
+        "advice": report.published.advice,
         "tables": _changes(report.published, report.requests),
         "incomplete": [asdict(verdict) for verdict in report.verdicts if not verdict.is_complete],
     }

@@ -76,8 +76,8 @@ class LevelWalk:
         self._read: dict[int, list[int]] = {}
         self._search: Search | None = None
         self._has_moved = self._has_looked = False
-        first = {"newest": [-1], "both": [1, self._pages], "none": [self._random.randint(1, self._pages)]}
-        self._to_ask = deque(dict.fromkeys(first[self._ends]))
+        first = {"newest": -1, "both": 1, "none": self._random.randint(1, self._pages)}
+        self._to_ask = deque([first[self._ends]])
 
     @property
     def _count(self) -> int:

@@ -5,17 +5,19 @@ segments are grouped into merges. A row that did not change is not written; one 
 
 The steps hand over temporary tables: `records` (a view of the segments), `complete`, `present` and
 `found` (slices read to the end, and what was seen in them), `stood` (who was seen in which list), then for
-each table `tombstones` (404s), `incoming` (typed), `changed` (versions to write) and `gone_<table>` (rows
-to take out).
+each table `tombstones` (404s), `incoming` (typed), `changed` (versions to write), `rekeyed` (rows whose
+JSON has other keys now) and `gone_<table>` (rows to take out).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
 
+from cksync.load.fields import Rekeying, key_versions, rekey, rekeyings
 from cksync.load.gone import find_gone, write_gone
 from cksync.load.listings import CHANGED_ONLY, LISTED, PLACE, note_listings
 from cksync.load.log import ABSENT
@@ -68,6 +70,23 @@ class Merged:
     doubts: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Segments, and the part of their time that is meant: from one rekeying up to another."""
+
+    files: Sequence[Path] = ()
+    begin: Rekeying | None = None
+    end: Rekeying | None = None
+
+    def conditions(self) -> list[str]:
+        """What holds of its records, in SQL."""
+        begin = [f"observed_at >= '{self.begin.at.isoformat()}'::timestamptz"] if self.begin else []
+        return begin + ([f"observed_at < '{self.end.at.isoformat()}'::timestamptz"] if self.end else [])
+
+
+_ALWAYS = _Span()
+
+
 def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) -> Merged:
     """Take a batch into the mirror, which is the current database of `db`."""
     everything = sorted({path for paths in batch.new.values() for path in paths})
@@ -75,16 +94,19 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) 
     _load_stood(db, everything)
     doubts = _invalid(db, everything)
     changes = []
+    keys = key_versions(db, tables)
     for table in tables:
         files = sorted({path for stream in table.streams for path in batch.new.get(stream, ())})
         inserted = updated = unread = 0
         _load_tombstones(db, table, files)
-        for part in _parts(table, files):
-            _view_records(db, part)
-            _load_incoming(db, table)
-            _drop_tombstones(db, table)
-            counts = _write_changed(db, table)
-            inserted, updated, unread = inserted + counts[0], updated + counts[1], unread + counts[2]
+        for span in _spans(db, files, rekeyings(db, table, keys)):
+            for part in _parts(table, span.files):
+                _view_records(db, part, span)
+                _load_incoming(db, table)
+                _drop_tombstones(db, table)
+                counts = _write_changed(db, table)
+                inserted, updated, unread = inserted + counts[0], updated + counts[1], unread + counts[2]
+            updated += rekey(db, table, span.end) if span.end else 0
         _view_records(db, files)
         doubts |= find_gone(db, table)
         changes.append(Change(table.name, inserted, updated, write_gone(db, table), unread))
@@ -108,9 +130,31 @@ def _segments(files: Sequence[Path]) -> str:
     return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false)"
 
 
-def _view_records(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+def _spans(db: duckdb.DuckDBPyConnection, files: Sequence[Path], ends: Sequence[Rekeying]) -> list[_Span]:
+    """What was seen before each rekeying, and after the last: observations meet the keys of their time."""
+    if not ends:
+        return [_Span(files)]
+    seen = _times(db, files)
+    edges = [(None, ends[0]), *pairwise(ends), (ends[-1], None)]
+    return [_Span([file for file in seen if _overlap(seen[file], begin, end)], begin, end) for begin, end in edges]
+
+
+def _times(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[Path, tuple[datetime, datetime]]:
+    """When the oldest and the newest row of each segment was observed."""
+    if not files:
+        return {}
+    query = f"select filename, min(observed_at), max(observed_at) from {_segments(files)} group by all order by all"
+    return {Path(name): (oldest, newest) for name, oldest, newest in db.execute(query).fetchall()}
+
+
+def _overlap(seen: tuple[datetime, datetime], begin: Rekeying | None, end: Rekeying | None) -> bool:
+    return (begin is None or seen[1] >= begin.at) and (end is None or seen[0] < end.at)
+
+
+def _view_records(db: duckdb.DuckDBPyConnection, files: Sequence[Path], span: _Span = _ALWAYS) -> None:
     source = f"select stream, slice, key, observed_at, record from {_segments(files)}"
-    db.execute(f"create or replace temp view records as {source} where record is not null and json_valid(record)")
+    where = ["record is not null", "json_valid(record)", *span.conditions()]
+    db.execute(f"create or replace temp view records as {source} where {' and '.join(where)}")
 
 
 def _load_tombstones(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> None:

@@ -18,22 +18,27 @@ from cksync.folder import Folder, put_in_place
 from cksync.load.intake import take_in, total
 from cksync.load.log import load_ids
 from cksync.load.merge import Change, Merged
+from cksync.load.outdated import ADVICE, MADE_ANEW, has_other_columns, is_outdated
 from cksync.load.schema import create, literal
 from cksync.load.tables import Table, casts, tables, views
 
 STORAGE_VERSION = "v1.2.0"
 # DuckDB spills to disk beyond it: a nightly job shares its machine.
 MEMORY_LIMIT = "192MB"
+# Rows of a Parquet file that are in memory together: people with a hundred fields are wide.
+ROW_GROUP = 20_480
 # How the system, and DuckDB in its place, say that nothing more can be stored.
 DISK_FULL = ("No space left", "not enough disk", "Not enough disk", "File too large", "quota exceeded")
 
 
 @dataclass(frozen=True)
 class Published:
-    """What a publish did, and how many rows each table of `main` has now."""
+    """What a publish did, and how many rows each table of `main` has now. `advice` is a sentence for the
+    user when other SQL made the mirror that was there."""
 
     merged: Merged
     rows: dict[str, int]
+    advice: str | None = None
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -44,6 +49,7 @@ class Published:
 def publish(folder: Folder) -> Published:
     """Merge everything of the log that the mirror has not taken in, round by round.
 
+    A mirror whose tables have other columns than sql/tables gives them is made anew from the log instead.
     Raises Failed when the disk is full or the mirror is no database; the mirror stays as it was.
     """
     return _publish(folder, is_anew=False)
@@ -58,8 +64,12 @@ def rebuild(folder: Folder) -> Published:
 
 def _publish(folder: Folder, *, is_anew: bool) -> Published:
     temporary = folder.root / ".mirror.duckdb.new"
+    advice = None
     try:
         _clear(temporary)
+        if folder.mirror.exists() and not is_anew:
+            advice = _advice(folder)
+            is_anew = advice == MADE_ANEW
         if folder.mirror.exists() and not is_anew:
             shutil.copyfile(folder.mirror, temporary)
         with _open(temporary, folder) as db:
@@ -77,7 +87,19 @@ def _publish(folder: Folder, *, is_anew: bool) -> Published:
             _clear(temporary)
             for path in folder.parquet.glob("*/.*.new"):
                 path.unlink()
-    return Published(merged, rows)
+    return Published(merged, rows, advice)
+
+
+def _advice(folder: Folder) -> str | None:
+    """What to say of a mirror that other SQL made. Raises Failed when it is of no use and there is no log."""
+    with duckdb.connect(str(folder.mirror), read_only=True) as db:
+        if not is_outdated(db):
+            return None
+        if not has_other_columns(db):
+            return ADVICE
+    if not load_ids(folder.log):
+        raise Failed(f"{folder.mirror} has other columns than sql/tables gives, and there is no log to make it from")
+    return MADE_ANEW
 
 
 def _put(temporary: Path, path: Path) -> None:
@@ -89,7 +111,8 @@ def _put(temporary: Path, path: Path) -> None:
 
 def together(several: Sequence[Published]) -> Published:
     """What several publishes of one pull did."""
-    return Published(total([published.merged for published in several]), several[-1].rows)
+    advice = next((published.advice for published in several if published.advice), None)
+    return Published(total([published.merged for published in several]), several[-1].rows, advice)
 
 
 def _clear(temporary: Path) -> None:
@@ -143,5 +166,6 @@ def _export(db: duckdb.DuckDBPyConnection, folder: Folder, change: Change) -> Pa
         return None
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.new")
-    db.execute(f'copy main."{change.table}" to {literal(temporary)} (format parquet, compression zstd)')
+    into = f"{literal(temporary)} (format parquet, compression zstd, row_group_size {ROW_GROUP})"
+    db.execute(f'copy main."{change.table}" to {into}')
     return target

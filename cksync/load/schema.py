@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
-from cksync.load.tables import Table, View
+from cksync.load.tables import Table, View, fingerprint
 
 _SYSTEM = {
     "_first_seen_at": "When the row was first seen, ever.",
@@ -18,6 +18,10 @@ _VERSION = {
 }
 
 _CKSYNC = {
+    "made": (
+        "One row: the SQL that made the mirror, as the SHA-256 of its text; none when that is not known.",
+        "sql_sha256 varchar",
+    ),
     "loads": (
         "One row per load: a run that read the API.",
         "load_id varchar, streams varchar, account varchar, started_at timestamptz, ended_at timestamptz,"
@@ -72,15 +76,18 @@ def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], views: Sequen
         ).fetchall()
     }
     db.execute(f"create or replace temp view records as {NO_RECORDS}")
-    for schema in ("history", "_cksync"):
+    for schema in ("history", "as_of", "_cksync"):
         db.execute(f"create schema if not exists {schema}")
     for name, (grain, definition) in _CKSYNC.items():
         if ("_cksync", name) not in there:
             db.execute(f"create table _cksync.{name} ({definition})")
             _comment(db, "table", f"_cksync.{name}", grain, {})
+    if not there:
+        db.execute("insert into _cksync.made values (?)", [fingerprint()])
     for table in tables:
         if ("main", table.name) not in there:
             _create_table(db, table)
+    _create_as_of(db, tables)
     for view in views:
         db.execute(f'create or replace view main."{view.name}" as {view.sql}')
         _comment(db, "view", f'main."{view.name}"', view.grain, view.comments)
@@ -97,6 +104,33 @@ def _create_table(db: duckdb.DuckDBPyConnection, table: Table) -> None:
     _comment(db, "table", f'main."{table.name}"', table.grain, {**table.comments, **_SYSTEM})
     grain = f"Every version of every row of main.{table.name}. {table.grain}"
     _comment(db, "table", f'history."{table.name}"', grain, {**table.comments, **_SYSTEM, **_VERSION})
+
+
+def _create_as_of(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
+    """`as_of.<table>(t)`: the rows of `main.<table>` as they were at `t`, a time or its text."""
+    told = db.execute(
+        "select function_name from duckdb_functions()"
+        " where database_name = current_database() and schema_name = 'as_of'"
+    ).fetchall()
+    for table in tables:
+        if (table.name,) not in told:
+            db.execute(_as_of(table))
+
+
+def _as_of(table: Table) -> str:
+    # No database is named in it: the file may be attached by any name, and `use` tells where to look.
+    meaning = literal(f"main.{table.name} as it was at the time t. {table.grain}")
+    return f"""
+        begin;
+        create macro as_of."{table.name}"(t) as table
+            select version.* exclude (valid_from, valid_to, change)
+            from history."{table.name}" as version
+            where version.change <> 'delete'
+                and version.valid_from <= cast(t as timestamptz)
+                and (version.valid_to is null or version.valid_to > cast(t as timestamptz));
+        comment on macro table as_of."{table.name}" is {meaning};
+        commit
+    """
 
 
 def _comment(db: duckdb.DuckDBPyConnection, kind: str, name: str, grain: str, meanings: Mapping[str, str]) -> None:

@@ -7,10 +7,12 @@ A header is the comment lines at the top of a file. The first is the grain. Then
     @slice: EXPRESSION   the slice a row belongs to: absent from it once it was read completely means gone
     @child_of: t (a)     goes when the row of table t with id = a goes
     @part_of: t (a)      all rows of one a come in one record of t, so those missing from it are gone
+    @keyed_by: t (a)     the JSON column a has the key of every row of table t, which is merged before
     @kept: a             once known, a column keeps its value
     a: TEXT              the description of column a
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The row another row goes with: `column` holds the id of a row of `table`."""
+    """What another table's rows depend on: their `column` holds the id of a row of `table`, or its keys."""
 
     table: str
     column: str
@@ -39,6 +41,7 @@ class Table:
     slice: str | None
     child_of: Owner | None
     part_of: Owner | None
+    keyed_by: Owner | None
     kept: str | None
     comments: Mapping[str, str]
 
@@ -61,14 +64,14 @@ def sql_folder() -> Path:
 
 @cache
 def tables() -> tuple[Table, ...]:
-    """Every table, after the tables that its rows go with or that its select reads."""
+    """Every table, after those that its rows go with, that give it its keys, or that its select reads."""
     found = {path.stem: _table(path) for path in sorted((sql_folder() / "tables").glob("*.sql"))}
     order = TopologicalSorter({name: _needs(table, found.keys()) for name, table in found.items()})
     return tuple(found[name] for name in order.static_order())
 
 
 def _needs(table: Table, names: Iterable[str]) -> set[str]:
-    owners = {owner.table for owner in (table.child_of, table.part_of) if owner}
+    owners = {owner.table for owner in (table.child_of, table.part_of, table.keyed_by) if owner}
     return owners | {name for name in names if re.search(rf"^[^-]*\b(from|join) {name}\b", table.sql, re.MULTILINE)}
 
 
@@ -88,6 +91,14 @@ def casts() -> str:
     return (sql_folder() / "casts.sql").read_text()
 
 
+@cache
+def fingerprint() -> str:
+    """The SHA-256 of the text that makes rows of records: casts.sql and tables/."""
+    paths = [sql_folder() / "casts.sql", *sorted((sql_folder() / "tables").glob("*.sql"))]
+    text = "".join(f"{path.name}\0{path.read_text()}\0" for path in paths)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _table(path: Path) -> Table:
     grain, words, comments = _header(path)
     slice_ = words.get("@slice")
@@ -100,6 +111,7 @@ def _table(path: Path) -> Table:
         slice=f"'{slice_}'" if slice_ and slice_.isidentifier() else slice_,
         child_of=_owner(words.get("@child_of")),
         part_of=_owner(words.get("@part_of")),
+        keyed_by=_owner(words.get("@keyed_by")),
         kept=words.get("@kept"),
         comments=comments,
     )

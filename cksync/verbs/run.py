@@ -151,7 +151,7 @@ class Run:
         """How many requests may be spent on what nothing says has changed."""
         if self.depth != "nightly":
             return 10**9
-        return ceil(self.config.pull.checks_per_day * self.config.pull.verify_cycle_days * self._share)
+        return round(self.config.pull.checks_per_day * self.config.pull.verify_cycle_days * self._share)
 
     @cached_property
     def turns(self) -> Mapping[str, int]:
@@ -165,7 +165,7 @@ class Run:
         ]
         lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
         chosen: dict[str, int] = {}
-        for _, name, cost in lists[: ceil(len(lists) * self._share)]:
+        for _, name, cost in lists[: ceil(len(lists) * self._share - 0.01)]:
             if sum(chosen.values()) + cost <= self._checks:
                 chosen[name] = cost
         if BROADCASTS.name in self.known.cursors and self._share:

@@ -9,6 +9,7 @@ import duckdb
 
 from cksync.folder import Folder
 from cksync.load.log import Load, load_ids, pinned_account, read_load
+from cksync.load.outdated import ADVICE, is_outdated
 from cksync.mirror import open_mirror
 
 LOADS_SHOWN = 5
@@ -49,6 +50,7 @@ class Status:
     streams: tuple[StreamStatus, ...]
     incomplete: tuple[tuple[str, str], ...]
     loads: tuple[LoadStatus, ...]
+    advice: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """As values for JSON."""
@@ -71,6 +73,7 @@ def status(data_dir: Path) -> Status:
             streams=_streams(db),
             incomplete=_incomplete(db),
             loads=_loads(folder, known),
+            advice=ADVICE if is_outdated(db) else None,
         )
 
 

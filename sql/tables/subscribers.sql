@@ -1,6 +1,7 @@
 -- One row per person, in the state last seen in a list, inside a subscription, or by id.
 -- @key: id
 -- @from: subscribers, subscriptions
+-- @keyed_by: custom_fields (fields)
 -- id: The person's id; it stays when the address changes.
 -- email_address: The address, as written by the person.
 -- first_name: The first name; often null.

@@ -1,0 +1,39 @@
+"""Whether a mirror was made by the SQL that is here now, or by another version or edit of it."""
+
+import duckdb
+
+from cksync.load.schema import create
+from cksync.load.tables import casts, fingerprint, tables
+
+ADVICE = "sql/tables has changed since this mirror was made: `cksync rebuild` makes the old rows by it, too"
+MADE_ANEW = "sql/tables has other columns than the mirror had: the mirror was made anew from the log"
+
+
+def is_outdated(db: duckdb.DuckDBPyConnection) -> bool:
+    """Whether other SQL made the mirror that is the current database of `db`."""
+    there = db.execute(
+        "select 1 from duckdb_tables()"
+        " where database_name = current_database() and schema_name = '_cksync' and table_name = 'made'"
+    ).fetchone()
+    return not there or db.execute("select sql_sha256 from _cksync.made").fetchone() != (fingerprint(),)
+
+
+def has_other_columns(db: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the mirror's tables are not those that the SQL describes, so that nothing can be merged into them."""
+    with duckdb.connect() as fresh:
+        fresh.execute("set TimeZone = 'UTC'")
+        fresh.execute(casts())
+        create(fresh, tables(), ())
+        return _columns(fresh) != _columns(db)
+
+
+def _columns(db: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
+    """Schema, table, name and type of every column, in order."""
+    return db.execute(
+        """
+        select schema_name, table_name, column_name, data_type
+        from duckdb_columns() semi join duckdb_tables() using (database_name, schema_name, table_name)
+        where database_name = current_database() and schema_name <> 'as_of'
+        order by schema_name, table_name, column_index
+        """
+    ).fetchall()

@@ -1,0 +1,149 @@
+"""A mirror that other SQL made: by a newer cksync, or before somebody edited a file of sql/tables."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from cksync.api.v3 import whole
+from cksync.config import Config
+from cksync.errors import Failed
+from cksync.load import tables as catalogue
+from cksync.load.outdated import ADVICE, MADE_ANEW
+from cksync.load.publish import publish, rebuild, together
+from cksync.verbs.pull import pull
+from cksync.verbs.status import status
+from tests.conftest import Command
+from tests.test_sql.book import Book
+
+TAGS = whole("tags")
+Edit = Callable[[str, str, str], None]
+
+
+def forget() -> None:
+    """What was read of sql/ is read again."""
+    for remembered in (catalogue.tables, catalogue.views, catalogue.casts, catalogue.fingerprint):
+        remembered.cache_clear()
+
+
+@pytest.fixture
+def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
+    """Replaces text in a file of a copy of sql/, which is the one that counts from then on."""
+    folder = tmp_path / "sql"
+    shutil.copytree(catalogue.sql_folder(), folder)
+    monkeypatch.setattr(catalogue, "sql_folder", lambda: folder)
+
+    def replace(name: str, old: str, new: str) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new, 1))
+        forget()
+
+    forget()
+    yield replace
+    monkeypatch.undo()
+    forget()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    """A log of one tag with a colour, published."""
+    book = Book(tmp_path / "data")
+    book.write(TAGS, 1, [{"id": 1, "name": "a", "colour": "red"}], is_complete=True)
+    publish(book.folder)
+    return book
+
+
+def add_colour(edit: Edit) -> None:
+    edit("tables/tags.sql", "as name,", "as name,\n    record ->> 'colour' as colour,")
+
+
+def test_mirror_of_the_same_sql_is_not_outdated(book: Book) -> None:
+    assert publish(book.folder).advice is None
+    assert status(book.folder.root).advice is None
+
+
+def test_changed_expression_is_said_and_works_for_new_rows(edit: Edit, book: Book) -> None:
+    edit("tables/tags.sql", "record ->> 'name'", "upper(record ->> 'name')")
+    book.write(TAGS, 2, [{"id": 2, "name": "b"}])
+    assert publish(book.folder).advice == ADVICE
+    assert book.rows("select name from tags order by id") == [("a",), ("B",)]
+
+
+def test_it_is_said_until_the_mirror_is_rebuilt(edit: Edit, book: Book) -> None:
+    edit("casts.sql", "-- How", "-- So")
+    publish(book.folder)
+    assert publish(book.folder).advice == status(book.folder.root).advice == ADVICE
+    assert rebuild(book.folder).advice is None
+    assert publish(book.folder).advice is status(book.folder.root).advice is None
+
+
+def test_model_that_changed_is_replaced_without_a_word(edit: Edit, book: Book) -> None:
+    edit("models/subscriber_fields.sql", "custom_fields.label,", "upper(custom_fields.label) as label,")
+    assert publish(book.folder).advice is None
+
+
+def test_new_column_has_the_mirror_made_anew_with_what_the_log_has_for_it(edit: Edit, book: Book) -> None:
+    add_colour(edit)
+    assert publish(book.folder).advice == MADE_ANEW
+    assert book.rows("select name, colour, _extra from tags") == [("a", "red", None)]
+    assert (
+        book.rows("select colour from history.tags") == book.rows("select colour from as_of.tags(now())") == [("red",)]
+    )
+    assert publish(book.folder).advice is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    record ->> 'name' as name,\n", ""),
+        ("record ->> 'name' as name", "as_bigint(record ->> 'name') as name"),
+        ("as name,", "as title,"),
+    ],
+)
+def test_any_other_columns_do_not_stop_a_publish(edit: Edit, book: Book, old: str, new: str) -> None:
+    edit("tables/tags.sql", "-- name: The tag's name, unique in the account.\n", "")
+    edit("tables/tags.sql", old, new)
+    book.write(TAGS, 2, [{"id": 2, "name": "b"}])
+    assert publish(book.folder).advice == MADE_ANEW
+    assert book.rows("select id from tags order by id") == [(1,), (2,)]
+
+
+def test_new_table_is_filled_from_the_log(edit: Edit, book: Book) -> None:
+    tags = (catalogue.sql_folder() / "tables" / "tags.sql").read_text()
+    (catalogue.sql_folder() / "tables" / "labels.sql").write_text(tags.replace("-- @slice: tags\n", ""))
+    forget()
+    assert publish(book.folder).advice == MADE_ANEW
+    assert book.rows("select id from labels") == [(1,)]
+
+
+def test_mirror_of_an_older_cksync_that_noted_nothing_is_outdated(book: Book) -> None:
+    with duckdb.connect(str(book.folder.mirror)) as db:
+        db.execute("drop table _cksync.made")
+    assert status(book.folder.root).advice == ADVICE
+    assert publish(book.folder).advice == MADE_ANEW  # a table of ours is missing
+    assert publish(book.folder).advice is None
+
+
+def test_without_a_log_a_mirror_with_other_columns_stays_as_it_is(edit: Edit, book: Book) -> None:
+    add_colour(edit)
+    shutil.rmtree(book.folder.log)
+    before = book.folder.mirror.read_bytes()
+    with pytest.raises(Failed, match="there is no log to make it from"):
+        publish(book.folder)
+    assert book.folder.mirror.read_bytes() == before
+
+
+def test_pull_says_what_any_of_its_publishes_said(edit: Edit, book: Book) -> None:
+    add_colour(edit)
+    assert together([publish(book.folder), publish(book.folder)]).advice == MADE_ANEW
+
+
+def test_pull_and_status_say_it_in_a_line(config: Config, cksync: Command) -> None:
+    list(pull(config))
+    with duckdb.connect(str(config.data_dir / "mirror.duckdb")) as db:
+        db.execute("update _cksync.made set sql_sha256 = 'another'")
+    assert ADVICE in cksync("status").stdout.splitlines()
+    assert ADVICE in cksync("pull", "tags").stderr.splitlines()
