@@ -10,7 +10,7 @@ import duckdb
 from cksync.domain import Checkpoint, Slice
 from cksync.folder import Folder
 from cksync.load.listings import CHANGED_ONLY, SINGLE
-from cksync.load.log import REQUESTS, Load, Segment, load_id_at, load_ids, read_load, segment_files
+from cksync.load.log import REQUESTS, Load, Segment, load_id_at, load_ids, read_load, segment_count, segment_files
 from cksync.load.merge import Batch, Change, Merged, Reading, merge
 from cksync.load.tables import tables
 
@@ -25,7 +25,7 @@ def take_in(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
 def _take_round(db: duckdb.DuckDBPyConnection, folder: Folder, loads: Sequence[Load]) -> Merged:
     new = _new_segments(db, loads)
     merged = merge(db, tables(), _batch(folder, new))
-    _note(db, folder, new, merged)
+    _note(db, new, merged)
     return merged
 
 
@@ -51,7 +51,7 @@ def _rounds(db: duckdb.DuckDBPyConnection, folder: Folder) -> list[list[Load]]:
     closed = {row[0] for row in db.execute("select load_id from _cksync.loads where is_finished").fetchall()}
     rounds: list[list[Load]] = [[]]
     for load_id in load_ids(folder.log):
-        if load_id in closed and taken[load_id] == len(segment_files(folder.log, load_id)):
+        if load_id in closed and taken[load_id] == segment_count(folder.log, load_id):
             rounds.append([])
             continue
         load = read_load(folder.log, load_id)
@@ -75,7 +75,7 @@ def _batch(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
     for load, segments in new:
         for segment in segments:
             for stream in segment.streams:
-                files.setdefault(stream, []).append(_file(folder, segment))
+                files.setdefault(stream, []).append(load.files[segment.number])
             for checkpoint in segment.checkpoints:
                 if checkpoint.is_complete and checkpoint.proof == "content" and not _is_single(checkpoint.slice):
                     readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
@@ -98,19 +98,13 @@ def _read_since(folder: Folder, at: datetime, last: str) -> list[Path]:
     return [path for load_id in ids[first:] for path in segment_files(folder.log, load_id)]
 
 
-def _file(folder: Folder, segment: Segment) -> Path:
-    return folder.log / segment.load_id / f"{segment.number:06d}.parquet"
-
-
 def _reading(checkpoint: Checkpoint, is_allowed: bool) -> Reading:
     """A list may lose many rows at once when people finish a sequence, its parent is gone, or it is allowed."""
     is_exempt = is_allowed or checkpoint.is_gone or checkpoint.slice.name.startswith("subscriptions/sequence/")
     return Reading(checkpoint.slice.name, checkpoint.read_from, is_exempt)
 
 
-def _note(
-    db: duckdb.DuckDBPyConnection, folder: Folder, new: Sequence[tuple[Load, list[Segment]]], merged: Merged
-) -> None:
+def _note(db: duckdb.DuckDBPyConnection, new: Sequence[tuple[Load, list[Segment]]], merged: Merged) -> None:
     """Write the loads, slices and requests down beside the data; a merge counts for its last load."""
     counts = [sum(getattr(c, what) for c in merged.changes) for what in _COUNTS]
     for load, segments in new:
@@ -119,7 +113,7 @@ def _note(
             "delete from _cksync.loads where load_id = ? returning requests, inserted, updated, deleted, unread",
             [load.load_id],
         ).fetchone() or (0, 0, 0, 0, 0)
-        requests = before[0] + _note_requests(db, folder, load, segments)
+        requests = before[0] + _note_requests(db, load, segments)
         sums = [old + now for old, now in zip(before[1:], done, strict=True)]
         db.execute(
             "insert into _cksync.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -150,8 +144,8 @@ def _load_row(load: Load) -> list[Any]:
     ]
 
 
-def _note_requests(db: duckdb.DuckDBPyConnection, folder: Folder, load: Load, segments: Sequence[Segment]) -> int:
-    files = [_file(folder, segment) for segment in segments if REQUESTS in segment.streams]
+def _note_requests(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence[Segment]) -> int:
+    files = load.files_of(segment for segment in segments if REQUESTS in segment.streams)
     if not files:
         return 0
     rows = db.execute(

@@ -7,7 +7,7 @@ from datetime import datetime
 from cksync.api.v3 import BY_ID, PARENTS, members
 from cksync.domain import Checkpoint, LoadEnd
 from cksync.errors import CksyncError
-from cksync.load.log import Writer
+from cksync.load.log import Writer, compact
 from cksync.load.publish import publish, together
 from cksync.verbs.events import Report, Verdict
 from cksync.verbs.run import Run
@@ -31,6 +31,7 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
         run.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
         raise
     published = together(run.published)
+    compact(run.folder.log, but=run.writer.load_id)
     late = published.merged.doubts
     verdicts = [replace(v, is_complete=False, doubt=late[v.slice]) if v.slice in late else v for v in verdicts]
     if late:

@@ -146,7 +146,7 @@ def _begin(
         for name, checkpoint in load.checkpoints.items()
         if checkpoint.began_at > start.started_at - KEEP
     }
-    keys, absent = keys_by_slice(folder.log, loads, fresh)
+    keys, absent = keys_by_slice(loads, fresh)
     return Run(
         config=config,
         folder=folder,
