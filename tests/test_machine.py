@@ -15,9 +15,9 @@ from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
 from cksync.sandbox import World, effects, generate, serve
 from cksync.secrets import SecretRef
+from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
-from cksync.verbs.run import Depth
 from tests.comparing import differences
 
 SMALL: dict[str, Any] = {"tags": 3, "tag_memberships": 200, "forms": 2, "form_memberships": 60, "sequences": 1}

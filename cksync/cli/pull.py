@@ -85,7 +85,7 @@ def print_report(report: "Report", mirror: str) -> None:
     click.echo()
     minutes, seconds = divmod(report.seconds, 60)
     took = f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
-    click.echo(f"{mirror}: {report.message.split(':')[0]} · {sum(report.requests.values()):,} requests · {took}")
+    click.echo(f"{mirror}: {report.message.split(':')[0]} · {_spent(report)} · {took}")
     if report.published.advice:
         click.echo(report.published.advice, err=True)
     odd = {change.table: change.unread for change in report.published.changes if change.unread}
@@ -95,6 +95,11 @@ def print_report(report: "Report", mirror: str) -> None:
     for verdict in report.verdicts:
         if not verdict.is_complete:
             click.echo(f"incomplete: {verdict.slice}: {verdict.doubt}", err=True)
+
+
+def _spent(report: "Report") -> str:
+    spent = f"{sum(report.requests.values()):,} requests"
+    return spent if report.planned is None else f"{spent} ({report.planned:,} planned)"
 
 
 def print_changes(published: "Published", requests: Mapping[str, int]) -> None:
@@ -125,6 +130,7 @@ def _report(report: "Report") -> dict[str, object]:
         "exit_status": report.exit_status,
         "message": report.message,
         "requests": sum(report.requests.values()),
+        "planned": report.planned,
         "seconds": round(report.seconds, 3),
         "advice": report.published.advice,
         "tables": _changes(report.published, report.requests),

@@ -1,5 +1,6 @@
 """What of the log is new to the mirror: found round by round, merged, and noted beside the data."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -116,8 +117,8 @@ def _note(db: duckdb.DuckDBPyConnection, new: Sequence[tuple[Load, list[Segment]
         requests = before[0] + _note_requests(db, load, segments)
         sums = [old + now for old, now in zip(before[1:], done, strict=True)]
         db.execute(
-            "insert into _cksync.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [*_load_row(load), segments[-1].number, requests, *sums],
+            "insert into _cksync.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*_load_row(load), segments[-1].number, requests, *sums, *_foreseen(load)],
         )
         checkpoints = {c.slice.name: c for segment in segments for c in segment.checkpoints}
         for checkpoint in checkpoints.values():
@@ -142,6 +143,11 @@ def _load_row(load: Load) -> list[Any]:
         end and end.message,
         bool(end and end.is_finished),
     ]
+
+
+def _foreseen(load: Load) -> list[Any]:
+    base = load.start.base
+    return [load.start.depth, load.start.planned, json.dumps(base) if base is not None else None]
 
 
 def _note_requests(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence[Segment]) -> int:

@@ -53,12 +53,16 @@ SNAPSHOT_ROWS = 20_000
 @dataclass(frozen=True, slots=True)
 class Start:
     """What a load knows about itself from its first segment on. `account` is '' when nobody answered;
-    `streams` is empty when all are read; `allowed` are the safety rules that the user lifted."""
+    `streams` is empty when all are read; `allowed` are the safety rules that the user lifted; `planned` is
+    how many requests were foreseen, `base` how many of them for certain, by group."""
 
     started_at: datetime
     account: str
     streams: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
+    depth: str = "nightly"
+    planned: int | None = None
+    base: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

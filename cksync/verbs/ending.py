@@ -42,6 +42,7 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
         exit_status=exit_status,
         message=message,
         requests=run.requests,
+        planned=run.planned,
         seconds=(run.now() - run.began_at).total_seconds(),
         published=published,
         verdicts=tuple(verdicts),

@@ -38,13 +38,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report:
-    """What a pull did. `requests` are its requests by stream, `seconds` its whole time with publishing."""
+    """What a pull did. `requests` are its requests by stream, `planned` how many were foreseen (None: nobody
+    could know), `seconds` its whole time with publishing."""
 
     load_id: str
     account: str
     exit_status: int
     message: str
     requests: Mapping[str, int]
+    planned: int | None
     seconds: float
     published: Published
     verdicts: tuple[Verdict, ...]

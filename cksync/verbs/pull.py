@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from cksync.api import Api, Stopped, connect, credentials
 from cksync.api.v3 import whole
@@ -31,9 +32,11 @@ from cksync.load.log import (
 from cksync.load.publish import publish
 from cksync.secrets import environment
 from cksync.verbs.account import address, check_pin
+from cksync.verbs.agenda import Agenda, Depth
 from cksync.verbs.ending import fail, finish
 from cksync.verbs.events import Event, Note, PageRead
-from cksync.verbs.run import Depth, Run
+from cksync.verbs.plan import priced
+from cksync.verbs.run import Run
 
 # What was read is not asked for again within this time; later its pages have moved.
 KEEP = timedelta(days=1)
@@ -83,7 +86,7 @@ def pull(
             page = _identify(config, folder, before, api, walk, start, accept_account)
             yield from _notes_on_clock(page.server_at, page.received_at, "the API")
             is_stale = newest is not None and began_at - newest > STALE
-            start = replace(start, account=address(page))
+            start = replace(start, account=address(page), **_foreseen(before, config, chosen, depth, began_at))
             run = _begin(config, folder, before, api, now, stop, start, chosen, is_stale, depth)
             walk.tell(page)
             try:
@@ -92,6 +95,16 @@ def pull(
             except CksyncError as error:
                 fail(run.writer, now(), error)
                 raise
+
+
+def _foreseen(before: Known, config: Config, streams: frozenset[str], depth: Depth, at: datetime) -> Mapping[str, Any]:
+    """What the plan says, to be compared with what is spent."""
+    plan = priced(before, config, streams, depth, at, None)
+    return {
+        "depth": depth,
+        "planned": plan.requests,
+        "base": {line.group: line.base for line in plan.lines} if plan.requests is not None else None,
+    }
 
 
 def _notes_on_clock(right: datetime | None, ours: datetime, whose: str) -> Iterator[Note]:
@@ -161,8 +174,9 @@ def _begin(
         loads=loads,
         is_first=not was_ever_finished(folder.log),
         is_stale=is_stale,
-        depth=depth,
+        agenda=Agenda(before, config.pull, start.started_at, depth),
         may_vanish="vanish" in start.allowed,
+        planned=None if loads else start.planned,
         earlier=fresh,
         keys=keys,
         absent=absent,
