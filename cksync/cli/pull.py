@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("streams", nargs=-1)
-@click.option("--full", is_flag=True, help="Read every row (which a pull does anyway, for now).")
+@click.option("--full", is_flag=True, help="Read every row, not only what is new.")
 @click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop after so long; the next pull goes on.")
 @click.option("--accept-account", is_flag=True, help="The account's address has changed: check that it is the same.")
 @click.option(
@@ -46,10 +46,16 @@ def pull(
 
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     report: Report | None = None
     events = verb(
-        config, streams=streams, max_minutes=max_minutes, accept_account=accept_account, allow=allow, stop=stop
+        config,
+        streams=streams,
+        depth="full" if full else "nightly",
+        max_minutes=max_minutes,
+        accept_account=accept_account,
+        allow=allow,
+        stop=stop,
     )
     with shown(config, quiet=settings.quiet) as show:
         for event in events:
@@ -66,7 +72,7 @@ def pull(
     return report.exit_status
 
 
-def _stop_on_signals() -> threading.Event:
+def stop_on_signals() -> threading.Event:
     """An event that SIGINT and SIGTERM set. A second one ends the process at once."""
     stop = threading.Event()
 

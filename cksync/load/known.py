@@ -48,6 +48,12 @@ class Known:
         at: datetime | None = rows[0][0] if rows else None
         return at
 
+    @property
+    def account(self) -> str | None:
+        """The address of the account that the mirror belongs to."""
+        rows = self._rows("select account from _cksync.loads where account <> '' order by load_id desc limit 1")
+        return rows[0][0] if rows else None
+
     def listing(self, slice_: Slice) -> Listing:
         """The rows of a list, in its order."""
         if self._db is None:

@@ -52,7 +52,9 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
 def _verdict(checkpoint: Checkpoint) -> Verdict:
     slice_ = checkpoint.slice
     doubt = None if checkpoint.is_complete else checkpoint.doubt or "not read to the end"
-    return Verdict(slice_.name, slice_.stream, checkpoint.is_complete, checkpoint.rows, checkpoint.total, doubt)
+    return Verdict(
+        slice_.name, slice_.stream, checkpoint.is_complete, checkpoint.rows, checkpoint.total, doubt, checkpoint.proof
+    )
 
 
 def _message(doubts: Sequence[Verdict]) -> str:
@@ -81,7 +83,7 @@ def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
 def _nobody_waits(run: Run) -> Iterator[Checkpoint]:
     """Nobody had to be asked for by id, so that nobody waits for it any more."""
     if "subscribers" in run.streams and BY_ID.name in run.known.cursors and BY_ID.name not in run.walks:
-        yield Checkpoint(BY_ID, run.began_at, run.began_at, is_done=True, is_complete=True)
+        yield Checkpoint(BY_ID, run.began_at, run.began_at, is_done=True, is_complete=True, proof="content")
 
 
 def fail(writer: Writer, at: datetime, error: CksyncError) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cksync.domain import Slice
+from cksync.domain import Proof, Slice
 from cksync.load.publish import Published
 
 
@@ -34,6 +34,7 @@ class Verdict:
     rows: int
     total: int | None
     doubt: str | None
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True)
