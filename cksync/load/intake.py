@@ -1,7 +1,7 @@
 """What of the log is new to the mirror: found round by round, merged, and noted beside the data."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -121,8 +121,7 @@ def _note(db: duckdb.DuckDBPyConnection, new: Sequence[tuple[Load, list[Segment]
             [*_load_row(load), segments[-1].number, requests, *sums, *_foreseen(load)],
         )
         checkpoints = {c.slice.name: c for segment in segments for c in segment.checkpoints}
-        for checkpoint in checkpoints.values():
-            _note_slice(db, load.load_id, checkpoint, merged.doubts.get(checkpoint.slice.name))
+        _note_slices(db, load.load_id, checkpoints.values(), merged.doubts)
         if late := sorted(checkpoints.keys() & merged.doubts.keys()):
             message = "; ".join(f"{name}: {merged.doubts[name]}" for name in late)
             db.execute(
@@ -166,29 +165,45 @@ def _note_requests(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence
     return int(rows[0]) if rows else 0
 
 
-def _note_slice(db: duckdb.DuckDBPyConnection, load_id: str, now: Checkpoint, doubt: str | None) -> None:
+def _note_slices(
+    db: duckdb.DuckDBPyConnection, load_id: str, checkpoints: Iterable[Checkpoint], doubts: Mapping[str, str]
+) -> None:
+    now = {c.slice.name: c for c in checkpoints}
     before = db.execute(
-        "delete from _cksync.slices where slice = ? returning cursor_at, checked_at", [now.slice.name]
-    ).fetchone() or (None, None)
-    if now.is_gone or now.slice.name.endswith(CHANGED_ONLY):
-        return
+        """
+        delete from _cksync.slices where slice in (select unnest(?::varchar[]))
+        returning slice, cursor_at, checked_at
+        """,
+        [list(now)],
+    ).fetchall()
+    at = {name: (cursor_at, checked_at) for name, cursor_at, checked_at in before}
+    rows = [
+        _slice_row(load_id, checkpoint, doubts.get(name), *at.get(name, (None, None)))
+        for name, checkpoint in now.items()
+        if not checkpoint.is_gone and not name.endswith(CHANGED_ONLY)
+    ]
+    if rows:
+        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))
+        db.execute(f"insert into _cksync.slices values {places}", [value for row in rows for value in row])
+
+
+def _slice_row(
+    load_id: str, now: Checkpoint, doubt: str | None, cursor_at: datetime | None, checked_at: datetime | None
+) -> list[Any]:
+    """A row of `_cksync.slices`; a slice that is not complete keeps the cursor it had."""
     is_complete = now.is_complete and doubt is None
-    cursor_at, checked_at = before
     if is_complete:
         cursor_at, checked_at = now.began_at, now.read_from if now.proof in ("borders", "content") else checked_at
-    db.execute(
-        "insert into _cksync.slices values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            now.slice.name,
-            now.slice.stream,
-            load_id,
-            is_complete,
-            now.rows,
-            now.total,
-            cursor_at,
-            now.began_at,
-            checked_at,
-            now.proof if is_complete else None,
-            doubt or now.doubt,
-        ],
-    )
+    return [
+        now.slice.name,
+        now.slice.stream,
+        load_id,
+        is_complete,
+        now.rows,
+        now.total,
+        cursor_at,
+        now.began_at,
+        checked_at,
+        now.proof if is_complete else None,
+        doubt or now.doubt,
+    ]
