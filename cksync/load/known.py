@@ -43,8 +43,8 @@ class Known:
 
     @cached_property
     def last_load_at(self) -> datetime | None:
-        """When the last load began that ended as it should."""
-        rows = self._rows("select max(started_at) from _cksync.loads where is_finished")
+        """When the last load of all streams began that ended as it should."""
+        rows = self._rows("select max(started_at) from _cksync.loads where is_finished and streams = 'all'")
         at: datetime | None = rows[0][0] if rows else None
         return at
 

@@ -7,7 +7,7 @@ from itertools import islice
 from math import ceil
 from typing import Literal
 
-from cksync.api.v3 import BROADCASTS, CHANGED, DETAILS, PAGE_ROWS, STATS
+from cksync.api.v3 import BROADCASTS, CHANGED, DETAILS, PAGE_ROWS, PURCHASES, STATS
 from cksync.config import PullConfig
 from cksync.domain import Slice
 from cksync.extract.due import Mail, details_due, in_turn, stats_due
@@ -72,7 +72,7 @@ class Agenda:
             for name, cursor in self.known.cursors.items()
             if cursor.read_to is not None
             and cursor.rows > PAGE_ROWS
-            and name.startswith(("subscriptions/", "subscribers/"))
+            and name.startswith(("subscriptions/", "subscribers/", PURCHASES.name))
         ]
         lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
         chosen: dict[str, int] = {}

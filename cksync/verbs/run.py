@@ -12,7 +12,7 @@ from cksync.api.v3 import BROADCASTS, BY_ID, CANCELLED, CHANGED, DETAILS, PURCHA
 from cksync.clock import Clock
 from cksync.config import Config
 from cksync.domain import Checkpoint, Slice
-from cksync.extract.level import LevelWalk
+from cksync.extract.level import LevelWalk, vanish_doubt
 from cksync.extract.tail import TailWalk
 from cksync.extract.walk import KeyWalk, ListWalk, Walk
 from cksync.folder import Folder
@@ -107,6 +107,12 @@ class Run:
             doubt=doubt,
             whole=self.whole(slice_) if has_begun else None,
         )
+
+    def doubt_about(self, walk: ListWalk) -> str | None:
+        """Why a complete reading is not believed: too much is gone at once."""
+        known = self.known.listing(walk.slice)
+        lost = len(known) - sum(key in known for key in walk.ids)
+        return None if self.may_vanish else vanish_doubt(lost, len(known))
 
     def tail(self) -> TailWalk | ListWalk:
         """The walk of the list of broadcasts."""
