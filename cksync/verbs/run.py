@@ -161,7 +161,7 @@ class Run:
             for name, cursor in self.known.cursors.items()
             if cursor.read_to is not None
             and cursor.rows > PAGE_ROWS
-            and name.startswith(("subscriptions/", "subscribers/"))
+            and name.startswith(("subscriptions/", "subscribers/", PURCHASES.name))
         ]
         lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
         chosen: dict[str, int] = {}
