@@ -1,7 +1,6 @@
 """Level: brings a list that is known already up to date in few requests, and proves it. Pure, as walks are."""
 
 import math
-from array import array
 from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Set
@@ -54,6 +53,7 @@ class LevelWalk:
         self.keys: set[str] = set()
         self._known = known
         self._left = left
+        self._there = set(added)  # a search must not find them gone
         self._new = dict.fromkeys(key for key in added if key not in known)
         self._ends, self._is_by_id, self._looks = ends, is_by_id, looks
         self._may_vanish, self._doubt = may_vanish, doubt
@@ -77,8 +77,16 @@ class LevelWalk:
         self._read: dict[int, list[int]] = {}
         self._search: Search | None = None
         self._has_moved = self._has_looked = False
-        first = {"newest": -1, "both": 1, "none": self._random.randint(1, self._pages)}
+        newest = 1 if self._is_newest_first else self._pages
+        later = self._random.randint(min(2, self._pages), self._pages)  # page 1 hides that pages are ignored
+        first = {"newest": -1, "both": newest, "none": later}
         self._to_ask = deque([first[self._ends]])
+
+    @property
+    def _is_newest_first(self) -> bool:
+        """Whether page 1 shows the newest rows, as far as the known ones tell."""
+        keys = self._known.keys
+        return self._ends == "both" and len(keys) > 0 and keys[0] > keys[-1]
 
     @property
     def _count(self) -> int:
@@ -101,6 +109,8 @@ class LevelWalk:
 
     def tell(self, page: Page) -> None:
         """Take a page in; when nothing is under way, judge."""
+        keys = [int(record.key) for record in page.records if record.key is not None]
+        self.keys.update(map(str, keys))
         if self._whole is not None:
             self._whole.tell(page)
             return
@@ -108,8 +118,6 @@ class LevelWalk:
         self._began_at = self._began_at or min(page.sent_at, page.server_at or page.sent_at)
         self._read_from = page.sent_at if not self._read else self._read_from
         self._doubt = self._doubt or doubt_about(page) or ("the API gives no total" if page.total is None else None)
-        keys = [int(record.key) for record in page.records if record.key is not None]
-        self.keys.update(map(str, keys))
         self._has_moved |= self._total is not None and page.total != self._total
         self._total = page.total
         self._read[page.request.page] = keys
@@ -132,7 +140,7 @@ class LevelWalk:
             self._end(
                 {*self._known.keys, *self._new} - set(*(self._read[n] for n in (1, -1) if n in self._read)), "content"
             )
-        elif self._count < total and (further := self._further(total)):
+        elif further := self._further(total):
             self._to_ask.extend(further)
         elif not self._may_vanish and (doubt := vanish_doubt(self._count - total, len(self._known))):
             self._doubt, self._is_done = doubt, True
@@ -146,11 +154,11 @@ class LevelWalk:
 
     def _further(self, total: int) -> list[int]:
         """More pages on which new rows may stand."""
-        if self._ends == "newest":
+        if self._ends == "newest":  # that the total fits proves nothing before a known row is reached
             last = min(self._read)
             is_all_new = not any(key in self._known for key in self._read[last])
             return [last - 1] if is_all_new and self._read[last] else []
-        if self._ends == "both":
+        if self._ends == "both" and self._count < total:
             front = range(1, -(-(total - len(self._known)) // PAGE_ROWS) + 2)
             back = range(-(-len(self._known) // PAGE_ROWS), self._pages + 1)
             return [
@@ -165,7 +173,7 @@ class LevelWalk:
     def _compare(self, total: int) -> None:
         """Do the pages that were read hold what they should? If not, search, and if need be read it all."""
         pages = {page: keys for page, keys in self._read.items() if 0 < page <= self._pages}
-        if self._count == total and not pages:
+        if self._count == total and (not pages or (self._ends == "both" and not self._looks)):
             self._end((), "counts")
             return
         if self._search is None:
@@ -177,7 +185,8 @@ class LevelWalk:
         for page, keys in pages.items():
             self._search.tell(page, keys)
         probes = self._search.probes()
-        if self._search.is_lost or (not probes and self._count - len(self._search.gone) != total):
+        is_wrong = not self._search.gone.isdisjoint(self._there)
+        if self._search.is_lost or is_wrong or (not probes and self._count - len(self._search.gone) != total):
             self._read_all()
         elif probes:
             self._to_ask.extend(probes)
@@ -188,13 +197,10 @@ class LevelWalk:
         """The rows that should be there, in the order in which the API should list them: new ones where
         their ids say, or at the end; at the front of a list that begins with the newest."""
         expected = Listing(key for key in self._known.keys if key not in self._left)
-        if not self._is_by_id:
-            expected.keys.extend(self._new)
-        elif self._ends == "both" and expected.keys and expected.keys[0] > expected.keys[-1]:
-            expected.keys[:0] = array("q", sorted(self._new, reverse=True))
-        else:
-            for key in self._new:
-                insort(expected.keys, key)
+        if self._is_newest_first:
+            return Listing([*sorted(self._new, reverse=True), *expected.keys])
+        for key in sorted(self._new) if self._is_by_id else self._new:
+            insort(expected.keys, key) if self._is_by_id else expected.keys.append(key)
         return expected
 
     def _end(self, absent: Iterable[int], proof: Proof) -> None:
@@ -244,7 +250,7 @@ class LevelWalk:
             slice=self.slice,
             began_at=self._began_at,
             read_from=self._read_from,
-            rows=self._count - len(self._absent),
+            rows=self._total if is_complete and self._total is not None else self._count - len(self._absent),
             total=self._total,
             is_done=self._is_done,
             is_complete=is_complete,

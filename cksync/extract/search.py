@@ -54,11 +54,11 @@ class Search:
         """The pages to look at next; none when nothing is left to find, or when it is lost."""
         found = []
         for (page, left), (later, right) in pairwise(sorted(self._marks.items())):
-            if left.after == right.before:
-                continue
             if left.after > right.before or (later == page + 1 and left.end != right.first):
                 self.is_lost = True
                 return []
+            if left.after == right.before:
+                continue
             if later > page + 1:
                 found.append((page + later) // 2)
             else:

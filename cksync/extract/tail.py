@@ -26,6 +26,7 @@ class TailWalk:
         self._page = self._first = max(1, -(-len(known) // PAGE_ROWS))
         self._tail = set(map(int, self.keys))
         self._began_at: datetime | None = None
+        self._read_from: datetime | None = None
         self._is_asked, self._is_done = False, self._ended is not None
         self._doubt: str | None = None
         self._whole: ListWalk | None = None
@@ -46,6 +47,7 @@ class TailWalk:
             return
         self._is_asked = False
         self._began_at = self._began_at or min(page.sent_at, page.server_at or page.sent_at)
+        self._read_from = self._read_from or page.sent_at
         keys = [record.key for record in page.records if record.key is not None]
         is_repeated = bool(keys) and set(map(int, keys)) <= self._tail
         self._doubt = doubt_about(page) or ("the API repeats its pages" if is_repeated else None)
@@ -86,13 +88,13 @@ class TailWalk:
             return self._ended
         if self._whole is not None and self._whole.has_begun:
             return self._whole.checkpoint
-        if self._began_at is None:
+        if self._began_at is None or self._read_from is None:
             raise LookupError(f"{self.slice.name} has not been read yet")
         is_complete = self._is_done and self._doubt is None
         return Checkpoint(
             slice=self.slice,
             began_at=self._began_at,
-            read_from=self._began_at,
+            read_from=self._read_from,
             rows=len(self.ids),
             is_done=self._is_done,
             is_complete=is_complete,

@@ -83,7 +83,8 @@ def _take_out(db: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
 
 def _add(db: duckdb.DuckDBPyConnection) -> None:
     """Rows that were seen in a list which is known: cancelled people come last, in the order in which they
-    were seen; all others behind the row with the next lower id."""
+    were seen; purchases first where the API shows the newest first; all others behind the row with the next
+    lower id."""
     db.execute(
         f"""
         create or replace temp table added as
@@ -95,6 +96,18 @@ def _add(db: duckdb.DuckDBPyConnection) -> None:
         where not stood.is_absent and stood.slice not in ({_SINGLE})
         """
     )
+    db.execute(
+        """
+        insert into _cksync.listings
+        select slice, key, (select min(place) from _cksync.listings where slice = 'purchases')
+            - row_number() over (order by key)
+        from added
+        where slice = 'purchases' and (
+            select arg_min(key, place) > arg_max(key, place) from _cksync.listings where slice = 'purchases'
+        )
+        """
+    )
+    db.execute("delete from added using _cksync.listings as old where old.slice = added.slice and old.key = added.key")
     db.execute(
         """
         insert into _cksync.listings

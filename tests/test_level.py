@@ -1,0 +1,466 @@
+"""LevelWalk as a value: what it asks of a list that is known already, and what it then vouches for."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from cksync.api.v3 import ACTIVE, CANCELLED, PURCHASES, members
+from cksync.domain import Listing, Page, Record, Request
+from cksync.extract.level import MOVES, LevelWalk
+from cksync.extract.walk import ListWalk
+
+NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
+TAG = members("tag", "7")
+
+Lie = Callable[[Page], Page]
+Edit = Callable[[list[int]], object]
+
+
+@dataclass
+class Remote:
+    """A list behind an API that cuts it into pages of 50, from the front or (page -1, -2 ...) from the end."""
+
+    rows: list[int]
+    lie: Lie = lambda page: page
+    seconds: int = 0
+
+    def answer(self, request: Request) -> Page:
+        number, self.seconds = abs(request.page), self.seconds + 1
+        rows = self.rows if request.page > 0 else self.rows[::-1]
+        records = tuple(Record(str(key), b"{}") for key in rows[50 * (number - 1) : 50 * number])
+        at, total = NINE + timedelta(seconds=self.seconds), len(rows)
+        return self.lie(Page(request, at, at, None, (), records, total, -(-total // 50), number))
+
+
+def read(walk: LevelWalk | ListWalk, api: Remote, edits: Sequence[Edit | None] = (), at_once: int = 1) -> list[int]:
+    """Read a walk to its end, some requests at once, each of `edits` after an answer; the pages asked for."""
+    asked, left, under_way = list[int](), deque(edits), deque[Page]()
+    while True:
+        while len(under_way) < at_once and (request := walk.ask()) is not None:
+            asked.append(request.page)
+            assert len(asked) < 1_000, f"a walk without end: {asked[-20:]}"
+            under_way.append(api.answer(request))
+            if left and (edit := left.popleft()):
+                edit(api.rows)
+        if not under_way:
+            return asked
+        walk.tell(under_way.popleft())
+
+
+def level(known: Iterable[int], **given: Any) -> LevelWalk:
+    """The walk of a tag of which these rows are known."""
+    return LevelWalk(TAG, Listing(known), **given)
+
+
+def result(walk: LevelWalk) -> tuple[bool, set[int], str | None]:
+    """Whether the list is complete, what is gone, and the proof."""
+    return walk.checkpoint.is_complete, set(walk.absent), walk.checkpoint.proof
+
+
+# -- newest first: memberships
+
+
+@pytest.mark.parametrize("rows", [0, 1, 50, 51, 120, 5_000])
+def test_nothing_changed_is_one_request(rows: int) -> None:
+    walk = level(range(rows))
+    assert read(walk, Remote(list(range(rows)))) == [-1]
+    assert result(walk) == (True, set(), "content" if rows <= 50 else "counts")
+    assert (walk.checkpoint.rows, walk.checkpoint.total, walk.pages_left) == (rows, rows, 0)
+
+
+@pytest.mark.parametrize(("new", "asked"), [(1, [-1]), (49, [-1]), (50, [-1, -2]), (51, [-1, -2]), (120, [-1, -2, -3])])
+def test_new_rows_are_read_until_a_known_one_comes(new: int, asked: list[int]) -> None:
+    walk, rows = level(range(500)), list(range(500 + new))
+    assert read(walk, Remote(rows)) == asked
+    assert result(walk) == (True, set(), "counts")
+    assert walk.keys >= {str(key) for key in rows[500:]}
+
+
+def test_list_of_which_every_row_is_new_is_read() -> None:
+    """The old ones are gone: the newest page alone would fit the total."""
+    walk, rows = level(range(200), may_vanish=True), list(range(200, 400))
+    read(walk, Remote(rows))
+    assert walk.checkpoint.is_complete
+    assert set(walk.absent) == set(range(200))
+    assert walk.keys == {str(key) for key in rows}
+
+
+def test_total_that_fits_by_chance_proves_nothing_before_a_known_row_is_reached() -> None:
+    """The one known row is gone, 51 are new, of which the newest page has 50."""
+    walk, rows = level(range(1)), list(range(100, 151))
+    read(walk, Remote(rows))
+    assert result(walk)[:2] == (True, {0})
+    assert walk.keys == {str(key) for key in rows}
+
+
+def test_list_that_was_empty_is_read() -> None:
+    walk = level([])
+    read(walk, Remote(list(range(120))))
+    assert (result(walk)[:2], len(walk.keys)) == ((True, set()), 120)
+
+
+def test_removed_row_behind_a_new_one_is_found_though_the_total_did_not_grow() -> None:
+    walk, rows = level(range(2_000)), [row for row in range(2_001) if row != 777]
+    asked = read(walk, Remote(rows))
+    assert result(walk) == (True, {777}, "borders")
+    assert len(asked) <= 12
+
+
+@pytest.mark.parametrize("gone", [{0}, {49}, {50}, {1_999}, {3, 1_500}, set(range(100, 150))])
+def test_removed_rows_are_found(gone: set[int]) -> None:
+    walk = level(range(2_000))
+    read(walk, Remote([row for row in range(2_000) if row not in gone]))
+    assert result(walk)[:2] == (True, gone)
+
+
+@pytest.mark.parametrize("rows", [[], [5], list(range(50)), [*range(20), *range(300, 320)]])
+def test_list_of_at_most_50_rows_is_complete_with_one_request(rows: list[int]) -> None:
+    """It is read whole, whatever was known."""
+    walk = level(range(60))
+    assert read(walk, Remote(rows)) == [-1]
+    assert result(walk) == (True, set(range(60)) - set(rows), "content")
+    assert (walk.checkpoint.rows, walk.checkpoint.total) == (len(rows), len(rows))
+
+
+def test_rows_known_to_have_left_are_not_searched() -> None:
+    """The memberships of a person who was deleted go with the 404."""
+    walk = level(range(500), left=frozenset({3, 77, 9_999}))
+    assert read(walk, Remote([row for row in range(500) if row not in (3, 77)])) == [-1]
+    assert result(walk) == (True, set(), "counts")
+    assert (walk.checkpoint.rows, walk.checkpoint.total) == (498, 498)
+
+
+def test_row_count_of_a_short_list_does_not_take_those_who_left_twice() -> None:
+    walk = level(range(10), left=frozenset({3}))
+    read(walk, Remote([row for row in range(10) if row != 3]))
+    assert (walk.checkpoint.rows, walk.checkpoint.total, walk.checkpoint.is_complete) == (9, 9, True)
+
+
+def test_row_that_was_said_to_have_left_and_is_there_is_no_miscount() -> None:
+    walk = level(range(500), left=frozenset({3}))
+    read(walk, Remote(list(range(500))))
+    assert result(walk)[:2] == (True, set())
+
+
+def test_list_that_moves_while_it_is_looked_at_is_looked_at_afresh() -> None:
+    walk, api = level(range(2_000)), Remote([row for row in range(2_000) if row != 3])
+    read(walk, api, [None, lambda rows: rows.append(2_000), None, lambda rows: rows.remove(1_500)])
+    assert result(walk) == (True, {3, 1_500}, "borders")
+    assert "2000" in walk.keys
+
+
+def test_list_that_never_rests_is_given_up_for_tonight() -> None:
+    walk, api = level(range(2_000)), Remote([row for row in range(2_000) if row != 3])
+    asked = read(walk, api, [lambda rows: rows.append(rows[-1] + 1)] * 1_000)
+    assert result(walk) == (False, set(), None)
+    assert walk.checkpoint.doubt == "the list changes faster than it can be looked at"
+    assert len(asked) <= 12 * (MOVES + 2)
+
+
+# -- an API that is not what it should be
+
+
+LIES: dict[str, tuple[Lie, str]] = {
+    "no total": (lambda page: replace(page, total=None), "the API gives no total"),
+    "ignores page": (lambda page: replace(page, page_echo=3), "the API answers page 3 when asked for page 1"),
+    "404": (lambda page: replace(page, records=(), total=None, is_missing=True), "no such list"),
+    "stranger": (lambda page: replace(page, strangers=2), "2 people in a state that does not belong there"),
+    "no key": (lambda page: replace(page, records=(Record(None, b"{}"),)), "1 records without a key"),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize("ends", ["newest", "both", "none"])
+def test_answer_that_cannot_be_believed_leaves_the_list_incomplete_and_takes_nothing_out(name: str, ends: str) -> None:
+    lie, doubt = LIES[name]
+    walk = level(range(30), ends=ends)
+    assert len(read(walk, Remote(list(range(20)), lie))) == 1
+    assert result(walk) == (False, set(), None)
+    assert doubt in (walk.checkpoint.doubt or "")
+
+
+def test_api_that_ignores_the_order_makes_nobody_gone() -> None:
+    """sort_order is not obeyed: the newest page is the oldest."""
+    api = Remote(list(range(501)))
+    walk, answer = level(range(500)), api.answer
+    api.lie = lambda page: page if page.request.page > 0 else answer(replace(page.request, page=abs(page.request.page)))
+    read(walk, api)
+    assert result(walk)[:2] == (True, set())
+    assert "500" in walk.keys
+
+
+def test_doubt_about_what_was_added_keeps_the_list_from_being_complete() -> None:
+    walk = level(range(500), doubt="not read to the end")
+    read(walk, Remote(list(range(500))))
+    assert (result(walk), walk.checkpoint.doubt) == ((False, set(), None), "not read to the end")
+
+
+# -- the rule vanish
+
+
+@pytest.mark.parametrize("looks", [0, 2])
+def test_list_that_lost_a_third_at_once_is_not_believed(looks: int) -> None:
+    walk = level(range(1_000), looks=looks)
+    assert len(read(walk, Remote(list(range(650))))) <= 2
+    assert result(walk) == (False, set(), None)
+    assert "lost 350 of 1,000 rows at once" in (walk.checkpoint.doubt or "")
+
+
+def test_list_that_may_vanish_is_believed() -> None:
+    walk = level(range(1_000), may_vanish=True)
+    read(walk, Remote(list(range(650))))
+    assert result(walk)[:2] == (True, set(range(650, 1_000)))
+
+
+@pytest.mark.parametrize(("known", "left"), [(1_000, 700), (199, 100), (1_000, 901)])
+def test_lesser_losses_are_believed(known: int, left: int) -> None:
+    """At most 30 %, or fewer than 100."""
+    walk = level(range(known))
+    read(walk, Remote(list(range(left))))
+    assert result(walk)[:2] == (True, set(range(left, known)))
+
+
+# -- people: what came is known, where it stands does not matter
+
+
+def test_people_who_came_and_left_explain_the_total_with_one_request() -> None:
+    known, rows = range(500), [row for row in range(505) if row not in (7, 8)]
+    walk = LevelWalk(ACTIVE, Listing(known), added=range(490, 505), left=frozenset({7, 8}), ends="none", looks=1)
+    (page,) = read(walk, Remote(rows))
+    assert 1 <= page <= 11
+    assert result(walk) == (True, set(), "borders")
+
+
+def test_person_who_came_amid_the_list_is_expected_where_the_id_says() -> None:
+    rows = [*range(0, 500, 2), 501]
+    for seed in map(str, range(20)):
+        walk = LevelWalk(ACTIVE, Listing(r for r in rows if r != 100), added=[100], ends="none", looks=4, seed=seed)
+        assert len(read(walk, Remote(rows), at_once=4)) == 4
+        assert result(walk) == (True, set(), "borders")
+
+
+def test_cancelled_person_is_expected_at_the_end_whatever_the_id() -> None:
+    rows = [*range(300, 500), 5]
+    for seed in map(str, range(20)):
+        walk = LevelWalk(CANCELLED, Listing(rows[:-1]), added=[5], ends="none", looks=4, seed=seed, is_by_id=False)
+        assert len(read(walk, Remote(rows))) == 4
+        assert result(walk) == (True, set(), "borders")
+
+
+def test_person_who_came_back_and_left_again_stands_at_the_end_of_the_cancelled() -> None:
+    """Known at another place: whoever else is gone must be found all the same."""
+    for seed in map(str, range(20)):
+        rows = [row for row in range(2_000) if row not in (3, 1_970)] + [3]
+        walk = LevelWalk(CANCELLED, Listing(range(2_000)), added=[3], ends="none", looks=1, seed=seed, is_by_id=False)
+        read(walk, Remote(rows))
+        assert result(walk)[:2] == (True, {1_970})
+
+
+@pytest.mark.parametrize("ends", ["none", "newest"])
+def test_rows_in_another_order_are_read_whole(ends: str) -> None:
+    """Nobody knows the order of ties; a search would find the wrong ones."""
+    rows = [row ^ 1 for row in range(400) if row != 200]
+    walk = level(range(400), ends=ends, looks=2)
+    read(walk, Remote(rows))
+    assert result(walk) == (True, {201}, "content")
+
+
+def test_short_list_that_is_looked_at_is_read_whole_at_once() -> None:
+    walk = level(range(120), looks=4)
+    assert read(walk, Remote(list(range(120)))) == [1, 2, 3]
+    assert result(walk) == (True, set(), "content")
+
+
+@pytest.mark.parametrize("looks", [1, 2, 4])
+@pytest.mark.parametrize("ends", ["newest", "none", "both"])
+def test_list_is_compared_on_as_many_pages_as_are_to_be_looked_at(looks: int, ends: str) -> None:
+    walk = level(range(2_000), looks=looks, ends=ends)
+    asked = read(walk, Remote(list(range(2_000))), at_once=4)
+    assert len(set(asked)) == len(asked) == looks + (ends != "none")
+    assert result(walk) == (True, set(), "borders")
+
+
+def test_swap_of_one_for_another_amid_the_list_is_seen_by_a_page_between() -> None:
+    """The total fits: only comparing pages shows it."""
+    rows = [row for row in range(400) if row != 20]
+    rows.insert(390, 9_999)
+    walk = level(range(400), looks=7)
+    read(walk, Remote(rows))
+    assert result(walk) == (True, {20}, "content")
+    assert "9999" in walk.keys
+
+
+# -- purchases: nobody knows at which end new ones stand
+
+
+@pytest.mark.parametrize("new", [0, 1, 49, 50, 51, 120])
+@pytest.mark.parametrize("is_newest_first", [False, True])
+def test_purchases_are_level_whichever_end_is_new(new: int, is_newest_first: bool) -> None:
+    rows = sorted(range(520 + new), reverse=is_newest_first)
+    walk = LevelWalk(PURCHASES, Listing(row for row in rows if row < 520), ends="both")
+    asked = read(walk, Remote(rows), at_once=4)
+    assert result(walk)[:2] == (True, set())
+    assert walk.keys >= {str(key) for key in range(520, 520 + new)}
+    assert len(asked) <= 1 + (2 * (new // 50) + 4 if new else 0)
+
+
+def test_late_purchase_amid_the_list_is_found() -> None:
+    rows = [*range(300), 9_999, *range(300, 520)]
+    walk = LevelWalk(PURCHASES, Listing(range(520)), ends="both")
+    read(walk, Remote(rows))
+    assert result(walk)[:2] == (True, set())
+    assert "9999" in walk.keys
+
+
+@pytest.mark.parametrize("is_newest_first", [False, True])
+def test_deleted_purchase_behind_a_new_one_is_found(is_newest_first: bool) -> None:
+    """The total did not grow, and yet there is a new one at the newest end."""
+    rows = sorted((row for row in range(521) if row != 300), reverse=is_newest_first)
+    walk = LevelWalk(PURCHASES, Listing(sorted(range(520), reverse=is_newest_first)), ends="both")
+    read(walk, Remote(rows))
+    assert result(walk)[:2] == (True, {300})
+    assert "520" in walk.keys
+
+
+def test_purchase_deleted_and_one_imported_late_show_when_pages_are_compared() -> None:
+    rows = [row for row in range(300) if row != 30]
+    rows.insert(200, 9_999)
+    walk = LevelWalk(PURCHASES, Listing(range(300)), ends="both", looks=5)
+    read(walk, Remote(rows))
+    assert result(walk)[:2] == (True, {30})
+    assert "9999" in walk.keys
+
+
+@pytest.mark.parametrize("is_newest_first", [False, True])
+def test_new_purchases_stand_where_they_should_when_pages_are_compared(is_newest_first: bool) -> None:
+    rows = sorted(range(2_003), reverse=is_newest_first)
+    walk = LevelWalk(PURCHASES, Listing(row for row in rows if row < 2_000), ends="both", looks=2)
+    assert len(read(walk, Remote(rows))) <= 6
+    assert result(walk) == (True, set(), "borders")
+
+
+# -- going on after a kill
+
+
+def test_walk_that_was_done_asks_for_nothing_more() -> None:
+    walk = level(range(500))
+    read(walk, Remote([row for row in range(500) if row != 3]))
+    again = level(range(500), start=walk.checkpoint, absent=walk.absent)
+    assert (again.ask(), again.checkpoint, set(again.absent)) == (None, walk.checkpoint, {3})
+
+
+def test_walk_that_was_not_done_looks_again() -> None:
+    walk, api = level(range(2_000)), Remote([row for row in range(2_000) if row != 3])
+    request = walk.ask()
+    assert request is not None
+    walk.tell(api.answer(request))
+    assert not walk.checkpoint.is_done
+    again = level(range(2_000), start=walk.checkpoint, absent={77})
+    read(again, api)
+    assert result(again) == (True, {3}, "borders")
+
+
+def test_whole_reading_that_a_walk_began_is_gone_on_with() -> None:
+    api, before = Remote([row ^ 1 for row in range(400) if row != 200]), ListWalk(TAG)
+    for _ in range(3):
+        request = before.ask()
+        assert request is not None
+        before.tell(api.answer(request))
+    whole = ListWalk(TAG, before.checkpoint, before.keys)
+    walk = level(range(400), start=before.checkpoint, whole=whole)
+    assert read(walk, api) == [4, 5, 6, 7, 8]
+    assert result(walk) == (True, {201}, "content")
+
+
+def test_checkpoint_says_whole_reading_only_while_all_of_it_is_read() -> None:
+    """What goes on from `next_page` must be a reading of all of the list, never a look at it."""
+    walk, api = level(range(400)), Remote([row ^ 1 for row in range(400) if row != 200])
+    looks = 0
+    while (request := walk.ask()) is not None:
+        walk.tell(api.answer(request))
+        looks += walk.checkpoint.next_page == 1
+        assert walk.checkpoint.next_page in (1, request.page + 1)
+    assert (looks, walk.checkpoint.next_page) == (1, 9)
+
+
+def test_checkpoint_of_a_walk_that_read_nothing_is_a_lookup_error() -> None:
+    with pytest.raises(LookupError, match="subscriptions/tag/7"):
+        _ = level(range(3)).checkpoint
+
+
+# -- any list, whatever happened to it
+
+
+def is_level(walk: LevelWalk, known: Iterable[int], added: Iterable[int], left: set[int], rows: list[int]) -> bool:
+    """What was known, less what is gone, and what came, is the list."""
+    came = {int(key) for key in walk.keys} | set(added)
+    return (set(known) - set(walk.absent) - left) | (came & set(rows)) == set(rows)
+
+
+@given(
+    known=st.integers(0, 700),
+    new=st.sampled_from([0, 0, 1, 2, 49, 50, 51, 120]),
+    gone=st.sets(st.integers(0, 999), max_size=8),
+    run=st.sampled_from([1, 1, 1, 2, 50, 51]),
+    explained=st.integers(0, 3),
+    looks=st.integers(0, 4),
+    at_once=st.integers(1, 4),
+    seed=st.integers(0, 9),
+)
+@example(known=100, new=50, gone=set(), run=1, explained=0, looks=0, at_once=1, seed=0)
+@example(known=101, new=51, gone={0}, run=51, explained=0, looks=0, at_once=4, seed=0)
+def test_whatever_came_and_left_the_list_is_level_after_or_not_complete(
+    known: int, new: int, gone: set[int], run: int, explained: int, looks: int, at_once: int, seed: int
+) -> None:
+    lost = {place * known // 1_000 + n for place in gone for n in range(run)} & set(range(known))
+    left = set(sorted(lost)[:explained])
+    rows = [row for row in range(known) if row not in lost] + list(range(1_000, 1_000 + new))
+    walk = level(range(known), left=frozenset(left), looks=looks, seed=str(seed))
+    asked = read(walk, Remote(rows), at_once=at_once)
+    assert not walk.checkpoint.is_complete or is_level(walk, range(known), (), left, rows)
+    assert walk.checkpoint.is_complete or "at once" in (walk.checkpoint.doubt or "")
+    assert not walk.checkpoint.is_complete or walk.checkpoint.rows == len(rows)
+    assert len(asked) <= 30 + 3 * new // 50
+
+
+@given(
+    known=st.integers(0, 400),
+    came=st.lists(st.integers(0, 400), max_size=6),
+    gone=st.sets(st.integers(0, 399), max_size=6),
+    edits=st.lists(st.tuples(st.sampled_from(["", "", "add", "take"]), st.integers(0, 399)), max_size=6),
+    ends=st.sampled_from(["newest", "both"]),
+    looks=st.integers(0, 12),
+)
+@example(known=120, came=[], gone=set(), edits=[("add", 0), ("take", 60)], ends="newest", looks=0)
+def test_list_that_changes_anywhere_at_any_time_loses_no_row_that_is_there(
+    known: int,
+    came: list[int],
+    gone: set[int],
+    edits: list[tuple[str, int]],
+    ends: str,
+    looks: int,
+) -> None:
+    """Not everything can be found, but nothing that never left is taken out."""
+    rows = [row for row in range(known) if row not in gone]
+    for n, place in enumerate(came):
+        rows.insert(place % (len(rows) + 1), 1_000 + n)
+    always = set(rows)
+
+    def edit(kind: str, place: int) -> Edit | None:
+        def run(rows: list[int]) -> None:
+            if kind == "add":
+                rows.append(max(rows, default=0) + 1_001)
+            elif rows:
+                always.discard(rows.pop(place % len(rows)))
+
+        return run if kind else None
+
+    walk = level(range(known), ends=ends, looks=looks)
+    read(walk, Remote(rows), [edit(*each) for each in edits])
+    assert not walk.checkpoint.is_complete or not always & set(walk.absent)
