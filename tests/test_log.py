@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,15 +19,18 @@ from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Record, Request, S
 from cksync.errors import Failed
 from cksync.load.log import (
     REQUESTS,
+    SNAPSHOT_ROWS,
     Load,
     Start,
     Writer,
+    compact,
     keys_by_slice,
     load_ids,
     newest_observation,
     open_round,
     pinned_account,
     read_load,
+    segment_count,
     segment_files,
     was_ever_finished,
 )
@@ -435,3 +439,60 @@ def test_observations_keep_their_microseconds(book: Book) -> None:
     later = {TAG.name: replace(checkpoint, read_from=moment + timedelta(microseconds=1))}
     assert keys_by_slice([load], load.checkpoints)[0] == {TAG.name: {"1"}}
     assert keys_by_slice([load], later)[0] == {TAG.name: set()}
+
+
+# -- snapshots
+
+
+def fill(book: Book, loads: int, segments: int) -> None:
+    """Loads of so many segments each, all about one tag."""
+    for load in range(loads):
+        entry = book.begin(load)
+        for number in range(1, segments + 1):
+            entry.page(TAG, load, [{"id": 10 * load + number}], number=number)
+            entry.store()
+
+
+def facts(folder: Path) -> list[tuple[Any, ...]]:
+    """Everything a log says, whatever files it is in."""
+    found: list[tuple[Any, ...]] = []
+    for load in (read_load(folder, load_id) for load_id in load_ids(folder)):
+        rows = [row for path in load.files_of(load.segments) for row in pq.read_table(path).to_pylist()]
+        found.append((load.load_id, load.start, load.segments, load.checkpoints, load.end, rows))
+    return found
+
+
+def test_compaction_keeps_every_row_and_every_checkpoint_in_one_file_a_load(book: Book) -> None:
+    fill(book, loads=3, segments=4)
+    before = facts(book.folder.log)
+    compact(book.folder.log, but=book.ids[2])
+    assert facts(book.folder.log) == before
+    assert [len(segment_files(book.folder.log, load_id)) for load_id in book.ids] == [1, 1, 4]
+    assert segment_count(book.folder.log, book.ids[0]) == 4
+
+
+def test_compaction_that_was_killed_before_it_removed_anything_counts_nothing_twice(book: Book) -> None:
+    fill(book, loads=2, segments=3)
+    before = facts(book.folder.log)
+    kept = {path: path.read_bytes() for path in segment_files(book.folder.log, book.ids[0])}
+    compact(book.folder.log, but=book.ids[1])
+    for path, data in kept.items():
+        path.write_bytes(data)
+    assert facts(book.folder.log) == before
+    compact(book.folder.log, but=book.ids[1])
+    assert facts(book.folder.log) == before
+    assert len(list((book.folder.log / book.ids[0]).glob("*.parquet"))) == 1
+
+
+def test_snapshot_has_no_more_rows_than_memory_is_meant_to_hold(book: Book) -> None:
+    entry = book.begin(0)
+    for number in range(1, 6):
+        entry.page(TAG, 0, [{"id": number * SNAPSHOT_ROWS + n} for n in range(SNAPSHOT_ROWS // 2 - 1)], number=number)
+        entry.store()
+    before = facts(book.folder.log)
+    compact(book.folder.log, but="")
+    files = segment_files(book.folder.log, book.ids[0])
+    assert [path.stem for path in files] == ["000001-000002", "000003-000004", "000005-000005"]
+    assert facts(book.folder.log) == before
+    compact(book.folder.log, but="")
+    assert segment_files(book.folder.log, book.ids[0]) == files

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
-from cksync.load.merge import SEGMENTS_AT_ONCE, Change
+from cksync.load.merge import ROWS_AT_ONCE, Change
 from tests.test_sql.book import Book, Mirror, at, gone
 
 TAGS = whole("tags")
@@ -189,15 +189,16 @@ def test_person_inside_a_subscription_is_an_observation_like_any_other(mirror: M
     assert tables.rows("select id, subscriber_id from subscriptions order by id") == [(11, 1), (12, 2), (13, 3)]
 
 
-def test_more_segments_than_are_merged_at_once_come_out_as_few_do(mirror: Making) -> None:
+def test_more_rows_than_are_merged_at_once_come_out_as_few_do(mirror: Making) -> None:
     tables = mirror("tags")
-    count = SEGMENTS_AT_ONCE + 2
-    for minutes in range(count):
-        tables.see(TAGS, minutes, tag(5, f"name {minutes // 2}"))
+    others = [tag(10 + number) for number in range(ROWS_AT_ONCE // 2)]
+    for minutes in range(6):
+        tables.see(TAGS, minutes, *others, tag(5, f"name {minutes // 2}"))
     tables.merge()
-    found = versions(tables, "tags", "id, name")
-    assert [row[1] for row in found] == [f"name {n}" for n in range(count // 2)]
+    found = [row for row in versions(tables, "tags", "id, name") if row[0] == 5]
+    assert [row[1] for row in found] == ["name 0", "name 1", "name 2"]
     assert [row[3] for row in found[:-1]] == [row[2] for row in found[1:]]
+    assert tables.rows("select count(*) from history.tags") == [(len(others) + 3,)]
 
 
 # -- what is gone

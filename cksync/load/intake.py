@@ -71,12 +71,12 @@ def _new_segments(db: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> list[
 
 def _batch(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
     """`complete` is each slice's last complete reading: one begun since and not ended has nothing to say."""
-    files: dict[str, list[Path]] = {}
+    files: dict[str, set[Path]] = {}
     readings: dict[str, Reading] = {}
     for load, segments in new:
         for segment in segments:
             for stream in segment.streams:
-                files.setdefault(stream, []).append(load.files[segment.number])
+                files.setdefault(stream, set()).add(load.files[segment.number])
             for checkpoint in segment.checkpoints:
                 if checkpoint.is_complete and checkpoint.proof == "content" and not _is_single(checkpoint.slice):
                     readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)

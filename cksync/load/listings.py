@@ -39,18 +39,31 @@ def note_listings(db: duckdb.DuckDBPyConnection, tables: Collection[str], doubte
     _take_out(db, tables)
     _add(db)
     _note_times(db)
+    if {"subscribers", "subscriptions"} <= set(tables):
+        _note_seen(db)
     if "subscribers" in tables:
         _keep_consistent(db)
 
 
 def _replace_whole(db: duckdb.DuckDBPyConnection, doubted: Collection[str]) -> None:
-    """Lists that were read completely."""
+    """Lists that were read completely, and are not as they were."""
     named = ", ".join(map(literal, doubted)) or "''"
     db.execute(
         f"""
         create or replace temp table renewed as
-        select slice from complete
+        with now as (
+            select slice, list(try_cast(key as bigint) order by place) as keys
+            from present where key is not null group by slice
+        ),
+
+        before as (
+            select slice, list(key order by place, key) as keys
+            from _cksync.listings semi join complete using (slice) group by slice
+        )
+
+        select slice from complete left join now using (slice) left join before using (slice)
         where slice not in ({named}) and split_part(slice, '/', 1) in ({", ".join(map(literal, LISTED))})
+            and now.keys is distinct from before.keys
         """
     )
     db.execute("delete from _cksync.listings where slice in (select slice from renewed)")
@@ -91,7 +104,7 @@ def _add(db: duckdb.DuckDBPyConnection) -> None:
         select stood.slice, stood.key, stood.place
         from stood
         semi join _cksync.slices as known on known.slice = stood.slice and known.cursor_at is not null
-        anti join renewed on renewed.slice = stood.slice
+        anti join complete on complete.slice = stood.slice
         anti join _cksync.listings as old on old.slice = stood.slice and old.key = stood.key
         where not stood.is_absent and stood.slice not in ({_SINGLE})
         """
@@ -134,6 +147,31 @@ def _note_times(db: duckdb.DuckDBPyConnection) -> None:
         """
     )
     db.execute(f"insert into _cksync.listings select slice, key, epoch_us(observed_at) from {asked}")
+
+
+def _note_seen(db: duckdb.DuckDBPyConnection) -> None:
+    """People whom no list of people shows, and who were seen inside a subscription: as if asked for by id."""
+    db.execute(
+        """
+        create or replace temp table met as
+        select person.id as key, epoch_us(max(stood.observed_at)) as place
+        from stood
+        join main.subscriptions as membership
+            on membership.id = stood.key
+            and stood.slice = 'subscriptions/' || membership.subscribable_type || '/' || membership.subscribable_id
+        join main.subscribers as person
+            on person.id = membership.subscriber_id and person.state not in ('active', 'cancelled')
+        where not stood.is_absent
+        group by person.id
+        """
+    )
+    db.execute(
+        """
+        delete from _cksync.listings as old using met
+        where old.slice = 'subscribers/by_id' and old.key = met.key
+        """
+    )
+    db.execute("insert into _cksync.listings select 'subscribers/by_id', key, place from met")
 
 
 def _keep_consistent(db: duckdb.DuckDBPyConnection) -> None:

@@ -13,7 +13,7 @@ everything once: a killed or stopped load leaves its round open, and the next on
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ FLUSH_SECONDS = 1.0
 # Pages that a kill may cost: those read and not yet stored, and those under way. One is left for the
 # page that a resumed slice reads again.
 LOSE_PAGES = 9
-# A snapshot's row groups have at least so many rows.
+# A snapshot has no more rows than this, unless one segment alone has.
 SNAPSHOT_ROWS = 20_000
 
 
@@ -190,7 +190,7 @@ def _put_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def compact(folder: Path, but: str) -> None:
-    """Put the segments of every load `but` one into one file each, with every row and every checkpoint.
+    """Put the segments of every load `but` one into few files, with every row and every checkpoint.
 
     Killed at any instant it leaves the segments, the snapshot, or both: then the snapshot counts. Raises
     Failed when the disk does not take it; the segments stay.
@@ -202,30 +202,51 @@ def compact(folder: Path, but: str) -> None:
 
 def _compact(folder: Path, load_id: str) -> None:
     paths = segment_files(folder, load_id)
-    if len(paths) > 1:
-        snapshot = folder / load_id / f"{_numbers(paths[0])[0]:06d}-{_numbers(paths[-1])[1]:06d}.parquet"
-        segments = [segment for path in paths for segment in _decode(path)]
-        schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segments)})
-        try:
-            with _put_whole(snapshot) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
-                for tables in _batches(paths):
-                    writer.write_table(pa.concat_tables(tables).cast(schema))
-        except OSError as error:
-            raise Failed(f"log: {snapshot} cannot be written: {error.strerror or error}") from None
+    if any(_is_single(path) for path in paths):
+        for group in _groups(paths):
+            _write_snapshot(folder / load_id, group)
     for path in _files(folder, load_id) - set(segment_files(folder, load_id)):
         path.unlink()
 
 
-def _batches(paths: Iterable[Path]) -> Iterator[list[pa.Table]]:
-    """The rows of some files, so many at a time as one row group shall have."""
-    tables: list[pa.Table] = []
+def _is_single(path: Path) -> bool:
+    return "-" not in path.stem
+
+
+def _groups(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    """Files in their order, as many together as a snapshot may have rows."""
+    group: list[Path] = []
+    rows = 0
     for path in paths:
-        tables.append(pq.read_table(path, schema=SCHEMA))
-        if sum(table.num_rows for table in tables) >= SNAPSHOT_ROWS:
-            yield tables
-            tables = []
-    if tables:
-        yield tables
+        count = row_count(path)
+        if group and rows + count > SNAPSHOT_ROWS:
+            yield group
+            group, rows = [], 0
+        group.append(path)
+        rows += count
+    yield group
+
+
+def _write_snapshot(folder: Path, paths: Sequence[Path]) -> None:
+    if not any(map(_is_single, paths)):
+        return
+    snapshot = folder / f"{_numbers(paths[0])[0]:06d}-{_numbers(paths[-1])[1]:06d}.parquet"
+    segments = [segment for path in paths for segment in _decode(path)]
+    schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segments)})
+    try:
+        table = pa.concat_tables([pq.read_table(path, schema=SCHEMA) for path in paths]).cast(schema)
+        with _put_whole(snapshot) as file:
+            pq.write_table(table, file, compression="zstd")
+    except OSError as error:
+        raise Failed(f"log: {snapshot} cannot be written: {error.strerror or error}") from None
+
+
+def row_count(path: Path) -> int:
+    """How many rows a file of the log holds. Raises Failed when it cannot be read."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
 
 
 def _microseconds(at: datetime) -> int:

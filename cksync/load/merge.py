@@ -9,7 +9,7 @@ each table `tombstones` (404s), `incoming` (typed), `changed` (versions to write
 JSON has other keys now) and `gone_<table>` (rows to take out).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -20,11 +20,11 @@ import duckdb
 from cksync.load.fields import Rekeying, key_versions, rekey, rekeyings
 from cksync.load.gone import find_gone, write_gone
 from cksync.load.listings import CHANGED_ONLY, LISTED, PLACE, note_listings
-from cksync.load.log import ABSENT
+from cksync.load.log import ABSENT, row_count
 from cksync.load.schema import NO_RECORDS, columns, literal, quoted
 from cksync.load.tables import Table
 
-SEGMENTS_AT_ONCE = 100
+ROWS_AT_ONCE = 25_000
 # A table that has changed by so many rows is put away before the next one: its rows are held in memory.
 CHECKPOINT_ROWS = 20_000
 
@@ -46,7 +46,7 @@ class Batch:
     """What one merge takes in. `new` are segments not merged yet, by stream; `read` are all segments in
     which the complete slices were read (a round may have begun in an earlier merge)."""
 
-    new: Mapping[str, Sequence[Path]]
+    new: Mapping[str, Collection[Path]]
     read: Sequence[Path] = ()
     complete: tuple[Reading, ...] = ()
 
@@ -117,10 +117,19 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) 
 
 
 def _parts(table: Table, files: Sequence[Path]) -> list[Sequence[Path]]:
-    """Segments in their order, so few at a time that memory does not grow with the size of a pull."""
+    """Segments in their order, so few rows at a time that memory does not grow with the size of a pull."""
     if table.part_of or not files:
         return [files]
-    return [files[n : n + SEGMENTS_AT_ONCE] for n in range(0, len(files), SEGMENTS_AT_ONCE)]
+    parts: list[list[Path]] = [[]]
+    rows = 0
+    for path in files:
+        count = row_count(path)
+        if parts[-1] and rows + count > ROWS_AT_ONCE:
+            parts.append([])
+            rows = 0
+        parts[-1].append(path)
+        rows += count
+    return list(parts)
 
 
 def _segments(files: Sequence[Path]) -> str:
@@ -296,7 +305,7 @@ def _write_changed(db: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, in
     row = db.execute(
         """
         select count(*) filter (_current is null), count(*) filter (_current is not null),
-            (select coalesce(sum(_unread), 0) from incoming)
+            (select coalesce(sum(_unread), 0) from changed join incoming on incoming.rowid = changed._row)
         from changed where _until is null
         """
     ).fetchone()

@@ -15,6 +15,7 @@ from cksync.config import Config
 from cksync.errors import Failed
 from cksync.folder import Folder
 from cksync.load.known import known
+from cksync.load.listings import CHANGED_ONLY, SINGLE
 from cksync.load.merge import Change
 from cksync.load.tables import tables
 from cksync.verbs.agenda import Depth
@@ -110,11 +111,14 @@ def _finding(name: str, verdicts: Sequence[Verdict], report: Report, *, repair: 
         verdict, reason = ("mended" if repair else "differs"), found
     elif name in NO_LIST and not full:
         verdict, reason = "not provable", "has no list; what is due by age was read and is as it was"
-    elif all(each.proof == "content" for each in verdicts):
+    elif all(each.proof == "content" for each in verdicts) and (full or name != "broadcasts"):
         verdict, reason = "content proved", ""
+    elif name == "broadcasts":
+        verdict, reason = "counts proved", "the whole list; the detail of what is not sent yet"
     else:
         verdict, reason = "counts proved", "totals and sampled pages"
-    return Finding(name, verdict, len(verdicts), report.requests.get(name, 0), reason)
+    lists = [each for each in verdicts if each.slice not in SINGLE and not each.slice.endswith(CHANGED_ONLY)]
+    return Finding(name, verdict, len(lists), report.requests.get(name, 0), reason)
 
 
 def _words(change: Change) -> str:
