@@ -37,6 +37,11 @@ class Agenda:
         cursor = self.known.cursors.get(slice_.name)
         return self.depth != "full" and cursor is not None and cursor.read_to is not None
 
+    def pages(self, name: str) -> int | None:
+        """How many pages a list had when it was last read; None when it never was, to its end."""
+        cursor = self.known.cursors.get(name)
+        return max(1, ceil(cursor.rows / PAGE_ROWS)) if cursor and cursor.read_to else None
+
     def since(self, slice_: Slice) -> date:
         """From which day on people of a list who changed are asked for. Raises LookupError when it was
         never read completely."""

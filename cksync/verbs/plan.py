@@ -83,6 +83,8 @@ def _stream(group: str) -> str:
 
 def _lines(agenda: Agenda, habit: Mapping[str, int]) -> list[Line]:
     lines = [Line(name, 1, 1, 1, "the whole list") for name in ("account", *LISTS)]
+    if agenda.depth == "full":
+        return lines + _full(agenda)
     lines += _people(agenda, habit)
     lines.append(_memberships(agenda, habit))
     lines += _broadcasts(agenda, habit)
@@ -91,9 +93,28 @@ def _lines(agenda: Agenda, habit: Mapping[str, int]) -> list[Line]:
     return lines
 
 
+def _full(agenda: Agenda) -> list[Line]:
+    """Every row of what was read before; what was never read stays unknown."""
+    lists = {
+        "subscribers": [ACTIVE.name, CANCELLED.name],
+        "subscriptions": sorted(agenda.known.membership_slices()),
+        "broadcasts": [BROADCASTS.name],
+        "purchases": [PURCHASES.name],
+    }
+    lines = []
+    for group, names in lists.items():
+        pages = [agenda.pages(name) for name in names]
+        requests = sum(page for page in pages if page is not None) + (len(agenda.mails) if group == "broadcasts" else 0)
+        is_known = bool(names) and None not in pages
+        lines.append(_line(group, len(names), requests if is_known else None, {}, "every row, as many as last time"))
+    is_known = agenda.pages(BROADCASTS.name) is not None
+    lines.append(_line("broadcast_stats", 1, len(agenda.mails) if is_known else None, {}, "each broadcast"))
+    return lines
+
+
 def _line(group: str, lists: int, base: int | None, habit: Mapping[str, int], reason: str) -> Line:
     if base is None:
-        return Line(group, lists, 0, None, "unknown: never read, or to be read whole")
+        return Line(group, lists, 0, None, "never read completely")
     extra = habit.get(group, 0)
     return Line(group, lists, base, max(base + extra, 0), f"{reason}; {extra:+d} by habit" if extra else reason)
 

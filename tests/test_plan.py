@@ -1,0 +1,89 @@
+"""The price of the next pull, told without a request."""
+
+import json
+
+import pytest
+
+from cksync.config import Config
+from cksync.errors import Rejected
+from cksync.sandbox import Sandbox, World
+from cksync.verbs.events import Report
+from cksync.verbs.plan import plan
+from cksync.verbs.pull import pull
+from tests.conftest import Command
+
+
+def spent(config: Config) -> Report:
+    *_, report = pull(config)
+    assert isinstance(report, Report)
+    return report
+
+
+def test_price_of_a_first_pull_is_unknown_and_says_so(config: Config, sandbox: Sandbox) -> None:
+    found = plan(config)
+    assert found.requests is None
+    assert found.seconds is None
+    assert {line.group for line in found.lines if line.requests is None} == {
+        *("subscribers", "subscriptions", "broadcasts", "broadcast_stats", "purchases")
+    }
+    assert found.note is not None
+    assert len(sandbox.journal) == 0
+
+
+def test_night_on_which_nothing_happens_costs_what_was_planned(config: Config, sandbox: Sandbox) -> None:
+    assert spent(config).planned is None
+    sandbox.journal.clear()
+    planned = plan(config).requests
+    assert len(sandbox.journal) == 0
+    report = spent(config)
+    assert (report.planned, sum(report.requests.values()), len(sandbox.journal)) == (planned, planned, planned)
+
+
+def test_reading_every_row_again_costs_what_was_planned(config: Config, sandbox: Sandbox) -> None:
+    spent(config)
+    planned = plan(config, depth="full").requests
+    sandbox.journal.clear()
+    list(pull(config, depth="full"))
+    assert len(sandbox.journal) == planned
+
+
+def test_what_nights_use_to_spend_beyond_what_is_certain_is_planned_too(
+    config: Config, sandbox: Sandbox, world: World
+) -> None:
+    spent(config)
+    people = sorted(key for key, person in world.subscribers.items() if person.state == "active")
+    for night in range(4):
+        world.delete_subscriber(people[10 * night])
+        last = spent(config)
+    world.delete_subscriber(people[100])
+    planned = plan(config).requests
+    assert planned is not None
+    sandbox.journal.clear()
+    spent(config)
+    assert last.planned is not None
+    assert abs(planned - len(sandbox.journal)) <= 0.15 * len(sandbox.journal)
+
+
+def test_plan_of_some_streams_has_those_and_what_they_need(config: Config) -> None:
+    assert {line.group for line in plan(config, ("subscriptions",)).lines} == {
+        *("account", "forms", "sequences", "tags", "subscriptions")
+    }
+    with pytest.raises(Rejected, match="there is no stream nonsense"):
+        plan(config, ("nonsense",))
+
+
+def test_plan_says_that_a_stopped_pull_goes_on(config: Config) -> None:
+    list(pull(config, max_minutes=0))
+    note = plan(config).note
+    assert note is not None
+    assert note.startswith("goes on with the pull of ")
+
+
+def test_command_shows_the_plan_and_gives_it_as_json(cksync: Command) -> None:
+    assert "in all: unknown" in cksync("plan").stdout
+    cksync("pull")
+    found = json.loads(cksync("plan", "--format", "json").stdout)
+    assert found["requests"] == sum(line["requests"] for line in found["lines"])
+    assert f"in all: {found['requests']} requests, less than a minute" in cksync("plan").stdout
+    pulled = json.loads(cksync("pull", "--format", "json").stdout)
+    assert (pulled["planned"], pulled["requests"]) == (found["requests"], found["requests"])
