@@ -218,6 +218,7 @@ def test_reactivation_is_a_new_version(account: Account) -> None:
     ]
 
 
+@pytest.mark.heavy
 def test_person_who_cancels_comes_back_and_cancels_again_is_followed(account: Account) -> None:
     person = account.someone()
     for edit in (account.world.cancel, account.world.reactivate, account.world.cancel):
@@ -573,7 +574,7 @@ def test_verify_and_full_without_a_change_leave_the_mirror_as_it_was(account: Ac
 
 # -- killed nights
 
-PAGES = [9, 12]
+PAGES = [12]
 MANY = [pytest.param(pages, marks=pytest.mark.heavy) for pages in range(1, 45) if pages not in PAGES]
 
 
