@@ -256,7 +256,7 @@ def test_segment_without_readable_rows_is_named_too(book: Book, damage: Damage) 
     with pytest.raises(Failed, match=rf"^log: {path} is damaged"):
         newest_observation(book.folder.log)
     with pytest.raises(Failed, match=rf"^log: {path} is damaged"):
-        keys_by_slice(book.folder.log, [load], load.checkpoints)
+        keys_by_slice([load], load.checkpoints)
 
 
 def test_segment_damaged_in_its_middle_is_named(book: Book) -> None:
@@ -266,7 +266,7 @@ def test_segment_damaged_in_its_middle_is_named(book: Book) -> None:
     data[4 : len(data) // 2] = bytes(len(data) // 2 - 4)
     path.write_bytes(bytes(data))
     with pytest.raises(Failed, match=rf"^log: {path} is damaged"):
-        keys_by_slice(book.folder.log, [load], load.checkpoints)
+        keys_by_slice([load], load.checkpoints)
 
 
 # -- loads and rounds
@@ -339,7 +339,7 @@ def test_keys_of_a_slice_count_from_its_first_observation_that_counts(book: Book
     second.page(TAG, 11, [{"id": 3}, {"id": 4}, Record(None, b"[]")], number=2, read_from=10)
     second.store()
     loads = [read_load(book.folder.log, load_id) for load_id in load_ids(book.folder.log)]
-    found = keys_by_slice(book.folder.log, loads, {TAG.name: loads[1].checkpoints[TAG.name]})[0]
+    found = keys_by_slice(loads, {TAG.name: loads[1].checkpoints[TAG.name]})[0]
     assert found == {TAG.name: {"2", "3", "4"}}
 
 
@@ -347,7 +347,7 @@ def test_keys_include_those_that_the_api_said_are_not_there(book: Book) -> None:
     """A 404 is an answer: it is not asked for again."""
     book.write(ACTIVE, 0, [Record("5", None)])
     load = read_load(book.folder.log, book.ids[0])
-    assert keys_by_slice(book.folder.log, [load], load.checkpoints)[0] == {ACTIVE.name: {"5"}}
+    assert keys_by_slice([load], load.checkpoints)[0] == {ACTIVE.name: {"5"}}
 
 
 def test_newest_observation_is_that_of_the_newest_segment_with_rows(book: Book) -> None:
@@ -433,5 +433,5 @@ def test_observations_keep_their_microseconds(book: Book) -> None:
     writer.flush()
     load = read_load(book.folder.log, book.ids[0])
     later = {TAG.name: replace(checkpoint, read_from=moment + timedelta(microseconds=1))}
-    assert keys_by_slice(book.folder.log, [load], load.checkpoints)[0] == {TAG.name: {"1"}}
-    assert keys_by_slice(book.folder.log, [load], later)[0] == {TAG.name: set()}
+    assert keys_by_slice([load], load.checkpoints)[0] == {TAG.name: {"1"}}
+    assert keys_by_slice([load], later)[0] == {TAG.name: set()}

@@ -1,27 +1,40 @@
-"""The world changes at any time, pulls die at any page: after one undisturbed pull the mirror is the world."""
+"""The world changes at any time, pulls die at any page, verify runs whenever it likes: after one undisturbed
+pull and repair the mirror is the world, and every earlier such moment can still be asked for."""
 
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
 from cksync.sandbox import World, effects, generate, serve
 from cksync.secrets import SecretRef
+from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
-from cksync.verbs.run import Depth
+from cksync.verbs.verify import Findings, verify
 from tests.comparing import differences
 
 SMALL: dict[str, Any] = {"tags": 3, "tag_memberships": 200, "forms": 2, "form_memberships": 60, "sequences": 1}
 SMALL |= {"sequence_memberships": 20, "broadcasts": 3, "purchases": 6, "custom_fields": 3}
+
+
+def swap_tags(world: World, leaves: int, joins: int, number: int) -> None:
+    """One leaves a tag and another gets it, so that its total stays."""
+    tag = one_of(dict(world.parents["tag"]), number)
+    world.untag(leaves, tag)
+    world.tag(joins, tag)
+
+
+TABLES = "select table_name from duckdb_tables() where schema_name = 'main' order by 1"
 
 Edit = Callable[[World, int], Any]
 
@@ -41,6 +54,8 @@ EDITS: dict[str, Edit] = {
     "join": lambda world, n: world.add_subscriber(f"new{len(world.subscribers)}-{n}@example.com"),
     "cancel": lambda world, n: world.cancel(someone(world, n)),
     "reactivate": lambda world, n: world.reactivate(someone(world, n)),
+    "swap": lambda world, n: swap_tags(world, someone(world, n), someone(world, n + 1), n),
+    "finish": lambda world, n: world.finish_sequence(someone(world, n), one_of(dict(world.parents["sequence"]), n)),
     "bounce": lambda world, n: world.bounce(someone(world, n)),
     "delete": lambda world, n: world.delete_subscriber(someone(world, n)),
     "move": lambda world, n: world.set_email(someone(world, n), f"moved{n}-{len(world.subscribers)}@example.com"),
@@ -76,6 +91,7 @@ class Account(RuleBasedStateMachine):
         secret = SecretRef(self.sandbox.api_secret, "api.api_secret", Path())
         api = ApiConfig(self.sandbox.url, secret, rate_limit=100_000, rate_period_seconds=1.0)
         self.is_cut_off = False
+        self.moments: list[tuple[datetime, dict[str, list[Any]]]] = []
         self.config = Config(Path(self.folder.name) / "data", "the test", api)
 
     @rule(name=st.sampled_from(sorted(EDITS)), number=st.integers(0, 200))
@@ -96,36 +112,61 @@ class Account(RuleBasedStateMachine):
         self.run()
         self.sandbox.faults.clear()
 
-    @rule(pages=st.integers(1, 40))
-    def pull_that_dies(self, pages: int) -> None:
-        events = pull(self.config)
+    @rule(pages=st.integers(1, 40), depth=st.sampled_from(get_args(Depth)))
+    def pull_that_dies(self, pages: int, depth: Depth) -> None:
+        events = pull(self.config, depth=depth)
         for _ in range(pages):
             if isinstance(next(events, None), Report | None):
                 break
         events.close()  # type: ignore[attr-defined] # it is a generator
         self.is_cut_off = True
 
+    @precondition(lambda self: self.mirror.exists())
+    @rule(full=st.booleans())
+    def verify_without_a_trace(self, full: bool) -> None:
+        before = self.mirror.read_bytes(), sorted(self.config.data_dir.glob("log/*"))
+        *_, findings = verify(self.config, full=full)
+        assert isinstance(findings, Findings)
+        assert (self.mirror.read_bytes(), sorted(self.config.data_dir.glob("log/*"))) == before
+        is_level = differences(self.mirror, self.world) == []
+        assert is_level or findings.exit_status == 3
+
     @rule()
-    def pull_undisturbed(self) -> None:
+    def pull_and_repair_undisturbed(self) -> None:
         if self.is_cut_off:  # what it read before the edits is not asked for again: this ends that pull
             self.run()
         self.run()
-        report = self.run("verify")
-        assert report is not None
-        assert (report.exit_status, report.message) == (0, "complete")
-        mirror = self.config.data_dir / "mirror.duckdb"
-        assert differences(mirror, self.world) == []
-        with duckdb.connect(str(mirror), read_only=True) as db:
-            for (table,) in db.execute("select table_name from duckdb_tables() where schema_name = 'main'").fetchall():
-                now = f'select * from main."{table}"'
-                names = "valid_from, valid_to, change"
-                kept = f'select * exclude ({names}) from history."{table}" where valid_to is null'
-                assert db.execute(f"({now} except all {kept}) union all ({kept} except all {now})").fetchall() == []
+        *_, findings = verify(self.config, repair=True)
+        assert isinstance(findings, Findings)
+        assert findings.exit_status == 0
+        assert differences(self.mirror, self.world) == []
+        at, now = datetime.now(UTC), self.tables("main.")
+        assert self.tables("history.", "where valid_to is null and change <> 'delete'") == now
+        for moment, was in self.moments:
+            assert self.tables("as_of.", moment=moment) == was
+        self.moments.append((at, now))
 
-    def run(self, depth: Depth = "nightly") -> Report | None:
+    @property
+    def mirror(self) -> Path:
+        return self.config.data_dir / "mirror.duckdb"
+
+    def tables(self, schema: str, where: str = "", moment: datetime | None = None) -> dict[str, list[Any]]:
+        """Every row of every table: now, by its open versions, or as it was at a moment."""
+        with duckdb.connect(str(self.mirror), read_only=True) as db:
+            db.execute("set TimeZone = 'UTC'")
+            names = [row[0] for row in db.execute(TABLES).fetchall()]
+            found = {}
+            for name in names:
+                columns = [row[0] for row in db.execute(f'describe main."{name}"').fetchall()]
+                source = f'{schema}"{name}"' + (f"('{moment.isoformat()}'::timestamptz)" if moment else "")
+                listed = ", ".join(f'"{column}"' for column in columns)
+                found[name] = db.execute(f"select {listed} from {source} {where} order by all").fetchall()
+            return found
+
+    def run(self) -> Report | None:
         """A pull to its end; None when it failed."""
         try:
-            *_, report = pull(self.config, depth=depth)
+            *_, report = pull(self.config)
         except CksyncError:
             return None
         self.is_cut_off = False
@@ -133,7 +174,7 @@ class Account(RuleBasedStateMachine):
         return report
 
     def teardown(self) -> None:
-        self.pull_undisturbed()
+        self.pull_and_repair_undisturbed()
         self.serving.__exit__(None, None, None)
         self.folder.cleanup()
 

@@ -21,9 +21,10 @@ from cksync.config import ApiConfig, Config
 from cksync.sandbox import Behaviour, Sandbox, World, generate, serve
 from cksync.sandbox.records import Kind
 from cksync.secrets import SecretRef
+from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
-from cksync.verbs.run import BY_ID_BUDGET, Depth
+from cksync.verbs.run import BY_ID_BUDGET
 from cksync.verbs.status import status
 from tests.comparing import differences
 

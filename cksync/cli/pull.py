@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("streams", nargs=-1)
-@click.option("--full", is_flag=True, help="Read every row (which a pull does anyway, for now).")
+@click.option("--full", is_flag=True, help="Read every row, not only what is new.")
 @click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop after so long; the next pull goes on.")
 @click.option("--accept-account", is_flag=True, help="The account's address has changed: check that it is the same.")
 @click.option(
@@ -46,10 +46,16 @@ def pull(
 
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     report: Report | None = None
     events = verb(
-        config, streams=streams, max_minutes=max_minutes, accept_account=accept_account, allow=allow, stop=stop
+        config,
+        streams=streams,
+        depth="full" if full else "nightly",
+        max_minutes=max_minutes,
+        accept_account=accept_account,
+        allow=allow,
+        stop=stop,
     )
     with shown(config, quiet=settings.quiet) as show:
         for event in events:
@@ -66,7 +72,7 @@ def pull(
     return report.exit_status
 
 
-def _stop_on_signals() -> threading.Event:
+def stop_on_signals() -> threading.Event:
     """An event that SIGINT and SIGTERM set. A second one ends the process at once."""
     stop = threading.Event()
 
@@ -85,7 +91,7 @@ def print_report(report: "Report", mirror: str) -> None:
     click.echo()
     minutes, seconds = divmod(report.seconds, 60)
     took = f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
-    click.echo(f"{mirror}: {report.message.split(':')[0]} · {sum(report.requests.values()):,} requests · {took}")
+    click.echo(f"{mirror}: {report.message.split(':')[0]} · {_spent(report)} · {took}")
     if report.published.advice:
         click.echo(report.published.advice, err=True)
     odd = {change.table: change.unread for change in report.published.changes if change.unread}
@@ -95,6 +101,11 @@ def print_report(report: "Report", mirror: str) -> None:
     for verdict in report.verdicts:
         if not verdict.is_complete:
             click.echo(f"incomplete: {verdict.slice}: {verdict.doubt}", err=True)
+
+
+def _spent(report: "Report") -> str:
+    spent = f"{sum(report.requests.values()):,} requests"
+    return spent if report.planned is None else f"{spent} ({report.planned:,} planned)"
 
 
 def print_changes(published: "Published", requests: Mapping[str, int]) -> None:
@@ -125,6 +136,7 @@ def _report(report: "Report") -> dict[str, object]:
         "exit_status": report.exit_status,
         "message": report.message,
         "requests": sum(report.requests.values()),
+        "planned": report.planned,
         "seconds": round(report.seconds, 3),
         "advice": report.published.advice,
         "tables": _changes(report.published, report.requests),

@@ -142,8 +142,8 @@ class LevelWalk:
             )
         elif further := self._further(total):
             self._to_ask.extend(further)
-        elif self._has_vanished(total):
-            self._is_done = True
+        elif not self._may_vanish and (doubt := vanish_doubt(self._count - total, len(self._known))):
+            self._doubt, self._is_done = doubt, True
         elif self._count == total and not self._has_looked and self._looks:
             self._has_looked = True
             self._to_ask.extend(self._samples())
@@ -166,16 +166,6 @@ class LevelWalk:
             ]
         return []
 
-    def _has_vanished(self, total: int) -> bool:
-        """Too many rows are gone at once to be believed."""
-        lost = self._count - total
-        if self._may_vanish or lost < VANISH_ROWS or lost <= VANISH_SHARE * len(self._known):
-            return False
-        self._doubt = (
-            f"lost {lost:,} of {len(self._known):,} rows at once; its old rows stay unless you `pull --allow vanish`"
-        )
-        return True
-
     def _samples(self) -> list[int]:
         pages = [page for page in range(1, self._pages + 1) if page not in self._read]
         return self._random.sample(pages, min(self._looks - (self._ends == "none"), len(pages)))
@@ -188,7 +178,7 @@ class LevelWalk:
             return
         if self._search is None:
             wanted = abs(self._count - total) * (math.log2(self._pages) + 2) + 4
-            if self._count != total and (self._ends == "both" or wanted >= self._pages):
+            if self._count != total and wanted >= self._pages:
                 self._read_all()
                 return
             self._search = Search(self._expected(), total)
@@ -204,7 +194,8 @@ class LevelWalk:
             self._end(self._search.gone, "borders")
 
     def _expected(self) -> Listing:
-        """The rows that should be there, in the order in which the API should list them."""
+        """The rows that should be there, in the order in which the API should list them: new ones where
+        their ids say, or at the end; at the front of a list that begins with the newest."""
         expected = Listing(key for key in self._known.keys if key not in self._left)
         if self._is_newest_first:
             return Listing([*sorted(self._new, reverse=True), *expected.keys])
@@ -273,3 +264,10 @@ class LevelWalk:
         if self._whole is not None:
             return self._whole.pages_left if self._whole.has_begun else self._pages
         return 0 if self._is_done else len(self._to_ask) + self._under_way
+
+
+def vanish_doubt(lost: int, rows: int) -> str | None:
+    """Why a list that lost so many of its rows at once is not believed; None: it is."""
+    if lost < VANISH_ROWS or lost <= VANISH_SHARE * rows:
+        return None
+    return f"lost {lost:,} of {rows:,} rows at once; its old rows stay unless you `pull --allow vanish`"

@@ -36,6 +36,9 @@ class Reader(Protocol):
     ) -> LevelWalk:
         """A walk that brings a known list up to date."""
 
+    def doubt_about(self, walk: ListWalk) -> str | None:
+        """Why a complete reading is not believed: too much is gone at once."""
+
     def tail(self) -> TailWalk | ListWalk:
         """The walk of the list of broadcasts."""
 
@@ -112,7 +115,11 @@ def _people(reader: Reader) -> Generator[Sequence[Walk], None, Sequence[Walk]]:
     active.explain(cancelled.keys)  # whoever is in both left while the lists were read
     again = _again([active, cancelled])
     yield again
-    return list({walk.slice: walk for walk in (active, cancelled, *again)}.values())
+    lists = list({walk.slice: walk for walk in (active, cancelled, *again)}.values())
+    for walk in lists:
+        if doubt := reader.doubt_about(walk):
+            walk.refuse(doubt)
+    return lists
 
 
 def _people_again(reader: Reader) -> Generator[Sequence[Walk], None, set[int]]:

@@ -190,6 +190,10 @@ class ListWalk:
         """Whether any page has come."""
         return self._began_at is not None
 
+    def refuse(self, doubt: str) -> None:
+        """Tell why the reading is not to be believed, though it adds up."""
+        self._doubt = self._doubt or doubt
+
     def explain(self, left: Set[str]) -> None:
         """Tell which keys have left the slice by now: before its tail was read, or after."""
         self._left = len(self.keys & left)

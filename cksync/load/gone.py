@@ -58,12 +58,11 @@ def write_gone(db: duckdb.DuckDBPyConnection, table: Table) -> int:
 def _load_absent(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     """`absent`: rows not seen in a slice that was read completely, unless too many vanished at once."""
     key = quoted(table.key)
-    slice_ = table.slice or "cast(null as varchar)"
     db.execute(
         f"""
         create or replace temp table held as
-        select {key}, {slice_} as _slice, cast("{table.key[-1]}" as varchar) as _key
-        from main."{table.name}" where {slice_} in (select slice from complete)
+        select {key}, {table.slice or "null::varchar"} as _slice, cast("{table.key[-1]}" as varchar) as _key
+        from main."{table.name}" {_of_complete(table)}
         """
     )
     rows = db.execute(
@@ -94,6 +93,21 @@ def _load_absent(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
         slice_: f"lost {lost:,} of {count:,} rows at once; its old rows stay unless you `pull --allow vanish`"
         for slice_, lost, count in rows
     }
+
+
+def _of_complete(table: Table) -> str:
+    """What cuts a table down to the rows of complete slices, found list by list and not row by row."""
+    if table.slice is None:
+        return "where false"
+    lists = quoted(table.key[:-1])
+    if not lists:
+        return f"where {table.slice} in (select slice from complete)"
+    return f"""
+        semi join (
+            select {lists} from (select distinct {lists} from main."{table.name}")
+            where {table.slice} in (select slice from complete)
+        ) as lists using ({lists})
+    """
 
 
 def _by_tombstone(table: Table) -> str:

@@ -1,6 +1,7 @@
 """What of the log is new to the mirror: found round by round, merged, and noted beside the data."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import duckdb
 from cksync.domain import Checkpoint, Slice
 from cksync.folder import Folder
 from cksync.load.listings import CHANGED_ONLY, SINGLE
-from cksync.load.log import REQUESTS, Load, Segment, load_id_at, load_ids, read_load, segment_files
+from cksync.load.log import REQUESTS, Load, Segment, load_id_at, load_ids, read_load, segment_count, segment_files
 from cksync.load.merge import Batch, Change, Merged, Reading, merge
 from cksync.load.tables import tables
 
@@ -25,7 +26,7 @@ def take_in(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
 def _take_round(db: duckdb.DuckDBPyConnection, folder: Folder, loads: Sequence[Load]) -> Merged:
     new = _new_segments(db, loads)
     merged = merge(db, tables(), _batch(folder, new))
-    _note(db, folder, new, merged)
+    _note(db, new, merged)
     return merged
 
 
@@ -51,7 +52,7 @@ def _rounds(db: duckdb.DuckDBPyConnection, folder: Folder) -> list[list[Load]]:
     closed = {row[0] for row in db.execute("select load_id from _cksync.loads where is_finished").fetchall()}
     rounds: list[list[Load]] = [[]]
     for load_id in load_ids(folder.log):
-        if load_id in closed and taken[load_id] == len(segment_files(folder.log, load_id)):
+        if load_id in closed and taken[load_id] == segment_count(folder.log, load_id):
             rounds.append([])
             continue
         load = read_load(folder.log, load_id)
@@ -75,7 +76,7 @@ def _batch(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
     for load, segments in new:
         for segment in segments:
             for stream in segment.streams:
-                files.setdefault(stream, []).append(_file(folder, segment))
+                files.setdefault(stream, []).append(load.files[segment.number])
             for checkpoint in segment.checkpoints:
                 if checkpoint.is_complete and checkpoint.proof == "content" and not _is_single(checkpoint.slice):
                     readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
@@ -98,19 +99,13 @@ def _read_since(folder: Folder, at: datetime, last: str) -> list[Path]:
     return [path for load_id in ids[first:] for path in segment_files(folder.log, load_id)]
 
 
-def _file(folder: Folder, segment: Segment) -> Path:
-    return folder.log / segment.load_id / f"{segment.number:06d}.parquet"
-
-
 def _reading(checkpoint: Checkpoint, is_allowed: bool) -> Reading:
     """A list may lose many rows at once when people finish a sequence, its parent is gone, or it is allowed."""
     is_exempt = is_allowed or checkpoint.is_gone or checkpoint.slice.name.startswith("subscriptions/sequence/")
     return Reading(checkpoint.slice.name, checkpoint.read_from, is_exempt)
 
 
-def _note(
-    db: duckdb.DuckDBPyConnection, folder: Folder, new: Sequence[tuple[Load, list[Segment]]], merged: Merged
-) -> None:
+def _note(db: duckdb.DuckDBPyConnection, new: Sequence[tuple[Load, list[Segment]]], merged: Merged) -> None:
     """Write the loads, slices and requests down beside the data; a merge counts for its last load."""
     counts = [sum(getattr(c, what) for c in merged.changes) for what in _COUNTS]
     for load, segments in new:
@@ -119,15 +114,14 @@ def _note(
             "delete from _cksync.loads where load_id = ? returning requests, inserted, updated, deleted, unread",
             [load.load_id],
         ).fetchone() or (0, 0, 0, 0, 0)
-        requests = before[0] + _note_requests(db, folder, load, segments)
+        requests = before[0] + _note_requests(db, load, segments)
         sums = [old + now for old, now in zip(before[1:], done, strict=True)]
         db.execute(
-            "insert into _cksync.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [*_load_row(load), segments[-1].number, requests, *sums],
+            "insert into _cksync.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*_load_row(load), segments[-1].number, requests, *sums, *_foreseen(load)],
         )
         checkpoints = {c.slice.name: c for segment in segments for c in segment.checkpoints}
-        for checkpoint in checkpoints.values():
-            _note_slice(db, load.load_id, checkpoint, merged.doubts.get(checkpoint.slice.name))
+        _note_slices(db, load.load_id, checkpoints.values(), merged.doubts)
         if late := sorted(checkpoints.keys() & merged.doubts.keys()):
             message = "; ".join(f"{name}: {merged.doubts[name]}" for name in late)
             db.execute(
@@ -150,8 +144,13 @@ def _load_row(load: Load) -> list[Any]:
     ]
 
 
-def _note_requests(db: duckdb.DuckDBPyConnection, folder: Folder, load: Load, segments: Sequence[Segment]) -> int:
-    files = [_file(folder, segment) for segment in segments if REQUESTS in segment.streams]
+def _foreseen(load: Load) -> list[Any]:
+    base = load.start.base
+    return [load.start.depth, load.start.planned, json.dumps(base) if base is not None else None]
+
+
+def _note_requests(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence[Segment]) -> int:
+    files = load.files_of(segment for segment in segments if REQUESTS in segment.streams)
     if not files:
         return 0
     rows = db.execute(
@@ -166,29 +165,45 @@ def _note_requests(db: duckdb.DuckDBPyConnection, folder: Folder, load: Load, se
     return int(rows[0]) if rows else 0
 
 
-def _note_slice(db: duckdb.DuckDBPyConnection, load_id: str, now: Checkpoint, doubt: str | None) -> None:
+def _note_slices(
+    db: duckdb.DuckDBPyConnection, load_id: str, checkpoints: Iterable[Checkpoint], doubts: Mapping[str, str]
+) -> None:
+    now = {c.slice.name: c for c in checkpoints}
     before = db.execute(
-        "delete from _cksync.slices where slice = ? returning cursor_at, checked_at", [now.slice.name]
-    ).fetchone() or (None, None)
-    if now.is_gone or now.slice.name.endswith(CHANGED_ONLY):
-        return
+        """
+        delete from _cksync.slices where slice in (select unnest(?::varchar[]))
+        returning slice, cursor_at, checked_at
+        """,
+        [list(now)],
+    ).fetchall()
+    at = {name: (cursor_at, checked_at) for name, cursor_at, checked_at in before}
+    rows = [
+        _slice_row(load_id, checkpoint, doubts.get(name), *at.get(name, (None, None)))
+        for name, checkpoint in now.items()
+        if not checkpoint.is_gone and not name.endswith(CHANGED_ONLY)
+    ]
+    if rows:
+        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))
+        db.execute(f"insert into _cksync.slices values {places}", [value for row in rows for value in row])
+
+
+def _slice_row(
+    load_id: str, now: Checkpoint, doubt: str | None, cursor_at: datetime | None, checked_at: datetime | None
+) -> list[Any]:
+    """A row of `_cksync.slices`; a slice that is not complete keeps the cursor it had."""
     is_complete = now.is_complete and doubt is None
-    cursor_at, checked_at = before
     if is_complete:
         cursor_at, checked_at = now.began_at, now.read_from if now.proof in ("borders", "content") else checked_at
-    db.execute(
-        "insert into _cksync.slices values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            now.slice.name,
-            now.slice.stream,
-            load_id,
-            is_complete,
-            now.rows,
-            now.total,
-            cursor_at,
-            now.began_at,
-            checked_at,
-            now.proof if is_complete else None,
-            doubt or now.doubt,
-        ],
-    )
+    return [
+        now.slice.name,
+        now.slice.stream,
+        load_id,
+        is_complete,
+        now.rows,
+        now.total,
+        cursor_at,
+        now.began_at,
+        checked_at,
+        now.proof if is_complete else None,
+        doubt or now.doubt,
+    ]

@@ -1,9 +1,10 @@
 """What the published mirror knows already: cursors, the order of every list, and who was last seen when."""
 
 import contextlib
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,16 @@ class Known:
 
     @cached_property
     def last_load_at(self) -> datetime | None:
-        """When the last load began that ended as it should."""
-        rows = self._rows("select max(started_at) from _cksync.loads where is_finished")
+        """When the last load of all streams began that ended as it should."""
+        rows = self._rows("select max(started_at) from _cksync.loads where is_finished and streams = 'all'")
         at: datetime | None = rows[0][0] if rows else None
         return at
+
+    @property
+    def account(self) -> str | None:
+        """The address of the account that the mirror belongs to."""
+        rows = self._rows("select account from _cksync.loads where account <> '' order by load_id desc limit 1")
+        return rows[0][0] if rows else None
 
     def listing(self, slice_: Slice) -> Listing:
         """The rows of a list, in its order."""
@@ -111,6 +118,41 @@ class Known:
     def membership_slices(self) -> set[str]:
         """The slices of subscriptions."""
         return {name for name in self.cursors if name.startswith("subscriptions/")}
+
+    def people_since(self, day: date) -> int:
+        """How many people joined on that day or later."""
+        rows = self._rows("select count(*) from main.subscribers where created_at >= ?", [day])
+        return int(rows[0][0]) if rows else 0
+
+    def past_nights(self, most: int) -> list[tuple[dict[str, int], dict[str, int]]]:
+        """The last nightly pulls of everything: what each was certain to spend, by group of requests, and
+        what it spent."""
+        rows = self._rows(
+            """
+            with nights as (
+                select load_id, base from _cksync.loads
+                where depth = 'nightly' and streams = 'all' and is_finished and base is not null
+                order by started_at desc limit ?
+            ),
+
+            asked as (
+                select load_id, case
+                    when endpoint like '%/subscriptions' then 'subscriptions'
+                    when endpoint like 'subscribers/%' then 'people by id'
+                    when endpoint like '%/stats' then 'broadcast_stats'
+                    else split_part(endpoint, '/', 1)
+                end as asked_for
+                from _cksync.requests semi join nights using (load_id)
+            ),
+
+            spent as (select load_id, asked_for, count(*) as requests from asked group by all)
+
+            select any_value(base), json_group_object(asked_for, requests)
+            from nights join spent using (load_id) group by load_id
+            """,
+            [most],
+        )
+        return [(json.loads(base), json.loads(spent)) for base, spent in rows]
 
     def broadcasts(self) -> list[tuple[int, datetime | None, str | None]]:
         """Every broadcast: its id, when it was sent as far as is known, and its status."""

@@ -2,18 +2,22 @@
 
     log/<load_id>/000001.parquet    columns SCHEMA, one row a record, as the API sent it
                                     metadata `cksync`: what the segment makes true (see `Segment`)
+    log/<load_id>/000001-000057.parquet
+                                    a snapshot: the rows of the segments that it names, and what each of
+                                    them made true (see `compact`)
 
 A load is one run that read the API; its id sorts by time. A round is the loads that together read
 everything once: a killed or stopped load leaves its round open, and the next one goes on with it.
 """
 
+import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
@@ -42,17 +46,23 @@ FLUSH_SECONDS = 1.0
 # Pages that a kill may cost: those read and not yet stored, and those under way. One is left for the
 # page that a resumed slice reads again.
 LOSE_PAGES = 9
+# A snapshot's row groups have at least so many rows.
+SNAPSHOT_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
     """What a load knows about itself from its first segment on. `account` is '' when nobody answered;
-    `streams` is empty when all are read; `allowed` are the safety rules that the user lifted."""
+    `streams` is empty when all are read; `allowed` are the safety rules that the user lifted; `planned` is
+    how many requests were foreseen, `base` how many of them for certain, by group."""
 
     started_at: datetime
     account: str
     streams: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
+    depth: str = "nightly"
+    planned: int | None = None
+    base: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +80,19 @@ class Segment:
 
 @dataclass(frozen=True)
 class Load:
-    """One load, folded from its segments. `end` is None while it runs, and when it was killed."""
+    """One load, folded from its segments. `end` is None while it runs, and when it was killed; `files` says
+    where each segment is, by its number."""
 
     load_id: str
     start: Start
     segments: tuple[Segment, ...]
     checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
     end: LoadEnd | None = None
+    files: Mapping[int, Path] = field(default_factory=dict)
+
+    def files_of(self, segments: Iterable[Segment]) -> list[Path]:
+        """The files that hold these segments."""
+        return sorted({self.files[segment.number] for segment in segments})
 
 
 class Writer:
@@ -158,12 +174,58 @@ def _write(path: Path, rows: list[tuple[Any, ...]], segment: Segment) -> None:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(SCHEMA)
     schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segment)})
     arrays = [pa.array(column, type=kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
+    with _put_whole(path) as file:
+        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), file, compression="zstd")
+
+
+@contextlib.contextmanager
+def _put_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that stands in its place when it is whole, and not before."""
     temporary = path.with_name(f".{path.name}.new")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), file, compression="zstd")
+        yield file
         file.flush()
         os.fsync(file.fileno())
     put_in_place(temporary, path)
+
+
+def compact(folder: Path, but: str) -> None:
+    """Put the segments of every load `but` one into one file each, with every row and every checkpoint.
+
+    Killed at any instant it leaves the segments, the snapshot, or both: then the snapshot counts. Raises
+    Failed when the disk does not take it; the segments stay.
+    """
+    for load_id in load_ids(folder):
+        if load_id != but:
+            _compact(folder, load_id)
+
+
+def _compact(folder: Path, load_id: str) -> None:
+    paths = segment_files(folder, load_id)
+    if len(paths) > 1:
+        snapshot = folder / load_id / f"{_numbers(paths[0])[0]:06d}-{_numbers(paths[-1])[1]:06d}.parquet"
+        segments = [segment for path in paths for segment in _decode(path)]
+        schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segments)})
+        try:
+            with _put_whole(snapshot) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                for tables in _batches(paths):
+                    writer.write_table(pa.concat_tables(tables).cast(schema))
+        except OSError as error:
+            raise Failed(f"log: {snapshot} cannot be written: {error.strerror or error}") from None
+    for path in _files(folder, load_id) - set(segment_files(folder, load_id)):
+        path.unlink()
+
+
+def _batches(paths: Iterable[Path]) -> Iterator[list[pa.Table]]:
+    """The rows of some files, so many at a time as one row group shall have."""
+    tables: list[pa.Table] = []
+    for path in paths:
+        tables.append(pq.read_table(path, schema=SCHEMA))
+        if sum(table.num_rows for table in tables) >= SNAPSHOT_ROWS:
+            yield tables
+            tables = []
+    if tables:
+        yield tables
 
 
 def _microseconds(at: datetime) -> int:
@@ -171,10 +233,13 @@ def _microseconds(at: datetime) -> int:
     return round(at.timestamp() * 1_000_000)
 
 
-def _decode(path: Path) -> Segment:
-    """A segment's metadata. Raises Failed when the file is not one of ours."""
+def _decode(path: Path) -> tuple[Segment, ...]:
+    """The metadata of the segments in a file. Raises Failed when the file is not one of ours."""
     try:
-        return msgspec.json.decode((pq.read_schema(path).metadata or {})[b"cksync"], type=Segment)
+        text = (pq.read_schema(path).metadata or {})[b"cksync"]
+        if text.startswith(b"["):
+            return msgspec.json.decode(text, type=tuple[Segment, ...])
+        return (msgspec.json.decode(text, type=Segment),)
     except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as error:
         raise _damaged(path, error) from None
 
@@ -199,23 +264,48 @@ def load_id_at(at: datetime) -> str:
     return at.strftime("%Y%m%dT%H%M%S.%fZ")
 
 
-def segment_files(folder: Path, load_id: str, after: int = 0) -> list[Path]:
-    """The stored segments of a load, in order, from number `after` + 1 on."""
-    return [path for path in sorted((folder / load_id).glob("[0-9]*.parquet")) if int(path.stem) > after]
+def _numbers(path: Path) -> tuple[int, int]:
+    """The first and the last segment in a file."""
+    first, _, last = path.stem.partition("-")
+    return int(first), int(last or first)
+
+
+def _files(folder: Path, load_id: str) -> set[Path]:
+    """Every stored file of a load."""
+    with os.scandir(folder / load_id) as entries:
+        names = [entry.name for entry in entries]
+    return {folder / load_id / name for name in names if name[0].isdigit() and name.endswith(".parquet")}
+
+
+def segment_files(folder: Path, load_id: str) -> list[Path]:
+    """The files of a load, in order, without segments that a snapshot holds too."""
+    files: list[Path] = []
+    for path in sorted(_files(folder, load_id), key=lambda path: (_numbers(path)[0], -_numbers(path)[1])):
+        if not files or _numbers(path)[1] > _numbers(files[-1])[1]:
+            files.append(path)
+    return files
+
+
+def segment_count(folder: Path, load_id: str) -> int:
+    """How many segments a load has stored."""
+    return _numbers(segment_files(folder, load_id)[-1])[1]
 
 
 def load_ids(folder: Path) -> list[str]:
     """All loads of the log, oldest first."""
     if not folder.is_dir():
         return []
-    return sorted(path.name for path in folder.iterdir() if path.is_dir() and segment_files(folder, path.name))
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir() and segment_files(folder, entry.name))
 
 
 def read_load(folder: Path, load_id: str) -> Load:
     """Fold a load's segments. Raises Failed when one is damaged."""
-    segments = [_decode(path) for path in segment_files(folder, load_id)]
+    held = [(segment, path) for path in segment_files(folder, load_id) for segment in _decode(path)]
+    segments = tuple(segment for segment, _ in held)
     checkpoints = {c.slice.name: c for segment in segments for c in segment.checkpoints}
-    return Load(load_id, segments[0].start, tuple(segments), checkpoints, segments[-1].end)
+    files = {segment.number: path for segment, path in held}
+    return Load(load_id, segments[0].start, segments, checkpoints, segments[-1].end, files)
 
 
 def open_round(folder: Path, published: Set[str]) -> list[Load]:
@@ -243,20 +333,19 @@ def newest_observation(folder: Path) -> datetime | None:
 def pinned_account(folder: Path) -> str | None:
     """The address of the account that the log belongs to; None before the first load that knew it."""
     for load_id in reversed(load_ids(folder)):
-        account = _decode(segment_files(folder, load_id)[0]).start.account
+        account = _decode(segment_files(folder, load_id)[0])[0].start.account
         if account:
             return account
     return None
 
 
 def keys_by_slice(
-    folder: Path, loads: Iterable[Load], checkpoints: Mapping[str, Checkpoint]
+    loads: Iterable[Load], checkpoints: Mapping[str, Checkpoint]
 ) -> tuple[dict[str, set[str]], dict[str, set[int]]]:
     """The distinct keys read of each slice, and those found absent, as far as they count for its checkpoint."""
     found: dict[str, set[str]] = {name: set() for name in checkpoints}
     absent: dict[str, set[int]] = {}
-    for segment in (segment for load in loads for segment in load.segments):
-        path = folder / segment.load_id / f"{segment.number:06d}.parquet"
+    for path in (path for load in loads for path in load.files_of(load.segments)):
         columns = _columns(path, ["slice", "page", "key", "observed_at"])
         for name, page, key, observed_at in zip(*columns, strict=True):
             if key is None or name not in checkpoints or observed_at < checkpoints[name].read_from:

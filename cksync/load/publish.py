@@ -75,6 +75,7 @@ def _publish(folder: Folder, *, is_anew: bool) -> Published:
         with _open(temporary, folder) as db:
             merged = take_in(db, folder)
             rows = {table.name: _count(db, table) for table in tables()}
+            db.execute("checkpoint")  # what is written out below is then read from the file
             exported = [_export(db, folder, change) for change in merged.changes]
         # The mirror last: were the process killed in between, the next merge would find the same changes.
         for path in filter(None, exported):

@@ -26,7 +26,7 @@ _CKSYNC = {
         "One row per load: a run that read the API.",
         "load_id varchar, streams varchar, account varchar, started_at timestamptz, ended_at timestamptz,"
         " exit_status integer, message varchar, is_finished boolean, segments integer, requests bigint,"
-        " inserted bigint, updated bigint, deleted bigint, unread bigint",
+        " inserted bigint, updated bigint, deleted bigint, unread bigint, depth varchar, planned bigint, base json",
     ),
     "slices": (
         "One row per slice: how far and how well it was read.",

@@ -7,7 +7,7 @@ from datetime import datetime
 from cksync.api.v3 import BY_ID, PARENTS, members
 from cksync.domain import Checkpoint, LoadEnd
 from cksync.errors import CksyncError
-from cksync.load.log import Writer
+from cksync.load.log import Writer, compact
 from cksync.load.publish import publish, together
 from cksync.verbs.events import Report, Verdict
 from cksync.verbs.run import Run
@@ -31,6 +31,7 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
         run.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
         raise
     published = together(run.published)
+    compact(run.folder.log, but=run.writer.load_id)
     late = published.merged.doubts
     verdicts = [replace(v, is_complete=False, doubt=late[v.slice]) if v.slice in late else v for v in verdicts]
     if late:
@@ -41,6 +42,7 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
         exit_status=exit_status,
         message=message,
         requests=run.requests,
+        planned=run.planned,
         seconds=(run.now() - run.began_at).total_seconds(),
         published=published,
         verdicts=tuple(verdicts),
@@ -50,7 +52,9 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
 def _verdict(checkpoint: Checkpoint) -> Verdict:
     slice_ = checkpoint.slice
     doubt = None if checkpoint.is_complete else checkpoint.doubt or "not read to the end"
-    return Verdict(slice_.name, slice_.stream, checkpoint.is_complete, checkpoint.rows, checkpoint.total, doubt)
+    return Verdict(
+        slice_.name, slice_.stream, checkpoint.is_complete, checkpoint.rows, checkpoint.total, doubt, checkpoint.proof
+    )
 
 
 def _message(doubts: Sequence[Verdict]) -> str:
@@ -79,7 +83,7 @@ def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
 def _nobody_waits(run: Run) -> Iterator[Checkpoint]:
     """Nobody had to be asked for by id, so that nobody waits for it any more."""
     if "subscribers" in run.streams and BY_ID.name in run.known.cursors and BY_ID.name not in run.walks:
-        yield Checkpoint(BY_ID, run.began_at, run.began_at, is_done=True, is_complete=True)
+        yield Checkpoint(BY_ID, run.began_at, run.began_at, is_done=True, is_complete=True, proof="content")
 
 
 def fail(writer: Writer, at: datetime, error: CksyncError) -> None:

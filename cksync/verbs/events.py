@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cksync.domain import Slice
+from cksync.domain import Proof, Slice
 from cksync.load.publish import Published
 
 
@@ -34,17 +34,20 @@ class Verdict:
     rows: int
     total: int | None
     doubt: str | None
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a pull did. `requests` are its requests by stream, `seconds` its whole time with publishing."""
+    """What a pull did. `requests` are its requests by stream, `planned` how many were foreseen (None: nobody
+    could know), `seconds` its whole time with publishing."""
 
     load_id: str
     account: str
     exit_status: int
     message: str
     requests: Mapping[str, int]
+    planned: int | None
     seconds: float
     published: Published
     verdicts: tuple[Verdict, ...]

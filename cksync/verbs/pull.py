@@ -1,10 +1,12 @@
 """Pull: the account -> the log -> the mirror. Wires extract and load; what a pull does can be read here."""
 
+import contextlib
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from cksync.api import Api, Stopped, connect, credentials
 from cksync.api.v3 import whole
@@ -31,9 +33,11 @@ from cksync.load.log import (
 from cksync.load.publish import publish
 from cksync.secrets import environment
 from cksync.verbs.account import address, check_pin
+from cksync.verbs.agenda import Agenda, Depth
 from cksync.verbs.ending import fail, finish
 from cksync.verbs.events import Event, Note, PageRead
-from cksync.verbs.run import Depth, Run
+from cksync.verbs.plan import priced
+from cksync.verbs.run import Run
 
 # What was read is not asked for again within this time; later its pages have moved.
 KEEP = timedelta(days=1)
@@ -59,11 +63,13 @@ def pull(
     environ: Mapping[str, str] | None = None,
     stop: threading.Event | None = None,
     wall: Clock = wall_clock,
+    is_dry: bool = False,
 ) -> Iterator[Event]:
     """Bring the mirror up to date; the last event is the Report.
 
     `streams` names what to read (all when empty), `depth` how much of it (see Run), `allow` the safety
-    rules to lift (`vanish`). Setting
+    rules to lift (`vanish`). `is_dry` keeps nothing of what was read: the Report says what it would have
+    changed. Setting
     `stop` ends the pull cleanly: it raises Interrupted, and the next pull goes on from there. Raises
     Locked, Unauthorized, Refused (another account's secret), ApiUnavailable, Failed; whatever was read
     is then in the log.
@@ -72,7 +78,7 @@ def pull(
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder, stop = Folder(config.data_dir), stop or threading.Event()
     # A mirror that cannot be read is said before the first request.
-    with folder.lock("pull"), known(folder) as before:
+    with folder.lock("pull"), known(folder) as before, _target(folder, is_dry=is_dry) as target:
         newest = newest_observation(folder.log)
         now = steady_clock(newest, wall)
         yield from _notes_on_clock(newest, wall(), "the newest observation in the log")
@@ -80,11 +86,11 @@ def pull(
             walk = ListWalk(whole("account"))
             began_at = now()
             start = Start(began_at, "", tuple(streams), tuple(allow))
-            page = _identify(config, folder, before, api, walk, start, accept_account)
+            page = _identify(config, target, before, api, walk, start, accept_account)
             yield from _notes_on_clock(page.server_at, page.received_at, "the API")
             is_stale = newest is not None and began_at - newest > STALE
-            start = replace(start, account=address(page))
-            run = _begin(config, folder, before, api, now, stop, start, chosen, is_stale, depth)
+            start = replace(start, account=address(page), **_foreseen(before, config, chosen, depth, began_at))
+            run = _begin(config, target, before, api, now, stop, start, chosen, is_stale, depth)
             walk.tell(page)
             try:
                 yield from _take(run, walk, page)
@@ -92,6 +98,32 @@ def pull(
             except CksyncError as error:
                 fail(run.writer, now(), error)
                 raise
+
+
+@contextlib.contextmanager
+def _target(folder: Folder, *, is_dry: bool) -> Iterator[Folder]:
+    """Where to write: the folder, or for a dry run a copy of it that has the mirror, no log, and no future."""
+    if not is_dry:
+        yield folder
+        return
+    copy = Folder(folder.state / "dry")
+    shutil.rmtree(copy.root, ignore_errors=True)
+    try:
+        copy.prepare()
+        shutil.copyfile(folder.mirror, copy.mirror)
+        yield copy
+    finally:
+        shutil.rmtree(copy.root, ignore_errors=True)
+
+
+def _foreseen(before: Known, config: Config, streams: frozenset[str], depth: Depth, at: datetime) -> Mapping[str, Any]:
+    """What the plan says, to be compared with what is spent."""
+    plan = priced(before, config, streams, depth, at, None)
+    return {
+        "depth": depth,
+        "planned": plan.requests,
+        "base": {line.group: line.base for line in plan.lines} if plan.requests is not None else None,
+    }
 
 
 def _notes_on_clock(right: datetime | None, ours: datetime, whose: str) -> Iterator[Note]:
@@ -111,7 +143,9 @@ def _identify(
     assert request is not None
     try:
         page = api.fetch(request)
-        check_pin(api, address(page), pinned_account(folder.log), accept_account, lambda: before.people(5))
+        check_pin(
+            api, address(page), pinned_account(folder.log) or before.account, accept_account, lambda: before.people(5)
+        )
     except Stopped:
         raise Interrupted("stopped before anything was read") from None
     except Refused:
@@ -146,7 +180,7 @@ def _begin(
         for name, checkpoint in load.checkpoints.items()
         if checkpoint.began_at > start.started_at - KEEP
     }
-    keys, absent = keys_by_slice(folder.log, loads, fresh)
+    keys, absent = keys_by_slice(loads, fresh)
     return Run(
         config=config,
         folder=folder,
@@ -159,10 +193,11 @@ def _begin(
         began_at=start.started_at,
         streams=streams,
         loads=loads,
-        is_first=not was_ever_finished(folder.log),
+        is_first=before.last_load_at is None and not was_ever_finished(folder.log),
         is_stale=is_stale,
-        depth=depth,
+        agenda=Agenda(before, config.pull, start.started_at, depth),
         may_vanish="vanish" in start.allowed,
+        planned=None if loads else start.planned,
         earlier=fresh,
         keys=keys,
         absent=absent,
@@ -213,7 +248,7 @@ def _drive(run: Run, walks: Sequence[Walk]) -> Iterator[Event]:
     for walk in walks:
         if walk.slice.name in run.earlier:
             run.walks[walk.slice.name] = walk
-    with closing(drive(walks, run.api, run.config.api.concurrency, run.stop)) as pages:
+    with contextlib.closing(drive(walks, run.api, run.config.api.concurrency, run.stop)) as pages:
         for item in pages:
             if item is None:
                 run.writer.flush_if_due()

@@ -4,35 +4,25 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from functools import cached_property
-from itertools import islice
-from math import ceil
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from cksync.api import Api
-from cksync.api.v3 import BROADCASTS, BY_ID, CANCELLED, CHANGED, DETAILS, PAGE_ROWS, PURCHASES, STATS
+from cksync.api.v3 import BROADCASTS, BY_ID, CANCELLED, CHANGED, DETAILS, PURCHASES, STATS
 from cksync.clock import Clock
 from cksync.config import Config
 from cksync.domain import Checkpoint, Slice
-from cksync.extract.due import Mail, details_due, in_turn, stats_due
-from cksync.extract.level import LevelWalk
+from cksync.extract.level import LevelWalk, vanish_doubt
 from cksync.extract.tail import TailWalk
 from cksync.extract.walk import KeyWalk, ListWalk, Walk
 from cksync.folder import Folder
 from cksync.load.known import Known, seen_at_once, seen_otherwise
 from cksync.load.log import Load, Writer, segment_files
 from cksync.load.publish import Published
+from cksync.verbs.agenda import Agenda
 
 # People in neither list who are asked for one by one in one pull.
 BY_ID_BUDGET = 200
-# Pages of a list that are compared when it has its turn, and when the user asks for proof.
-TURN_LOOKS, VERIFY_LOOKS = 2, 4
-# Statuses after which a broadcast cannot be edited any more.
-FINAL = ("completed", "aborted")
-
-Depth = Literal["nightly", "verify", "full"]
 
 
 @dataclass
@@ -40,8 +30,7 @@ class Run:
     """One pull. `loads`, `earlier`, `keys` and `absent` are what loads of the same round have read.
 
     `is_first`: the account was never read to its end before; `is_stale`: the round was left for longer than
-    pages are apart; `publishing` is how long the last publish took. `depth`: what changed and a share of
-    everything else, every list's total and samples of it, or every row.
+    pages are apart; `publishing` is how long the last publish took.
     """
 
     config: Config
@@ -57,8 +46,9 @@ class Run:
     loads: Sequence[Load]
     is_first: bool
     is_stale: bool
-    depth: Depth
+    agenda: Agenda
     may_vanish: bool
+    planned: int | None
     earlier: Mapping[str, Checkpoint] = field(default_factory=dict)
     keys: Mapping[str, set[str]] = field(default_factory=dict)
     absent: Mapping[str, set[int]] = field(default_factory=dict)
@@ -82,14 +72,11 @@ class Run:
 
     def is_known(self, slice_: Slice) -> bool:
         """Whether the list was ever read completely, so that what changed since is enough."""
-        cursor = self.known.cursors.get(slice_.name)
-        return self.depth != "full" and cursor is not None and cursor.read_to is not None
+        return self.agenda.is_known(slice_)
 
     def changed(self, slice_: Slice) -> ListWalk:
         """A reading of the people of a list who changed since its last complete reading."""
-        changed, read_to = CHANGED[slice_], self.known.cursors[slice_.name].read_to
-        assert read_to is not None
-        since: date = (read_to - timedelta(days=self.config.pull.overlap_days)).date()
+        changed, since = CHANGED[slice_], self.agenda.since(slice_)
         earlier, keys = self.earlier.get(changed.name), self.keys.get(changed.name, ())
         return ListWalk(changed, earlier, keys, is_stale=self.is_stale, since=since)
 
@@ -118,67 +105,25 @@ class Run:
             absent=absent,
             ends="none" if is_of_people else "both" if slice_ == PURCHASES else "newest",
             is_by_id=slice_ != CANCELLED,
-            looks=self._looks(slice_),
+            looks=self.agenda.looks(slice_),
             seed=self.writer.load_id,
             may_vanish=self.may_vanish or slice_.name.startswith("subscriptions/sequence/"),
             doubt=doubt,
             whole=self.whole(slice_) if has_begun else None,
         )
 
+    def doubt_about(self, walk: ListWalk) -> str | None:
+        """Why a complete reading is not believed: too much is gone at once."""
+        known = self.known.listing(walk.slice)
+        lost = len(known) - sum(key in known for key in walk.ids)
+        return None if self.may_vanish else vanish_doubt(lost, len(known))
+
     def tail(self) -> TailWalk | ListWalk:
         """The walk of the list of broadcasts."""
         earlier = self.earlier.get(BROADCASTS.name)
-        if not self.is_known(BROADCASTS) or self._looks(BROADCASTS) or (earlier and earlier.next_page > 1):
+        if not self.is_known(BROADCASTS) or self.agenda.looks(BROADCASTS) or (earlier and earlier.next_page > 1):
             return self.whole(BROADCASTS)
         return TailWalk(BROADCASTS, self.known.listing(BROADCASTS), earlier, self.keys.get(BROADCASTS.name, ()))
-
-    def _looks(self, slice_: Slice) -> int:
-        """How many pages of a list are compared with what the mirror has."""
-        if self.depth == "verify":
-            return VERIFY_LOOKS
-        return TURN_LOOKS if slice_.name in self.turns else int(slice_ in CHANGED)
-
-    # -- turns: a share of everything each night
-
-    @property
-    def _share(self) -> float:
-        """The share of the cycle that has gone by since the last pull."""
-        last = self.known.last_load_at
-        return min(1.0, (self.began_at - last) / self._cycle) if last else 0.0
-
-    @property
-    def _cycle(self) -> timedelta:
-        return timedelta(days=self.config.pull.verify_cycle_days)
-
-    @property
-    def _checks(self) -> int:
-        """How many requests may be spent on what nothing says has changed."""
-        if self.depth != "nightly":
-            return 10**9
-        return round(self.config.pull.checks_per_day * self.config.pull.verify_cycle_days * self._share)
-
-    @cached_property
-    def turns(self) -> Mapping[str, int]:
-        """The lists that have their turn, the longest unchecked first, and what proving each may cost."""
-        lists = [
-            (cursor.checked_at, name, min(ceil(cursor.rows / PAGE_ROWS), TURN_LOOKS))
-            for name, cursor in self.known.cursors.items()
-            if cursor.read_to is not None
-            and cursor.rows > PAGE_ROWS
-            and name.startswith(("subscriptions/", "subscribers/", PURCHASES.name))
-        ]
-        lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
-        chosen: dict[str, int] = {}
-        for _, name, cost in lists[: ceil(len(lists) * self._share - 0.01)]:
-            if sum(chosen.values()) + cost <= self._checks:
-                chosen[name] = cost
-        if BROADCASTS.name in self.known.cursors and self._share:
-            cursor = self.known.cursors[BROADCASTS.name]
-            cost = ceil(cursor.rows / PAGE_ROWS)
-            is_due = next(in_turn([(0, cursor.checked_at)], self.began_at, self._cycle), None) is not None
-            if is_due and sum(chosen.values()) + cost <= self._checks:
-                chosen[BROADCASTS.name] = cost
-        return chosen
 
     # -- single records
 
@@ -186,65 +131,26 @@ class Run:
         """A walk of people by their ids, without those that were asked for in this round."""
         walk = self.walks.get(BY_ID.name)
         done = walk.keys if walk is not None else self.keys.get(BY_ID.name, set())
-        budget = None if self.depth == "full" else BY_ID_BUDGET
+        budget = None if self.agenda.depth == "full" else BY_ID_BUDGET
         return KeyWalk(BY_ID, map(str, sorted(people)), self.earlier.get(BY_ID.name), done, budget)
 
     def details(self, ids: Collection[int]) -> KeyWalk:
         """A walk of the broadcasts whose detail is due, of those that are listed now."""
-        return self._one_by_one(DETAILS, self._due(ids)[0])
+        return self._one_by_one(DETAILS, self.agenda.due(ids)[0])
 
     def stats(self, ids: Collection[int]) -> KeyWalk:
         """A walk of the broadcasts whose figures are due, of those that are listed now."""
-        return self._one_by_one(STATS, self._due(ids)[1])
+        return self._one_by_one(STATS, self.agenda.due(ids)[1])
 
     def _one_by_one(self, slice_: Slice, wanted: Collection[int]) -> KeyWalk:
         newest_first = map(str, sorted(wanted, reverse=True))
         return KeyWalk(slice_, newest_first, self.earlier.get(slice_.name), self.keys.get(slice_.name, ()))
 
-    def _due(self, ids: Collection[int]) -> tuple[set[int], set[int]]:
-        """Broadcasts to read the detail and the figures of: new ones, what is due by age, and in turn."""
-        if self.depth == "full":
-            return set(ids), set(ids)
-        mails = [mail for mail in self.mails if mail.id in ids]
-        new = set(ids) - {mail.id for mail in mails}
-        stats, details, _ = self._extra
-        return (
-            new | set(details_due(mails)) | (details & set(ids)),
-            new | set(stats_due(mails, self.began_at)) | (stats & set(ids)),
-        )
-
-    @cached_property
-    def _extra(self) -> tuple[set[int], set[int], set[int]]:
-        """What has its turn for the checks that the lists leave: figures and details of broadcasts, and
-        people whom no list shows."""
-        if self.depth != "nightly" or not self._share:
-            return set(), set(), set()
-        by_age = set(stats_due(self.mails, self.began_at))
-        spare = max(0, self._checks - sum(self.turns.values()))
-        found: list[set[int]] = []
-        for reads in (
-            [(mail.id, mail.stats_read_at) for mail in self.mails if mail.id not in by_age],
-            [(mail.id, mail.detail_read_at) for mail in self.mails if mail.is_final],
-            self.known.unlisted() if spare else [],
-        ):
-            found.append(set(islice(in_turn(reads, self.began_at, self._cycle), spare)))
-            spare -= len(found[-1])
-        return found[0], found[1], found[2]
-
-    @cached_property
-    def mails(self) -> list[Mail]:
-        """The broadcasts that the mirror knows."""
-        details, stats = self.known.read_times(DETAILS), self.known.read_times(STATS)
-        return [
-            Mail(key, sent_at, status in FINAL, details.get(key), stats.get(key))
-            for key, sent_at, status in self.known.broadcasts()
-        ]
-
     # -- people whom no list shows
 
     def left_behind(self, found: Collection[int], listed: Collection[str]) -> set[int]:
         """People to ask for by id: `found` in no list any more, or waiting since an earlier night."""
-        waiting = self.known.left_behind(self.began_at - self._cycle)
+        waiting = self.known.left_behind(self.began_at - self.agenda.cycle)
         return (set(found) | waiting) - set(map(int, listed))
 
     def memberships_of(self, people: Collection[int]) -> dict[str, set[int]]:
@@ -258,7 +164,7 @@ class Run:
             return set()
         missing = self.known.left_behind(self.began_at)
         missing.update(*(self.known.listing(walk.slice).keys for walk in lists))
-        if self.depth == "full":
+        if self.agenda.depth == "full":
             missing |= {key for key, _ in self.known.unlisted()}
         missing -= {int(key) for walk in lists for key in walk.keys}
         return missing - seen_otherwise(self.segments, missing)
@@ -268,9 +174,9 @@ class Run:
         return seen_at_once(self.segments)
 
     @property
-    def in_turn(self) -> set[int]:
+    def in_turn(self) -> Collection[int]:
         """People whom no list shows and who have their turn to be asked for by id."""
-        return self._extra[2]
+        return self.agenda.people_in_turn
 
     @property
     def segments(self) -> list[Path]:

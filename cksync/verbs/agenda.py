@@ -1,0 +1,144 @@
+"""What a pull is to look at beyond what is new: which lists have their turn, and what is due by its age."""
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from itertools import islice
+from math import ceil
+from typing import Literal
+
+from cksync.api.v3 import BROADCASTS, CHANGED, DETAILS, PAGE_ROWS, PURCHASES, STATS
+from cksync.config import PullConfig
+from cksync.domain import Slice
+from cksync.extract.due import Mail, details_due, in_turn, stats_due
+from cksync.load.known import Known
+
+# Pages of a list that are compared when it has its turn, and when the user asks for proof.
+TURN_LOOKS, VERIFY_LOOKS = 2, 4
+# Statuses after which a broadcast cannot be edited any more.
+FINAL = ("completed", "aborted")
+
+Depth = Literal["nightly", "verify", "full"]
+
+
+class Agenda:
+    """The agenda of a pull that begins at `at`, from what the mirror knows and without a request.
+
+    `depth`: what changed and a share of everything else, every list's total and samples of it, or all rows.
+    """
+
+    def __init__(self, known: Known, settings: PullConfig, at: datetime, depth: Depth) -> None:
+        self.known, self.at, self.depth = known, at, depth
+        self._settings = settings
+        self.cycle = timedelta(days=settings.verify_cycle_days)
+
+    def is_known(self, slice_: Slice) -> bool:
+        """Whether the list was ever read completely, so that what changed since is enough."""
+        cursor = self.known.cursors.get(slice_.name)
+        return self.depth != "full" and cursor is not None and cursor.read_to is not None
+
+    def since(self, slice_: Slice) -> date:
+        """From which day on people of a list who changed are asked for. Raises LookupError when it was
+        never read completely."""
+        read_to = self.known.cursors[slice_.name].read_to
+        if read_to is None:
+            raise LookupError(f"{slice_.name} has not been read yet")
+        return (read_to - timedelta(days=self._settings.overlap_days)).date()
+
+    def looks(self, slice_: Slice) -> int:
+        """How many pages of a list are compared with what the mirror has; as many as it has: all is read."""
+        if self.depth == "verify":
+            return VERIFY_LOOKS
+        return self.deepened.get(slice_.name, int(slice_ in CHANGED))
+
+    @property
+    def _share(self) -> float:
+        """The share of the cycle that has gone by since the last pull."""
+        last = self.known.last_load_at
+        return min(1.0, (self.at - last) / self.cycle) if last else 0.0
+
+    @property
+    def _checks(self) -> int:
+        """How many requests may be spent on what nothing says has changed."""
+        if self.depth != "nightly":
+            return 10**9
+        return round(self._settings.checks_per_day * self._settings.verify_cycle_days * self._share)
+
+    @cached_property
+    def turns(self) -> Mapping[str, int]:
+        """The lists that have their turn, the longest unchecked first, and what proving each may cost."""
+        lists = [
+            (cursor.checked_at, name, min(ceil(cursor.rows / PAGE_ROWS), TURN_LOOKS))
+            for name, cursor in self.known.cursors.items()
+            if cursor.read_to is not None
+            and cursor.rows > PAGE_ROWS
+            and name.startswith(("subscriptions/", "subscribers/", PURCHASES.name))
+        ]
+        lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
+        chosen: dict[str, int] = {}
+        for _, name, cost in lists[: ceil(len(lists) * self._share - 0.01)]:
+            if sum(chosen.values()) + cost <= self._checks:
+                chosen[name] = cost
+        if BROADCASTS.name in self.known.cursors and self._share:
+            cursor = self.known.cursors[BROADCASTS.name]
+            cost = ceil(cursor.rows / PAGE_ROWS)
+            is_due = next(in_turn([(0, cursor.checked_at)], self.at, self.cycle), None) is not None
+            if is_due and sum(chosen.values()) + cost <= self._checks:
+                chosen[BROADCASTS.name] = cost
+        return chosen
+
+    @cached_property
+    def deepened(self) -> Mapping[str, int]:
+        """The lists that have their turn, read whole where the checks allow it: only that shows the state
+        of a membership."""
+        spare = self._checks - sum(self.turns.values()) - sum(map(len, self._extra))
+        looks = dict(self.turns)
+        for name, cost in self.turns.items():
+            pages = ceil(self.known.cursors[name].rows / PAGE_ROWS)
+            if pages - cost <= spare:
+                looks[name], spare = pages, spare - (pages - cost)
+        return looks
+
+    @property
+    def people_in_turn(self) -> Collection[int]:
+        """People whom no list shows and who have their turn to be asked for by id."""
+        return self._extra[2]
+
+    def due(self, ids: Collection[int]) -> tuple[set[int], set[int]]:
+        """Broadcasts to read the detail and the figures of: new ones, what is due by age, and in turn."""
+        if self.depth == "full":
+            return set(ids), set(ids)
+        mails = [mail for mail in self.mails if mail.id in ids]
+        new = set(ids) - {mail.id for mail in mails}
+        stats, details, _ = self._extra
+        return (
+            new | set(details_due(mails)) | (details & set(ids)),
+            new | set(stats_due(mails, self.at)) | (stats & set(ids)),
+        )
+
+    @cached_property
+    def _extra(self) -> tuple[set[int], set[int], set[int]]:
+        """What has its turn for the checks that the lists leave: figures and details of broadcasts, and
+        people whom no list shows."""
+        if self.depth != "nightly" or not self._share:
+            return set(), set(), set()
+        by_age = set(stats_due(self.mails, self.at))
+        spare = max(0, self._checks - sum(self.turns.values()))
+        found: list[set[int]] = []
+        for reads in (
+            [(mail.id, mail.stats_read_at) for mail in self.mails if mail.id not in by_age],
+            [(mail.id, mail.detail_read_at) for mail in self.mails if mail.is_final],
+            self.known.unlisted() if spare else [],
+        ):
+            found.append(set(islice(in_turn(reads, self.at, self.cycle), spare)))
+            spare -= len(found[-1])
+        return found[0], found[1], found[2]
+
+    @cached_property
+    def mails(self) -> list[Mail]:
+        """The broadcasts that the mirror knows."""
+        details, stats = self.known.read_times(DETAILS), self.known.read_times(STATS)
+        return [
+            Mail(key, sent_at, status in FINAL, details.get(key), stats.get(key))
+            for key, sent_at, status in self.known.broadcasts()
+        ]

@@ -1,0 +1,138 @@
+"""Plan: what the next pull will ask for, from what the mirror knows and the habit of past nights."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from math import ceil
+from statistics import median
+from typing import Any
+
+from cksync.api.throttle import floor_seconds
+from cksync.api.v3 import ACTIVE, BROADCASTS, CANCELLED, PAGE_ROWS, PURCHASES
+from cksync.clock import Clock, wall_clock
+from cksync.config import Config
+from cksync.extract.phases import LISTS, choose
+from cksync.folder import Folder
+from cksync.load.known import Known, known
+from cksync.load.log import open_round
+from cksync.verbs.agenda import Agenda, Depth
+
+BY_ID = "people by id"
+# The last so many nights make the habit.
+NIGHTS = 7
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one group of requests will cost. `requests` is None where nobody can know; `base` is what is
+    known for certain, the rest is habit."""
+
+    group: str
+    lists: int
+    base: int
+    requests: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the next pull will ask for. `seconds` is the least time that the limit allows for it; both are
+    None where a part is unknown. `note` says what else there is to know."""
+
+    lines: tuple[Line, ...]
+    requests: int | None
+    seconds: float | None
+    note: str | None
+
+    def plain(self) -> dict[str, Any]:
+        """As values for JSON."""
+        return asdict(self)
+
+
+def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly", now: Clock = wall_clock) -> Plan:
+    """Price the next pull without a request. Raises Rejected for an unknown stream, Failed for a mirror or
+    a log that cannot be read."""
+    folder = Folder(config.data_dir)
+    with known(folder) as mirror:
+        unfinished = [load for load in open_round(folder.log, mirror.finished_loads()) if load.start.account]
+        at = unfinished[0].start.started_at if unfinished else None
+        return priced(mirror, config, choose(streams), depth, now(), at)
+
+
+def priced(
+    mirror: Known, config: Config, streams: frozenset[str], depth: Depth, now: datetime, open_since: datetime | None
+) -> Plan:
+    """The plan of a pull that begins `now`, or goes on with one that was begun at `open_since`."""
+    agenda = Agenda(mirror, config.pull, now, depth)
+    lines = tuple(line for line in _lines(agenda, _habit(mirror)) if _stream(line.group) in streams)
+    known_costs = [line.requests for line in lines if line.requests is not None]
+    total = sum(known_costs) if len(known_costs) == len(lines) else None
+    api = config.api
+    seconds = None if total is None else floor_seconds(total, api.rate_limit, api.rate_period_seconds)
+    note = None
+    if open_since:
+        note = f"goes on with the pull of {open_since:%Y-%m-%d %H:%M} UTC: what it has read is not asked for again"
+    elif total is None:
+        note = "what was never read cannot be priced: one request for every 50 rows, and two for each broadcast"
+    return Plan(lines, total, seconds, note)
+
+
+def _stream(group: str) -> str:
+    return "subscribers" if group == BY_ID else group
+
+
+def _lines(agenda: Agenda, habit: Mapping[str, int]) -> list[Line]:
+    lines = [Line(name, 1, 1, 1, "the whole list") for name in ("account", *LISTS)]
+    lines += _people(agenda, habit)
+    lines.append(_memberships(agenda, habit))
+    lines += _broadcasts(agenda, habit)
+    is_known = agenda.is_known(PURCHASES)
+    lines.append(_line("purchases", 1, 1 if is_known else None, habit, "the newest end"))
+    return lines
+
+
+def _line(group: str, lists: int, base: int | None, habit: Mapping[str, int], reason: str) -> Line:
+    if base is None:
+        return Line(group, lists, 0, None, "unknown: never read, or to be read whole")
+    extra = habit.get(group, 0)
+    return Line(group, lists, base, max(base + extra, 0), f"{reason}; {extra:+d} by habit" if extra else reason)
+
+
+def _people(agenda: Agenda, habit: Mapping[str, int]) -> list[Line]:
+    if not (agenda.is_known(ACTIVE) and agenda.is_known(CANCELLED)):
+        return [_line("subscribers", 2, None, habit, "")]
+    changed = ceil(agenda.known.people_since(agenda.since(ACTIVE)) / PAGE_ROWS)
+    base = max(1, changed) + 1 + max(1, agenda.looks(ACTIVE)) + max(1, agenda.looks(CANCELLED))
+    asked = len(agenda.known.left_behind(agenda.at - agenda.cycle)) + len(agenda.people_in_turn)
+    return [
+        _line("subscribers", 2, base, habit, "who changed, and a page of each list"),
+        _line(BY_ID, 1, asked, habit, "who is in neither list"),
+    ]
+
+
+def _memberships(agenda: Agenda, habit: Mapping[str, int]) -> Line:
+    slices = agenda.known.membership_slices()
+    if agenda.depth != "nightly" or not slices or any(agenda.known.cursors[name].read_to is None for name in slices):
+        return _line("subscriptions", len(slices), None, habit, "")
+    turns = sum(looks for name, looks in agenda.deepened.items() if name in slices)
+    return _line("subscriptions", len(slices), len(slices) + turns, habit, "the newest of each list, and turns")
+
+
+def _broadcasts(agenda: Agenda, habit: Mapping[str, int]) -> list[Line]:
+    if not agenda.is_known(BROADCASTS):
+        return [_line(name, 1, None, habit, "") for name in ("broadcasts", "broadcast_stats")]
+    details, stats = agenda.due({mail.id for mail in agenda.mails})
+    pages = ceil(agenda.known.cursors[BROADCASTS.name].rows / PAGE_ROWS) if agenda.looks(BROADCASTS) else 1
+    return [
+        _line("broadcasts", 1, pages + len(details), habit, "the end of the list, and details that may change"),
+        _line("broadcast_stats", 1, len(stats), habit, "figures by age"),
+    ]
+
+
+def _habit(mirror: Known) -> dict[str, int]:
+    """What past nights spent beyond what was certain, by group: the median of the last ones."""
+    extras: dict[str, list[int]] = {}
+    for base, spent in mirror.past_nights(NIGHTS):
+        for group in base:
+            extras.setdefault(group, []).append(spent.get(group, 0) - base[group])
+    return {group: round(median(found)) for group, found in extras.items()}
