@@ -366,6 +366,15 @@ def test_walk_that_was_not_done_looks_again() -> None:
     assert result(again) == (True, {3}, "borders")
 
 
+def test_list_that_an_earlier_load_doubted_is_looked_at_afresh() -> None:
+    before = level(range(500))
+    read(before, Remote(list(range(500)), LIES["404"][0]))
+    assert before.checkpoint.is_done
+    walk = level(range(500), start=before.checkpoint)
+    assert read(walk, Remote(list(range(500)))) == [-1]
+    assert result(walk) == (True, set(), "counts")
+
+
 def test_whole_reading_that_a_walk_began_is_gone_on_with() -> None:
     api, before = Remote([row ^ 1 for row in range(400) if row != 200]), ListWalk(TAG)
     for _ in range(3):

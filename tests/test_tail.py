@@ -144,6 +144,15 @@ def test_walk_that_was_not_done_looks_again() -> None:
     assert again.ids == set(range(430))
 
 
+def test_list_that_an_earlier_load_doubted_is_looked_at_afresh() -> None:
+    before = tail(range(60))
+    read(before, Remote(list(range(61)), lambda request: replace(request, page=1)))
+    assert before.checkpoint.is_done
+    again = TailWalk(BROADCASTS, Listing(range(60)), before.checkpoint, before.keys)
+    assert read(again, Remote(list(range(61)))) == [2]
+    assert (again.checkpoint.is_complete, again.ids) == (True, set(range(61)))
+
+
 def test_checkpoint_of_a_walk_that_read_nothing_is_a_lookup_error() -> None:
     with pytest.raises(LookupError, match="broadcasts"):
         _ = tail([1]).checkpoint

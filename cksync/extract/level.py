@@ -58,7 +58,7 @@ class LevelWalk:
         self._ends, self._is_by_id, self._looks = ends, is_by_id, looks
         self._may_vanish, self._doubt = may_vanish, doubt
         self._random = Random(f"{seed} {slice_.name}")
-        self._ended = start if start and start.is_done else None
+        self._ended = start if start and start.is_complete else None
         self._absent = set(absent) if self._ended else set()
         self._began_at: datetime | None = None
         self._read_from: datetime | None = None

@@ -20,7 +20,7 @@ class TailWalk:
     ) -> None:
         """`start` and `keys` are what an earlier load of this round has found, if it came to an end."""
         self.slice = slice_
-        self._ended = start if start and start.is_done else None
+        self._ended = start if start and start.is_complete else None
         self.keys = set(keys) if self._ended else set()
         self._known = known
         self._page = self._first = max(1, -(-len(known) // PAGE_ROWS))

@@ -92,13 +92,17 @@ class Run:
         earlier = self.earlier.get(slice_.name)
         has_begun = earlier is not None and not earlier.is_done and earlier.next_page > 1
         is_of_people = slice_ in CHANGED
+        listing = self.known.listing(slice_)
+        absent = self.absent.get(slice_.name, set())
+        if earlier is not None and earlier.proof == "content":  # the log does not say who was not there
+            absent = {*listing.keys} - set(map(int, self.keys.get(slice_.name, ())))
         return LevelWalk(
             slice_,
-            self.known.listing(slice_),
+            listing,
             earlier,
             added=added,
             left=frozenset(left),
-            absent=self.absent.get(slice_.name, ()),
+            absent=absent,
             ends="none" if is_of_people else "both" if slice_ == PURCHASES else "newest",
             is_by_id=slice_ != CANCELLED,
             looks=self.agenda.looks(slice_),
@@ -159,6 +163,7 @@ class Run:
         if not lists or not all(walk.checkpoint.is_complete for walk in lists):
             return set()
         missing = self.known.left_behind(self.began_at)
+        missing.update(*(self.known.listing(walk.slice).keys for walk in lists))
         if self.agenda.depth == "full":
             missing |= {key for key, _ in self.known.unlisted()}
         missing -= {int(key) for walk in lists for key in walk.keys}

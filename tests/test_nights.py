@@ -1,0 +1,617 @@
+"""Night after night against the sandbox: what happened in the account by day is in the mirror and its history.
+
+Every test runs under the likeliest behaviour of the API, the heavy ones under all the others too; one life
+in which everything happens runs under all of them.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import duckdb
+import pytest
+
+from cksync.config import ApiConfig, Config
+from cksync.sandbox import Behaviour, Sandbox, World, generate, serve
+from cksync.sandbox.records import Kind
+from cksync.secrets import SecretRef
+from cksync.verbs.agenda import Depth
+from cksync.verbs.events import Report
+from cksync.verbs.pull import pull
+from cksync.verbs.run import BY_ID_BUDGET
+from cksync.verbs.status import status
+from tests.comparing import differences
+
+START = datetime(2026, 3, 2, 2, tzinfo=UTC)
+SIZES: dict[str, Any] = {"tags": 3, "tag_memberships": 300, "forms": 2, "form_memberships": 160, "sequences": 2}
+SIZES |= {"sequence_memberships": 130, "broadcasts": 12, "drafts": 1, "purchases": 120, "custom_fields": 3}
+PEOPLE = 260
+# An ordinary night of this account takes about 30; what is due by turn (at most 30) and a few searches more.
+FEW = 75
+BLOCK_BYTES = 262_144
+
+BEHAVIOURS = {
+    "likeliest": Behaviour(),
+    "by id": Behaviour(
+        subscribers_by="id",
+        subscriptions_by="id",
+        ties="scrambled",
+        desc_reverses_ties=False,
+        purchases_order="newest",
+        stats_shape="array",
+    ),
+    "cancelled leave": Behaviour(
+        cancelled_leave=("form",),
+        unfiltered_states=("active",),
+        finished_leave_sequence=False,
+        ties="id_desc",
+        tags_by="id",
+        desc_reverses_ties=False,
+    ),
+    "ahead": Behaviour(tag_bumps_updated=True, join_bumps_updated=True, day_offset_hours=13, retag_keeps_id=True),
+    "behind": Behaviour(
+        tag_bumps_updated=True, day_offset_hours=-13, updated_from_strict=True, purchases_by="transaction_time"
+    ),
+}
+
+Versions = list[tuple[Any, ...]]
+
+
+class RunningClock:
+    """Callable as a world's `now` and a pull's `wall`: it runs like any other and can be put forward."""
+
+    def __init__(self) -> None:
+        self._start, self._began = START, monotonic()
+
+    def __call__(self) -> datetime:
+        return self._start + timedelta(seconds=monotonic() - self._began)
+
+    def advance(self, **units: float) -> None:
+        self._start += timedelta(**units)
+
+
+@dataclass
+class Account:
+    """A world on a server, and the mirror that follows it."""
+
+    world: World
+    clock: RunningClock
+    sandbox: Sandbox
+    config: Config
+
+    @property
+    def mirror(self) -> Path:
+        return self.config.data_dir / "mirror.duckdb"
+
+    def pull(self, depth: Depth = "nightly", **given: Any) -> Report:
+        """A pull to its end, here and now."""
+        self.sandbox.journal.clear()
+        *_, report = pull(self.config, depth=depth, wall=self.clock, environ={}, **given)
+        assert isinstance(report, Report)
+        return report
+
+    def day(self) -> None:
+        """It is afternoon: what happens now, happens between two nights."""
+        self.clock.advance(hours=12)
+
+    def night(self, depth: Depth = "nightly") -> None:
+        """The next night's pull: it is complete, the mirror is the account, and it asked for little."""
+        self.clock.advance(hours=12)
+        report = self.pull(depth)
+        assert differences(self.mirror, self.world) == []
+        assert (report.exit_status, report.message) == (0, "complete")
+        assert depth != "nightly" or len(self.sandbox.journal) <= FEW
+
+    def cut_off(self, pages: int, depth: Depth = "nightly") -> bool:
+        """A pull that is killed after so many pages; False when it came to its end before."""
+        with closing(pull(self.config, depth=depth, wall=self.clock, environ={})) as events:  # type: ignore[type-var] # a generator
+            return not any(isinstance(next(events), Report) for _ in range(pages))
+
+    def rows(self, query: str) -> Versions:
+        """The answer of the published mirror."""
+        with duckdb.connect(str(self.mirror), read_only=True) as db:
+            db.execute("set TimeZone = 'UTC'")
+            return db.execute(query).fetchall()
+
+    def versions(self, table: str, columns: str, where: str) -> Versions:
+        """The versions of one row, oldest first: columns, change, and whether it is the one that holds now.
+
+        Each must last until the next began, and every change must have been found within this test.
+        """
+        found = self.rows(
+            f"select {columns}, change, valid_to is null, valid_from, valid_to from history.{table} where {where} "
+            "order by valid_from, valid_to nulls last"
+        )
+        for row, later in pairwise(found):
+            assert row[-1] == later[-2] or row[-4] == "delete", f"a gap: {row} {later}"
+        assert all(row[-1] == row[-2] for row in found if row[-4] == "delete")
+        assert all(row[-2] <= self.clock() for row in found)
+        return [row[:-2] for row in found]
+
+    def everything(self) -> dict[str, Versions]:
+        """All rows of main and history."""
+        with duckdb.connect(str(self.mirror), read_only=True) as db:
+            names = db.execute(
+                "select schema_name, table_name from duckdb_tables() where schema_name in ('main', 'history')"
+            ).fetchall()
+            return {f"{s}.{t}": db.execute(f'select * from {s}."{t}" order by all').fetchall() for s, t in names}
+
+    # -- who and what there is
+
+    def someone(self, state: str = "active", *, besides: int = 0) -> int:
+        """A person in this state; with `besides` another one."""
+        return [key for key, row in sorted(self.world.subscribers.items()) if row.state == state][40 + 3 * besides]
+
+    def member(self, kind: Kind, place: int = 10) -> tuple[int, int, int]:
+        """An active member of the largest list of a kind: the person, the list, the subscription."""
+        parent = max(self.world.parents[kind], key=lambda key: len(self.world.rosters[kind, key].members))
+        members = sorted(self.world.rosters[kind, parent].members.values(), key=lambda row: row.id)
+        chosen = [row for row in members if self.world.subscribers[row.subscriber_id].state == "active"][place]
+        return chosen.subscriber_id, parent, chosen.id
+
+    def sent(self, place: int = 0) -> int:
+        """A broadcast that was sent, the oldest at place 0."""
+        return [key for key, row in sorted(self.world.broadcasts.items()) if row.status == "completed"][place]
+
+
+@contextmanager
+def served(folder: Path, behaviour: Behaviour, people: int = PEOPLE) -> Iterator[Account]:
+    """An account of which nothing is known yet."""
+    clock = RunningClock()
+    world = generate(people, 3, now=clock, ends_at=START - timedelta(days=3), with_oddities=False, **SIZES)
+    world.behaviour = behaviour
+    with serve(world, rate_limit=None) as sandbox:
+        secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
+        api = ApiConfig(sandbox.url, secret, rate_limit=100_000, rate_period_seconds=1.0)
+        yield Account(world, clock, sandbox, Config(folder / "data", "the test", api))
+
+
+@pytest.fixture(scope="session")
+def firsts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The data folder after the first pull of the account under a behaviour."""
+    made: dict[str, Path] = {}
+
+    def first(name: str) -> Path:
+        if name not in made:
+            with served(tmp_path_factory.mktemp("first"), BEHAVIOURS[name]) as account:
+                assert account.pull().exit_status == 0
+                made[name] = account.config.data_dir
+        return made[name]
+
+    return first
+
+
+@contextmanager
+def known(folder: Path, name: str, firsts: Callable[[str], Path]) -> Iterator[Account]:
+    """The account after its first pull."""
+    shutil.copytree(firsts(name), folder / "data")
+    with served(folder, BEHAVIOURS[name]) as account:
+        account.clock.advance(minutes=2)
+        yield account
+
+
+OTHERS = [pytest.param(name, marks=pytest.mark.heavy) for name in list(BEHAVIOURS)[1:]]
+
+
+@pytest.fixture(params=["likeliest", *OTHERS])
+def account(request: pytest.FixtureRequest, tmp_path: Path, firsts: Callable[[str], Path]) -> Iterator[Account]:
+    with known(tmp_path, request.param, firsts) as made:
+        yield made
+
+
+# -- people
+
+
+def test_reactivation_is_a_new_version(account: Account) -> None:
+    person = account.someone("cancelled", besides=-13)
+    account.day()
+    account.world.reactivate(person)
+    account.night()
+    assert account.versions("subscribers", "state", f"id = {person}") == [
+        ("cancelled", "insert", False),
+        ("active", "update", True),
+    ]
+
+
+@pytest.mark.heavy
+def test_person_who_cancels_comes_back_and_cancels_again_is_followed(account: Account) -> None:
+    person = account.someone()
+    for edit in (account.world.cancel, account.world.reactivate, account.world.cancel):
+        account.day()
+        edit(person)
+        account.night()
+    states = [row[0] for row in account.versions("subscribers", "state", f"id = {person}")]
+    assert states == ["active", "cancelled", "active", "cancelled"]
+
+
+def test_cancelled_person_who_came_back_and_left_again_by_day_hides_no_deletion(account: Account) -> None:
+    """They stand at the end of the list now, though they are known at another place."""
+    again, deleted = account.someone("cancelled", besides=-13), account.someone("cancelled", besides=-11)
+    account.day()
+    account.world.reactivate(again)
+    account.world.cancel(again)
+    account.world.delete_subscriber(deleted)
+    account.night()
+    assert [row[1] for row in account.versions("subscribers", "state", f"id = {again}")] == ["insert"]
+    assert [row[1] for row in account.versions("subscribers", "state", f"id = {deleted}")] == ["insert", "delete"]
+
+
+def test_changed_address_and_name_are_a_new_version(account: Account) -> None:
+    person = account.someone()
+    old = account.world.subscribers[person].email_address
+    account.day()
+    account.world.set_email(person, "Moved+To@Example.com")
+    account.world.set_first_name(person, "Zoë")
+    account.night()
+    found = account.versions("subscribers", "email_address, first_name", f"id = {person}")
+    assert (found[0][0], found[1:]) == (old, [("Moved+To@Example.com", "Zoë", "update", True)])
+
+
+def test_bounced_and_complained_people_are_found_by_id(account: Account) -> None:
+    people = {account.someone(besides=1): "bounced", account.someone(besides=2): "complained"}
+    people |= {account.someone(besides=3): "inactive"}
+    account.day()
+    for person, state in people.items():
+        account.world.set_state(person, state)  # type: ignore[arg-type] # str, but one of the states
+    account.night()
+    for person, state in people.items():
+        found = account.versions("subscribers", "state", f"id = {person}")
+        assert found == [("active", "insert", False), (state, "update", True)]
+
+
+def test_deleted_person_goes_with_all_memberships(account: Account) -> None:
+    person, _, membership = account.member("tag")
+    account.day()
+    account.world.delete_subscriber(person)
+    account.night()
+    assert [row[1:] for row in account.versions("subscribers", "state", f"id = {person}")] == [
+        ("insert", False),
+        ("delete", False),
+    ]
+    assert [row[1] for row in account.versions("subscriptions", "id", f"id = {membership}")] == ["insert", "delete"]
+    assert account.rows(f"select count(*) from subscriptions where subscriber_id = {person}") == [(0,)]
+
+
+def test_new_person_with_a_date_long_ago_is_found(account: Account) -> None:
+    """A late confirmation lands amid the list, or where the id says."""
+    account.day()
+    person = account.world.add_subscriber("late@example.com", created_at=START - timedelta(days=900))
+    account.world.tag(person, account.member("tag")[1], created_at=START - timedelta(days=900))
+    account.night()
+    assert account.versions("subscribers", "email_address", f"id = {person}") == [("late@example.com", "insert", True)]
+
+
+def test_people_beyond_the_budget_wait_and_status_says_so(tmp_path: Path) -> None:
+    with served(tmp_path, Behaviour(), 900) as account:
+        account.pull()
+        gone = [key for key, row in sorted(account.world.subscribers.items()) if row.state == "active"]
+        gone = gone[: BY_ID_BUDGET + 10]
+        account.day()
+        for person in gone:
+            account.world.delete_subscriber(person)
+        account.clock.advance(hours=12)
+        report = account.pull()
+        assert (report.exit_status, "wait to be asked for by id" in report.message) == (3, True)
+        waiting = dict(status(account.config.data_dir).incomplete)["subscribers/by_id"]
+        ((left,),) = account.rows(f"select count(*) from subscribers where id in {tuple(gone)}")
+        assert 0 < left <= int(waiting.split(" wait")[0]) < 20  # people who have their turn wait too
+        assert account.sandbox.journal.count() < BY_ID_BUDGET + FEW
+        account.day()
+        account.night()
+        assert "subscribers/by_id" not in dict(status(account.config.data_dir).incomplete)
+        assert account.rows("select count(*) from history.subscribers where change = 'delete'") == [(len(gone),)]
+
+
+# -- custom fields
+
+
+def test_renamed_custom_field_changes_the_fields_of_everybody(account: Account) -> None:
+    field, person = min(account.world.custom_fields), account.someone()
+    old = account.world.custom_fields[field].key
+    account.day()
+    account.world.rename_custom_field(field, "Another Name")
+    account.night()
+    assert [row[1:] for row in account.versions("custom_fields", "key", f"id = {field}")] == [
+        ("insert", False),
+        ("update", True),
+    ]
+    found = account.versions("subscribers", "json_keys(fields)", f"id = {person}")
+    assert [(old in row[0], "another_name" in row[0], *row[1:]) for row in found] == [
+        (True, False, "insert", False),
+        (False, True, "update", True),
+    ]
+
+
+def test_deleted_custom_field_leaves_the_fields_of_everybody(account: Account) -> None:
+    field, person = min(account.world.custom_fields), account.someone()
+    old = account.world.custom_fields[field].key
+    account.day()
+    account.world.delete_custom_field(field)
+    account.night()
+    assert [row[1] for row in account.versions("custom_fields", "key", f"id = {field}")] == ["insert", "delete"]
+    found = account.versions("subscribers", "json_keys(fields)", f"id = {person}")
+    assert [(old in row[0], *row[1:]) for row in found] == [(True, "insert", False), (False, "update", True)]
+
+
+# -- forms, sequences, tags and who is in them
+
+
+def test_renamed_tag_and_archived_form_are_new_versions(account: Account) -> None:
+    tag, form = account.member("tag")[1], account.member("form")[1]
+    account.day()
+    account.world.rename_tag(tag, "Renamed")
+    account.world.archive_form(form)
+    account.night()
+    assert account.versions("tags", "name", f"id = {tag}")[1:] == [("Renamed", "update", True)]
+    assert account.versions("forms", "archived", f"id = {form}") == [
+        (False, "insert", False),
+        (True, "update", True),
+    ]
+    assert account.rows("select count(*) from history.subscriptions where change <> 'insert'") == [(0,)]
+
+
+def test_deleted_tag_goes_with_its_memberships(account: Account) -> None:
+    _, tag, membership = account.member("tag")
+    account.day()
+    account.world.delete_tag(tag)
+    account.night()
+    assert [row[1:] for row in account.versions("tags", "id", f"id = {tag}")] == [("insert", False), ("delete", False)]
+    assert [row[1] for row in account.versions("subscriptions", "id", f"id = {membership}")] == ["insert", "delete"]
+    assert account.rows("select count(*) from _cksync.slices where slice like '%/" + str(tag) + "'") == [(0,)]
+
+
+def test_finished_sequence_is_left(account: Account) -> None:
+    """Or, where the list keeps those who finished, the membership's own state shows it within the cycle."""
+    person, sequence, membership = account.member("sequence")
+    account.day()
+    account.world.finish_sequence(person, sequence)
+    is_left = account.world.behaviour.finished_leave_sequence
+    account.night("nightly" if is_left else "full")
+    found = account.versions("subscriptions", "state", f"id = {membership} and subscribable_type = 'sequence'")
+    if is_left:
+        assert [row[1] for row in found] == ["insert", "delete"]
+    else:
+        assert found == [("active", "insert", False), ("inactive", "update", True)]
+
+
+def test_most_of_a_sequence_may_finish_in_one_day(account: Account) -> None:
+    _, sequence, _ = account.member("sequence")
+    account.day()
+    if account.world.behaviour.finished_leave_sequence:
+        for person in list(account.world.rosters["sequence", sequence].members)[:-2]:
+            account.world.finish_sequence(person, sequence)
+    account.night()
+
+
+def test_removed_tag_is_found_behind_a_new_one(account: Account) -> None:
+    person, tag, membership = account.member("tag")
+    account.day()
+    account.world.untag(person, tag)
+    new = account.world.tag(account.world.add_subscriber("new@example.com"), tag)
+    account.night()
+    assert [row[1:] for row in account.versions("subscriptions", "id", f"id = {membership}")] == [
+        ("insert", False),
+        ("delete", False),
+    ]
+    assert account.versions("subscriptions", "id", f"id = {new}") == [(new, "insert", True)]
+
+
+def test_tag_that_was_removed_and_added_again_has_both_in_its_history(account: Account) -> None:
+    account.world.behaviour = replace(account.world.behaviour, retag_keeps_id=True)
+    person, tag, membership = account.member("tag")
+    account.day()
+    account.world.untag(person, tag)
+    account.night()
+    account.day()
+    assert account.world.tag(person, tag) == membership
+    account.night()
+    changes = [row[1:] for row in account.versions("subscriptions", "id", f"id = {membership}")]
+    assert changes == [("insert", False), ("delete", False), ("insert", True)]
+
+
+# -- broadcasts
+
+
+def test_broadcast_edited_after_it_was_sent_shows_within_the_cycle(account: Account) -> None:
+    broadcast = account.sent()
+    old = account.world.broadcasts[broadcast].subject
+    account.day()
+    account.world.edit_broadcast(broadcast, subject="Another subject")
+    account.night("full")
+    assert account.versions("broadcasts", "subject", f"id = {broadcast}") == [
+        (old, "insert", False),
+        ("Another subject", "update", True),
+    ]
+
+
+def test_broadcast_edited_after_it_was_sent_shows_after_a_week_of_nights(account: Account) -> None:
+    broadcast = account.sent()
+    account.world.edit_broadcast(broadcast, subject="Another subject")
+    for _ in range(4):
+        account.clock.advance(days=2)
+        assert account.pull().exit_status == 0
+        assert len(account.sandbox.journal) <= FEW + 30
+    assert account.rows(f"select subject from broadcasts where id = {broadcast}") == [("Another subject",)]
+
+
+def test_draft_that_is_written_scheduled_and_sent_is_followed_and_its_stats_grow(account: Account) -> None:
+    account.day()
+    broadcast = account.world.add_broadcast("Draft")
+    account.night()
+    account.day()
+    account.world.edit_broadcast(broadcast, subject="Soon", send_at=account.clock() + timedelta(days=1))
+    account.night()
+    account.day()
+    account.world.send_broadcast(broadcast, recipients=200)
+    account.night()
+    account.day()
+    account.world.grow_stats(broadcast, opens=1.5, clicks=2)
+    account.night()
+    subjects = [row[0] for row in account.versions("broadcasts", "subject", f"id = {broadcast}")]
+    assert subjects == ["Draft", "Soon", "Soon"]
+    found = account.versions("broadcast_stats", "status, recipients, total_clicks", f"broadcast_id = {broadcast}")
+    assert found == [
+        ("draft", 0, 0, "insert", False),
+        ("scheduled", 0, 0, "update", False),
+        ("completed", 200, 0, "update", False),
+        ("completed", 200, 2, "update", True),
+    ]
+
+
+def test_deleted_broadcast_goes_with_its_stats(account: Account) -> None:
+    broadcast = account.sent()
+    account.day()
+    account.world.delete_broadcast(broadcast)
+    account.night()
+    assert [row[1] for row in account.versions("broadcasts", "id", f"id = {broadcast}")] == ["insert", "delete"]
+    found = account.versions("broadcast_stats", "recipients", f"broadcast_id = {broadcast}")
+    assert [row[1] for row in found] == ["insert", "delete"]
+
+
+# -- purchases
+
+
+def test_late_purchases_are_found(account: Account) -> None:
+    account.day()
+    new = account.world.add_purchase("buyer@example.com", total=12.5)
+    late = account.world.add_purchase("buyer@example.com", transaction_time=START - timedelta(days=700))
+    account.night()
+    for purchase in (new, late):
+        assert account.versions("purchases", "id", f"id = {purchase}") == [(purchase, "insert", True)]
+    account.day()
+    account.world.add_purchase("buyer@example.com", total=1)
+    account.night()
+    account.day()
+    account.night("verify")
+    assert account.sandbox.journal.count(path="/purchases") <= 5
+
+
+def test_deleted_purchase_goes_with_its_products(account: Account) -> None:
+    purchase = sorted(account.world.purchases)[30]
+    account.day()
+    account.world.delete_purchase(purchase)
+    account.world.add_purchase("buyer@example.com")
+    account.night()
+    assert [row[1] for row in account.versions("purchases", "id", f"id = {purchase}")] == ["insert", "delete"]
+    assert account.rows(f"select count(*) from purchase_products where purchase_id = {purchase}") == [(0,)]
+
+
+# -- everything at once, and nothing
+
+
+def live(account: Account, day: int) -> None:
+    """A day on which a little of everything happens, to other people than on any other day."""
+    world, first = account.world, 8 * day
+    active = [key for key, row in sorted(world.subscribers.items()) if row.state == "active"]
+    cancelled = [key for key, row in sorted(world.subscribers.items()) if row.state == "cancelled"]
+    world.cancel(active[first])
+    world.bounce(active[first + 1])
+    world.delete_subscriber(active[first + 2])
+    world.set_email(active[first + 3], f"moved{day}@example.com")
+    world.reactivate(cancelled[day])
+    world.delete_subscriber(cancelled[day + 5])
+    for kind, leave in (("tag", world.untag), ("sequence", world.finish_sequence)):
+        person, parent, _ = account.member(kind)  # type: ignore[arg-type] # str, but one of the kinds
+        leave(person, parent)
+        if kind == "tag" and day % 2:
+            world.tag(person, parent)
+    new = world.add_subscriber(f"new{day}@example.com", "New", created_at=START - timedelta(days=100 * day))
+    world.tag(new, account.member("tag")[1])
+    world.join_form(new, account.member("form")[1])
+    world.join_sequence(active[first + 4], account.member("sequence")[1])
+    world.rename_custom_field(min(world.custom_fields), f"Label {day}")
+    world.add_purchase("buyer@example.com")
+    if day % 2:
+        world.add_purchase("buyer@example.com", transaction_time=START - timedelta(days=700 + day))
+        world.delete_purchase(sorted(world.purchases)[20])
+    world.send_broadcast(world.add_broadcast(f"Mail {day}"))
+    world.delete_broadcast(account.sent())
+
+
+@pytest.mark.parametrize("name", BEHAVIOURS)
+def test_life_goes_on_and_the_mirror_follows(name: str, tmp_path: Path, firsts: Callable[[str], Path]) -> None:
+    """What only the cycle shows is left aside at first; a full reading leaves nothing to the cycle."""
+    with known(tmp_path, name, firsts) as account:
+        depths: tuple[Depth, ...] = ("nightly", "full")
+        for day, depth in enumerate(depths, 1):
+            account.day()
+            live(account, day)
+            account.clock.advance(hours=12)
+            report = account.pull(depth)
+            assert (report.exit_status, report.message) == (0, "complete")
+            assert depth == "full" or len(account.sandbox.journal) <= FEW
+        assert differences(account.mirror, account.world) == []
+        for table, rows in account.everything().items():
+            if table.startswith("main."):
+                names = "valid_from, valid_to, change"
+                kept = f"select * exclude ({names}) from history.{table[5:]} where valid_to is null order by all"
+                assert rows == account.rows(kept)
+
+
+def test_two_nights_without_a_change_leave_the_mirror_as_it_was(account: Account) -> None:
+    account.day()
+    account.night()
+    before, size = account.everything(), account.mirror.stat().st_size
+    account.day()
+    account.night()
+    assert account.everything() == before
+    assert account.mirror.stat().st_size <= size + BLOCK_BYTES
+
+
+def test_verify_and_full_without_a_change_leave_the_mirror_as_it_was(account: Account) -> None:
+    before = account.everything()
+    depths: tuple[Depth, ...] = ("verify", "full", "nightly")
+    for depth in depths:
+        account.day()
+        account.night(depth)
+    assert account.everything() == before
+
+
+# -- killed nights
+
+PAGES = [12]
+MANY = [pytest.param(pages, marks=pytest.mark.heavy) for pages in range(1, 45) if pages not in PAGES]
+
+
+@pytest.mark.parametrize("pages", [*PAGES, *MANY])
+@pytest.mark.parametrize(
+    ("first", "then"), [("nightly", "nightly"), ("full", "nightly"), ("nightly", "full"), ("verify", "nightly")]
+)
+def test_night_that_was_killed_is_gone_on_with(
+    pages: int, first: Depth, then: Depth, tmp_path: Path, firsts: Callable[[str], Path]
+) -> None:
+    """What it had looked at is no reading of everything: nothing may vanish but what is gone."""
+    with known(tmp_path, "likeliest", firsts) as account:
+        account.day()
+        live(account, 1)
+        account.clock.advance(hours=12)
+        account.cut_off(pages, first)
+        account.clock.advance(minutes=5)
+        report = account.pull(then)
+        assert differences(account.mirror, account.world) == []
+        assert (report.exit_status, report.message) == (0, "complete")
+        assert then == "full" or len(account.sandbox.journal) <= FEW + 40
+        gone = account.rows("select count(*) from history.subscribers where change = 'delete'")
+        assert gone == [(2,)]
+
+
+@pytest.mark.parametrize("pages", [12, *MANY[::9]])
+@pytest.mark.parametrize("first", ["nightly", "verify", "full"])
+def test_killed_night_without_a_change_takes_nothing_out(
+    pages: int, first: Depth, tmp_path: Path, firsts: Callable[[str], Path]
+) -> None:
+    with known(tmp_path, "likeliest", firsts) as account:
+        before = account.everything()
+        account.clock.advance(days=1)
+        account.cut_off(pages, first)
+        account.clock.advance(minutes=5)
+        account.cut_off(5, "full")
+        account.clock.advance(minutes=5)
+        account.pull()
+        assert account.everything() == before
