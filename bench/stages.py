@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.clock import START
 from bench.sandbox import PAGE_ROWS
 from cksync.api.v3 import ACTIVE, ask_page, members
-from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Record, Slice
+from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Proof, Record, Slice
 from cksync.folder import Folder
 from cksync.load.log import Start, Writer, load_id_at, load_ids
 from cksync.load.publish import publish, rebuild
@@ -49,7 +49,8 @@ class Book:
             attempt = Attempt(self.at, request.path, f"page={number}", 200, 80, len(page_records), None)
             page = Page(request, self.at, self.at, self.at, (attempt,), page_records)
             self.writer.add(page, Checkpoint(slice_, began_at, began_at, number + 1, rows=rows))
-        done = Checkpoint(slice_, began_at, began_at, 1, rows=rows, is_done=True, is_complete=is_complete)
+        proof: Proof | None = "content" if is_complete else None
+        done = Checkpoint(slice_, began_at, began_at, 1, rows=rows, is_done=True, is_complete=is_complete, proof=proof)
         self.writer.mark([done])
 
     def end(self) -> None:

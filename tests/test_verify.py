@@ -97,7 +97,7 @@ def test_state_of_a_membership_shows_when_every_row_is_read(config: Config, worl
 
 def test_list_that_cannot_be_read_is_not_proved(config: Config, sandbox: Sandbox) -> None:
     list(pull(config))
-    sandbox.faults.add(effects.wrong_total(5), path="/purchases", every=1)
+    sandbox.faults.add(effects.wrong_total(5), path="/purchases", count=None)
     findings = found(config)
     assert findings.exit_status == 3
     assert verdicts(findings)["purchases"] == "incomplete"

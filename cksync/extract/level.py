@@ -137,9 +137,7 @@ class LevelWalk:
             self._is_done = self._doubt is not None
             self._begin()
         elif total <= PAGE_ROWS and self._read.keys() & {1, -1}:
-            self._end(
-                {*self._known.keys, *self._new} - set(*(self._read[n] for n in (1, -1) if n in self._read)), "content"
-            )
+            self._take_for_whole(set(self._read.get(1, ())) | set(self._read.get(-1, ())), total)
         elif further := self._further(total):
             self._to_ask.extend(further)
         elif not self._may_vanish and (doubt := vanish_doubt(self._count - total, len(self._known))):
@@ -151,6 +149,13 @@ class LevelWalk:
                 self._judge()
         else:
             self._compare(total)
+
+    def _take_for_whole(self, there: Set[int], total: int) -> None:
+        """One page has the whole list, if it has as many rows as the API counts."""
+        if len(there) == total:
+            self._end({*self._known.keys, *self._new} - there, "content")
+        else:
+            self._read_all()
 
     def _further(self, total: int) -> list[int]:
         """More pages on which new rows may stand."""

@@ -48,8 +48,8 @@ class Reader(Protocol):
     def stats(self, ids: Collection[int]) -> KeyWalk:
         """A walk of the broadcasts whose figures are due, of those listed now."""
 
-    def by_id(self, people: Collection[int]) -> KeyWalk:
-        """A walk of people by their ids."""
+    def by_id(self, people: Collection[int], then: Collection[int] = ()) -> KeyWalk:
+        """A walk of people by their ids, the first ones first where there are too many for one night."""
 
     def left_behind(self, found: Collection[int], listed: Collection[str]) -> set[int]:
         """People to ask for by id: `found` in no list any more, or waiting since an earlier night."""
@@ -136,7 +136,7 @@ def _people_again(reader: Reader) -> Generator[Sequence[Walk], None, set[int]]:
     yield _again(levels)
     found = {key for walk in levels for key in walk.absent}
     listed = {*active.keys, *cancelled.keys}
-    by_id = reader.by_id(reader.left_behind(found, listed) | (set(reader.in_turn) - set(map(int, listed))))
+    by_id = reader.by_id(reader.left_behind(found, listed), set(reader.in_turn) - set(map(int, listed)))
     yield [by_id]
     return by_id.missing
 

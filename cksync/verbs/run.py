@@ -127,12 +127,13 @@ class Run:
 
     # -- single records
 
-    def by_id(self, people: Collection[int]) -> KeyWalk:
+    def by_id(self, people: Collection[int], then: Collection[int] = ()) -> KeyWalk:
         """A walk of people by their ids, without those that were asked for in this round."""
         walk = self.walks.get(BY_ID.name)
         done = walk.keys if walk is not None else self.keys.get(BY_ID.name, set())
         budget = None if self.agenda.depth == "full" else BY_ID_BUDGET
-        return KeyWalk(BY_ID, map(str, sorted(people)), self.earlier.get(BY_ID.name), done, budget)
+        wanted = [*sorted(people), *sorted(set(then) - set(people))]
+        return KeyWalk(BY_ID, map(str, wanted), self.earlier.get(BY_ID.name), done, budget)
 
     def details(self, ids: Collection[int]) -> KeyWalk:
         """A walk of the broadcasts whose detail is due, of those that are listed now."""
