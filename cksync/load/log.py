@@ -298,10 +298,16 @@ def _files(folder: Path, load_id: str) -> set[Path]:
     return {folder / load_id / name for name in names if name[0].isdigit() and name.endswith(".parquet")}
 
 
+def _in_order(path: Path) -> tuple[int, int, bool]:
+    """By the first segment; of files that hold it the largest first, and a snapshot before a segment."""
+    first, last = _numbers(path)
+    return first, -last, _is_single(path)
+
+
 def segment_files(folder: Path, load_id: str) -> list[Path]:
     """The files of a load, in order, without segments that a snapshot holds too."""
     files: list[Path] = []
-    for path in sorted(_files(folder, load_id), key=lambda path: (_numbers(path)[0], -_numbers(path)[1])):
+    for path in sorted(_files(folder, load_id), key=_in_order):
         if not files or _numbers(path)[1] > _numbers(files[-1])[1]:
             files.append(path)
     return files
