@@ -67,8 +67,8 @@ def compare(column: str, at: datetime, before: Mapping[int, str | None], after: 
     """What became of the keys, each given by its field's id. A key that could not be read says nothing."""
     kept = {key for id_, key in before.items() if id_ in after and after[id_] in (key, None)}
     moves = {key: after.get(id_) for id_, key in before.items() if key is not None and key not in kept}
-    added = tuple(key for id_, key in sorted(after.items()) if key is not None and before.get(id_) is None)
-    return Rekeying(column, at, moves, added, _readable(before.values()), _readable(after.values()))
+    new = (key for id_, key in sorted(after.items()) if key is not None and before.get(id_) is None)
+    return Rekeying(column, at, moves, tuple(dict.fromkeys(new)), _readable(before.values()), _readable(after.values()))
 
 
 def rekey(db: duckdb.DuckDBPyConnection, table: Table, rekeying: Rekeying) -> int:
