@@ -74,14 +74,13 @@ def _bar(config: Config) -> Iterator[Callable[[Event], None]]:
                 progress.console.print(f"note: {event.text}", markup=False, highlight=False)
             if isinstance(event, PageRead):
                 spent = time.monotonic() - began
-                total = event.requests + event.pages_left
                 progress.update(
                     task,
                     description=event.slice.stream,
                     completed=event.requests,
-                    total=total,
+                    total=event.expected,
                     speed=round(60 * event.requests / max(spent, 1)),
-                    left=_left(config, total, spent),
+                    left=_left(config, event.expected, spent),
                 )
 
         yield show

@@ -9,12 +9,13 @@ from cksync.load.publish import Published
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """A page came in. `pages_left` are the requests known to be left for the walks of this phase."""
+    """A page came in. `expected` are the requests of the whole pull: as planned, or where nobody could
+    plan (or it takes more) those made and those known to be left for the walks of this phase."""
 
     slice: Slice
     rows: int
-    pages_left: int
     requests: int
+    expected: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,8 @@ def _take(run: Run, walk: Walk, page: Page) -> Iterator[Event]:
     run.writer.add(page, checkpoint, walk.absent if checkpoint.is_done and checkpoint.proof != "content" else ())
     run.requests[walk.slice.stream] += len(page.attempts)
     left = sum(other.pages_left or 0 for other in run.walks.values())
-    yield PageRead(walk.slice, len(page.records), left, run.requests.total())
+    made = run.requests.total()
+    yield PageRead(walk.slice, len(page.records), made, max(made + left, run.planned or 0))
 
 
 def _read(run: Run, max_minutes: float | None) -> Iterator[Event]:
