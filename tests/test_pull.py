@@ -338,10 +338,15 @@ def test_rebuild_makes_the_same_mirror_from_the_log(
     assert [rows(config, query) for query in queries] == before
 
 
-def test_pull_after_the_mirror_was_deleted_makes_it_from_the_log(config: Config, world: World) -> None:
+def test_pull_after_the_mirror_was_deleted_makes_it_from_the_log(
+    config: Config, sandbox: Sandbox, world: World
+) -> None:
     pulled(config)
     (config.data_dir / "mirror.duckdb").unlink()
+    first = len(sandbox.journal)
+    sandbox.journal.clear()
     pulled(config)
+    assert len(sandbox.journal) < first / 2
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 

@@ -77,8 +77,13 @@ def pull(
     chosen = choose(streams)
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder, stop = Folder(config.data_dir), stop or threading.Event()
-    # A mirror that cannot be read is said before the first request.
-    with folder.lock("pull"), known(folder) as before, _target(folder, is_dry=is_dry) as target:
+    with contextlib.ExitStack() as held:
+        held.enter_context(folder.lock("pull"))
+        if not folder.mirror.exists() and was_ever_finished(folder.log):
+            yield Note("there is no mirror: it is made anew from the log, without a request")
+            publish(folder)
+        before = held.enter_context(known(folder))  # if it cannot be read, that is said before the first request
+        target = held.enter_context(_target(folder, is_dry=is_dry))
         newest = newest_observation(folder.log)
         now = steady_clock(newest, wall)
         yield from _notes_on_clock(newest, wall(), "the newest observation in the log")
