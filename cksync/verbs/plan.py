@@ -11,10 +11,11 @@ from cksync.api.throttle import floor_seconds
 from cksync.api.v3 import ACTIVE, BROADCASTS, CANCELLED, PAGE_ROWS, PURCHASES
 from cksync.clock import Clock, wall_clock
 from cksync.config import Config
+from cksync.errors import Failed
 from cksync.extract.phases import LISTS, choose
 from cksync.folder import Folder
 from cksync.load.known import Known, known
-from cksync.load.log import open_round
+from cksync.load.log import open_round, was_ever_finished
 from cksync.verbs.agenda import Agenda, Depth
 
 BY_ID = "people by id"
@@ -53,6 +54,8 @@ def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly"
     """Price the next pull without a request. Raises Rejected for an unknown stream, Failed for a mirror or
     a log that cannot be read."""
     folder = Folder(config.data_dir)
+    if not folder.mirror.exists() and was_ever_finished(folder.log):
+        raise Failed(f"there is no mirror in {folder.root}, but a log: `cksync rebuild` makes it, or the next pull")
     with known(folder) as mirror:
         unfinished = [load for load in open_round(folder.log, mirror.finished_loads()) if load.start.account]
         at = unfinished[0].start.started_at if unfinished else None
