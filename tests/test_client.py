@@ -265,6 +265,7 @@ def closed_port() -> int:
     return port
 
 
+@pytest.mark.heavy
 def test_seven_tries_in_vain_end_with_what_to_check(config: Config, tmp_path: Path) -> None:
     """At the same time, since each waits a quarter of a minute in all."""
 
