@@ -1,7 +1,6 @@
 """Night after night against the sandbox: what happened in the account by day is in the mirror and its history.
 
-Every test runs under the likeliest behaviour of the API, the heavy ones under all the others too; one life
-in which everything happens runs under all of them.
+Every test runs under the likeliest behaviour of the API, the heavy ones under all the others too.
 """
 
 import shutil
