@@ -86,7 +86,7 @@ def _findings(folder: Folder, report: Report, *, repair: bool, full: bool) -> Fi
         for name in STREAMS
     )
     bad = ("incomplete", "differs")
-    is_level = not any(finding.verdict in bad and finding.stream not in NO_LIST for finding in findings)
+    is_level = not any(finding.verdict in bad and (full or finding.stream not in NO_LIST) for finding in findings)
     with known(folder) as mirror:
         seen = sorted(at for _, at in mirror.unlisted() if at is not None)
     return Findings(
