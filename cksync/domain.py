@@ -11,6 +11,9 @@ from typing import Literal
 # every row was read, so that what was not seen is not there.
 Proof = Literal["changes", "counts", "borders", "content"]
 
+# A list that loses more than this share of its rows, and at least so many, is not believed.
+VANISH_SHARE, VANISH_ROWS = 0.3, 100
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
@@ -140,3 +143,10 @@ class LoadEnd:
     exit_status: int
     message: str
     is_finished: bool
+
+
+def vanish_doubt(lost: int, rows: int) -> str | None:
+    """Why a list that lost so many of its rows at once is not believed; None: it is."""
+    if lost < VANISH_ROWS or lost <= VANISH_SHARE * rows:
+        return None
+    return f"lost {lost:,} of {rows:,} rows at once; its old rows stay unless you `pull --allow vanish`"

@@ -11,8 +11,9 @@ from cksync.api import Stopped
 from cksync.api.v3 import BY_ID, STATS, members
 from cksync.domain import Page, Record, Request
 from cksync.errors import ApiUnavailable
+from cksync.extract.by_key import KeyWalk
 from cksync.extract.drive import drive
-from cksync.extract.walk import KeyWalk, ListWalk, Walk
+from cksync.extract.walk import ListWalk, Walk
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 PATIENCE = 20.0  # seconds until a gate that never opens is a failure

@@ -17,13 +17,12 @@ from hypothesis import strategies as st
 from cksync.api.v3 import ACTIVE, CANCELLED, PURCHASES, members, whole
 from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Record, Request, Slice
 from cksync.errors import Failed
+from cksync.load.compact import SNAPSHOT_ROWS, compact
 from cksync.load.log import (
     REQUESTS,
-    SNAPSHOT_ROWS,
     Load,
     Start,
     Writer,
-    compact,
     keys_by_slice,
     load_ids,
     newest_observation,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, PURCHASES, STATS, members, whole
 from cksync.domain import Checkpoint, Page, Record, Request
-from cksync.extract.walk import KeyWalk, ListWalk, Walk
+from cksync.extract.by_key import KeyWalk
+from cksync.extract.walk import ListWalk, Walk
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 TAG = members("tag", "7")

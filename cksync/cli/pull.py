@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from cksync.verbs.events import Report
 
 
+ALLOW = click.option(
+    "--allow", multiple=True, type=click.Choice(["vanish"]), help="Lift a safety rule: believe lists that lost a third."
+)
+
+
 @click.command()
 @click.argument("streams", nargs=-1)
 @click.option("--full", is_flag=True, help="Read every row, not only what is new.")
 @click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop after so long; the next pull goes on.")
 @click.option("--accept-account", is_flag=True, help="The account's address has changed: check that it is the same.")
-@click.option(
-    "--allow", multiple=True, type=click.Choice(["vanish"]), help="Lift a safety rule: believe lists that lost a third."
-)
+@ALLOW
 @FORMAT
 @common
 @click.pass_obj

@@ -6,7 +6,7 @@ import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_table
-from cksync.cli.pull import stop_on_signals
+from cksync.cli.pull import ALLOW, stop_on_signals
 
 if TYPE_CHECKING:
     from cksync.verbs.verify import Findings
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--repair", is_flag=True, help="Mend what differs.")
 @click.option("--full", is_flag=True, help="Read every row, not only totals and samples.")
-@click.option(
-    "--allow", multiple=True, type=click.Choice(["vanish"]), help="Lift a safety rule: believe lists that lost a third."
-)
+@ALLOW
 @FORMAT
 @common
 @click.pass_obj

@@ -4,23 +4,20 @@ import math
 from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Set
-from dataclasses import replace
-from datetime import datetime
 from random import Random
 from typing import Literal
 
 from cksync.api.v3 import PAGE_ROWS, ask_page
-from cksync.domain import Checkpoint, Listing, Page, Proof, Request, Slice
+from cksync.domain import Checkpoint, Listing, Page, Proof, Request, Slice, vanish_doubt
+from cksync.extract.look import Look
 from cksync.extract.search import Search
 from cksync.extract.walk import ListWalk, doubt_about
 
-# A list that loses more than this share of its rows, and at least so many, is not believed.
-VANISH_SHARE, VANISH_ROWS = 0.3, 100
 # How often a list may move while it is looked at before we give up for tonight.
 MOVES = 3
 
 
-class LevelWalk:
+class LevelWalk(Look):
     """Rows known before + new ones - those that left must be as many as the API counts.
 
     `added` and `left` are what is known to have come and gone since. Where new rows stand depends on the
@@ -49,8 +46,7 @@ class LevelWalk:
         """`start` and `absent` are what an earlier load of this round has found, `whole` the reading of all
         of it that it began; `is_by_id`: new rows stand where their ids say, not at the end; `doubt` keeps
         the list from being complete."""
-        self.slice = slice_
-        self.keys: set[str] = set()
+        super().__init__(slice_, start, whole)
         self._known = known
         self._left = left
         self._there = set(added)  # a search must not find them gone
@@ -58,19 +54,12 @@ class LevelWalk:
         self._ends, self._is_by_id, self._looks = ends, is_by_id, looks
         self._may_vanish, self._doubt = may_vanish, doubt
         self._random = Random(f"{seed} {slice_.name}")
-        self._ended = start if start and start.is_complete else None
         self._absent = set(absent) if self._ended else set()
-        self._began_at: datetime | None = None
-        self._read_from: datetime | None = None
-        self._total: int | None = None
         self._moves = 0
-        self._is_done = self._ended is not None
-        self._proof: Proof | None = None
-        self._whole = whole
         self._under_way = 0
         self._begin()
         if not self._is_done and whole is None and 1 < self._pages <= looks:
-            self._whole = ListWalk(slice_)
+            self._read_all()
 
     def _begin(self) -> None:
         """Look at the list afresh."""
@@ -98,25 +87,15 @@ class LevelWalk:
         """How many pages there should be."""
         return max(1, -(-(self._count if self._total is None else self._total) // PAGE_ROWS))
 
-    def ask(self) -> Request | None:
-        """The next page to look at."""
-        if self._whole is not None:
-            return self._whole.ask()
-        if self._is_done or not self._to_ask:
+    def _ask(self) -> Request | None:
+        if not self._to_ask:
             return None
         self._under_way += 1
         return ask_page(self.slice, self._to_ask.popleft())
 
-    def tell(self, page: Page) -> None:
-        """Take a page in; when nothing is under way, judge."""
-        keys = [int(record.key) for record in page.records if record.key is not None]
-        self.keys.update(map(str, keys))
-        if self._whole is not None:
-            self._whole.tell(page)
-            return
+    def _tell(self, page: Page, keys: list[int]) -> None:
         self._under_way -= 1
-        self._began_at = self._began_at or min(page.sent_at, page.server_at or page.sent_at)
-        self._read_from = page.sent_at if not self._read else self._read_from
+        self._read_from = self._read_from if self._read else page.sent_at
         self._doubt = self._doubt or doubt_about(page) or ("the API gives no total" if page.total is None else None)
         self._has_moved |= self._total is not None and page.total != self._total
         self._total = page.total
@@ -211,9 +190,6 @@ class LevelWalk:
     def _end(self, absent: Iterable[int], proof: Proof) -> None:
         self._absent, self._proof, self._is_done = set(absent), proof, True
 
-    def _read_all(self) -> None:
-        self._whole = ListWalk(self.slice)
-
     def explain(self, left: Set[str]) -> None:
         """Tell a whole reading which keys have left the list by now."""
         if self._whole is not None:
@@ -241,27 +217,9 @@ class LevelWalk:
         return self._pages
 
     @property
-    def checkpoint(self) -> Checkpoint:
-        """What has been proved so far. Raises LookupError before the first page."""
-        if self._ended is not None:
-            return self._ended
-        if self._whole is not None and (self._began_at is None or self._whole.has_begun):
-            whole = self._whole.checkpoint
-            return whole if self._doubt is None else replace(whole, is_complete=False, proof=None, doubt=self._doubt)
-        if self._began_at is None or self._read_from is None:
-            raise LookupError(f"{self.slice.name} has not been read yet")
-        is_complete = self._is_done and self._doubt is None
-        return Checkpoint(
-            slice=self.slice,
-            began_at=self._began_at,
-            read_from=self._read_from,
-            rows=self._total if is_complete and self._total is not None else self._count - len(self._absent),
-            total=self._total,
-            is_done=self._is_done,
-            is_complete=is_complete,
-            doubt=self._doubt,
-            proof=self._proof if is_complete else None,
-        )
+    def _rows(self) -> int:
+        is_proved = self._is_done and self._doubt is None and self._total is not None
+        return (self._total or 0) if is_proved else self._count - len(self._absent)
 
     @property
     def pages_left(self) -> int | None:
@@ -269,10 +227,3 @@ class LevelWalk:
         if self._whole is not None:
             return self._whole.pages_left if self._whole.has_begun else self._pages
         return 0 if self._is_done else len(self._to_ask) + self._under_way
-
-
-def vanish_doubt(lost: int, rows: int) -> str | None:
-    """Why a list that lost so many of its rows at once is not believed; None: it is."""
-    if lost < VANISH_ROWS or lost <= VANISH_SHARE * rows:
-        return None
-    return f"lost {lost:,} of {rows:,} rows at once; its old rows stay unless you `pull --allow vanish`"

@@ -6,9 +6,10 @@ from typing import Protocol
 from cksync.api.v3 import ACTIVE, CANCELLED, PARENTS, PURCHASES, STREAMS, members, whole
 from cksync.domain import Slice
 from cksync.errors import Rejected
+from cksync.extract.by_key import KeyWalk
 from cksync.extract.level import LevelWalk
 from cksync.extract.tail import TailWalk
-from cksync.extract.walk import KeyWalk, ListWalk, Walk
+from cksync.extract.walk import ListWalk, Walk
 
 LISTS = ("custom_fields", "forms", "sequences", "tags")
 # What has to be read with a stream that is asked for alone.

@@ -2,12 +2,10 @@
 
 import duckdb
 
+from cksync.domain import vanish_doubt
 from cksync.load.listings import LISTED
 from cksync.load.schema import quoted
 from cksync.load.tables import Owner, Table
-
-# A list that loses more than this share of its rows, and at least so many, is not believed.
-VANISH_SHARE, VANISH_ROWS = 0.3, 100
 
 
 def find_gone(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
@@ -35,6 +33,10 @@ def find_gone(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
 
 def write_gone(db: duckdb.DuckDBPyConnection, table: Table) -> int:
     """Close the open version, add a tombstone, take the row out of `main`; the number of rows."""
+    row = db.execute(f"select count(*) from gone_{table.name}").fetchone()
+    assert row is not None
+    if not row[0]:
+        return 0
     same_key = " and ".join(f'old."{name}" = new."{name}"' for name in table.key)
     db.execute(
         f"""
@@ -50,8 +52,6 @@ def write_gone(db: duckdb.DuckDBPyConnection, table: Table) -> int:
         """
     )
     db.execute(f'delete from main."{table.name}" as old using gone_{table.name} as new where {same_key}')
-    row = db.execute(f"select count(*) from gone_{table.name}").fetchone()
-    assert row is not None
     return int(row[0])
 
 
@@ -65,19 +65,16 @@ def _load_absent(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
         from main."{table.name}" {_of_complete(table)}
         """
     )
-    rows = db.execute(
-        f"""
-        with lost as (
-            select held._slice as slice, count(*) as rows, count(*) filter (present.key is null) as lost
-            from held
-            join complete on complete.slice = held._slice and not complete.is_exempt
-            left join present on present.slice = held._slice and present.key = held._key
-            group by held._slice
-        )
-        select slice, lost, rows from lost where lost >= {VANISH_ROWS} and lost > {VANISH_SHARE} * rows
+    lost = db.execute(
+        """
+        select held._slice, count(*) filter (present.key is null), count(*)
+        from held
+        join complete on complete.slice = held._slice and not complete.is_exempt
+        left join present on present.slice = held._slice and present.key = held._key
+        group by held._slice
         """
     ).fetchall()
-    doubted = [slice_ for slice_, _, _ in rows]
+    doubts = {slice_: doubt for slice_, gone, rows in lost if (doubt := vanish_doubt(gone, rows))}
     db.execute(
         f"""
         create or replace temp table absent as
@@ -87,12 +84,9 @@ def _load_absent(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
         anti join present on present.slice = held._slice and present.key = held._key
         where not list_contains(?::varchar[], held._slice)
         """,
-        [doubted],
+        [list(doubts)],
     )
-    return {
-        slice_: f"lost {lost:,} of {count:,} rows at once; its old rows stay unless you `pull --allow vanish`"
-        for slice_, lost, count in rows
-    }
+    return doubts
 
 
 def _of_complete(table: Table) -> str:

@@ -13,7 +13,7 @@ everything once: a killed or stopped load leaves its round open, and the next on
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -46,8 +46,6 @@ FLUSH_SECONDS = 1.0
 # Pages that a kill may cost: those read and not yet stored, and those under way. One is left for the
 # page that a resumed slice reads again.
 LOSE_PAGES = 9
-# A snapshot has no more rows than this, unless one segment alone has.
-SNAPSHOT_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +172,12 @@ def _write(path: Path, rows: list[tuple[Any, ...]], segment: Segment) -> None:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(SCHEMA)
     schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segment)})
     arrays = [pa.array(column, type=kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
-    with _put_whole(path) as file:
+    with put_whole(path) as file:
         pq.write_table(pa.Table.from_arrays(arrays, schema=schema), file, compression="zstd")
 
 
 @contextlib.contextmanager
-def _put_whole(path: Path) -> Iterator[BinaryIO]:
+def put_whole(path: Path) -> Iterator[BinaryIO]:
     """A file to write that stands in its place when it is whole, and not before."""
     temporary = path.with_name(f".{path.name}.new")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -187,58 +185,6 @@ def _put_whole(path: Path) -> Iterator[BinaryIO]:
         file.flush()
         os.fsync(file.fileno())
     put_in_place(temporary, path)
-
-
-def compact(folder: Path, but: str) -> None:
-    """Put the segments of every load `but` one into few files, with every row and every checkpoint.
-
-    Killed at any instant it leaves the segments, the snapshot, or both: then the snapshot counts. Raises
-    Failed when the disk does not take it; the segments stay.
-    """
-    for load_id in load_ids(folder):
-        if load_id != but:
-            _compact(folder, load_id)
-
-
-def _compact(folder: Path, load_id: str) -> None:
-    paths = segment_files(folder, load_id)
-    if any(_is_single(path) for path in paths):
-        for group in _groups(paths):
-            _write_snapshot(folder / load_id, group)
-    for path in _files(folder, load_id) - set(segment_files(folder, load_id)):
-        path.unlink()
-
-
-def _is_single(path: Path) -> bool:
-    return "-" not in path.stem
-
-
-def _groups(paths: Iterable[Path]) -> Iterator[list[Path]]:
-    """Files in their order, as many together as a snapshot may have rows."""
-    group: list[Path] = []
-    rows = 0
-    for path in paths:
-        count = row_count(path)
-        if group and rows + count > SNAPSHOT_ROWS:
-            yield group
-            group, rows = [], 0
-        group.append(path)
-        rows += count
-    yield group
-
-
-def _write_snapshot(folder: Path, paths: Sequence[Path]) -> None:
-    if not any(map(_is_single, paths)):
-        return
-    snapshot = folder / f"{_numbers(paths[0])[0]:06d}-{_numbers(paths[-1])[1]:06d}.parquet"
-    segments = [segment for path in paths for segment in _decode(path)]
-    schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segments)})
-    try:
-        table = pa.concat_tables([pq.read_table(path, schema=SCHEMA) for path in paths]).cast(schema)
-        with _put_whole(snapshot) as file:
-            pq.write_table(table, file, compression="zstd")
-    except OSError as error:
-        raise Failed(f"log: {snapshot} cannot be written: {error.strerror or error}") from None
 
 
 def row_count(path: Path) -> int:
@@ -254,7 +200,7 @@ def _microseconds(at: datetime) -> int:
     return round(at.timestamp() * 1_000_000)
 
 
-def _decode(path: Path) -> tuple[Segment, ...]:
+def decode(path: Path) -> tuple[Segment, ...]:
     """The metadata of the segments in a file. Raises Failed when the file is not one of ours."""
     try:
         text = (pq.read_schema(path).metadata or {})[b"cksync"]
@@ -285,13 +231,18 @@ def load_id_at(at: datetime) -> str:
     return at.strftime("%Y%m%dT%H%M%S.%fZ")
 
 
-def _numbers(path: Path) -> tuple[int, int]:
+def is_single(path: Path) -> bool:
+    """Whether a file holds one segment as it was written, and is no snapshot."""
+    return "-" not in path.stem
+
+
+def segment_numbers(path: Path) -> tuple[int, int]:
     """The first and the last segment in a file."""
     first, _, last = path.stem.partition("-")
     return int(first), int(last or first)
 
 
-def _files(folder: Path, load_id: str) -> set[Path]:
+def all_files(folder: Path, load_id: str) -> set[Path]:
     """Every stored file of a load."""
     with os.scandir(folder / load_id) as entries:
         names = [entry.name for entry in entries]
@@ -300,22 +251,22 @@ def _files(folder: Path, load_id: str) -> set[Path]:
 
 def _in_order(path: Path) -> tuple[int, int, bool]:
     """By the first segment; of files that hold it the largest first, and a snapshot before a segment."""
-    first, last = _numbers(path)
-    return first, -last, _is_single(path)
+    first, last = segment_numbers(path)
+    return first, -last, is_single(path)
 
 
 def segment_files(folder: Path, load_id: str) -> list[Path]:
     """The files of a load, in order, without segments that a snapshot holds too."""
     files: list[Path] = []
-    for path in sorted(_files(folder, load_id), key=_in_order):
-        if not files or _numbers(path)[1] > _numbers(files[-1])[1]:
+    for path in sorted(all_files(folder, load_id), key=_in_order):
+        if not files or segment_numbers(path)[1] > segment_numbers(files[-1])[1]:
             files.append(path)
     return files
 
 
 def segment_count(folder: Path, load_id: str) -> int:
     """How many segments a load has stored."""
-    return _numbers(segment_files(folder, load_id)[-1])[1]
+    return segment_numbers(segment_files(folder, load_id)[-1])[1]
 
 
 def load_ids(folder: Path) -> list[str]:
@@ -328,7 +279,7 @@ def load_ids(folder: Path) -> list[str]:
 
 def read_load(folder: Path, load_id: str) -> Load:
     """Fold a load's segments. Raises Failed when one is damaged."""
-    held = [(segment, path) for path in segment_files(folder, load_id) for segment in _decode(path)]
+    held = [(segment, path) for path in segment_files(folder, load_id) for segment in decode(path)]
     segments = tuple(segment for segment, _ in held)
     checkpoints = {c.slice.name: c for segment in segments for c in segment.checkpoints}
     files = {segment.number: path for segment, path in held}
@@ -360,7 +311,7 @@ def newest_observation(folder: Path) -> datetime | None:
 def pinned_account(folder: Path) -> str | None:
     """The address of the account that the log belongs to; None before the first load that knew it."""
     for load_id in reversed(load_ids(folder)):
-        account = _decode(segment_files(folder, load_id)[0])[0].start.account
+        account = decode(segment_files(folder, load_id)[0])[0].start.account
         if account:
             return account
     return None

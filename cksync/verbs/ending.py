@@ -7,7 +7,8 @@ from datetime import datetime
 from cksync.api.v3 import BY_ID, PARENTS, members
 from cksync.domain import Checkpoint, LoadEnd
 from cksync.errors import CksyncError
-from cksync.load.log import Writer, compact
+from cksync.load.compact import compact
+from cksync.load.log import Writer
 from cksync.load.publish import publish, together
 from cksync.verbs.events import Report, Verdict
 from cksync.verbs.run import Run

@@ -11,10 +11,11 @@ from cksync.api import Api
 from cksync.api.v3 import BROADCASTS, BY_ID, CANCELLED, CHANGED, DETAILS, PURCHASES, STATS
 from cksync.clock import Clock
 from cksync.config import Config
-from cksync.domain import Checkpoint, Slice
-from cksync.extract.level import LevelWalk, vanish_doubt
+from cksync.domain import Checkpoint, Slice, vanish_doubt
+from cksync.extract.by_key import KeyWalk
+from cksync.extract.level import LevelWalk
 from cksync.extract.tail import TailWalk
-from cksync.extract.walk import KeyWalk, ListWalk, Walk
+from cksync.extract.walk import ListWalk, Walk
 from cksync.folder import Folder
 from cksync.load.known import Known, seen_at_once, seen_otherwise
 from cksync.load.log import Load, Writer, segment_files

@@ -1,0 +1,102 @@
+"""What an answer of the API is worth: whether another try may mend it, what its status means, whether its body
+is JSON. Without a connection: `client` has that."""
+
+import re
+from urllib.parse import urlsplit
+
+import msgspec
+
+from cksync.errors import ApiUnavailable, Failed, Unauthorized
+from cksync.secrets import Redactor
+
+# The same bytes refused this often will not get better: read them leniently, and say so.
+SAME_BODY_TRIES = 3
+
+HINTS = {
+    "API Key not present": "no credential arrived there; set CKSYNC_API_SECRET or api.api_secret",
+    "API Key not valid": "the secret is wrong (it says 'API Key' for both); copy the API Secret from Kit's settings",
+    "You do not have sufficient permissions to access this resource": (
+        "that is the public API key; a mirror needs the API Secret, which stands below it in Kit's settings"
+    ),
+}
+
+
+class Retry(Exception):
+    """This try failed in a way that another may mend."""
+
+    def __init__(self, problem: str, status: int | None = None) -> None:
+        super().__init__(problem)
+        self.status = status
+
+
+def judge(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> None:
+    """Pass 200 and 404; raise for everything else by what can be done about it: Retry, Unauthorized,
+    ApiUnavailable, or Failed."""
+    if status == 429:
+        raise Retry("429: another program uses this key's limit", 429)
+    if status >= 500:
+        raise Retry(f"{status} from {host}", status)
+    if status in (401, 403):
+        raise Unauthorized(_unauthorized(status, host, redactor.text(_message(body))))
+    if status == 410:
+        raise Failed(f"{host} answers 410: API v3 seems to be switched off; the mirror stays as it is")
+    if 300 <= status < 400:
+        target = _host(redactor.text(location)) or "another place"
+        raise Failed(f"{host} redirects to {target}; put the right address into api.base_url")
+    if status not in (200, 404):
+        reason = redactor.text(_message(body)) or "no reason given"
+        raise ApiUnavailable(f"GET {path}: {host} answers {status}: {reason}")
+
+
+def is_json(body: bytes) -> bool:
+    """Whether a body is one strict JSON object or array."""
+    try:
+        body.decode()
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
+        return False
+    return body[:64].lstrip()[:1] in (b"{", b"[")
+
+
+# An escaped pair is fine, a lone half is not; `\\\\.` steps over every other escape.
+_SURROGATE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+
+
+def strict(body: bytes, earlier: list[bytes]) -> tuple[bytes, str | None]:
+    """The body if it is strict JSON; else retry, and once the same came often enough, mend its text."""
+    if is_json(body):
+        return body, None
+    earlier.append(body)
+    if earlier.count(body) >= SAME_BODY_TRIES:
+        text = body.decode("utf-8-sig", "replace")
+        mended = _SURROGATE.sub(lambda m: r"\ufffd" if m[1] else m[0], text).encode()
+        if is_json(mended):
+            return mended, "text that is not valid Unicode was read with a replacement character"
+    kind = "an HTML page" if body.lstrip()[:1] == b"<" else "something that is not JSON" if body else "nothing"
+    raise Retry(f"the answer holds {kind} (is base_url the API's address?)", 200)
+
+
+def _message(body: bytes) -> str:
+    """The `message` (else `error`) of an error body, or ''."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    text = str(fields.get("message") or fields.get("error") or "")[:300]
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
+def _unauthorized(status: int, host: str, message: str) -> str:
+    if status == 403:
+        return f"{host} answers 403 ({message or 'no reason given'}): the account may not use API v3 (any more)"
+    hint = HINTS.get(message, "check the API Secret in Kit's settings")
+    return f"{host} turns the credentials down ({message or 'no reason given'}): {hint}"

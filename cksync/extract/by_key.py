@@ -1,0 +1,82 @@
+"""Reads single records one by one. Pure, as walks are."""
+
+from collections import deque
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from cksync.api.v3 import ask_one
+from cksync.domain import Checkpoint, Page, Request, Slice
+
+
+class KeyWalk:
+    """Reads single records by their ids; a 404 is an answer too, and becomes a tombstone.
+
+    Of those `wanted` at most `budget` are asked for; the others wait for the next pull. `missing` are
+    those that the API said are not there.
+    """
+
+    absent: Collection[int] = ()
+
+    def __init__(
+        self,
+        slice_: Slice,
+        wanted: Iterable[str],
+        start: Checkpoint | None = None,
+        keys: Iterable[str] = (),
+        budget: int | None = None,
+    ) -> None:
+        self.slice = slice_
+        self.keys = set(keys)
+        left = [key for key in wanted if key not in self.keys]
+        self._wanted = deque(left[:budget])
+        self._left = len(self._wanted)
+        self._waiting = len(left) - self._left
+        self.missing: set[int] = set()
+        self._unanswered = 0
+        self._place = len(self.keys)
+        self._began_at: datetime | None = start.began_at if start else None
+
+    def ask(self) -> Request | None:
+        """The next record."""
+        if not self._wanted:
+            return None
+        self._place += 1
+        return ask_one(self.slice, self._wanted.popleft(), self._place)
+
+    def tell(self, page: Page) -> None:
+        """Take a record, or its absence, in."""
+        self._left -= 1
+        self._unanswered += not page.records
+        self._began_at = self._began_at or min(page.sent_at, page.server_at or page.sent_at)
+        self.keys |= {record.key for record in page.records if record.key is not None}
+        self.missing |= {int(record.key) for record in page.records if record.key and record.text is None}
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What has been read so far. Raises LookupError before the first page."""
+        if self._began_at is None:
+            raise LookupError(f"{self.slice.name} has not been read yet")
+        missing = self._left + self._waiting + self._unanswered
+        return Checkpoint(
+            slice=self.slice,
+            began_at=self._began_at,
+            read_from=self._began_at,
+            next_page=len(self.keys) + 1,
+            rows=len(self.keys),
+            total=len(self.keys) + missing,
+            is_done=not self._left,
+            is_complete=not missing,
+            doubt=self._doubt,
+            proof=None if missing else "content",
+        )
+
+    @property
+    def _doubt(self) -> str | None:
+        if self._unanswered:
+            return f"{self._unanswered} times a 404 that was not the API's own: nothing is taken for deleted"
+        return f"{self._waiting} wait to be asked for by id" if self._waiting else None
+
+    @property
+    def pages_left(self) -> int:
+        """Records still to ask for."""
+        return self._left
