@@ -31,7 +31,7 @@ log = logging.getLogger("cksync.api")
 
 ATTEMPTS = 7
 # The first wait of each kind, as a share of the limit's period, doubled at every further try.
-FAULT_WAIT_SHARE, FAULT_WAIT_LEAST_SECONDS = 1 / 60, 0.25
+FAULT_WAIT_SHARE, FAULT_WAIT_LEAST_SECONDS = 1 / 60, 0.05
 LIMIT_WAIT_SHARE, LIMIT_WAIT_MOST_SHARE = 1 / 4, 1.0
 Content = TypeVar("Content")
 
