@@ -10,6 +10,8 @@ import sys
 import threading
 import tomllib
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -451,16 +453,23 @@ def test_pull_in_json_is_one_object(cksync: Command, sandbox: Sandbox) -> None:
     assert {"table": "tags", "rows": 8}.items() <= next(t for t in found["tables"] if t["table"] == "tags").items()
 
 
-def test_the_holder_of_the_lock_is_named(
-    cksync: Command, environ: dict[str, str], sandbox: Sandbox, tmp_path: Path
-) -> None:
+@contextmanager
+def pull_under_way(environ: dict[str, str], sandbox: Sandbox, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A pull in a process of its own that hangs at the tags; killed at the end."""
     asked = threading.Event()
     sandbox.faults.add(effects.hang(), path="/tags")
     sandbox.faults.add(effects.edit_before(asked.set), path="/tags")
-    with subprocess.Popen([sys.executable, "-m", "cksync", "--quiet", "pull"], env=environ, cwd=tmp_path) as first:
+    with subprocess.Popen([sys.executable, "-m", "cksync", "--quiet", "pull"], env=environ, cwd=folder) as process:
         assert asked.wait(30)
+        yield process
+        process.kill()
+
+
+def test_the_holder_of_the_lock_is_named(
+    cksync: Command, environ: dict[str, str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with pull_under_way(environ, sandbox, tmp_path) as first:
         done = cksync("pull", ok=False)
-        first.kill()
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         f"cksync: process {first.pid} (cksync pull) is working in {tmp_path / 'data'};"
@@ -471,16 +480,8 @@ def test_the_holder_of_the_lock_is_named(
 def test_two_accounts_at_once_do_not_wait_for_one_another(
     cksync: Command, environ: dict[str, str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    asked = threading.Event()
-    sandbox.faults.add(effects.hang(), path="/tags")
-    sandbox.faults.add(effects.edit_before(asked.set), path="/tags")
-    with (
-        serve(World(), rate_limit=None) as other,
-        subprocess.Popen([sys.executable, "-m", "cksync", "--quiet", "pull"], env=environ, cwd=tmp_path) as first,
-    ):
-        assert asked.wait(30)
+    with serve(World(), rate_limit=None) as other, pull_under_way(environ, sandbox, tmp_path):
         cksync("pull", "forms", env={"CKSYNC_BASE_URL": other.url, "CKSYNC_DATA_DIR": "other"})
-        first.kill()
 
 
 def test_status_before_any_pull_says_what_to_do(cksync: Command, tmp_path: Path) -> None:

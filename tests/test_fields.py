@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cksync.api.v3 import ACTIVE, BY_ID, whole
-from cksync.load import fields
-from cksync.load.fields import Rekeying, compare
+from cksync.load.fields import ROWS_AT_ONCE, Rekeying, compare
 from cksync.load.merge import Change
 from cksync.load.publish import publish, rebuild
 from tests.test_sql.book import Book, Mirror, at, gone
@@ -175,15 +174,15 @@ def test_two_changes_of_one_merge_come_one_after_the_other(mirror: Making) -> No
     ]
 
 
-def test_more_people_than_are_written_at_once(mirror: Making, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fields, "ROWS_AT_ONCE", 3)
+def test_more_people_than_are_written_at_once(mirror: Making) -> None:
+    people = range(-2, ROWS_AT_ONCE + 2)
     tables = mirror()
     tables.see(FIELDS, 1, *listed("a"), is_complete=True)
-    tables.see(ACTIVE, 2, *(person(key, {"a": key}) for key in range(-2, 9)))
+    tables.see(ACTIVE, 2, *(person(key, {"a": key}) for key in people))
     tables.merge()
     tables.see(FIELDS, 3, *listed("b"), is_complete=True)
-    assert tables.merge()["subscribers"].updated == 11
-    assert fields_of(tables) == [f'{{"b":{key}}}' for key in range(-2, 9)]
+    assert tables.merge()["subscribers"].updated == len(people)
+    assert fields_of(tables) == [f'{{"b":{key}}}' for key in people]
 
 
 def test_a_key_that_cannot_be_read_is_no_deletion() -> None:
