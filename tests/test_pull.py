@@ -181,6 +181,19 @@ def test_list_of_an_api_that(lie: Callable[[], effects.Effect], config: Config, 
     assert sandbox.journal.count(path="/subscribers") < 100
 
 
+@pytest.mark.parametrize("id_", ["abc", None, 1.5, 10**19, True, [1]], ids=str)
+@pytest.mark.parametrize("path", ["/subscribers", "/tags/[0-9]+/subscriptions"])
+def test_id_that_is_none_spoils_one_night_and_not_the_next(
+    path: str, id_: object, config: Config, sandbox: Sandbox, world: World
+) -> None:
+    pulled(config)
+    sandbox.faults.add(effects.set_key("id", id_), path=path, count=None)
+    assert pulled(config).exit_status == 3
+    sandbox.faults.clear()
+    assert pulled(config).exit_status == 0
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
 @pytest.mark.parametrize("path", ["/broadcasts", "/purchases", "/tags/[0-9]+/subscriptions"])
 def test_no_list_passes_when_the_api_ignores_its_page(
     path: str, config: Config, sandbox: Sandbox, world: World

@@ -13,6 +13,7 @@ import duckdb
 
 from cksync.domain import Listing, Slice
 from cksync.folder import Folder
+from cksync.load.tables import casts
 from cksync.mirror import open_mirror
 
 
@@ -183,14 +184,15 @@ def seen_otherwise(segments: Sequence[Path], people: Collection[int]) -> set[int
     if not people or not segments:
         return set()
     with duckdb.connect() as db:
+        db.execute(casts())
         rows = db.execute(
             """
             with seen as (
                 select record -> 'subscriber' as person, observed_at
                 from read_parquet(?, hive_partitioning = false) where stream = 'subscriptions' and json_valid(record)
             )
-            select (person ->> 'id')::bigint as id
-            from seen where (person ->> 'id')::bigint in (select unnest(?::bigint[]))
+            select as_bigint(person ->> 'id') as id
+            from seen where as_bigint(person ->> 'id') in (select unnest(?::bigint[]))
             group by id having arg_max(person ->> 'state', observed_at) not in ('active', 'cancelled')
             """,
             [list(map(str, segments)), list(people)],
@@ -204,6 +206,7 @@ def seen_at_once(segments: Sequence[Path]) -> set[int]:
     if not segments:
         return set()
     with duckdb.connect() as db:
+        db.execute(casts())
         rows = db.execute(
             """
             with people as (
@@ -214,9 +217,9 @@ def seen_at_once(segments: Sequence[Path]) -> set[int]:
             ),
 
             heard as (
-                select (person ->> 'id')::bigint as id, observed_at, received_at,
+                select as_bigint(person ->> 'id') as id, observed_at, received_at,
                     hash(person ->> 'state', person ->> 'email_address', person ->> 'first_name') as said
-                from people where json_exists(person, '$.state')
+                from people where as_bigint(person ->> 'id') is not null and json_exists(person, '$.state')
             ),
 
             pairs as (
