@@ -6,13 +6,17 @@
 On a virtual clock, without a rate limit, the sandbox in a thread of the same process (its time is in the
 seconds). A night's time is the median of the ten nights up to it. Versions are the rows of all tables of
 `history`; the bytes of a version are what the used part of the mirror grew by since the first pull, by
-version written since.
+version written since. After a tenth, a half and all of the nights a process of its own makes the mirror
+anew from the log beside it, and its rows are compared.
 """
 
 import argparse
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from statistics import median
 
@@ -21,13 +25,13 @@ import duckdb
 from bench.accounts import REFERENCE_PEOPLE, SEED, reference
 from bench.clock import RunningClock
 from bench.life import STEADY, live, scaled
-from bench.measure import markdown, size_mb
+from bench.measure import markdown, run_well, size_mb
 from bench.night import Place, served, spend_night, verdict
 
 MEDIAN_OF = 10
 HEADER = (
     *("night", "people", "seconds", "x night 10", "requests", "mirror MB", "dead space", "versions"),
-    *("bytes a version", "log MB", "log files", "mirror = account"),
+    *("bytes a version", "log MB", "log files", "mirror = account", "rebuild s", "peak MB", "same rows"),
 )
 
 Row = tuple[object, ...]
@@ -58,7 +62,7 @@ def nights(place: Place, count: int, every: int, share: float) -> Iterator[Row]:
     random, mix = Random(SEED), scaled(STEADY, share)
     times, requests, tenth = [spend_night(place).seconds], 0, 0.0
     first = size_of(place)
-    yield _row(place, 0, times[0], 0.0, len(place.sandbox.journal), first, first)
+    yield (*_row(place, 0, times[0], 0.0, len(place.sandbox.journal), first, first), "", "", "")
     for day in range(1, count + 1):
         live(place.world, place.clock, random, mix, day)
         night = spend_night(place)
@@ -67,7 +71,37 @@ def nights(place: Place, count: int, every: int, share: float) -> Iterator[Row]:
         tenth = median(times[1:]) if day <= MEDIAN_OF else tenth
         if day in (MEDIAN_OF, count) or day % every == 0:
             seconds = median(times[max(1, day + 1 - MEDIAN_OF) :])
-            yield _row(place, day, seconds, seconds / tenth, requests, size_of(place), first)
+            anew = rebuilt(place) if day in (count // 10, count // 2, count) else ("", "", "")
+            yield (*_row(place, day, seconds, seconds / tenth, requests, size_of(place), first), *anew)
+
+
+def rebuilt(place: Place) -> Row:
+    """A rebuild of the log: seconds without those of starting Python, peak memory, and whether main and history
+    have the same rows as the mirror that grew night by night."""
+    with tempfile.TemporaryDirectory(prefix="cksync-bench-") as name:
+        folder = Path(name)
+        data = folder / "data"
+        shutil.copytree(place.folder.root, data, ignore=shutil.ignore_patterns("mirror.duckdb", "parquet", "state"))
+        (data / "state").mkdir()
+        spent = run_well([sys.executable, "-m", "bench.stages", "rebuild", str(data), "0", "0"], folder)
+        seconds = float((folder / "output.txt").read_text())
+        return f"{seconds:.0f}", f"{spent.peak_mb:.0f}", same_rows(place.folder.mirror, data / "mirror.duckdb")
+
+
+def same_rows(one: Path, other: Path) -> str:
+    """Whether all tables of main and history have the same rows in both mirrors."""
+    with duckdb.connect() as db:
+        db.execute(f"attach '{one}' as one (read_only); attach '{other}' as other (read_only)")
+        names = db.execute(
+            "select schema_name, table_name from duckdb_tables()"
+            " where database_name = 'one' and schema_name in ('main', 'history')"
+        ).fetchall()
+        for schema, table in names:
+            a, b = f'one.{schema}."{table}"', f'other.{schema}."{table}"'
+            query = f"select count(*) from ((from {a} except all from {b}) union all (from {b} except all from {a}))"
+            if db.execute(query).fetchall() != [(0,)]:
+                return f"no: {schema}.{table}"
+    return "yes"
 
 
 def _row(place: Place, day: int, seconds: float, ratio: float, requests: int, size: Size, first: Size) -> Row:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from cksync.api.v3 import ACTIVE, CANCELLED, PURCHASES, members, whole
 from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Record, Request, Slice
 from cksync.errors import Failed
-from cksync.load.compact import SNAPSHOT_ROWS, compact
+from cksync.load.compact import compact
 from cksync.load.log import (
+    PORTION_BYTES,
     REQUESTS,
     Load,
     Start,
@@ -483,10 +484,10 @@ def test_compaction_that_was_killed_before_it_removed_anything_counts_nothing_tw
     assert len(list((book.folder.log / book.ids[0]).glob("*.parquet"))) == 1
 
 
-def test_snapshot_has_no_more_rows_than_memory_is_meant_to_hold(book: Book) -> None:
+def test_snapshot_has_no_more_text_than_is_taken_apart_at_once(book: Book) -> None:
     entry = book.begin(0)
     for number in range(1, 6):
-        entry.page(TAG, 0, [{"id": number * SNAPSHOT_ROWS + n} for n in range(SNAPSHOT_ROWS // 2 - 1)], number=number)
+        entry.page(TAG, 0, [{"id": number, "name": f"{number}" * (PORTION_BYTES // 2 - 2_000)}], number=number)
         entry.store()
     before = facts(book.folder.log)
     compact(book.folder.log, but="")

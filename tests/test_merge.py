@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
-from cksync.load.merge import ROWS_AT_ONCE, Change
+from cksync.load.merge import PART_BYTES
+from cksync.load.versions import Change
 from tests.test_sql.book import Book, Mirror, at, gone
 
 TAGS = whole("tags")
@@ -191,7 +192,7 @@ def test_person_inside_a_subscription_is_an_observation_like_any_other(mirror: M
 
 def test_more_rows_than_are_merged_at_once_come_out_as_few_do(mirror: Making) -> None:
     tables = mirror("tags")
-    others = [tag(10 + number) for number in range(ROWS_AT_ONCE // 2)]
+    others = [tag(10 + number, 900 * f"{number}") for number in range(PART_BYTES // 10_000)]
     for minutes in range(6):
         tables.see(TAGS, minutes, *others, tag(5, f"name {minutes // 2}"))
     tables.merge()
@@ -644,6 +645,43 @@ def test_history_of_people_has_every_version_when_each_page_is_merged_alone(even
         assert versions(mirror, "subscribers", "id, first_name") == versions_of(people)
         found = versions(mirror, "subscriptions", "id, state")
         assert [(row[0] - 10, *row[1:]) for row in found] == versions_of(memberships)
+
+
+@settings(max_examples=15, deadline=None)
+@given(EVENTS, TAG_EVENTS, st.data())
+def test_history_has_every_version_when_rounds_are_merged_together(
+    events: list[Event], more: list[Event], data: st.DataObject
+) -> None:
+    """As if they had been merged one after the other: what was gone for a round was gone, and what went with it."""
+    names = ("tags", "subscribers", "subscriptions")
+    every = data.draw(st.permutations([*events, *more]))
+    with TemporaryDirectory() as folder, closing(Mirror(Book(Path(folder)), *names)) as mirror:
+        tags, people, memberships = Truth(), Truth(), Truth()
+        for minute, event in enumerate(every, 1):
+            play(mirror, event, minute, tags, people, memberships)
+            if minute == len(every) or data.draw(st.booleans()):
+                mirror.merge()
+            else:
+                mirror.end_round()
+        assert versions(mirror, "tags", "id, name") == versions_of(tags)
+        assert versions(mirror, "subscribers", "id, first_name") == versions_of(people)
+        found = versions(mirror, "subscriptions", "id, state")
+        assert [(row[0] - 10, *row[1:]) for row in found] == versions_of(memberships)
+        seen = mirror.rows("select id, name, _first_seen_at, _synced_at from tags order by id")
+        assert seen == rows_of(tags)
+
+
+def test_list_that_is_not_believed_in_one_round_is_judged_anew_in_the_next(mirror: Making) -> None:
+    """Each by what was there then, also when one merge takes both in."""
+    tables = mirror("tags")
+    tables.see(TAGS, 1, *(tag(key) for key in range(200)), is_complete=True)
+    tables.end_round()
+    tables.see(TAGS, 2, tag(0), is_complete=True)
+    tables.end_round()
+    tables.see(TAGS, 3, *(tag(key) for key in range(50, 200)), is_complete=True)
+    assert tables.take_in().doubts == {}
+    assert tables.rows("select count(*), min(id) from tags") == [(150, 50)]
+    assert tables.rows("select distinct valid_from from history.tags where change = 'delete'") == [(at(3),)]
 
 
 OBSERVATIONS = st.lists(st.tuples(st.sampled_from(["people", "some members"]), ROWS), min_size=2, max_size=6)

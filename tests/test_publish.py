@@ -14,6 +14,7 @@ import pytest
 from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.domain import Attempt, Checkpoint
 from cksync.errors import CksyncError, Failed
+from cksync.load.compact import compact
 from cksync.load.publish import publish, rebuild
 from cksync.load.tables import tables, views
 from tests.test_sql.book import Book, at, gone
@@ -493,6 +494,23 @@ def test_log_merged_in_one_go_makes_the_same_mirror_as_night_by_night(book: Book
     assert content(book) == before
     empty = {name for name, rows in before.items() if not rows}
     assert {name.split('"')[1] for name in empty if '"' in name} == {"account", "custom_fields", "forms", "sequences"}
+
+
+def test_people_with_all_their_fields_full_fit_into_memory(book: Book) -> None:
+    """140 fields of 255 letters each. DuckDB holds a text several times for each value that it takes out of it."""
+    fields = {f"field_{number}": "x" * 255 for number in range(140)}
+    entry = book.begin(0)
+    for number in range(12):
+        people = [{**person(50 * number + n), "fields": {**fields, "a": n}} for n in range(25)]
+        entry.page(ACTIVE, number, people, number=2 * number + 1)
+        entry.page(
+            TAG, number, [{"id": p["id"], "state": "active", "subscriber": p} for p in people], number=number + 1
+        )
+    entry.end(20)
+    publish(book.folder)
+    compact(book.folder.log, but="")
+    rebuild(book.folder)
+    assert book.rows("select count(*), sum(length(fields)) > 10_000_000 from subscribers") == [(300, True)]
 
 
 def test_publish_that_failed_for_nights_catches_up_round_by_round(book: Book) -> None:

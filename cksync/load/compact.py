@@ -1,6 +1,6 @@
 """Compaction: the segments of loads that are over are put into few files, and nothing of them is dropped."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,19 +9,18 @@ import pyarrow.parquet as pq
 
 from cksync.errors import Failed
 from cksync.load.log import (
+    PORTION_BYTES,
     SCHEMA,
     all_files,
     decode,
     is_single,
     load_ids,
+    portions,
     put_whole,
-    row_count,
     segment_files,
     segment_numbers,
+    size,
 )
-
-# A snapshot has no more rows than this, unless one segment alone has.
-SNAPSHOT_ROWS = 20_000
 
 
 def compact(folder: Path, but: str) -> None:
@@ -38,24 +37,10 @@ def compact(folder: Path, but: str) -> None:
 def _compact(folder: Path, load_id: str) -> None:
     paths = segment_files(folder, load_id)
     if any(is_single(path) for path in paths):
-        for group in _groups(paths):
+        for group in portions(((path, size(path)) for path in paths), PORTION_BYTES):
             _write_snapshot(folder / load_id, group)
     for path in all_files(folder, load_id) - set(segment_files(folder, load_id)):
         path.unlink()
-
-
-def _groups(paths: Iterable[Path]) -> Iterator[list[Path]]:
-    """Files in their order, as many together as a snapshot may have rows."""
-    group: list[Path] = []
-    rows = 0
-    for path in paths:
-        count = row_count(path)
-        if group and rows + count > SNAPSHOT_ROWS:
-            yield group
-            group, rows = [], 0
-        group.append(path)
-        rows += count
-    yield group
 
 
 def _write_snapshot(folder: Path, paths: Sequence[Path]) -> None:

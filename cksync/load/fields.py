@@ -87,10 +87,7 @@ def rekey(db: duckdb.DuckDBPyConnection, table: Table, rekeying: Rekeying) -> in
     count = 0
     for first, last in portions:
         _load_rekeyed(db, table, rekeying, first, last)
-        rows = _write_rekeyed(db, table, rekeying.column, rekeying.at)
-        if rows and len(portions) > 1:
-            db.execute("checkpoint")
-        count += rows
+        count += _write_rekeyed(db, table, rekeying.column, rekeying.at)
     return count
 
 
@@ -115,7 +112,7 @@ def _readable(keys: Iterable[str | None]) -> tuple[str, ...]:
 
 def _load_rekeyed(db: duckdb.DuckDBPyConnection, table: Table, rekeying: Rekeying, first: int, last: int) -> None:
     """`rekeyed`: keys of rows, and their new fields. Left out are those that have the new keys already and
-    not the old ones, and those that were gone by then (404).
+    not the old ones.
 
     A field keeps its place. A renamed one takes the place of what had its name and is no field any more.
     """
@@ -131,9 +128,6 @@ def _load_rekeyed(db: duckdb.DuckDBPyConnection, table: Table, rekeying: Rekeyin
         old as (
             select row."{key}", from_json(row."{rekeying.column}", '"MAP(VARCHAR, JSON)"') as fields
             from main."{table.name}" as row
-            anti join tombstones
-                on tombstones.key = cast(row."{key}" as varchar)
-                and tombstones.observed_at >= row._synced_at and tombstones.observed_at < ?
             where row."{key}" between ? and ? and row._synced_at < ?
                 and json_type(row."{rekeying.column}") = 'OBJECT'
         ),
@@ -179,7 +173,6 @@ def _load_rekeyed(db: duckdb.DuckDBPyConnection, table: Table, rekeying: Rekeyin
             list(rekeying.added),
             list(rekeying.before),
             list(rekeying.after),
-            rekeying.at,
             first,
             last,
             rekeying.at,

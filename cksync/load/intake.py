@@ -1,7 +1,7 @@
 """What of the log is new to the mirror: found round by round, merged, and noted beside the data."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,39 +11,45 @@ import duckdb
 from cksync.domain import Checkpoint, Slice
 from cksync.folder import Folder
 from cksync.load.listings import CHANGED_ONLY, SINGLE
-from cksync.load.log import REQUESTS, Load, Segment, load_id_at, load_ids, read_load, segment_count, segment_files
-from cksync.load.merge import Batch, Change, Merged, Reading, merge
+from cksync.load.log import (
+    REQUESTS,
+    Load,
+    Segment,
+    load_id_at,
+    load_ids,
+    portions,
+    read_load,
+    segment_count,
+    segment_files,
+    size,
+)
+from cksync.load.merge import PART_BYTES, Merged, Reading, Round, merge
 from cksync.load.tables import tables
+from cksync.load.versions import Change
 
 _COUNTS = ("inserted", "updated", "deleted", "unread")
 
 
 def take_in(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
     """Merge everything of the log that the mirror (the current database of `db`) has not taken in."""
-    return total([_take_round(db, folder, loads) for loads in _rounds(db, folder)])
-
-
-def _take_round(db: duckdb.DuckDBPyConnection, folder: Folder, loads: Sequence[Load]) -> Merged:
-    new = _new_segments(db, loads)
-    merged = merge(db, tables(), _batch(folder, new))
-    _note(db, new, merged)
-    return merged
+    done = []
+    sized = ((loads, sum(map(size, _files(loads)))) for loads in _rounds(db, folder))
+    for group in portions(sized, PART_BYTES):
+        news = [_new_segments(db, loads) for loads in group]
+        merged = merge(db, tables(), [_round(folder, new) for new in news])
+        for new, of_round in zip(news, merged, strict=True):
+            _note(db, new, of_round)
+        done += merged
+    return total(done)
 
 
 def total(done: Sequence[Merged]) -> Merged:
     """Several merges as one."""
-    changes = [
-        Change(
-            table.name,
-            *(
-                sum(getattr(c, what) for merged in done for c in merged.changes if c.table == table.name)
-                for what in _COUNTS
-            ),
-        )
-        for table in tables()
-    ]
+    changes = {table.name: Change(table.name) for table in tables()}
+    for change in (change for merged in done for change in merged.changes):
+        changes[change.table] += change
     doubts = {name: why for merged in done for name, why in merged.doubts.items()}
-    return Merged(tuple(changes), doubts)
+    return Merged(tuple(changes.values()), doubts)
 
 
 def _rounds(db: duckdb.DuckDBPyConnection, folder: Folder) -> list[list[Load]]:
@@ -62,6 +68,10 @@ def _rounds(db: duckdb.DuckDBPyConnection, folder: Folder) -> list[list[Load]]:
     return [loads for loads in rounds if any(len(load.segments) > taken.get(load.load_id, 0) for load in loads)]
 
 
+def _files(loads: Iterable[Load]) -> Iterator[Path]:
+    return (path for load in loads for path in load.files_of(load.segments))
+
+
 def _new_segments(db: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> list[tuple[Load, list[Segment]]]:
     """The segments of each load that the mirror has not taken in yet."""
     known = dict(db.execute("select load_id, segments from _cksync.loads").fetchall())
@@ -69,7 +79,7 @@ def _new_segments(db: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> list[
     return [(load, segments) for load, segments in found if segments]
 
 
-def _batch(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
+def _round(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Round:
     """`complete` is each slice's last complete reading: one begun since and not ended has nothing to say."""
     files: dict[str, set[Path]] = {}
     readings: dict[str, Reading] = {}
@@ -80,10 +90,12 @@ def _batch(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Batch:
             for checkpoint in segment.checkpoints:
                 if checkpoint.is_complete and checkpoint.proof == "content" and not _is_single(checkpoint.slice):
                     readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
+    began_at = new[0][0].start.started_at
     chosen = tuple(readings[name] for name in sorted(readings))
     if not chosen:
-        return Batch(files)
-    return Batch(files, _read_since(folder, min(reading.read_from for reading in chosen), new[-1][0].load_id), chosen)
+        return Round(began_at, files)
+    read_from = min(reading.read_from for reading in chosen)
+    return Round(began_at, files, _read_since(folder, read_from, new[-1][0].load_id), chosen)
 
 
 def _is_single(slice_: Slice) -> bool:

@@ -28,14 +28,16 @@ _SLICES_OF = {
     "broadcasts": "('broadcasts', 'broadcasts/detail', 'broadcast_stats')",
     "purchases": "('purchases')",
 }
+_KEYS = {"subscriptions": "subscribable_type, subscribable_id, id"}
 
 
-def note_listings(db: duckdb.DuckDBPyConnection, tables: Collection[str], doubted: Collection[str]) -> None:
+def note_listings(db: duckdb.DuckDBPyConnection, tables: Collection[str], doubted: Collection[tuple[int, str]]) -> None:
     """Bring `_cksync.listings` up to date from `present`, `stood` and `gone_<table>` of the tables merged.
 
-    A list that lost too much to be believed (`doubted`) keeps its rows.
+    A list that lost too much to be believed in a round (`doubted`) keeps its rows.
     """
     _replace_whole(db, doubted)
+    _load_newest(db)
     _take_out(db, tables)
     _add(db)
     _note_times(db)
@@ -45,34 +47,55 @@ def note_listings(db: duckdb.DuckDBPyConnection, tables: Collection[str], doubte
         _keep_consistent(db)
 
 
-def _replace_whole(db: duckdb.DuckDBPyConnection, doubted: Collection[str]) -> None:
-    """Lists that were read completely, and are not as they were."""
-    named = ", ".join(map(literal, doubted)) or "''"
+def _replace_whole(db: duckdb.DuckDBPyConnection, doubted: Collection[tuple[int, str]]) -> None:
+    """`whole`: the last complete readings of lists. Those lists that are not as they were then are replaced."""
+    named = ", ".join(f"({number}, {literal(slice_)})" for number, slice_ in doubted) or "(-1, '')"
     db.execute(
         f"""
+        create or replace temp table whole as
+        select slice, max(round) as round, arg_max(found_at, round) as found_at from found
+        where (round, slice) not in ({named}) and split_part(slice, '/', 1) in ({", ".join(map(literal, LISTED))})
+        group by slice
+        """
+    )
+    db.execute(
+        """
         create or replace temp table renewed as
         with now as (
             select slice, list(try_cast(key as bigint) order by place) as keys
-            from present where key is not null group by slice
+            from present semi join whole using (round, slice) where key is not null group by slice
         ),
 
         before as (
             select slice, list(key order by place, key) as keys
-            from _cksync.listings semi join complete using (slice) group by slice
+            from _cksync.listings semi join whole using (slice) group by slice
         )
 
-        select slice from complete left join now using (slice) left join before using (slice)
-        where slice not in ({named}) and split_part(slice, '/', 1) in ({", ".join(map(literal, LISTED))})
-            and now.keys is distinct from before.keys
+        select round, slice from whole left join now using (slice) left join before using (slice)
+        where now.keys is distinct from before.keys
         """
     )
     db.execute("delete from _cksync.listings where slice in (select slice from renewed)")
     db.execute(
         """
         insert into _cksync.listings
-        select slice, cast(key as bigint), place from present semi join renewed using (slice)
+        select slice, cast(key as bigint), place from present semi join renewed using (round, slice)
         where key is not null
         order by slice, place
+        """
+    )
+
+
+def _load_newest(db: duckdb.DuckDBPyConnection) -> None:
+    """`newest`: how each row stood at last, if that is newer than its list's complete reading, and the round and
+    the place in which it came first."""
+    db.execute(
+        """
+        create or replace temp table newest as
+        select slice, key, max(observed_at) as observed_at, arg_max(is_absent, observed_at) as is_absent,
+            min(round) as round, arg_min(place, observed_at) as place
+        from stood anti join whole on whole.slice = stood.slice and whole.found_at >= stood.observed_at
+        group by slice, key
         """
     )
 
@@ -81,14 +104,16 @@ def _take_out(db: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
     """Rows that a look proved to be in their list no more, and everything of what is gone."""
     db.execute(
         """
-        delete from _cksync.listings as old using stood
-        where stood.is_absent and stood.slice = old.slice and stood.key = old.key
+        delete from _cksync.listings as old using newest
+        where newest.is_absent and newest.slice = old.slice and newest.key = old.key
         """
     )
     for table in _SLICES_OF.keys() & tables:
         db.execute(
             f"""
-            delete from _cksync.listings as old using gone_{table} as gone
+            delete from _cksync.listings as old using (
+                from gone_{table} anti join main."{table}" using ({_KEYS.get(table, "id")})
+            ) as gone
             where old.key = gone.id and old.slice in {_SLICES_OF[table]}
             """
         )
@@ -101,19 +126,20 @@ def _add(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(
         f"""
         create or replace temp table added as
-        select stood.slice, stood.key, stood.place
-        from stood
-        semi join _cksync.slices as known on known.slice = stood.slice and known.cursor_at is not null
-        anti join complete on complete.slice = stood.slice
-        anti join _cksync.listings as old on old.slice = stood.slice and old.key = stood.key
-        where not stood.is_absent and stood.slice not in ({_SINGLE})
+        select newest.slice, newest.key, newest.round, newest.place
+        from newest
+        semi join (
+            select slice from _cksync.slices where cursor_at is not null union select slice from whole
+        ) as known on known.slice = newest.slice
+        anti join _cksync.listings as old on old.slice = newest.slice and old.key = newest.key
+        where not newest.is_absent and newest.slice not in ({_SINGLE})
         """
     )
     db.execute(
         """
         insert into _cksync.listings
         select slice, key, (select min(place) from _cksync.listings where slice = 'purchases')
-            - row_number() over (order by key)
+            - row_number() over (order by round, key)
         from added
         where slice = 'purchases' and (
             select arg_min(key, place) > arg_max(key, place) from _cksync.listings where slice = 'purchases'
@@ -124,7 +150,7 @@ def _add(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(
         """
         insert into _cksync.listings
-        select slice, key, row_number() over (order by added.place)
+        select slice, key, row_number() over (order by added.round, added.place)
             + (select coalesce(max(place), 0) from _cksync.listings where slice = 'subscribers/cancelled')
         from added where slice = 'subscribers/cancelled'
         union all
@@ -139,7 +165,7 @@ def _add(db: duckdb.DuckDBPyConnection) -> None:
 
 def _note_times(db: duckdb.DuckDBPyConnection) -> None:
     """When single records were asked for."""
-    asked = f"(from stood where slice in ({_SINGLE}))"
+    asked = f"(from newest where slice in ({_SINGLE}))"
     db.execute(
         f"""
         delete from _cksync.listings as old using {asked} as asked
@@ -154,14 +180,14 @@ def _note_seen(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(
         """
         create or replace temp table met as
-        select person.id as key, epoch_us(max(stood.observed_at)) as place
-        from stood
+        select person.id as key, epoch_us(max(newest.observed_at)) as place
+        from newest
         join main.subscriptions as membership
-            on membership.id = stood.key
-            and stood.slice = 'subscriptions/' || membership.subscribable_type || '/' || membership.subscribable_id
+            on membership.id = newest.key
+            and newest.slice = 'subscriptions/' || membership.subscribable_type || '/' || membership.subscribable_id
         join main.subscribers as person
             on person.id = membership.subscriber_id and person.state not in ('active', 'cancelled')
-        where not stood.is_absent
+        where not newest.is_absent
         group by person.id
         """
     )
@@ -188,9 +214,9 @@ def _keep_consistent(db: duckdb.DuckDBPyConnection) -> None:
     )
     db.execute(
         """
-        delete from _cksync.listings as old using stood
-        where old.slice = 'subscribers/by_id' and stood.key = old.key and not stood.is_absent
-            and stood.slice in ('subscribers/active', 'subscribers/cancelled')
-            and epoch_us(stood.observed_at) > old.place
+        delete from _cksync.listings as old using newest
+        where old.slice = 'subscribers/by_id' and newest.key = old.key and not newest.is_absent
+            and newest.slice in ('subscribers/active', 'subscribers/cancelled')
+            and epoch_us(newest.observed_at) > old.place
         """
     )

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -39,10 +39,14 @@ SCHEMA = pa.schema(
         pa.field("record", pa.string()),
     ]
 )
+T = TypeVar("T")
 REQUESTS = "_requests"
 # The page of a row that was found to be in its slice no more. (A 404 stands on the page that asked for it.)
 ABSENT = 0
 FLUSH_SECONDS = 1.0
+# So much text is taken apart at once: every value that DuckDB takes out of JSON costs it several times the
+# length of the text, and all of them at the same time.
+PORTION_BYTES = 2_000_000
 # Pages that a kill may cost: those read and not yet stored, and those under way. One is left for the
 # page that a resumed slice reads again.
 LOSE_PAGES = 9
@@ -102,7 +106,7 @@ class Writer:
         self._segment = Segment(load_id, 0, start)
         self._rows: list[tuple[Any, ...]] = []
         self._checkpoints: dict[str, Checkpoint] = {}
-        self._pages = 0
+        self._pages = self._bytes = 0
         self._flushed = time.monotonic()
         self.load_id = load_id
 
@@ -120,6 +124,7 @@ class Writer:
         self._rows.extend(
             (slice_.stream, slice_.name, ABSENT, 0, str(key), sent, received, None) for key in sorted(absent)
         )
+        self._bytes += sum(len(record.text or b"") for record in page.records)
         self._checkpoints[slice_.name] = checkpoint
         self.add_attempts(page.attempts)
         self._pages += 1
@@ -137,7 +142,8 @@ class Writer:
 
     def flush_if_due(self) -> None:
         """Store what has come when it is enough or old enough."""
-        if self._pages >= self._flush_pages or time.monotonic() - self._flushed >= FLUSH_SECONDS:
+        is_enough = self._pages >= self._flush_pages or self._bytes >= PORTION_BYTES // 2
+        if is_enough or time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
     def flush(self, end: LoadEnd | None = None) -> None:
@@ -156,11 +162,11 @@ class Writer:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             if segment.number == 1:
                 sync_folder(self._folder.parent)
-            _write(self._folder / f"{segment.number:06d}.parquet", self._rows, segment)
+            _write_segment(self._folder / f"{segment.number:06d}.parquet", self._rows, segment)
         except OSError as error:
             raise Failed(f"log: {self._folder} cannot be written: {error.strerror or error}") from None
         self._segment = segment
-        self._rows, self._checkpoints, self._pages = [], {}, 0
+        self._rows, self._checkpoints, self._pages, self._bytes = [], {}, 0, 0
 
     @property
     def segments(self) -> int:
@@ -168,7 +174,7 @@ class Writer:
         return self._segment.number
 
 
-def _write(path: Path, rows: list[tuple[Any, ...]], segment: Segment) -> None:
+def _write_segment(path: Path, rows: list[tuple[Any, ...]], segment: Segment) -> None:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(SCHEMA)
     schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segment)})
     arrays = [pa.array(column, type=kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
@@ -187,12 +193,27 @@ def put_whole(path: Path) -> Iterator[BinaryIO]:
     put_in_place(temporary, path)
 
 
-def row_count(path: Path) -> int:
-    """How many rows a file of the log holds. Raises Failed when it cannot be read."""
+def size(path: Path) -> int:
+    """How many bytes a file of the log holds when it is unpacked. Raises Failed when it cannot be read."""
     try:
-        return int(pq.read_metadata(path).num_rows)
+        held = pq.read_metadata(path)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from None
+    return sum(int(held.row_group(number).total_byte_size) for number in range(held.num_row_groups))
+
+
+def portions(sized: Iterable[tuple[T, int]], most: int) -> Iterator[list[T]]:
+    """Things in their order, in groups of no more than `most` bytes, unless one alone has more."""
+    group: list[T] = []
+    held = 0
+    for thing, bytes_ in sized:
+        if group and held + bytes_ > most:
+            yield group
+            group, held = [], 0
+        group.append(thing)
+        held += bytes_
+    if group:
+        yield group
 
 
 def _microseconds(at: datetime) -> int:

@@ -1,15 +1,16 @@
 """Merge: new segments -> typed rows -> what changed -> `main` and `history`.
 
-Every observation counts, in the order in which it was asked for, so the result does not depend on how
-segments are grouped into merges. A row that did not change is not written; one that did costs one row.
+Every observation counts, in the order in which it was asked for, and so does everything that says that a
+row is gone. So the result does not depend on how segments are grouped into merges, nor on how many rounds
+one merge takes in. A row that did not change is not written; one that did costs one row.
 
-The steps hand over temporary tables: `records` (a view of the segments), `complete`, `present` and
-`found` (slices read to the end, and what was seen in them), `stood` (who was seen in which list), then for
-each table `tombstones` (404s), `incoming` (typed), `changed` (versions to write), `rekeyed` (rows whose
-JSON has other keys now) and `gone_<table>` (rows to take out).
+The steps hand over temporary tables: `rounds` (when each began and ended), `complete`, `present` and `found`
+(slices read to the end in a round, and what was seen in them), `stood` (who was seen in which list), then
+for each table `tombstones` (404s), `incoming` (typed observations), `ends` (when rows were found to be gone),
+`changed` (versions to write), `rekeyed` (rows whose JSON has other keys now) and `gone_<table>` (rows taken out).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -17,17 +18,16 @@ from pathlib import Path
 
 import duckdb
 
+from cksync.load.ends import begin_gone, forget_ends, load_ends
 from cksync.load.fields import Rekeying, key_versions, rekey, rekeyings
-from cksync.load.gone import find_gone, write_gone
 from cksync.load.listings import CHANGED_ONLY, LISTED, PLACE, note_listings
-from cksync.load.log import ABSENT, row_count
+from cksync.load.log import ABSENT, PORTION_BYTES, portions, size
 from cksync.load.schema import NO_RECORDS, columns, literal, quoted
 from cksync.load.tables import Table
-from cksync.load.versions import write_changed
+from cksync.load.versions import Change, load_changed, write_changed
 
-ROWS_AT_ONCE = 25_000
-# A table that has changed by so many rows is put away before the next one: its rows are held in memory.
-CHECKPOINT_ROWS = 20_000
+# So much of the log is compared with the mirror at once.
+PART_BYTES = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +43,19 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What one merge takes in. `new` are segments not merged yet, by stream; `read` are all segments in
-    which the complete slices were read (a round may have begun in an earlier merge)."""
+class Round:
+    """What a merge takes in of one round, which began at `began_at`. `new` are segments not merged yet, by stream;
+    `read` are all segments in which the complete slices were read (a round may have begun in an earlier merge)."""
 
+    began_at: datetime
     new: Mapping[str, Collection[Path]]
     read: Sequence[Path] = ()
     complete: tuple[Reading, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a merge did to one table; `unread` counts values kept in `_extra` because they fit no column."""
-
-    table: str
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    unread: int = 0
-
-
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did. `doubts`: slices that it could not believe, and why."""
+    """What a merge did with one round. `doubts`: slices that it could not believe, and why."""
 
     changes: tuple[Change, ...]
     doubts: Mapping[str, str]
@@ -79,64 +69,90 @@ class _Span:
     begin: Rekeying | None = None
     end: Rekeying | None = None
 
-    def conditions(self) -> list[str]:
-        """What holds of its records, in SQL."""
-        begin = [f"observed_at >= '{self.begin.at.isoformat()}'::timestamptz"] if self.begin else []
-        return begin + ([f"observed_at < '{self.end.at.isoformat()}'::timestamptz"] if self.end else [])
+    def times(self, name: str) -> str:
+        """Whether a column with a time lies in it, in SQL."""
+        begin = [f"{name} >= '{self.begin.at.isoformat()}'::timestamptz"] if self.begin else []
+        end = [f"{name} < '{self.end.at.isoformat()}'::timestamptz"] if self.end else []
+        return " and ".join(begin + end) or "true"
 
 
 _ALWAYS = _Span()
 
 
-def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], batch: Batch) -> Merged:
-    """Take a batch into the mirror, which is the current database of `db`."""
-    everything = sorted({path for paths in batch.new.values() for path in paths})
-    _load_readings(db, batch)
-    _load_stood(db, everything)
-    doubts = _invalid(db, everything)
-    changes = []
+def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], rounds: Sequence[Round]) -> list[Merged]:
+    """Take rounds, in their order, into the mirror, which is the current database of `db`; what each did.
+
+    Several rounds come out as if they had been merged one after the other. Together they should have no more
+    than PART_BYTES; one alone may have any number.
+    """
+    _load_rounds(db, rounds)
+    _load_readings(db, rounds)
+    _load_stood(db, _new(rounds))
+    doubts = _invalid(db, _new(rounds))
+    changes: dict[tuple[int, str], Change] = {}
     keys = key_versions(db, tables)
     for table in tables:
-        files = sorted({path for stream in table.streams for path in batch.new.get(stream, ())})
-        inserted = updated = unread = 0
-        _load_tombstones(db, table, files)
-        for span in _spans(db, files, rekeyings(db, table, keys)):
-            for part in _parts(table, span.files):
-                _view_records(db, part, span)
-                _load_incoming(db, table)
-                _drop_tombstones(db, table)
-                counts = write_changed(db, table)
-                inserted, updated, unread = inserted + counts[0], updated + counts[1], unread + counts[2]
-            updated += rekey(db, table, span.end) if span.end else 0
-        _view_records(db, files)
-        doubts |= find_gone(db, table)
-        changes.append(Change(table.name, inserted, updated, write_gone(db, table), unread))
-        if inserted + updated > CHECKPOINT_ROWS:
-            db.execute("checkpoint")
+        renames = rekeyings(db, table, keys)
+        for number, change in _merge_table(db, table, _new(rounds, table.streams), renames, doubts):
+            changes[number, table.name] = changes.get((number, table.name), Change(table.name)) + change
     note_listings(db, [table.name for table in tables], doubts)
-    return Merged(tuple(changes), doubts)
+    return [
+        Merged(
+            tuple(changes.get((number, table.name), Change(table.name)) for table in tables),
+            {slice_: doubt for (of, slice_), doubt in doubts.items() if of == number},
+        )
+        for number in range(len(rounds))
+    ]
 
 
-def _parts(table: Table, files: Sequence[Path]) -> list[Sequence[Path]]:
+def _merge_table(
+    db: duckdb.DuckDBPyConnection,
+    table: Table,
+    files: Sequence[Path],
+    renames: Sequence[Rekeying],
+    doubts: dict[tuple[int, str], str],
+) -> Iterator[tuple[int, Change]]:
+    """Take segments into one table; what that did in which round. Adds to the `doubts`."""
+    begin_gone(db, table)
+    _load_tombstones(db, table, files)
+    for span in _spans(db, files, renames):
+        parts = _parts(table, span.files)
+        for part in parts:
+            _load_incoming(db, table, part, span)
+            if part is parts[-1]:
+                load_ends(db, table, span.times)
+            else:
+                forget_ends(db, table)
+            doubts |= load_changed(db, table)
+            yield from write_changed(db, table)
+        if span.end:
+            yield _round_at(db, span.end.at), Change(table.name, updated=rekey(db, table, span.end))
+
+
+def _new(rounds: Sequence[Round], streams: Collection[str] | None = None) -> list[Path]:
+    """The new segments of some rounds, of all streams or of some, in their order."""
+    return sorted(
+        {
+            path
+            for found in rounds
+            for stream, paths in found.new.items()
+            if streams is None or stream in streams
+            for path in paths
+        }
+    )
+
+
+def _parts(table: Table, files: Sequence[Path]) -> Sequence[Sequence[Path]]:
     """Segments in their order, so few rows at a time that memory does not grow with the size of a pull."""
     if table.part_of or not files:
         return [files]
-    parts: list[list[Path]] = [[]]
-    rows = 0
-    for path in files:
-        count = row_count(path)
-        if parts[-1] and rows + count > ROWS_AT_ONCE:
-            parts.append([])
-            rows = 0
-        parts[-1].append(path)
-        rows += count
-    return list(parts)
+    return list(portions(((path, size(path)) for path in files), PART_BYTES))
 
 
 def _segments(files: Sequence[Path]) -> str:
     """A relation of the rows of some segments, wherever they are: a folder `stream=x` is no column."""
     if not files:
-        return f"({NO_RECORDS})"
+        return f"(select *, '' as filename from ({NO_RECORDS}))"
     return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false)"
 
 
@@ -163,94 +179,151 @@ def _overlap(seen: tuple[datetime, datetime], begin: Rekeying | None, end: Rekey
 
 def _view_records(db: duckdb.DuckDBPyConnection, files: Sequence[Path], span: _Span = _ALWAYS) -> None:
     source = f"select stream, slice, key, observed_at, record from {_segments(files)}"
-    where = ["record is not null", "json_valid(record)", *span.conditions()]
-    db.execute(f"create or replace temp view records as {source} where {' and '.join(where)}")
+    where = f"record is not null and json_valid(record) and {span.times('observed_at')}"
+    db.execute(f"create or replace temp view records as {source} where {where}")
 
 
-def _load_tombstones(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> None:
-    """`tombstones`: the keys of the table that the API said are not there (404), and when it did so last."""
+def _load_rounds(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
+    """`segments`: which round each new file belongs to; `readings`: which files the complete slices of each round
+    were read in; `rounds`: when each began, and the next one did."""
+    new = {str(path): number for number, found in enumerate(rounds) for paths in found.new.values() for path in paths}
+    read = [(str(path), number) for number, found in enumerate(rounds) for path in found.read]
+    for table, pairs in (("segments", list(new.items())), ("readings", read)):
+        db.execute(f"create or replace temp table {table} (name varchar, round integer)")
+        if pairs:
+            names, numbers = zip(*pairs, strict=True)
+            db.execute(f"insert into {table} select unnest(?::varchar[]), unnest(?::integer[])", [names, numbers])
+    values = [value for number, found in enumerate(rounds) for value in (number, found.began_at)]
     db.execute(
         f"""
-        create or replace temp table tombstones as
-        select key, max(observed_at) as observed_at
-        from {_segments(files)}
-        where record is null and page <> {ABSENT} and stream = '{table.name}' group by key
-        """
+        create or replace temp table rounds as
+        select round, case when round > 0 then began_at else '-infinity' end as begins_at,
+            lead(began_at, 1, 'infinity') over (order by round) as ends_at
+        from (values {", ".join(["(?, ?::timestamptz)"] * len(rounds))}) as given (round, began_at)
+        """,
+        values,
     )
 
 
-def _drop_tombstones(db: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """What was seen again after the 404 is there."""
-    db.execute(
-        f"""
-        delete from tombstones using incoming
-        where tombstones.key = cast(incoming."{table.key[-1]}" as varchar)
-            and tombstones.observed_at < incoming._synced_at
-        """
-    )
+def _round_at(db: duckdb.DuckDBPyConnection, at: datetime) -> int:
+    row = db.execute("select round from rounds where begins_at <= ? and ends_at > ?", [at, at]).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
-def _invalid(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[str, str]:
-    """Slices with records that strict JSON allows and no database can hold (1e400)."""
-    rows = db.execute(
-        f"select slice, count(*) from {_segments(files)} where not json_valid(record) group by slice"
-    ).fetchall()
-    return {slice_: f"{count} records hold numbers that no database can" for slice_, count in rows}
-
-
-def _load_readings(db: duckdb.DuckDBPyConnection, batch: Batch) -> None:
+def _load_readings(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
     """`complete`: slices read to the end; `present`: the keys seen in them; `found`: when that was known."""
-    db.execute("create or replace temp table complete (slice varchar, read_from timestamptz, is_exempt boolean)")
-    for reading in batch.complete:
-        db.execute("insert into complete values (?, ?, ?)", [reading.slice, reading.read_from, reading.is_exempt])
+    db.execute(
+        "create or replace temp table complete (round integer, slice varchar, read_from timestamptz, is_exempt boolean)"
+    )
+    readings = [(n, r.slice, r.read_from, r.is_exempt) for n, found in enumerate(rounds) for r in found.complete]
+    if readings:
+        places = ", ".join(["(?, ?, ?, ?)"] * len(readings))
+        db.execute(f"insert into complete values {places}", [value for reading in readings for value in reading])
     db.execute(
         f"""
         create or replace temp table present as
-        select slice, key, max(observed_at) as observed_at, arg_max({PLACE}, observed_at) as place
-        from {_segments(batch.read)} as seen
-        semi join complete on complete.slice = seen.slice and seen.observed_at >= complete.read_from
+        select complete.round, seen.slice, key, max(observed_at) as observed_at, arg_max({PLACE}, observed_at) as place
+        from {_segments(sorted({path for found in rounds for path in found.read}))} as seen
+        join readings on readings.name = seen.filename
+        join complete
+            on complete.round = readings.round and complete.slice = seen.slice
+            and seen.observed_at >= complete.read_from
         where page <> {ABSENT}
-        group by slice, key
+        group by complete.round, seen.slice, key
         """
     )
     db.execute(
         """
         create or replace temp table found as
-        select complete.slice, coalesce(max(present.observed_at), any_value(complete.read_from)) as found_at
-        from complete left join present using (slice)
-        group by complete.slice
+        select round, slice, coalesce(max(present.observed_at), any_value(complete.read_from)) as found_at
+        from complete left join present using (round, slice)
+        group by round, slice
         """
     )
 
 
 def _load_stood(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
-    """`stood`: in which list each row was seen, or found to be no more (`is_absent`), last."""
+    """`stood`: in which list each row was seen, or found to be no more (`is_absent`), last in each round."""
     db.execute(
         f"""
         create or replace temp table stood as
-        select replace(slice, '{CHANGED_ONLY}', '') as slice, cast(key as bigint) as key,
+        select segments.round, replace(slice, '{CHANGED_ONLY}', '') as slice, cast(key as bigint) as key,
             max(observed_at) as observed_at, arg_max(page = {ABSENT}, observed_at) as is_absent,
             arg_max({PLACE}, observed_at) as place
-        from {_segments(files)}
+        from {_segments(files)} as seen join segments on segments.name = seen.filename
         where stream in ({", ".join(map(literal, LISTED))}) and key is not null
         group by all
         """
     )
 
 
-def _load_incoming(db: duckdb.DuckDBPyConnection, table: Table) -> None:
+def _invalid(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[tuple[int, str], str]:
+    """Slices with records that strict JSON allows and no database can hold (1e400), by round."""
+    rows = db.execute(
+        f"""
+        select segments.round, slice, count(*)
+        from {_segments(files)} as seen join segments on segments.name = seen.filename
+        where not json_valid(record) group by all
+        """
+    ).fetchall()
+    return {(number, slice_): f"{count} records hold numbers that no database can" for number, slice_, count in rows}
+
+
+def _load_tombstones(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> None:
+    """`tombstones`: the keys of the table that the API said are not there (404), and when it did so last in
+    each round."""
+    db.execute(
+        f"""
+        create or replace temp table tombstones as
+        select segments.round, key, max(observed_at) as observed_at
+        from {_segments(files)} as seen join segments on segments.name = seen.filename
+        where record is null and page <> {ABSENT} and stream = '{table.name}' group by all
+        """
+    )
+
+
+def _load_incoming(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], span: _Span) -> None:
     """`incoming`: every observation as a typed row; `_extra` is cut down to what has no column."""
+    typed = _typed(db, table)
+    before = "create or replace temp table incoming as"
+    for portion in list(portions(((path, size(path)) for path in files), PORTION_BYTES)) or [[]]:
+        _view_records(db, portion, span)
+        db.execute(f"{before} {typed}")
+        before = "insert into incoming"
+    _view_records(db, files, span)
+    if table.kept:
+        _keep(db, table, table.kept)
+
+
+def _keep(db: duckdb.DuckDBPyConnection, table: Table, column: str) -> None:
+    """Once known, a column keeps its value."""
+    key = quoted(table.key)
+    same_key = " and ".join(f'incoming."{name}" = known."{name}"' for name in table.key)
+    db.execute(
+        f"""
+        update incoming set "{column}" = known.kept
+        from (
+            select {key}, arg_min("{column}", seen_at) as kept, min(seen_at) as seen_at
+            from (
+                select {key}, "{column}", '-infinity'::timestamptz as seen_at from main."{table.name}"
+                union all
+                select {key}, "{column}", _synced_at from incoming
+            )
+            where "{column}" is not null
+            group by all
+        ) as known
+        where {same_key} and incoming._synced_at >= known.seen_at
+        """
+    )
+
+
+def _typed(db: duckdb.DuckDBPyConnection, table: Table) -> str:
+    """A select that gives the view `records` as typed rows."""
     own = columns(db, table)
     checked = [name for name, kind in own.items() if kind not in ("VARCHAR", "JSON")]
     unread = ", ".join(f"""case when "{n}" is null and _extra ->> '{n}' is not null then '{n}' end""" for n in checked)
-    select, join = quoted(list(own), "typed."), ""
-    if table.kept:
-        kept = f'coalesce(now."{table.kept}", typed."{table.kept}") as "{table.kept}"'
-        select = select.replace(f'typed."{table.kept}"', kept)
-        join = f'left join main."{table.name}" as now using ({quoted(table.key)})'
-    db.execute(
-        f"""
-        create or replace temp table incoming as
+    return f"""
         with typed as (
             select *, list_filter([{unread}]::varchar[], lambda name: name is not null) as _unread
             from ({table.sql})
@@ -258,12 +331,12 @@ def _load_incoming(db: duckdb.DuckDBPyConnection, table: Table) -> None:
         ),
 
         sorted_out as (
-            select {select}, typed._synced_at, typed._extra, len(typed._unread) as _unread,
+            select * exclude (_unread), len(_unread) as _unread,
                 list_sort(list_distinct(list_filter( -- sorted: another order of the keys is no change
-                    json_keys(typed._extra),
+                    json_keys(_extra),
                     lambda name: name not in ({", ".join(map(literal, own))}) or list_contains(typed._unread, name)
                 ))) as _left
-            from typed {join}
+            from typed
         )
 
         select {quoted(list(own))}, _synced_at, _unread,
@@ -271,5 +344,4 @@ def _load_incoming(db: duckdb.DuckDBPyConnection, table: Table) -> None:
                 _left, lambda name: to_json(name) || ':' || json_extract(_extra, json_place(name))
             ), ',') || '}}' as json) end as _extra
         from sorted_out
-        """
-    )
+    """

@@ -17,14 +17,20 @@ from cksync.errors import Failed
 from cksync.folder import Folder, put_in_place
 from cksync.load.intake import take_in, total
 from cksync.load.log import load_ids
-from cksync.load.merge import Change, Merged
+from cksync.load.merge import Merged
 from cksync.load.outdated import ADVICE, MADE_ANEW, has_other_columns, is_outdated
 from cksync.load.schema import create, literal
 from cksync.load.tables import Table, casts, tables, views
+from cksync.load.versions import Change
 
 STORAGE_VERSION = "v1.2.0"
 # DuckDB spills to disk beyond it: a nightly job shares its machine.
-MEMORY_LIMIT = "192MB"
+MEMORY_LIMIT = "256MB"
+# What was written stays in memory until it is put away. Each time leaves dead space in the file, so a night's
+# work is put away once, at its end.
+CHECKPOINT_SIZE = "32MB"
+# Every thread has memory of its own: a machine with many must not need more.
+THREADS = 2
 # Rows of a Parquet file that are in memory together: people with a hundred fields are wide.
 ROW_GROUP = 20_480
 # How the system, and DuckDB in its place, say that nothing more can be stored.
@@ -76,7 +82,6 @@ def _publish(folder: Folder, *, is_anew: bool) -> Published:
             merged = take_in(db, folder)
             rows = {table.name: _count(db, table) for table in tables()}
             db.execute("checkpoint")  # what is written out below is then read from the file
-            db.execute("set preserve_insertion_order = false")  # quicker, and no reader may count on an order
             exported = [_export(db, folder, change) for change in merged.changes]
         # The mirror last: were the process killed in between, the next merge would find the same changes.
         for path in filter(None, exported):
@@ -141,8 +146,10 @@ def _open(path: Path, folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database at `path`, attached for writing with all its tables; detached (and so whole) after."""
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY_LIMIT,
+        "threads": THREADS,
         "temp_directory": str(folder.state / "spill"),
-        "checkpoint_threshold": "1TB",  # one at the end: each one before it leaves dead space in the file
+        "preserve_insertion_order": False,  # quicker in less memory, and no reader may count on an order
+        "checkpoint_threshold": CHECKPOINT_SIZE,
     }
     with duckdb.connect(":memory:", config=settings) as db:
         db.execute("set TimeZone = 'UTC'")

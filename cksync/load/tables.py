@@ -72,7 +72,9 @@ def tables() -> tuple[Table, ...]:
 
 def _needs(table: Table, names: Iterable[str]) -> set[str]:
     owners = {owner.table for owner in (table.child_of, table.part_of, table.keyed_by) if owner}
-    return owners | {name for name in names if re.search(rf"^[^-]*\b(from|join) {name}\b", table.sql, re.MULTILINE)}
+    return owners | {
+        name for name in names if re.search(rf"^[^-]*\b(from|join) (history\.)?{name}\b", table.sql, re.MULTILINE)
+    }
 
 
 @cache

@@ -16,8 +16,8 @@ from cksync.errors import Failed
 from cksync.folder import Folder
 from cksync.load.known import known
 from cksync.load.listings import CHANGED_ONLY, SINGLE
-from cksync.load.merge import Change
 from cksync.load.tables import tables
+from cksync.load.versions import Change
 from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Event, Report, Verdict
 from cksync.verbs.pull import pull

@@ -35,7 +35,14 @@ select
     record ->> 'email_address' as email_address,
     coalesce(
         as_bigint(record ->> 'subscriber_id'),
-        (select min(id) from subscribers where lower(email_address) = lower(record ->> 'email_address'))
+        (
+            select min(person.id)
+            from history.subscribers as person
+            where lower(person.email_address) = lower(record ->> 'email_address')
+                and person.change <> 'delete'
+                and person.valid_from <= observed_at
+                and (person.valid_to is null or person.valid_to > observed_at)
+        )
     ) as subscriber_id,
     record ->> 'currency' as currency,
     as_timestamp(record ->> 'transaction_time') as transaction_time,

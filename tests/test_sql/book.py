@@ -11,9 +11,10 @@ import duckdb
 from cksync.domain import Checkpoint, LoadEnd, Page, Record, Request, Slice
 from cksync.folder import Folder
 from cksync.load.log import Start, Writer, load_id_at
-from cksync.load.merge import Batch, Change, Merged, Reading, merge
+from cksync.load.merge import Merged, Reading, Round, merge
 from cksync.load.schema import create
 from cksync.load.tables import casts, tables, views
+from cksync.load.versions import Change
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 NEVER = 1_000_000  # pages until a segment is full: the test says when to store one
@@ -126,6 +127,8 @@ class Mirror:
         self._paths: list[Path] = []
         self._new: dict[str, list[Path]] = {}
         self._complete: dict[str, Reading] = {}
+        self._rounds: list[Round] = []
+        self._began_at = NINE
 
     def see(
         self,
@@ -137,6 +140,8 @@ class Mirror:
         is_exempt: bool = False,
     ) -> None:
         """Put a page into the log; the next merge takes it in."""
+        if not self._new:
+            self._began_at = at(minutes)
         entry = self.book.begin(minutes)
         entry.page(slice_, minutes, given)
         entry.store()
@@ -152,10 +157,15 @@ class Mirror:
         return {change.table: change for change in self.take_in().changes}
 
     def take_in(self) -> Merged:
-        """The same, with what it could not believe."""
-        batch = Batch(self._new, self._paths, tuple(self._complete.values()))
+        """The same, with what it could not believe; of several rounds that of the last one."""
+        self.end_round()
+        rounds, self._rounds = self._rounds, []
+        return merge(self.db, self.tables, rounds)[-1]
+
+    def end_round(self) -> None:
+        """What is seen from now on belongs to another round, which the next merge takes in after this one."""
+        self._rounds.append(Round(self._began_at, self._new, self._paths[:], tuple(self._complete.values())))
         self._new, self._complete = {}, {}
-        return merge(self.db, self.tables, batch)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.db.execute(query, list(parameters)).fetchall()
