@@ -44,6 +44,9 @@ class World:
     The dictionaries are public to read; change them through the edits, which keep versions and indexes right.
     An unknown id is a KeyError, an impossible edit a ValueError. Ids come first in an edit's arguments, the
     person's before the list's: `world.tag(subscriber_id, tag_id)`. Edits that create tell the new id.
+
+    `mails` are those that the API was told to send; broadcasts scheduled by an edit are not among them.
+    Requests and `truth` first make the changes that are due; `settle` does so for those who read without.
     """
 
     def __init__(

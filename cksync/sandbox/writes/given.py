@@ -53,7 +53,10 @@ def moment(value: Any) -> datetime | None:
     if not text(value).strip():
         return None
     made = datetime.fromisoformat(text(value).strip())
-    return made if made.tzinfo else made.replace(tzinfo=UTC)
+    try:
+        return made.astimezone(UTC) if made.tzinfo else made.replace(tzinfo=UTC)
+    except OverflowError as problem:
+        raise ValueError("outside the calendar") from problem
 
 
 def cleared(world: World, value: Any) -> str | None:

@@ -78,7 +78,7 @@ def _line(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "unit_price": _money(given["unit_price"]),
         "quantity": int(_money(given["quantity"])),
-        "sku": given.get("sku"),
+        "sku": None if given.get("sku") is None else text(given["sku"]),
         "name": text(given["name"]),
         "pid": text(given["pid"]),
         "lid": text(given["lid"]),
