@@ -17,7 +17,7 @@ from .effects import Effect
 from .faults import Faults, Rule
 from .journal import Entry, Journal
 from .messages import Answer, Request
-from .records import Account
+from .records import Account, Hook, Mail
 from .seed import generate
 from .server import Sandbox, run, serve
 from .truth import Truth
@@ -31,7 +31,9 @@ __all__ = [
     "Effect",
     "Entry",
     "Faults",
+    "Hook",
     "Journal",
+    "Mail",
     "Request",
     "Rule",
     "Sandbox",

@@ -69,3 +69,22 @@ class Behaviour:
     """What an empty list calls its number of pages."""
     gzip: bool = False
     """Whether answers are compressed for those who accept it."""
+    # -- writes
+    async_seconds: float = 3.0
+    """How long a PUT of 11 to 140 fields (202) takes to come true; 0: at once."""
+    reads_lag_seconds: float = 0.0
+    """How long reads show the account as it was before a write."""
+    confirm_on: tuple[Kind, ...] = ()
+    """Kinds of list that leave new people inactive until they confirm (double opt-in)."""
+    resubscribe_revives: bool = False
+    """Whether a cancelled person who is subscribed to something becomes active again."""
+    cleared_reads_as: Literal["null", "empty"] = "null"
+    """What a value that was set to null or "" reads back as."""
+    one_label_list: Literal["object", "array"] = "object"
+    """What a list of a single label is answered with by POST custom_fields."""
+    repeated_transaction: Literal["new", "appended"] = "new"
+    """Whether a purchase with a known transaction_id is another one, or adds its products to the first."""
+    purchase_creates_person: bool = True
+    """Whether the buyer becomes a subscriber if the address is unknown."""
+    hook_created: Literal[200, 201] = 200
+    """The status of a new webhook."""

@@ -7,6 +7,7 @@ POST   faults          {"effect": "status", "args": {"code": 500}, "path": "/tag
 DELETE faults
 POST   edits           {"edit": "cancel", "args": {"subscriber_id": 1}} -> {"result": ...}
 GET    truth           how many rows each table has; with ?table=subscribers its records
+GET    mails           what the API was told to send: broadcast_id and send_at
 GET    behaviour       the switches
 POST   behaviour       {"purchases_order": "newest"} changes these switches
 """
@@ -96,6 +97,10 @@ def _rows(truth: Truth, table: str) -> list[Any]:
     return list(records.values())
 
 
+def _mails(site: Site, asked: Mapping[str, Any]) -> Any:
+    return [mail._asdict() for mail in site.world.mails]
+
+
 def _behaviour(site: Site, asked: Mapping[str, Any]) -> Any:
     return asdict(site.world.behaviour)
 
@@ -114,6 +119,7 @@ ROUTES: Mapping[tuple[str, str], Callable[[Site, Mapping[str, Any]], Any]] = {
     ("DELETE", "faults"): _clear_faults,
     ("POST", "edits"): _edit,
     ("GET", "truth"): _truth,
+    ("GET", "mails"): _mails,
     ("GET", "behaviour"): _behaviour,
     ("POST", "behaviour"): _change_behaviour,
 }

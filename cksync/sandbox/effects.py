@@ -53,6 +53,28 @@ def reset() -> Effect:
     return answer_with(Answer(0, is_reset=True))
 
 
+# -- a write whose outcome the client cannot know
+
+
+def lost_response() -> Effect:
+    """Does what was asked, then breaks the connection without a byte."""
+    return _changed(lambda answer: Answer(0, is_reset=True))
+
+
+def error_after(code: int = 500) -> Effect:
+    """Does what was asked, then says that it failed."""
+    return _changed(lambda answer: _failure(code))
+
+
+def error_before(code: int = 500) -> Effect:
+    """Fails without having done anything."""
+    return answer_with(_failure(code))
+
+
+def _failure(code: int) -> Answer:
+    return Answer(code, _HTML_PAGE, "text/html; charset=utf-8")
+
+
 # -- a damaged answer
 
 
@@ -170,10 +192,10 @@ def duplicate_row(row: int = 0) -> Effect:
 
 
 def _edited(answer: Answer, change: Callable[[dict[str, Any]], object]) -> Answer:
-    """The answer with its JSON changed in place; other bodies and empty pages stay as they are."""
-    if answer.status != 200:
+    """The answer with its JSON changed in place; failures, bare lists and empty pages stay as they are."""
+    value = decode(answer.body) if 200 <= answer.status < 300 and answer.body else None
+    if not isinstance(value, dict):
         return answer
-    value = decode(answer.body)
     try:
         change(value)
     except LookupError:
@@ -235,6 +257,9 @@ EFFECTS: dict[str, Callable[..., Effect]] = {
         html,
         redirect,
         reset,
+        lost_response,
+        error_after,
+        error_before,
         truncated,
         bad_gzip,
         garbage,

@@ -1,22 +1,33 @@
 """What the server saw: every request, without the secret, so that a test can count them."""
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .messages import Answer, Request
+from .messages import WRITE_METHODS, Answer, Request
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One request; `status` is None where the connection was broken instead of an answer."""
+    """One request; `status` is None where the connection was broken instead of an answer.
+
+    `made` is the status that the API gave, whatever a fault then sent; None where a fault or the limit
+    answered in its place. The `params` of a write are those of its body too, nested as they were sent.
+    """
 
     arrived_at: float
     method: str
     path: str
-    params: dict[str, str]
+    params: dict[str, Any]
     status: int | None
+    made: int | None = None
+
+    @property
+    def is_executed_write(self) -> bool:
+        """Whether the API did what a POST, PUT or DELETE asked, even if the client never heard of it."""
+        return self.method in WRITE_METHODS and self.made is not None and 200 <= self.made < 300
 
 
 class Journal:
@@ -31,16 +42,24 @@ class Journal:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def add(self, arrived_at: float, request: Request, answer: Answer) -> None:
+    def add(self, arrived_at: float, request: Request, answer: Answer, made: int | None = None) -> None:
         status = None if answer.is_reset else answer.status
-        self.entries.append(Entry(arrived_at, request.method, request.path, request.public_params, status))
+        self.entries.append(Entry(arrived_at, request.method, request.path, request.public_params, status, made))
 
     def clear(self) -> None:
         self.entries.clear()
 
-    def count(self, path: str | None = None, status: int | None = None) -> int:
-        """How many requests had this path (without `/v3`) and this status."""
-        return sum(path in (None, each.path) and status in (None, each.status) for each in self)
+    def count(self, path: str | None = None, status: int | None = None, method: str | None = None) -> int:
+        """How many requests had this path (a regular expression for all of it after `/v3`), status and method."""
+        return sum(status in (None, each.status) for each in self._matching(path, method))
+
+    def writes(self, path: str | None = None, method: str | None = None) -> list[Entry]:
+        """The writes that the API executed, in their order; what was refused or never reached it is left out."""
+        return [each for each in self._matching(path, method) if each.is_executed_write]
+
+    def _matching(self, path: str | None, method: str | None) -> Iterator[Entry]:
+        wanted = re.compile(path if path is not None else ".*")
+        return (each for each in self if method in (None, each.method) and wanted.fullmatch(each.path))
 
     def by_status(self) -> dict[int | None, int]:
         return dict(Counter(each.status for each in self))

@@ -129,7 +129,7 @@ class App:
 
     def _compressed(self, request: Request, answer: Answer) -> Answer:
         is_wanted = self.site.world.behaviour.gzip and request.accepts_gzip
-        if not is_wanted or "Content-Encoding" in answer.headers:
+        if not is_wanted or not answer.body or "Content-Encoding" in answer.headers:
             return answer
         headers = {**answer.headers, "Content-Encoding": "gzip"}
         return replace(answer, body=gzip.compress(answer.body, 1), headers=headers)

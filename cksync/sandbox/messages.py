@@ -4,20 +4,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .parameters import without
 from .wire import encode
 
 CREDENTIALS = ("api_key", "api_secret", "integration_key")
+WRITE_METHODS = ("POST", "PUT", "DELETE")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asked; `path` begins after `/v3`, `params` joins the query and scalars of the body."""
+    """What a client asked; `path` begins after `/v3`, `params` joins the query and scalars of the body.
+
+    `given` has the same parameters as they were sent: nested, and numbers as numbers. `is_malformed` tells of
+    a body that could not be read.
+    """
 
     method: str
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     accepts_gzip: bool = False
+    given: Mapping[str, Any] = field(default_factory=dict)
+    is_malformed: bool = False
+
+    @property
+    def is_write(self) -> bool:
+        return self.method in WRITE_METHODS
 
     def asking(self, **params: str) -> "Request":
         """The same request with other parameters."""
@@ -30,9 +42,10 @@ class Request:
         return max(1, int(text)) if text.isdecimal() and text.isascii() else 1
 
     @property
-    def public_params(self) -> dict[str, str]:
-        """The parameters without the credentials."""
-        return {name: value for name, value in self.params.items() if name not in CREDENTIALS}
+    def public_params(self) -> dict[str, Any]:
+        """The parameters without the credentials; those of a write as they were sent."""
+        shown: dict[str, Any] = without(CREDENTIALS, self.given if self.is_write else self.params)
+        return shown
 
 
 @dataclass(frozen=True)
@@ -65,5 +78,12 @@ def error(status: int, title: str, message: str) -> Answer:
     return as_json({"error": title, "message": message}, status)
 
 
+def created(value: Any, **headers: str) -> Answer:
+    """201 with what was made."""
+    return replace(as_json(value, 201), headers=headers)
+
+
+NO_CONTENT = Answer(204, content_type=None)
+MALFORMED = error(400, "Bad Request", "There was a problem in the JSON you submitted")
 NOT_FOUND = error(404, "Not Found", "The entity you were trying to find doesn't exist")
 RETRY_LATER = Answer(429, b"Retry later\n", "text/plain")

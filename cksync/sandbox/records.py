@@ -114,3 +114,18 @@ class Purchase(NamedTuple):
     transaction_text: str
     amounts: Mapping[str, Money]
     products: tuple[Mapping[str, Json], ...]
+
+
+class Hook(NamedTuple):
+    """A webhook. `event` is as it was asked for: the name with its prefix, and a parameter where it takes one."""
+
+    id: int
+    target_url: str
+    event: Mapping[str, Json]
+
+
+class Mail(NamedTuple):
+    """What the API was told to send to the whole list, and when."""
+
+    broadcast_id: int
+    send_at: str

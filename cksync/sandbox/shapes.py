@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from .records import Account, Broadcast, CustomField, Parent, Purchase, Subscriber, Subscription
+from .records import Account, Broadcast, CustomField, Hook, Parent, Purchase, Subscriber, Subscription
 from .wire import timestamp
 
 Payload = dict[str, Any]
 
+ACCOUNT_ID = 1_234_567  # only webhooks tell it
 SUBSCRIBABLE = {"form": "form", "sequence": "course", "tag": "tag"}
 
 
@@ -99,6 +100,24 @@ def purchase(record: Purchase) -> Payload:
         **record.amounts,
         "products": [dict(line) for line in record.products],
     }
+
+
+def hook(record: Hook) -> Payload:
+    """A webhook as its creation answers: the event's name without the prefix, its parameter as it was sent."""
+    event = {**record.event, "name": _event_name(record)}
+    return {"rule": {"id": record.id, "account_id": ACCOUNT_ID, "event": event, "target_url": record.target_url}}
+
+
+def hook_row(record: Hook) -> Payload:
+    """A webhook in the list: the parameter, whatever it was called, is the initiator_value."""
+    values = [value for key, value in record.event.items() if key != "name"]
+    event = {"name": _event_name(record), "initiator_value": values[0] if values else None}
+    rule = {"id": record.id, "account_id": ACCOUNT_ID, "status": "enabled", "event": event}
+    return {"rule": {**rule, "target_url": record.target_url}}
+
+
+def _event_name(record: Hook) -> str:
+    return str(record.event["name"]).partition(".")[2]
 
 
 def _created_at(record: Subscriber | Subscription | Parent | Broadcast) -> str:

@@ -1,15 +1,14 @@
 """One account behind one address: limit, faults, API and journal, still without a socket."""
 
-import json
 import time
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl
 
 from .faults import Faults
 from .journal import Journal
 from .limit import RollingLimit
-from .messages import NOT_FOUND, RETRY_LATER, Answer, Request
+from .messages import NOT_FOUND, RETRY_LATER, WRITE_METHODS, Answer, Request
+from .parameters import flat, nested, read_body
 from .v3 import V3
 from .world import World
 
@@ -30,37 +29,42 @@ class Site:
     def answer(self, request: Request) -> Answer:
         """Answers now; the journal has the request whatever became of it."""
         arrived_at = time.monotonic()
+        made: list[int] = []
         with self.world.lock:
-            answer = self._answer(request, arrived_at)
-        self.journal.add(arrived_at, request, answer)
+            answer = self._answer(request, arrived_at, made)
+        self.journal.add(arrived_at, request, answer, made[-1] if made else None)
         return answer
 
-    def _answer(self, request: Request, arrived_at: float) -> Answer:
+    def _answer(self, request: Request, arrived_at: float, made: list[int]) -> Answer:
         """The limit comes first, before anything is looked at; it belongs to the account, not to the key."""
         if not self.limit.admits(arrived_at):
             return RETRY_LATER
-        return self.faults.apply(request, self.api.answer)
+
+        def ask(asked: Request) -> Answer:
+            answer = self.api.answer(asked)
+            made.append(answer.status)
+            return answer
+
+        return self.faults.apply(request, ask)
 
 
 def read_request(method: str, path: str, query: str, body: bytes, headers: Mapping[bytes, bytes]) -> Request:
-    """A request from its parts; parameters may stand in the query or in a JSON body, even of a GET."""
-    content = _json(body)
-    inside = content if isinstance(content, dict) else {}
-    params = {name: _text(value) for name, value in inside.items() if not isinstance(value, dict | list)}
-    params |= dict(parse_qsl(query, keep_blank_values=True))
-    accepts_gzip = b"gzip" in headers.get(b"accept-encoding", b"")
-    return Request(method, path.rstrip("/"), params, content, accepts_gzip)
-
-
-def _json(body: bytes) -> Any:
+    """A request from its parts; parameters may stand in the query or in the body, even of a GET."""
+    asked, is_malformed = parse_qsl(query, keep_blank_values=True), False
     try:
-        return json.loads(body) if body else None
-    except ValueError:
-        return None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+        content, in_query = read_body(body, headers.get(b"content-type", b"")), nested(asked)
+    except (ValueError, RecursionError):
+        content, in_query, is_malformed = None, {}, method in WRITE_METHODS
+    inside = content if isinstance(content, dict) else {}
+    return Request(
+        method,
+        path.rstrip("/"),
+        {**flat(content), **dict(asked)},
+        content,
+        accepts_gzip=b"gzip" in headers.get(b"accept-encoding", b""),
+        given={**inside, **in_query},
+        is_malformed=is_malformed,
+    )
 
 
 def outside(path: str) -> Answer | None:

@@ -1,33 +1,27 @@
-"""API v3 over a world: who may ask, which path leads where, and the bodies of the answers.
+"""API v3 over a world: which path leads where, and the bodies of what is read (the writes have their own folder).
 
 Pages are joined from JSON texts that are kept for each person until the person changes.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from . import shapes
+from .auth import refusal
 from .lists import Lists, Order
-from .messages import NOT_FOUND, Answer, Request, as_json, error
-from .records import Kind, Subscriber, Subscription
+from .messages import MALFORMED, NOT_FOUND, Answer, Request, as_json, error
+from .records import Subscriber, Subscription
+from .routes import KIND_OF, UNKNOWN_PARENT, Route, id_of
 from .wire import encode, timestamp
 from .world import World
+from .writes import WRITES
 
 PAGE_ROWS = 50
 
 Row = TypeVar("Row")
 
-_ABSENT = error(401, "Authorization Failed", "API Key not present")
-_WRONG = error(401, "Authorization Failed", "API Key not valid")
-_INSUFFICIENT = error(401, "Authorization Failed", "You do not have sufficient permissions to access this resource")
 _BAD_SORT = error(422, "Invalid parameter", "sort_order must be asc or desc")
-_UNKNOWN_PARENT: Mapping[Kind, Answer] = {
-    "form": NOT_FOUND,
-    "sequence": error(404, "Course not found", ""),
-    "tag": error(404, "Tag not found", ""),
-}
 
 
 class V3:
@@ -39,23 +33,24 @@ class V3:
         self.texts: dict[int, tuple[Subscriber, int, bytes]] = {}
 
     def answer(self, request: Request) -> Answer:
-        """The API's answer to a request, at this very moment."""
+        """The API's answer to a request, at this very moment; accepted writes that are due come first."""
+        self.world.settle()
+        if request.is_malformed:
+            return MALFORMED
         for route in ROUTES:
             match = route.method == request.method and route.pattern.fullmatch(request.path)
             if match:
-                refusal = self._refusal(request, route.needs_secret)
-                return refusal or route.handle(self, request, *match.groups())
+                refused = refusal(self.world, request, route.needs_secret)
+                return refused or route.handle(self._side(request), request, *match.groups())
         return NOT_FOUND
 
-    def _refusal(self, request: Request, needs_secret: bool) -> Answer | None:
-        key, secret = request.params.get("api_key"), request.params.get("api_secret")
-        if not key and not secret:
-            return _ABSENT
-        if secret:
-            return None if secret == self.world.api_secret else _WRONG
-        if key not in (self.world.api_key, self.world.api_secret):
-            return _WRONG
-        return _INSUFFICIENT if needs_secret and key != self.world.api_secret else None
+    def _side(self, request: Request) -> "V3":
+        """Writes happen to the account itself; reads may show one that lags behind."""
+        if request.is_write:
+            self.world.remember()
+            return self
+        seen = self.world.seen()
+        return self if seen is self.world else V3(seen)
 
     # -- account and unpaged lists
 
@@ -82,7 +77,8 @@ class V3:
         return as_json({name: [] if is_empty else rows})
 
     def hooks(self, request: Request) -> Answer:
-        return as_json([])
+        """A bare array, each rule in a wrapper of its own."""
+        return as_json([shapes.hook_row(row) for row in self.world.hooks.values()])
 
     # -- people
 
@@ -96,11 +92,11 @@ class V3:
 
     def subscriber(self, request: Request, subscriber_id: str) -> Answer:
         """Finds people in every state."""
-        person = self.world.subscribers.get(_id(subscriber_id))
+        person = self.world.subscribers.get(id_of(subscriber_id))
         return NOT_FOUND if person is None else Answer(200, b'{"subscriber":%b}' % self._person(person))
 
     def subscriber_tags(self, request: Request, subscriber_id: str) -> Answer:
-        person_id = _id(subscriber_id)
+        person_id = id_of(subscriber_id)
         if person_id not in self.world.subscribers:
             return NOT_FOUND
         rosters = ((tag, self.world.rosters["tag", tag.id].members) for tag in self.lists.parents("tag"))
@@ -120,13 +116,13 @@ class V3:
 
     def subscriptions(self, request: Request, plural: str, parent_id: str) -> Answer:
         """Here a wrong sort_order is an error."""
-        kind, order = _KIND_OF[plural], _order(request)
-        if _id(parent_id) not in self.world.parents[kind]:
-            return _UNKNOWN_PARENT[kind]
+        kind, order = KIND_OF[plural], _order(request)
+        if id_of(parent_id) not in self.world.parents[kind]:
+            return UNKNOWN_PARENT[kind]
         if order is None:
             return _BAD_SORT
         state = request.params.get("subscriber_state")
-        rows = self.lists.subscriptions(kind, _id(parent_id), state, order)
+        rows = self.lists.subscriptions(kind, id_of(parent_id), state, order)
         return self._page(request, "subscriptions", rows, self._subscription)
 
     def _subscription(self, row: Subscription) -> bytes:
@@ -149,11 +145,11 @@ class V3:
         return as_json({"broadcasts": [shapes.broadcast_row(row) for row in shown]})
 
     def broadcast(self, request: Request, broadcast_id: str) -> Answer:
-        row = self.world.broadcasts.get(_id(broadcast_id))
+        row = self.world.broadcasts.get(id_of(broadcast_id))
         return NOT_FOUND if row is None else as_json({"broadcast": shapes.broadcast(row)})
 
     def stats(self, request: Request, broadcast_id: str) -> Answer:
-        row, behaviour = self.world.broadcasts.get(_id(broadcast_id)), self.world.behaviour
+        row, behaviour = self.world.broadcasts.get(id_of(broadcast_id)), self.world.behaviour
         if row is None or (row.status == "draft" and behaviour.draft_stats == "missing"):
             return NOT_FOUND
         stats = shapes.stats(row)
@@ -167,7 +163,7 @@ class V3:
 
     def purchase(self, request: Request, purchase_id: str) -> Answer:
         """Bare, without a wrapper."""
-        row = self.world.purchases.get(_id(purchase_id))
+        row = self.world.purchases.get(id_of(purchase_id))
         return NOT_FOUND if row is None else as_json(shapes.purchase(row))
 
     # -- paging
@@ -194,31 +190,8 @@ def _order(request: Request) -> Order | None:
     return None
 
 
-def _id(text: str) -> int:
-    """An id from a path; what is no number is nobody's."""
-    return int(text) if text.isdecimal() and len(text) < 20 else -1
-
-
 def _optional(text: str | None) -> str:
     return "null" if text is None else encode(text).decode()
-
-
-@dataclass(frozen=True)
-class Route:
-    """A line of the API's table of contents; the pattern's groups are the handler's further arguments."""
-
-    method: str
-    pattern: re.Pattern[str]
-    handle: Callable[..., Answer]
-    needs_secret: bool = True
-
-
-_KIND_OF: Mapping[str, Kind] = {
-    "forms": "form",
-    "sequences": "sequence",
-    "courses": "sequence",
-    "tags": "tag",
-}
 
 
 def _get(path: str, handle: Callable[..., Answer], needs_secret: bool = True) -> Route:
@@ -241,4 +214,5 @@ ROUTES: tuple[Route, ...] = (
     _get(r"/tags", V3.tags, needs_secret=False),
     _get(r"/custom_fields", V3.custom_fields, needs_secret=False),
     _get(r"/automations/hooks", V3.hooks),
+    *WRITES,
 )

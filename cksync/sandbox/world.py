@@ -7,13 +7,15 @@ version number, by which lists and texts derived from it know that they are stal
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from .behaviour import Behaviour
 from .clock import system_clock
-from .edits import broadcasts, groups, people, purchases
-from .records import KINDS, Account, Broadcast, CustomField, Kind, Parent, Purchase, Roster, Subscriber
+from .edits import broadcasts, groups, hooks, people, purchases
+from .records import KINDS, Account, Broadcast, CustomField, Hook, Kind, Mail, Parent, Purchase, Roster, Subscriber
 from .wire import milliseconds
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ FIRST_IDS: Mapping[str, int] = {
     "tag": 4_100_000,
     "broadcast": 12_000_000,
     "purchase": 160_000_000,
+    "hook": 700_000,
     "uid": 0x3A1F000000,
 }
 
@@ -41,6 +44,9 @@ class World:
     The dictionaries are public to read; change them through the edits, which keep versions and indexes right.
     An unknown id is a KeyError, an impossible edit a ValueError. Ids come first in an edit's arguments, the
     person's before the list's: `world.tag(subscriber_id, tag_id)`. Edits that create tell the new id.
+
+    `mails` are those that the API was told to send; broadcasts scheduled by an edit are not among them.
+    Requests and `truth` first make the changes that are due; `settle` does so for those who read without.
     """
 
     def __init__(
@@ -65,6 +71,10 @@ class World:
         self.rosters: dict[tuple[Kind, int], Roster] = {}
         self.broadcasts: dict[int, Broadcast] = {}
         self.purchases: dict[int, Purchase] = {}
+        self.hooks: dict[int, Hook] = {}
+        self.mails: list[Mail] = []
+        self.pending: list[tuple[int, Callable[[], object]]] = []
+        self.snapshots: list[tuple[int, World]] = []
         self.versions: Counter[str] = Counter()
         self.last_ids: dict[str, int] = dict(FIRST_IDS)
 
@@ -73,7 +83,41 @@ class World:
         from .truth import truth_of
 
         with self.lock:
+            self.settle()
             return truth_of(self)
+
+    # -- writes that come true later, reads that lag behind
+
+    def later(self, seconds: float, change: Callable[[], object]) -> None:
+        """Makes a change when so much time has passed by the world's clock; 0 seconds: at once."""
+        if seconds > 0:
+            self.pending.append((self.ms() + round(seconds * 1000), change))
+        else:
+            change()
+
+    def settle(self) -> None:
+        """Makes the pending changes whose time has come; every request and `truth` begin with it."""
+        now = self.ms()
+        due = sorted((each for each in self.pending if each[0] <= now), key=itemgetter(0))
+        self.pending = [each for each in self.pending if each[0] > now]
+        for due_ms, change in due:
+            self.remember(due_ms)
+            change()
+
+    def remember(self, at_ms: int | None = None) -> None:
+        """Keeps the state before a write, if reads lag behind writes."""
+        if self.behaviour.reads_lag_seconds > 0:
+            self.snapshots.append((self.ms() if at_ms is None else at_ms, snapshot(self)))
+
+    def seen(self) -> "World":
+        """The world that reads show now: itself, or what it was before the writes they do not show yet."""
+        horizon = self.ms() - self.behaviour.reads_lag_seconds * 1000
+        self.snapshots = [each for each in self.snapshots if each[0] > horizon]
+        if not self.snapshots:
+            return self
+        shown = self.snapshots[0][1]
+        shown.behaviour = self.behaviour
+        return shown
 
     # -- what edits are made of
 
@@ -114,6 +158,7 @@ class World:
     set_email = people.set_email
     set_first_name = people.set_first_name
     set_field = people.set_field
+    set_fields = people.set_fields
 
     add_custom_field = people.add_custom_field
     rename_custom_field = people.rename_custom_field
@@ -122,6 +167,7 @@ class World:
     add_tag = groups.add_tag
     rename_tag = groups.rename_tag
     delete_tag = groups.delete_tag
+    join = groups.join
     tag = groups.tag
     untag = groups.untag
 
@@ -148,5 +194,22 @@ class World:
     grow_stats = broadcasts.grow_stats
 
     add_purchase = purchases.add_purchase
+    extend_purchase = purchases.extend_purchase
     set_purchase_status = purchases.set_purchase_status
     delete_purchase = purchases.delete_purchase
+
+    add_hook = hooks.add_hook
+    delete_hook = hooks.delete_hook
+
+
+def snapshot(world: World) -> World:
+    """The world as it is now, untouched by later edits; records are immutable, so their holders are copied."""
+    made = copy(world)
+    for name in ("subscribers", "by_email", "custom_fields", "broadcasts", "purchases", "hooks", "versions"):
+        setattr(made, name, copy(getattr(world, name)))
+    made.parents = {kind: dict(parents) for kind, parents in world.parents.items()}
+    made.rosters = {
+        key: Roster(dict(roster.members), dict(roster.former), roster.version) for key, roster in world.rosters.items()
+    }
+    made.pending, made.snapshots = [], []
+    return made

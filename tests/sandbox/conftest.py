@@ -11,7 +11,7 @@ from cksync.sandbox import Clock, Sandbox, World, serve
 
 
 class Ask:
-    """Sends GETs to a sandbox with its secret."""
+    """Sends requests to a sandbox with its secret."""
 
     def __init__(self, sandbox: Sandbox, session: requests.Session) -> None:
         self.sandbox = sandbox
@@ -20,6 +20,11 @@ class Ask:
     def get(self, path: str, **params: Any) -> requests.Response:
         asked = {"api_secret": self.sandbox.api_secret, **params}
         return self.session.get(f"{self.sandbox.url}/{path}", params=asked, timeout=10)
+
+    def write(self, method: str, path: str, **body: Any) -> requests.Response:
+        """A POST, PUT or DELETE with a JSON body."""
+        asked = {"api_secret": self.sandbox.api_secret, **body}
+        return self.session.request(method, f"{self.sandbox.url}/{path}", json=asked, timeout=10)
 
     def json(self, path: str, **params: Any) -> Any:
         answer = self.get(path, **params)

@@ -102,6 +102,5 @@ def test_an_unknown_path_is_404(ask: "Ask", path: str) -> None:
     assert ask.get(path).status_code == 404
 
 
-def test_writes_are_404_for_now(ask: "Ask") -> None:
-    answer = ask.session.post(f"{ask.sandbox.url}/tags", json={"api_secret": ask.sandbox.api_secret}, timeout=5)
-    assert answer.status_code == 404
+def test_a_method_that_a_path_does_not_have_is_404(ask: "Ask") -> None:
+    assert ask.write("DELETE", "account").status_code == 404

@@ -127,6 +127,20 @@ def _touch(world: "World", kind: Kind, parent_id: int, subscriber_id: int) -> No
 
 
 @edit
+def join(
+    world: "World",
+    /,
+    kind: Kind,
+    subscriber_id: int,
+    parent_id: int,
+    state: str = "active",
+    source: str | None = None,
+) -> int:
+    """Puts a person on any kind of list now, as the API does."""
+    return _join(world, kind, subscriber_id, parent_id, None, state, source)
+
+
+@edit
 def tag(world: "World", /, subscriber_id: int, tag_id: int, created_at: datetime | None = None) -> int:
     return _join(world, "tag", subscriber_id, tag_id, created_at)
 

@@ -114,6 +114,15 @@ def set_field(world: "World", /, subscriber_id: int, key: str, value: Json) -> N
     world.put_subscriber(person._replace(values=values))
 
 
+@edit
+def set_fields(world: "World", /, subscriber_id: int, fields: Mapping[str, Json]) -> None:
+    """Sets several values by key at once; the others stay, and what changes nothing is no change."""
+    person = world.subscribers[subscriber_id]
+    values = {**person.values, **{world.field_named(key).id: value for key, value in fields.items()}}
+    if values != person.values:
+        world.put_subscriber(person._replace(values=values))
+
+
 # -- custom fields
 
 

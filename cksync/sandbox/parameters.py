@@ -1,0 +1,73 @@
+"""Parameters as Rails reads them: from the query, a JSON body or a form, nested by brackets."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+FORM = b"application/x-www-form-urlencoded"
+
+
+def read_body(body: bytes, content_type: bytes) -> Any:
+    """The value of a body, None if it is empty; ValueError if it is not what it should be."""
+    if not body:
+        return None
+    if content_type.startswith(FORM):
+        return nested(parse_qsl(body.decode(), keep_blank_values=True))
+    value = json.loads(body, parse_constant=_refuse)
+    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    return value
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """`fields[city]=Rome` makes an object, `tags[]=1` a list; ValueError where one name is both."""
+    result: dict[str, Any] = {}
+    for name, value in pairs:
+        _put(result, re.split(r"\]?\[", name.removesuffix("]")), value)
+    return result
+
+
+def flat(body: Any) -> dict[str, str]:
+    """The scalars of a body as texts; null counts as absent."""
+    inside = body if isinstance(body, dict) else {}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in inside.items()
+        if value is not None and not isinstance(value, dict | list)
+    }
+
+
+def without(names: Iterable[str], value: Any) -> Any:
+    """The value without these keys, at whatever depth."""
+    if isinstance(value, Mapping):
+        return {key: without(names, inner) for key, inner in value.items() if key not in names}
+    return [without(names, inner) for inner in value] if isinstance(value, list) else value
+
+
+def _put(target: Any, keys: list[str], value: str) -> None:
+    if not isinstance(target, dict):
+        raise ValueError(f"expected an object around {keys[0]}")
+    key, rest = keys[0], keys[1:]
+    if not rest:
+        target[key] = value
+    elif rest[0] == "":
+        _put_into_list(target.setdefault(key, []), rest[1:], value)
+    else:
+        _put(target.setdefault(key, {}), rest, value)
+
+
+def _put_into_list(rows: Any, keys: list[str], value: str) -> None:
+    """A name that the last object already has begins the next one."""
+    if not isinstance(rows, list):
+        raise ValueError("expected a list")
+    if not keys:
+        rows.append(value)
+        return
+    if not rows or keys[0] in rows[-1]:
+        rows.append({})
+    _put(rows[-1], keys, value)
