@@ -3,7 +3,8 @@
     CksyncError                 exit status
     ├── Failed             1    something went wrong outside; the message says what and what to try
     │   ├── Locked         1    another cksync works in this folder
-    │   └── ApiUnavailable 1    the API did not answer usefully, after every retry
+    │   ├── ApiUnavailable 1    the API did not answer usefully, after every retry
+    │   └── OutcomeUnknown 1    a write was sent, and nobody can say whether it was executed
     ├── Rejected           2    the caller must change something: usage, configuration, credentials
     │   ├── BadConfig      2    every problem of the configuration at once
     │   └── Unauthorized   2    the API turned the credentials down
@@ -36,6 +37,10 @@ class Locked(Failed):
 
 class ApiUnavailable(Failed):
     """The API did not give a usable answer, after every retry that makes sense."""
+
+
+class OutcomeUnknown(Failed):
+    """A write was sent, and nobody can say whether it was executed; look before sending it again."""
 
 
 class Rejected(CksyncError):

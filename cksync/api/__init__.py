@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 import cksync
-from cksync.api.client import ATTEMPTS, Client
+from cksync.api.client import ATTEMPTS, Call, Client, Reply
 from cksync.api.throttle import Ledger, Stopped, Throttle
 from cksync.api.v3 import V3
 from cksync.config import Config
@@ -16,7 +16,7 @@ from cksync.errors import BadConfig
 from cksync.folder import Folder
 from cksync.secrets import Redactor
 
-__all__ = ["Api", "Credential", "Stopped", "connect", "credentials"]
+__all__ = ["Api", "Credential", "Stopped", "WritingApi", "connect", "credentials"]
 
 Credential = Mapping[str, str]
 
@@ -29,6 +29,13 @@ class Api(Protocol):
 
     def fetch(self, request: Request) -> Page:
         """Ask for one page. Raises CksyncError when no usable answer can be had, Stopped at the end."""
+
+
+class WritingApi(Api, Protocol):
+    """What a push knows of it beside."""
+
+    def write(self, call: Call) -> Reply:
+        """Send a write. Raises OutcomeUnknown when nobody can say whether it was executed, and as `fetch` does."""
 
 
 def credentials(config: Config, environ: Mapping[str, str]) -> tuple[Credential, Redactor]:
@@ -61,7 +68,7 @@ def connect(
     now: Callable[[], datetime],
     stop: threading.Event,
     attempts: int = ATTEMPTS,
-) -> Iterator[Api]:
+) -> Iterator[WritingApi]:
     """An Api for the configured account. Its request budget lives in the data folder's `state/`.
 
     `attempts` is how often a request is tried before it fails for good.

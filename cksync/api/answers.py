@@ -22,18 +22,19 @@ HINTS = {
 
 
 class Retry(Exception):
-    """This try failed in a way that another may mend."""
+    """This try failed in a way that another may mend. `is_harmless`: nothing was executed, for certain."""
 
-    def __init__(self, problem: str, status: int | None = None) -> None:
+    def __init__(self, problem: str, status: int | None = None, *, is_harmless: bool = False) -> None:
         super().__init__(problem)
         self.status = status
+        self.is_harmless = is_harmless
 
 
 def judge(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> None:
     """Pass 200 and 404; raise for everything else by what can be done about it: Retry, Unauthorized,
     ApiUnavailable, or Failed."""
     if status == 429:
-        raise Retry("429: another program uses this key's limit", 429)
+        raise Retry("429: another program uses this key's limit", 429, is_harmless=True)
     if status >= 500:
         raise Retry(f"{status} from {host}", status)
     if status in (401, 403):
@@ -46,6 +47,16 @@ def judge(status: int, body: bytes, location: str, *, path: str, host: str, reda
     if status not in (200, 404):
         reason = redactor.text(_message(body)) or "no reason given"
         raise ApiUnavailable(f"GET {path}: {host} answers {status}: {reason}")
+
+
+def judge_write(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> str:
+    """'' when the API took a write, else why it turned it down. Raises like `judge`."""
+    if status in (200, 201, 202, 204):
+        return ""
+    if 400 <= status < 429 and status not in (401, 403, 407, 408, 410):
+        return redactor.text(_message(body)) or f"the API answers {status} and says no more"
+    judge(status, body, location, path=path, host=host, redactor=redactor)
+    raise Failed(f"{host} answers {status}, which is no answer to a write")
 
 
 def is_json(body: bytes) -> bool:
@@ -84,7 +95,7 @@ def _message(body: bytes) -> str:
         fields = msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    text = str(fields.get("message") or fields.get("error") or "")[:300]
+    text = str(fields.get("message") or fields.get("error") or fields.get("errors") or "")[:300]
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 

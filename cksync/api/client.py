@@ -1,6 +1,7 @@
 """One request -> one decoded answer: the only module that speaks HTTP, and the only one that retries.
 
-What is retried: connection errors, time-outs, 5xx, 429, and bodies that are not whole JSON. Each try
+What is retried: connection errors, time-outs, 5xx, 429, and bodies that are not whole JSON. A write is
+retried after these only if repeating it is harmless, or if it cannot have been executed. Each try
 takes its own slot of the throttle. Nothing that leaves this module holds a credential: errors are
 sentences of our own, and the libraries' messages are never passed on.
 """
@@ -14,17 +15,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
 import requests
 import tenacity
 from requests.adapters import HTTPAdapter
 
-from cksync.api.answers import Retry, is_json, judge, strict
+from cksync.api.answers import Retry, is_json, judge, judge_write, strict
 from cksync.api.throttle import Throttle
 from cksync.domain import Attempt
-from cksync.errors import ApiUnavailable, Failed, Rejected
+from cksync.errors import ApiUnavailable, Failed, OutcomeUnknown, Rejected
 from cksync.secrets import Redactor
 
 log = logging.getLogger("cksync.api")
@@ -54,8 +56,35 @@ class Malformed(ValueError):
     """A body that is JSON but not the API's: raised by the caller's `cut`, and retried."""
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A write: what to send, and whether sending it twice is as good as once. A body never holds a credential."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any]
+    is_repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the API said to a write. `message` says why it was turned down (status 400 and above)."""
+
+    status: int
+    body: bytes
+    sent_at: datetime
+    received_at: datetime
+    attempts: tuple[Attempt, ...]
+    message: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the API took it (202: will do so)."""
+        return self.status < 300
+
+
 class Client:
-    """GETs below `base_url` with a credential that stays inside."""
+    """Requests below `base_url` with a credential that stays inside."""
 
     def __init__(
         self,
@@ -106,6 +135,56 @@ class Client:
             error.attempts = tuple(tries)
             raise
         return answer
+
+    def write(self, call: Call) -> Reply:
+        """Send a write. What the API turns down (4xx) is a reply, too.
+
+        Raises what `get` raises, and OutcomeUnknown when nobody can say whether it was executed.
+        """
+        tries: list[Attempt] = []
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Retry),
+            wait=self._wait,
+            stop=tenacity.stop_after_attempt(self._attempts),
+            sleep=self._sleep,
+            before_sleep=lambda state: _say(call.path, {}, state, self._attempts, call.method),
+            retry_error_callback=lambda state: _give_up(call.path, state, call.method),
+        )
+        try:
+            reply: Reply = retrying(self._try_write, call, tries)
+        except (Failed, Rejected) as error:
+            error.attempts = tuple(tries)
+            raise
+        return reply
+
+    def _try_write(self, call: Call, tries: list[Attempt]) -> Reply:
+        status: int | None = None
+        problem: str | None = None
+        sent_at, started = self._now(), time.monotonic()
+        try:
+            with self._throttle.slot():
+                sent_at, started = self._now(), time.monotonic()
+                response = self._send(call.path, {}, call)
+                status = response.status_code
+                body = self._redactor.data(self._read(response, started))
+                received_at = self._now()
+            location = response.headers.get("Location", "")
+            message = judge_write(status, body, location, path=call.path, host=self._host, redactor=self._redactor)
+        except Retry as failure:
+            problem = str(failure)
+            if call.is_repeatable or failure.is_harmless:
+                raise
+            raise OutcomeUnknown(
+                f"{call.method} {call.path}: {problem}; whether it was executed is not known"
+            ) from None
+        except (Failed, Rejected) as error:
+            problem = str(error)
+            raise
+        finally:
+            spent = round((time.monotonic() - started) * 1000)
+            if status is not None or problem is not None:
+                tries.append(Attempt(sent_at, f"{call.method} {call.path}", "", status, spent, None, problem))
+        return Reply(status, body, sent_at, received_at, tuple(tries), message)
 
     def _sleep(self, seconds: float) -> None:
         self._stop.wait(seconds)
@@ -159,10 +238,17 @@ class Client:
         server_at = _server_time(response.headers.get("Date", ""))
         return Answer(content, is_json(body), sent_at, received_at, server_at, tuple(tries))
 
-    def _send(self, path: str, params: Mapping[str, str]) -> requests.Response:
-        """One exchange: no redirect is followed, no cookie kept, no ~/.netrc searched."""
+    def _send(self, path: str, params: Mapping[str, str], call: Call | None = None) -> requests.Response:
+        """One exchange: no redirect is followed, no cookie kept, no ~/.netrc searched. The credential of a
+        write is in its body."""
         request = self._base.copy()
-        request.url = f"{(self._base.url or '').rstrip('/')}/{path}?{urlencode({**params, **self._credential})}"
+        request.url = f"{(self._base.url or '').rstrip('/')}/{path}"
+        if call is None:
+            request.url += f"?{urlencode({**params, **self._credential})}"
+        else:
+            request.prepare_method(call.method)
+            request.headers["Content-Type"] = "application/json"
+            request.prepare_body(msgspec.json.encode({**call.body, **self._credential}), None)
         try:
             return self._adapter.send(
                 request,
@@ -205,13 +291,16 @@ class Client:
         if isinstance(error, kinds.ProxyError):
             return Retry(f"the proxy on the way to {host} does not answer")
         if isinstance(error, kinds.Timeout):
-            return Retry(f"no answer from {host} within {self._timeout:g} s")
+            is_unsent = isinstance(error, kinds.ConnectTimeout)
+            return Retry(f"no answer from {host} within {self._timeout:g} s", is_harmless=is_unsent)
         if isinstance(error, kinds.ConnectionError):
             text = str(error)
             if "NameResolutionError" in text or "getaddrinfo" in text:
-                return Retry(f"the name {host} cannot be resolved (is there a network, is base_url right?)")
+                return Retry(
+                    f"the name {host} cannot be resolved (is there a network, is base_url right?)", is_harmless=True
+                )
             if "refused" in text:
-                return Retry(f"{host} refuses the connection (is base_url right?)")
+                return Retry(f"{host} refuses the connection (is base_url right?)", is_harmless=True)
             return Retry(f"the connection to {host} broke")
         return Failed(
             f"a request to {host} cannot be made ({type(error).__name__}); check base_url, and what the environment"
@@ -232,12 +321,15 @@ def _server_time(date: str) -> datetime | None:
     return at if at.tzinfo else None
 
 
-def _say(path: str, params: Mapping[str, str], state: tenacity.RetryCallState, attempts: int) -> None:
+def _say(
+    path: str, params: Mapping[str, str], state: tenacity.RetryCallState, attempts: int, method: str = "GET"
+) -> None:
     failure = state.outcome.exception() if state.outcome else None
     page = f" page {params['page']}" if params.get("page", "1") != "1" else ""
-    log.warning("GET %s%s: %s; trying again (%d of %d)", path, page, failure, state.attempt_number + 1, attempts)
+    again = state.attempt_number + 1
+    log.warning("%s %s%s: %s; trying again (%d of %d)", method, path, page, failure, again, attempts)
 
 
-def _give_up(path: str, state: tenacity.RetryCallState) -> None:
+def _give_up(path: str, state: tenacity.RetryCallState, method: str = "GET") -> None:
     failure = state.outcome.exception() if state.outcome else None
-    raise ApiUnavailable(f"GET {path}: {failure} (tried {state.attempt_number} times); try again later") from None
+    raise ApiUnavailable(f"{method} {path}: {failure} (tried {state.attempt_number} times); try again later") from None

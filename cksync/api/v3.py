@@ -11,7 +11,7 @@ from datetime import date
 
 import msgspec
 
-from cksync.api.client import Client, Malformed
+from cksync.api.client import Call, Client, Malformed, Reply
 from cksync.domain import Page, Record, Request, Slice
 from cksync.errors import Rejected
 
@@ -142,6 +142,10 @@ class V3:
         if not STREAMS[request.slice.stream].is_paged:
             raise Rejected(f"GET {request.path} is not known there (404): api.base_url is not API v3's address")
         return replace(page, is_missing=True)
+
+    def write(self, call: Call) -> Reply:
+        """Send a write: see Client.write."""
+        return self._client.write(call)
 
 
 def _cut(request: Request, body: bytes) -> tuple[_Cut, int]:

@@ -12,6 +12,7 @@ from cksync.domain import Checkpoint, Slice
 from cksync.folder import Folder
 from cksync.load.listings import CHANGED_ONLY, SINGLE
 from cksync.load.log import (
+    PUSHES,
     REQUESTS,
     Load,
     Segment,
@@ -127,6 +128,7 @@ def _note(db: duckdb.DuckDBPyConnection, new: Sequence[tuple[Load, list[Segment]
             [load.load_id],
         ).fetchone() or (0, 0, 0, 0, 0)
         requests = before[0] + _note_requests(db, load, segments)
+        _note_pushes(db, load, segments)
         sums = [old + now for old, now in zip(before[1:], done, strict=True)]
         db.execute(
             "insert into _cksync.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -175,6 +177,19 @@ def _note_requests(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence
         [load.load_id, list(map(str, files)), REQUESTS],
     ).fetchone()
     return int(rows[0]) if rows else 0
+
+
+def _note_pushes(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence[Segment]) -> None:
+    if files := load.files_of(segment for segment in segments if PUSHES in segment.streams):
+        db.execute(
+            """
+            insert into _cksync.pushes
+            select ?, observed_at, record ->> 'action', record ->> 'what', record ->> 'target', record -> 'cells',
+                record ->> 'outcome', record ->> 'message'
+            from read_parquet(?, hive_partitioning = false) where stream = ? order by observed_at
+            """,
+            [load.load_id, list(map(str, files)), PUSHES],
+        )
 
 
 def _note_slices(

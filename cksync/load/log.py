@@ -41,6 +41,7 @@ SCHEMA = pa.schema(
 )
 T = TypeVar("T")
 REQUESTS = "_requests"
+PUSHES = "_pushes"
 # The page of a row that was found to be in its slice no more. (A 404 stands on the page that asked for it.)
 ABSENT = 0
 FLUSH_SECONDS = 1.0
@@ -111,9 +112,14 @@ class Writer:
         self.load_id = load_id
 
     def add(self, page: Page, checkpoint: Checkpoint, absent: Iterable[int] = ()) -> None:
-        """Take a page in; stored at the latest a few pages or a second later.
+        """Take a page of a walk in; stored at the latest a few pages or a second later."""
+        self._checkpoints[page.request.slice.name] = checkpoint
+        self.observe(page, absent)
 
-        `absent` are rows that the page proves to be in the slice no more: page 0, without a record.
+    def observe(self, page: Page, absent: Iterable[int] = ()) -> None:
+        """Take a page in that is part of no walk.
+
+        `absent` are rows that it proves to be in the slice no more: page 0, without a record.
         """
         slice_, number = page.request.slice, page.request.page
         sent, received = _microseconds(page.sent_at), _microseconds(page.received_at)
@@ -125,7 +131,6 @@ class Writer:
             (slice_.stream, slice_.name, ABSENT, 0, str(key), sent, received, None) for key in sorted(absent)
         )
         self._bytes += sum(len(record.text or b"") for record in page.records)
-        self._checkpoints[slice_.name] = checkpoint
         self.add_attempts(page.attempts)
         self._pages += 1
         self.flush_if_due()
@@ -139,6 +144,11 @@ class Writer:
         for place, attempt in enumerate(attempts, 1):
             at = _microseconds(attempt.requested_at)
             self._rows.append((REQUESTS, REQUESTS, 1, place, None, at, at, msgspec.json.encode(attempt)))
+
+    def note_push(self, at: datetime, text: bytes) -> None:
+        """What became of a change that was pushed, as JSON: see `_cksync.pushes`."""
+        when = _microseconds(at)
+        self._rows.append((PUSHES, PUSHES, 1, 1, None, when, when, text))
 
     def flush_if_due(self) -> None:
         """Store what has come when it is enough or old enough."""

@@ -42,6 +42,11 @@ _CKSYNC = {
         "load_id varchar, requested_at timestamptz, endpoint varchar, params varchar, status integer,"
         " milliseconds bigint, rows bigint, problem varchar",
     ),
+    "pushes": (
+        "One row per change pushed, and what became of it: done, rejected or unknown.",
+        "load_id varchar, pushed_at timestamptz, action varchar, what varchar, target varchar, cells json,"
+        " outcome varchar, message varchar",
+    ),
 }
 
 # What the selects of sql/tables read; empty where no segment has anything for a table.

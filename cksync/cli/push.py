@@ -1,0 +1,215 @@
+"""`cksync checkout`, `cksync diff` and `cksync push`."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cksync.cli import Settings, common
+from cksync.cli.output import FORMAT, print_json, print_table
+
+if TYPE_CHECKING:
+    from cksync.config import Config
+    from cksync.verbs.push import PushReport
+    from cksync.write.diff import Action, Plan
+
+RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk")
+WORK = click.argument("work", type=click.Path(path_type=Path))
+ALLOW = click.option("--allow", multiple=True, type=click.Choice(RULES), help="Lift a safety rule; may be repeated.")
+LIMIT = click.option("--limit", type=click.IntRange(min=0), default=10, help="Changes of each kind to print.")
+REDACT = click.option("--redact", is_flag=True, help="Print ids only: no names, addresses or values.")
+
+
+@click.command()
+@WORK
+@FORMAT
+@common
+@click.pass_obj
+def checkout(settings: Settings, work: Path, form: str) -> int:
+    """Write WORK, a copy of the mirror to edit with any SQL tool. Asks the account for nothing."""
+    from cksync.folder import Folder
+    from cksync.write.workspace import checkout as verb
+
+    rows = verb(Folder(settings.load().data_dir), work)
+    if form == "json":
+        print_json({"workspace": str(work), "rows": rows})
+    elif not settings.quiet:
+        print_table(["table", "rows"], list(rows.items()))
+        click.echo(f"\nEdit it with any SQL tool (duckdb {work}); then: cksync diff {work}")
+    return 0
+
+
+@click.command()
+@WORK
+@ALLOW
+@LIMIT
+@REDACT
+@FORMAT
+@common
+@click.pass_obj
+def diff(settings: Settings, work: Path, allow: tuple[str, ...], limit: int, redact: bool, form: str) -> int:
+    """What a push of WORK would do, compared with the mirror as it is. Asks the account for nothing."""
+    from cksync.verbs.push import plan_push
+    from cksync.write.diff import as_json
+
+    config = settings.load()
+    plan = plan_push(config, work, allow)
+    if form == "json":
+        print_json(as_json(plan))
+    else:
+        print_plan(plan, config, limit, redact)
+    return 1 if plan.problems else 4 if plan.held else 3 if plan.conflicts else 0
+
+
+@click.command()
+@WORK
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--checksum", help="Push only if the plan is the one with this checksum.")
+@ALLOW
+@LIMIT
+@REDACT
+@FORMAT
+@common
+@click.pass_obj
+def push(
+    settings: Settings,
+    work: Path,
+    yes: bool,
+    checksum: str | None,
+    allow: tuple[str, ...],
+    limit: int,
+    redact: bool,
+    form: str,
+) -> int:
+    """Take the edits of WORK to the account, each once; the same command goes on after any interruption."""
+    from cksync.cli.progress import shown, start_logging
+    from cksync.cli.pull import stop_on_signals
+    from cksync.verbs.push import Pushed, PushReport
+    from cksync.verbs.push import push as verb
+    from cksync.write.diff import Plan
+
+    config = settings.load()
+    start_logging(settings.verbosity, quiet=settings.quiet)
+    stop = stop_on_signals()
+    report: PushReport | None = None
+    is_said = form == "table" and not settings.quiet
+
+    def confirm(plan: Plan) -> bool:
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            raise click.UsageError("there is no terminal to ask on; `--yes` pushes without asking")
+        return click.confirm("Push this?", err=True)
+
+    with shown(config, quiet=settings.quiet) as show:
+        for event in verb(config, work, allow=allow, checksum=checksum, confirm=confirm, stop=stop):
+            if isinstance(event, PushReport):
+                report = event
+            elif isinstance(event, Plan):
+                if is_said:
+                    print_plan(event, config, limit, redact)
+            elif isinstance(event, Pushed):
+                if is_said and (event.done == event.total or event.done % 50 == 0):
+                    click.echo(f"{event.done:,} of {event.total:,} pushed", err=True)
+            else:
+                show(event)
+    assert report is not None
+    if form == "json":
+        print_json(_report(report))
+    elif is_said:
+        _print_report(report, work)
+    if report.exit_status and not is_said:
+        click.echo(f"cksync: {report.message}", err=True)
+    return report.exit_status
+
+
+def print_plan(plan: "Plan", config: "Config", limit: int, redact: bool) -> None:
+    """A plan for people: by kind, before and after, then what stands in the way, then the price."""
+    for what in dict.fromkeys(action.what for action in plan.actions):
+        of = [action for action in plan.actions if action.what == what]
+        click.echo(f"{what}: {len(of):,}")
+        for action in of[:limit]:
+            click.echo(f"  {_said(action, redact)}")
+        if len(of) > limit:
+            click.echo(f"  ... and {len(of) - limit:,} more")
+    _list(
+        "conflicts (not pushed)",
+        (
+            f"{c.table} {c.key}: {c.cell.column}"
+            + ("" if redact else f" was {c.cell.base!r}, is {c.cell.mine!r} here and {c.cell.theirs!r} in the account")
+            for c in plan.conflicts
+        ),
+        limit,
+    )
+    _list(
+        "cannot be pushed", (f"{p.table} {p.key}: {'(hidden)' if redact else p.reason}" for p in plan.problems), limit
+    )
+    _list(
+        "turned down earlier (edit them to try again)",
+        (f"{p.action.what} {p.action.target}: {p.message}" for p in plan.parked),
+        limit,
+    )
+    _list(
+        "held back by a safety rule",
+        (f"{held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}" for held in plan.held),
+        limit,
+    )
+    minutes = (
+        max(plan.requests - config.api.rate_limit, 0) / config.api.rate_limit * config.api.rate_period_seconds / 60
+    )
+    click.echo(
+        f"{plan.requests:,} requests, about {max(minutes, plan.requests / 600):.0f} min; checksum {plan.checksum}"
+        if plan.actions
+        else "nothing to push"
+    )
+
+
+def _list(title: str, lines: Iterable[str], limit: int) -> None:
+    found = list(lines)
+    if found:
+        click.echo(f"{title}: {len(found):,}")
+        for line in found[:limit]:
+            click.echo(f"  {line}")
+        if len(found) > limit:
+            click.echo(f"  ... and {len(found) - limit:,} more")
+
+
+def _said(action: "Action", redact: bool) -> str:
+    if redact:
+        return action.target
+    if action.cells:
+        return f"{action.target}: " + ", ".join(
+            f"{c.column} {_short(c.base)} -> {_short(c.mine)}" for c in action.cells
+        )
+    words = [f"{name} {_short(value)}" for name, value in action.args.items() if not isinstance(value, dict | list)]
+    return f"{action.target}: " + ", ".join(words)
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value in (None, "") else repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _report(report: "PushReport") -> dict[str, object]:
+    return {
+        "exit_status": report.exit_status,
+        "message": report.message,
+        "requests": report.requests,
+        "results": [
+            {"action": a.id, "what": a.what, "target": a.target, "outcome": r.outcome, "message": r.message}
+            for a, r in report.results
+        ],
+    }
+
+
+def _print_report(report: "PushReport", work: Path) -> None:
+    bad: Sequence[tuple[Action, str]] = [
+        (action, f"{result.outcome}: {result.message}") for action, result in report.results if result.outcome != "done"
+    ]
+    for action, text in bad[:20]:
+        click.echo(f"{action.what} {action.target} {text}", err=True)
+    click.echo(f"{report.message}, with {report.requests:,} requests")
+    if bad:
+        click.echo(f"what was turned down stays in {work}; edit it and push again")

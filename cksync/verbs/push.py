@@ -1,0 +1,341 @@
+"""Push: the edits of a workspace -> the account -> the log -> the mirror. Wires write, extract and load.
+
+It pulls what changed meanwhile, plans, asks, and then for each change notes that it is sent, sends it, and
+notes what became of it. Whatever interrupts it, the same command goes on: what was sent and has no outcome is
+looked up, what is done is not planned again.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from cksync.api import Stopped, WritingApi, connect, credentials
+from cksync.api.client import Call, Reply
+from cksync.api.v3 import ask_page, whole
+from cksync.clock import Clock, steady_clock, wall_clock
+from cksync.config import Config
+from cksync.domain import LoadEnd
+from cksync.errors import CksyncError, Failed, Interrupted, OutcomeUnknown, Refused, Rejected
+from cksync.extract.walk import ListWalk
+from cksync.folder import Folder
+from cksync.load.known import known
+from cksync.load.log import LOSE_PAGES, Start, Writer, load_id_at, newest_observation, open_round
+from cksync.load.publish import publish
+from cksync.secrets import environment
+from cksync.verbs.events import Event
+from cksync.verbs.pull import pull
+from cksync.write import journal
+from cksync.write.diff import Action, Plan, diff
+from cksync.write.edits import read_edits
+from cksync.write.journal import Result
+from cksync.write.lookup import LOOKED_UP, look_up
+from cksync.write.replies import call_of, field_key, observation, result_of
+from cksync.write.workspace import is_workspace, opened
+
+# Actions that do not depend on one another: as many at a time as the configuration has connections.
+SIDE_BY_SIDE = frozenset({"update person", "unsubscribe", "subscribe", "untag"})
+# What a plan touches -> the streams that are pulled before.
+STREAMS = {
+    "subscribers": ("subscribers", "custom_fields"),
+    "subscriptions": ("subscribers", "tags", "forms", "sequences"),
+    "tags": ("tags",),
+    "custom_fields": ("custom_fields",),
+    "broadcasts": ("broadcasts",),
+    "purchases": ("purchases",),
+}
+# The wait before the second look at an unknown outcome, as a share of the limit's period; then doubled.
+LOOK_SHARE = 1 / 60
+# How often a write is sent whose outcome nobody knows, and which is not found in the account.
+SENDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A change has an outcome; how many have one, of how many."""
+
+    action: Action
+    result: Result
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class PushReport:
+    """What a push did. `results` are those of this run, in order."""
+
+    exit_status: int
+    message: str
+    plan: Plan
+    results: Sequence[tuple[Action, Result]]
+    requests: int
+
+
+PushEvent = Event | Plan | Pushed | PushReport
+
+
+def plan_push(config: Config, path: Path, allow: Sequence[str] = ()) -> Plan:
+    """The edits of a workspace as a plan, from what the mirror knows. Raises Rejected when it is none."""
+    with _workspace(config, path) as db:
+        return _plan(db, allow)
+
+
+def _workspace(config: Config, path: Path) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
+    if not path.is_file() or not is_workspace(path):
+        raise Rejected(f"{path} is no workspace; `cksync checkout {path}` makes one")
+    return opened(path, Folder(config.data_dir))
+
+
+def _plan(db: duckdb.DuckDBPyConnection, allow: Sequence[str]) -> Plan:
+    edits, problems, account = read_edits(db)
+    return diff(edits, problems, account, allow, journal.rejected(db))
+
+
+def push(
+    config: Config,
+    path: Path,
+    *,
+    allow: Sequence[str] = (),
+    checksum: str | None = None,
+    confirm: Callable[[Plan], bool] = lambda plan: True,
+    environ: Mapping[str, str] | None = None,
+    stop: threading.Event | None = None,
+    wall: Clock = wall_clock,
+) -> Iterator[PushEvent]:
+    """Take the edits of a workspace to the account; the last event is the PushReport.
+
+    `allow` are the safety rules to lift; `confirm` is asked once the plan stands; `checksum` is the plan's that
+    the user has seen. Raises Refused (a safety rule, another plan than the one seen), Failed (an edit that the API
+    cannot express: nothing is written; or no answer), Interrupted, and what `pull` raises.
+    """
+    stop = stop or threading.Event()
+    given, redactor = credentials(config, environment() if environ is None else environ)
+    folder = Folder(config.data_dir)
+    first = plan_push(config, path, allow)
+    touched = {table for action in first.actions for table, _ in action.settles}
+    touched |= {conflict.table for conflict in first.conflicts} | {problem.table for problem in first.problems}
+    streams = sorted({stream for table in touched for stream in STREAMS.get(table, ())})
+    if streams:
+        yield from pull(config, streams=streams, environ=environ, stop=stop, wall=wall)
+    with folder.lock("push"), _workspace(config, path) as db, known(folder) as before:
+        now = steady_clock(newest_observation(folder.log), wall)
+        account = before.account or ""
+        with connect(config, given, redactor, now, stop) as api:
+            run = _Run(config, folder, db, api, now, stop, account, _ids(db))
+            try:
+                run.resolve()
+                plan = _plan(db, allow)
+                yield plan
+                _check(plan, checksum)
+                if plan.actions and not confirm(plan):
+                    raise Refused("nothing was written: the plan was not accepted")
+                yield from run.carry_out(plan)
+            except Stopped:
+                run.close(Interrupted("stopped; `cksync push` goes on from there"))
+                raise Interrupted("stopped; `cksync push` goes on from there") from None
+            except CksyncError as error:
+                run.close(error)
+                raise
+            yield run.finish(plan)
+
+
+def _check(plan: Plan, checksum: str | None) -> None:
+    """Raise when the plan must not be carried out."""
+    if plan.problems:
+        listed = "; ".join(f"{p.table} {p.key}: {p.reason}" for p in plan.problems[:5])
+        more = f"; and {len(plan.problems) - 5} more" if len(plan.problems) > 5 else ""
+        raise Failed(f"nothing was written: {listed}{more}")
+    if plan.held:
+        rules = "; ".join(
+            f"{held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}" for held in plan.held
+        )
+        raise Refused(f"nothing was written: {rules}")
+    if checksum is not None and checksum != plan.checksum:
+        raise Refused(f"nothing was written: the plan is not the one you saw (its checksum is {plan.checksum} now)")
+
+
+def _ids(db: duckdb.DuckDBPyConnection) -> Mapping[str, frozenset[int]]:
+    """What the account has already, of the things that are told apart by nothing but their ids."""
+    return {
+        name: frozenset(row[0] for row in db.execute(f"select id from mirror.main.{name}").fetchall())
+        for name in ("broadcasts", "purchases")
+    }
+
+
+@dataclass
+class _Run:
+    """One push, and what it has done so far."""
+
+    config: Config
+    folder: Folder
+    db: duckdb.DuckDBPyConnection
+    api: WritingApi
+    now: Clock
+    stop: threading.Event
+    account: str
+    there: Mapping[str, frozenset[int]]
+    results: list[tuple[Action, Result]] = field(default_factory=list)
+    requests: int = 0
+    keys: dict[str, str] = field(default_factory=dict)
+    writer: Writer | None = None
+
+    def resolve(self) -> None:
+        """Find out what became of changes that were sent and have no outcome."""
+        for action in journal.unresolved(self.db):
+            found = self._look_up(action) if action.what in LOOKED_UP else None
+            if found is None:  # not executed, or as good twice as once: the plan has it if it is still wanted
+                journal.forget(self.db, action)
+            else:
+                self._note([(action, None, None, found)])
+
+    def _look_up(self, action: Action) -> Result | None:
+        return look_up(self.api, self._with_ids(action), self.there, self._wait)
+
+    def _with_ids(self, action: Action) -> Action:
+        """With the real id of a tag that was made in the same push."""
+        ids = journal.new_ids(self.db)
+        parent = action.args.get("parent_id")
+        if not isinstance(parent, int) or ("tags", parent) not in ids:
+            return action
+        return Action(action.what, action.target, {**action.args, "parent_id": ids["tags", parent]}, action.settles)
+
+    def _wait(self, number: int) -> None:
+        if number:
+            self.stop.wait(self.config.api.rate_period_seconds * LOOK_SHARE * 2 ** (number - 1))
+
+    def carry_out(self, plan: Plan) -> Iterator[Pushed]:
+        """Every action of the plan, in its order."""
+        total = len(plan.actions)
+        with ThreadPoolExecutor(self.config.api.concurrency) as pool:
+            for wave in _waves(plan.actions, self.config.api.concurrency):
+                if self.stop.is_set():
+                    raise Interrupted(f"stopped after {len(self.results)} of {total} changes; push again to go on")
+                for action, result in self._send(wave, pool):
+                    yield Pushed(action, result, len(self.results), total)
+
+    def _send(self, wave: Sequence[Action], pool: ThreadPoolExecutor) -> list[tuple[Action, Result]]:
+        ids = journal.new_ids(self.db)
+        calls: list[tuple[Action, Call]] = []
+        for action in wave:
+            try:
+                calls.append((action, call_of(action, ids, self._field_keys())))
+            except KeyError:
+                self._note([(action, None, None, Result("rejected", "what it needs could not be made"))])
+        journal.send(self.db, "", [action for action, _ in calls], self.now())
+        done: list[tuple[Action, Call | None, Reply | None, Result]] = []
+        failure: Exception | None = None
+        for (action, call), came in zip(calls, pool.map(lambda each: self._try(*each), calls), strict=True):
+            if isinstance(came, Exception):
+                failure = failure or came
+            elif isinstance(came, Reply):
+                done.append((action, call, came, result_of(action, call, came)))
+            else:
+                done.append((action, None, None, came))
+        settled = self._note(done)
+        if failure is not None:
+            raise failure
+        return settled
+
+    def _try(self, action: Action, call: Call) -> Reply | Result | Exception:
+        """Send until it is known what became of it: whenever nobody can say, look it up before it is repeated."""
+        try:
+            for _ in range(SENDS):
+                try:
+                    return self.api.write(call)
+                except OutcomeUnknown:
+                    if found := self._look_up(action):
+                        return found
+        except (CksyncError, Stopped) as error:
+            return error
+        return Result("unknown", f"sent {SENDS} times without an answer, and not to be found in the account")
+
+    def _field_keys(self) -> Mapping[str, str]:
+        rows = self.db.execute(
+            "select '@' || ids.local_id, columns.key from _cksync.ids as ids"
+            " join _cksync.columns as columns on columns.custom_field_id = ids.id where ids.target = 'custom_fields'"
+        ).fetchall()
+        return {**dict(rows), **self.keys}
+
+    def _note(self, done: Sequence[tuple[Action, Call | None, Reply | None, Result]]) -> list[tuple[Action, Result]]:
+        """Outcomes -> the journal of the workspace, and the log."""
+        at = self.now()
+        settled = [(action, result) for action, _, _, result in done]
+        journal.settle(self.db, settled, at)
+        for action, call, reply, result in done:
+            if action.what == "create field" and result.outcome == "done":
+                self.keys.update([field_key(action, result)])
+            self._log(action, call, reply, result, at)
+        self.results += settled
+        return settled
+
+    def _log(self, action: Action, call: Call | None, reply: Reply | None, result: Result, at: datetime) -> None:
+        writer = self._writer()
+        if call is not None and reply is not None:
+            self.requests += len(reply.attempts)
+            writer.add_attempts(reply.attempts)
+            if result.outcome == "done" and reply.is_done and (seen := observation(action, call, reply)):
+                writer.observe(*seen)
+        cells = [{"column": c.column, "from": c.base, "to": c.mine} for c in action.cells]
+        said = {"action": action.id, "what": action.what, "target": action.target, "cells": cells}
+        writer.note_push(at, msgspec.json.encode({**said, "outcome": result.outcome, "message": result.message}))
+        writer.flush_if_due()
+
+    def _writer(self) -> Writer:
+        if self.writer is None:
+            at = self.now()
+            start = Start(at, self.account, ("push",))
+            self.writer = Writer(self.folder.log, load_id_at(at), start, LOSE_PAGES)
+        return self.writer
+
+    def close(self, error: CksyncError) -> None:
+        """Keep in the log what was done before it ended."""
+        if self.writer is not None:
+            self.writer.add_attempts(error.attempts)
+            self._end(error.exit_status, str(error))
+
+    def _end(self, exit_status: int, message: str) -> None:
+        assert self.writer is not None
+        with known(self.folder) as before:
+            is_alone = not open_round(self.folder.log, before.finished_loads() | {self.writer.load_id})
+        self.writer.flush(LoadEnd(self.now(), exit_status, message, is_finished=is_alone))
+        publish(self.folder)
+
+    def finish(self, plan: Plan) -> PushReport:
+        """Read the field list again if it changed, close the load, publish, and say how it went."""
+        bad = [(action, result) for action, result in self.results if result.outcome != "done"]
+        left = len(bad) + len(plan.conflicts) + len(plan.parked)
+        message = f"{len(self.results) - len(bad):,} of {len(self.results):,} changes are in the account"
+        if plan.conflicts:
+            message += f"; {len(plan.conflicts):,} in conflict"
+        if plan.parked:
+            message += f"; {len(plan.parked):,} turned down earlier and not edited since"
+        exit_status = 3 if left else 0
+        if any(action.what.endswith("field") for action, _ in self.results):
+            walk = ListWalk(whole("custom_fields"))
+            walk.ask()
+            page = self.api.fetch(ask_page(whole("custom_fields"), 1))
+            walk.tell(page)
+            self._writer().add(page, walk.checkpoint)
+            self.requests += len(page.attempts)
+        if self.writer is not None:
+            self._end(exit_status, message)
+        return PushReport(exit_status, message, plan, tuple(self.results), self.requests)
+
+
+def _waves(actions: Sequence[Action], size: int) -> Iterator[list[Action]]:
+    """Actions that may be sent side by side: of one kind, and each about something else."""
+    wave: list[Action] = []
+    for action in actions:
+        fits = wave and len(wave) < size and action.what == wave[0].what and action.what in SIDE_BY_SIDE
+        if wave and not (fits and action.target not in {other.target for other in wave}):
+            yield wave
+            wave = []
+        wave.append(action)
+    if wave:
+        yield wave

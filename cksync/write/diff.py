@@ -1,0 +1,463 @@
+"""Diff: base x mine x theirs -> what would be done. Pure: no database, no API.
+
+Each edited row becomes actions, or nothing (the account is as wanted already), or a conflict (the same value
+was changed on both sides), or a problem (the API cannot express it). Rules hold actions back that cannot be
+undone, until they are allowed.
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from cksync.api.writes import FIELDS_AT_ONCE
+from cksync.write.edits import Account, Cell, Edit, Problem
+
+RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk")
+# People whom one push may unsubscribe without being asked, and from where on a change of many is one of too many.
+MOST_UNSUBSCRIBED, BULK_ROWS, BULK_SHARE = 10, 100, 0.3
+# The order in which actions are carried out: what others need comes first, what cannot be undone last.
+ORDER = (
+    *("create field", "rename field", "create tag", "create person", "update person", "unsubscribe", "subscribe"),
+    *("untag", "create purchase", "create broadcast", "update broadcast", "delete broadcast", "delete field"),
+)
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_GONE_STATES = ("cancelled", "bounced", "complained")
+_EDITABLE_BROADCAST = ("draft", "scheduled", None)
+
+Row = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One request to come. `target` is what it is about: an id (below zero: known once it is created) or an
+    address; `args` are the arguments of the write; `settles` the edited rows that it takes to the account."""
+
+    what: str
+    target: str
+    args: Mapping[str, Any]
+    settles: tuple[Row, ...]
+    cells: tuple[Cell, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The same for the same wish, whatever else is in the plan."""
+        text = json.dumps([self.what, self.target, self.args], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A value that was changed here and in the account, differently."""
+
+    table: str
+    key: str
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Actions that a safety rule holds back: how many, and the first of them."""
+
+    rule: str
+    count: int
+    examples: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A change that the API turned down, or whose outcome nobody knows: not sent again until it is edited."""
+
+    action: Action
+    outcome: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a push would do, in its order."""
+
+    actions: tuple[Action, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    held: tuple[Held, ...] = ()
+    parked: tuple[Parked, ...] = ()
+    noops: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def checksum(self) -> str:
+        """Of all that would be done: two plans with the same one do the same."""
+        text = json.dumps([action.id for action in self.actions])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def requests(self) -> int:
+        """How many requests carry it out."""
+        return len(self.actions)
+
+
+def diff(
+    edits: Sequence[Edit],
+    problems: Sequence[Problem],
+    account: Account,
+    allowed: Collection[str] = (),
+    parked: Mapping[str, tuple[str, str]] | None = None,
+) -> Plan:
+    """The plan for some edits. `allowed` are the safety rules that the user lifted; `parked` are changes that are
+    not sent again, by id: their outcome and why."""
+    work = _Work(account, edits)
+    for edit in edits:
+        work.take(edit)
+    wanted = sorted(work.actions, key=lambda action: ORDER.index(action.what))
+    left = parked or {}
+    actions = [action for action in wanted if action.id not in left]
+    held = [each for each in _held(actions, account, work.revived) if each.rule not in allowed]
+    return Plan(
+        tuple(actions),
+        tuple(work.conflicts),
+        (*problems, *work.problems),
+        tuple(held),
+        tuple(Parked(action, *left[action.id]) for action in wanted if action.id in left),
+        work.noops,
+        Counter(action.what for action in actions),
+    )
+
+
+class _Work:
+    """The edits one after the other, and what has become of them."""
+
+    def __init__(self, account: Account, edits: Sequence[Edit]) -> None:
+        self.account = account
+        self.actions: list[Action] = []
+        self.conflicts: list[Conflict] = []
+        self.problems: list[Problem] = []
+        self.noops = 0
+        self.revived: list[str] = []
+        self._new = {name: _new(edits, name) for name in ("subscribers", "tags", "custom_fields", "purchases")}
+        self._joins = [edit for edit in edits if edit.table == "subscriptions" and edit.kind == "insert"]
+        self._lines = [edit for edit in edits if edit.table == "purchase_products" and edit.kind == "insert"]
+        self._first = {edit.row["subscriber_id"]: edit for edit in reversed(self._joins)}
+        self._addresses = Counter(_addresses(edits))
+        self._keys = {field.column: field.key for field in account.fields}
+        self._keys |= {str(edit.row["key"]): new_key(id_) for id_, edit in self._new["custom_fields"].items()}
+
+    def take(self, edit: Edit) -> None:
+        """One edit -> an action, a conflict, a problem or nothing."""
+        try:
+            getattr(self, f"_{edit.kind}_{edit.table}", self._refuse)(edit)
+        except ValueError as error:
+            self.problems.append(Problem(edit.table, _key(edit), str(error)))
+
+    def _refuse(self, edit: Edit) -> None:
+        raise ValueError(_REFUSALS.get((edit.kind, edit.table), f"the API cannot {edit.kind} a row of {edit.table}"))
+
+    def _add(self, what: str, target: object, args: Mapping[str, Any], edit: Edit, cells: Sequence[Cell] = ()) -> None:
+        self.actions.append(Action(what, str(target), args, ((edit.table, _key(edit)),), tuple(cells)))
+
+    def _wanted(self, edit: Edit) -> list[Cell]:
+        """The cells that are to be written: not those that the account has already, nor those in conflict."""
+        wanted = []
+        for cell in edit.cells:
+            base, mine, theirs = (value or "" for value in (cell.base, cell.mine, cell.theirs))
+            if mine == theirs:
+                self.noops += 1
+            elif theirs == base:
+                wanted.append(cell)
+            else:
+                self.conflicts.append(Conflict(edit.table, _key(edit), cell))
+        return wanted
+
+    # -- people
+
+    def _update_subscribers(self, edit: Edit) -> None:
+        if not edit.is_there:
+            raise ValueError("this person is not in the account any more")
+        if fixed := [cell.column for cell in edit.cells if cell.column in ("id", "created_at")]:
+            raise ValueError(f"{', '.join(fixed)} cannot be changed")
+        cells = self._wanted(edit)
+        id_ = int(edit.key[0])
+        fields = [cell for cell in cells if cell.column in self._keys]
+        basics = {cell.column: cell.mine or "" for cell in cells if cell.column in ("email_address", "first_name")}
+        if address := basics.get("email_address", ""):
+            self._check_address(address, id_)
+        elif "email_address" in basics:
+            raise ValueError("a person needs an address")
+        for number in range(0, max(len(fields), 1), FIELDS_AT_ONCE):
+            part = fields[number : number + FIELDS_AT_ONCE]
+            args = {**basics, **({"fields": {self._keys[c.column]: c.mine or "" for c in part}} if part else {})}
+            said = [cell for cell in cells if cell in part or (cell.column in basics and number == 0)]
+            if args:
+                self._add("update person", id_, args, edit, said)
+            basics = {}
+        for cell in cells:
+            if cell.column not in self._keys and cell.column not in ("email_address", "first_name", "state"):
+                raise ValueError(f"the custom field of the column {cell.column} is not in the account any more")
+            if cell.column == "state":
+                if cell.mine != "cancelled":
+                    raise ValueError(f"state can only become 'cancelled', which unsubscribes; not {cell.mine!r}")
+                address = self.account.people[id_].email_address
+                self._add("unsubscribe", id_, {"email_address": address}, edit, [cell])
+
+    def _check_address(self, address: str, id_: int | None = None) -> None:
+        if not _ADDRESS.fullmatch(address):
+            raise ValueError(f"{address!r} is no e-mail address")
+        owner = self.account.addresses.get(address.lower())
+        if owner is not None and owner != id_:
+            raise ValueError(f"{address} is taken by the person {owner}")
+        if self._addresses[address.lower()] > 1:
+            raise ValueError(f"{address} is given to several people")
+
+    def _insert_subscribers(self, edit: Edit) -> None:
+        address = str(edit.row["email_address"] or "")
+        self._check_address(address)
+        first = self._first.get(edit.key[0])
+        if first is None:
+            raise ValueError("a new person needs a row in subscriptions: the API makes people by subscribing them")
+        kind, parent = self._parent(first)
+        fields = {key: edit.row[column] for column, key in self._keys.items() if edit.row.get(column)}
+        given = {"first_name": edit.row["first_name"] or None, "fields": fields or None}
+        args = {"parent": kind, "parent_id": parent, "email_address": address}
+        args |= {name: value for name, value in given.items() if value}
+        rows = ((edit.table, _key(edit)), (first.table, _key(first)))
+        self.actions.append(Action("create person", str(edit.key[0]), args, rows))
+
+    # -- memberships
+
+    def _parent(self, edit: Edit) -> tuple[str, int]:
+        """The form, sequence or tag of a new subscription. Raises ValueError when there is none."""
+        kind, parent = str(edit.row["subscribable_type"]), edit.row["subscribable_id"]
+        there: Mapping[str, Collection[int]] = {
+            "form": self.account.forms,
+            "sequence": self.account.sequences,
+            "tag": {*self.account.tags, *self._new["tags"]},
+        }
+        if kind not in there:
+            raise ValueError(f"subscribable_type must be form, sequence or tag, not {kind!r}")
+        if parent not in there[kind]:
+            raise ValueError(f"there is no {kind} {parent}")
+        return kind, int(parent)
+
+    def _insert_subscriptions(self, edit: Edit) -> None:
+        kind, parent = self._parent(edit)
+        who = edit.row["subscriber_id"]
+        if who in self._new["subscribers"]:
+            if self._first[who] is not edit:
+                address = self._new["subscribers"][who].row["email_address"]
+                self._add("subscribe", who, {"parent": kind, "parent_id": parent, "email_address": address}, edit)
+            return
+        person = self.account.people.get(who)
+        if person is None:
+            raise ValueError(f"there is no person {who}")
+        if (kind, parent, who) in self.account.memberships:
+            self.noops += 1
+            return
+        if person.state in _GONE_STATES:
+            self.revived.append(f"{who} ({person.state})")
+        args = {"parent": kind, "parent_id": parent, "email_address": person.email_address}
+        self._add("subscribe", who, args, edit)
+
+    def _delete_subscriptions(self, edit: Edit) -> None:
+        if edit.row["subscribable_type"] != "tag":
+            raise ValueError("the API takes nobody out of a form or a sequence; set state = 'cancelled' to unsubscribe")
+        membership = ("tag", edit.row["subscribable_id"], edit.row["subscriber_id"])
+        if membership not in self.account.memberships:
+            self.noops += 1
+            return
+        self._add("untag", membership[2], {"subscriber_id": membership[2], "tag_id": membership[1]}, edit)
+
+    # -- tags and custom fields
+
+    def _insert_tags(self, edit: Edit) -> None:
+        name = str(edit.row["name"] or "").strip()
+        if not name:
+            raise ValueError("a tag needs a name")
+        if name in self.account.tags.values():
+            id_ = next(id_ for id_, there in self.account.tags.items() if there == name)
+            raise ValueError(f"there is a tag {name!r} already ({id_}); use that one")
+        if sum(str(other.row["name"] or "").strip() == name for other in self._new["tags"].values()) > 1:
+            raise ValueError(f"{name!r} is there twice among the new tags")
+        self._add("create tag", edit.key[0], {"name": name}, edit)
+
+    def _insert_custom_fields(self, edit: Edit) -> None:
+        label = self._label(edit.row["label"])
+        self._add("create field", edit.key[0], {"label": label}, edit)
+
+    def _update_custom_fields(self, edit: Edit) -> None:
+        if fixed := [cell.column for cell in edit.cells if cell.column != "label"]:
+            raise ValueError(f"{', '.join(fixed)} cannot be changed: the API makes them of the label")
+        if not edit.is_there:
+            raise ValueError("this field is not in the account any more")
+        for cell in self._wanted(edit):
+            args = {"field_id": int(edit.key[0]), "label": self._label(cell.mine)}
+            self._add("rename field", edit.key[0], args, edit, [cell])
+
+    def _label(self, given: object) -> str:
+        label = str(given or "").strip()
+        if not label:
+            raise ValueError("a custom field needs a label")
+        if label in self.account.labels.values():
+            raise ValueError(f"there is a custom field {label!r} already")
+        return label
+
+    def _delete_custom_fields(self, edit: Edit) -> None:
+        if edit.is_there:
+            self._add("delete field", edit.key[0], {"field_id": int(edit.key[0])}, edit)
+        else:
+            self.noops += 1
+
+    # -- broadcasts
+
+    def _insert_broadcasts(self, edit: Edit) -> None:
+        self._add("create broadcast", edit.key[0], _broadcast(edit.row), edit)
+
+    def _update_broadcasts(self, edit: Edit) -> None:
+        id_ = int(edit.key[0])
+        self._check_unsent(edit, id_)
+        if fixed := [cell.column for cell in edit.cells if cell.column not in _BROADCAST]:
+            raise ValueError(f"{', '.join(fixed)} cannot be changed")
+        if cells := self._wanted(edit):
+            values = {cell.column: cell.mine for cell in cells}
+            self._add("update broadcast", id_, {"broadcast_id": id_, **_broadcast(values, all_of=True)}, edit, cells)
+
+    def _delete_broadcasts(self, edit: Edit) -> None:
+        if not edit.is_there:
+            self.noops += 1
+            return
+        self._check_unsent(edit, int(edit.key[0]))
+        self._add("delete broadcast", edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
+
+    def _check_unsent(self, edit: Edit, id_: int) -> None:
+        if not edit.is_there:
+            raise ValueError("this broadcast is not in the account any more")
+        status = self.account.statuses.get(id_)
+        if status not in _EDITABLE_BROADCAST:
+            raise ValueError(f"this broadcast is {status}; only drafts and scheduled ones can be changed")
+
+    # -- purchases
+
+    def _insert_purchases(self, edit: Edit) -> None:
+        lines = [each.row for each in self._lines if each.row["purchase_id"] == edit.key[0]]
+        purchase = {name: _plain(value) for name, value in edit.row.items() if value is not None and name in _PURCHASE}
+        for name in ("transaction_id", "email_address", "currency"):
+            if not purchase.get(name):
+                raise ValueError(f"a purchase needs {name}")
+        if not lines:
+            raise ValueError("a purchase needs rows in purchase_products")
+        if not _ADDRESS.fullmatch(str(purchase["email_address"])):
+            raise ValueError(f"{purchase['email_address']!r} is no e-mail address")
+        if (purchase["transaction_id"], str(purchase["email_address"]).lower()) in self.account.transactions:
+            raise ValueError(f"there is a purchase {purchase['transaction_id']} of {purchase['email_address']} already")
+        products = [{k: _plain(v) for k, v in line.items() if v is not None and k in _PRODUCT} for line in lines]
+        rows = [("purchases", _key(edit)), *(("purchase_products", _row_key(row)) for row in lines)]
+        args = {"purchase": {**purchase, "products": products}}
+        self.actions.append(Action("create purchase", str(edit.key[0]), args, tuple(rows)))
+
+    def _insert_purchase_products(self, edit: Edit) -> None:
+        if edit.row["purchase_id"] not in self._new["purchases"]:
+            raise ValueError("only new purchases take products; the API changes none that is there")
+
+
+_BROADCAST = (
+    *("subject", "description", "content", "public", "email_address", "email_layout_template"),
+    *("thumbnail_alt", "thumbnail_url", "published_at", "send_at"),
+)
+_PURCHASE = (
+    *("transaction_id", "status", "email_address", "currency", "transaction_time"),
+    *("subtotal", "tax", "shipping", "discount", "total"),
+)
+_PRODUCT = ("name", "sku", "pid", "lid", "unit_price", "quantity")
+_REFUSALS = {
+    ("delete", "subscribers"): "the API deletes nobody; set state = 'cancelled' to unsubscribe",
+    ("update", "subscriptions"): "a subscription is made or taken away, not changed",
+    ("update", "tags"): "the API renames no tag",
+    ("delete", "tags"): "the API deletes no tag",
+    ("update", "purchases"): "the API changes no purchase",
+    ("delete", "purchases"): "the API deletes no purchase",
+    ("update", "purchase_products"): "the API changes no purchase",
+    ("delete", "purchase_products"): "the API changes no purchase",
+}
+
+
+def _new(edits: Iterable[Edit], table: str) -> dict[Any, Edit]:
+    return {edit.key[0]: edit for edit in edits if edit.table == table and edit.kind == "insert"}
+
+
+def new_key(field_id: int) -> str:
+    """Stands for the key of a custom field that is still to be created: the API makes it of the label."""
+    return f"@{field_id}"
+
+
+def _addresses(edits: Iterable[Edit]) -> Iterator[str]:
+    """The addresses that people are to have, in lower case."""
+    for edit in edits:
+        if edit.table == "subscribers" and edit.kind == "insert":
+            yield str(edit.row["email_address"] or "").lower()
+        if edit.table == "subscribers" and edit.kind == "update":
+            yield from ((cell.mine or "").lower() for cell in edit.cells if cell.column == "email_address")
+
+
+def _key(edit: Edit) -> str:
+    return ", ".join(map(str, edit.key))
+
+
+def _row_key(line: Mapping[str, Any]) -> str:
+    return f"{line['purchase_id']}, {line['position']}"
+
+
+def _broadcast(row: Mapping[str, Any], *, all_of: bool = False) -> dict[str, Any]:
+    """The values of a broadcast as the API takes them; of a new one only what is set."""
+    values = {name: _plain(row[name]) for name in _BROADCAST if name in row}
+    if isinstance(values.get("public"), str):
+        values["public"] = values["public"] == "true"
+    return values if all_of else {name: value for name, value in values.items() if value is not None}
+
+
+def _plain(value: object) -> Any:
+    """A value as JSON: amounts keep their digits as numbers, times are UTC."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _held(actions: Sequence[Action], account: Account, revived: Sequence[str]) -> Iterator[Held]:
+    """The safety rules that the actions break."""
+    of: dict[str, list[str]] = {}
+    for action in actions:
+        of.setdefault(action.what, []).append(action.target)
+    mails = [a.target for a in actions if "broadcast" in a.what and (a.args.get("send_at") or a.args.get("public"))]
+    changed = {action.target for action in actions if action.what in ("update person", "unsubscribe")}
+    found: list[tuple[str, Sequence[str], str]] = [
+        ("send", mails, "broadcasts would be sent, or published"),
+        ("resubscribe", revived, "people who have cancelled, bounced or complained would be subscribed"),
+        ("delete-field", of.get("delete field", ()), "custom fields would be deleted with everybody's values"),
+        ("delete-broadcast", of.get("delete broadcast", ()), "broadcasts would be deleted"),
+    ]
+    if len(of.get("unsubscribe", ())) > MOST_UNSUBSCRIBED:
+        found.append(("unsubscribe", of["unsubscribe"], "people would be unsubscribed"))
+    if len(changed) >= BULK_ROWS and len(changed) > BULK_SHARE * account.subscribers:
+        found.append(("bulk", sorted(changed), f"of {account.subscribers:,} people would be changed"))
+    for rule, rows, reason in found:
+        if rows:
+            yield Held(rule, len(rows), tuple(rows[:5]), reason)
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """A plan for machines."""
+    return {
+        "checksum": plan.checksum,
+        "requests": plan.requests,
+        "noops": plan.noops,
+        "counts": dict(plan.counts),
+        "actions": [{"id": a.id, **asdict(a)} for a in plan.actions],
+        "conflicts": [asdict(conflict) for conflict in plan.conflicts],
+        "problems": [asdict(problem) for problem in plan.problems],
+        "held": [asdict(held) for held in plan.held],
+        "parked": [{"id": p.action.id, **asdict(p)} for p in plan.parked],
+    }

@@ -1,0 +1,229 @@
+"""What was edited in a workspace: its rows compared with those of the checkout, and with the mirror of today.
+
+All comparing is done by DuckDB, so that only what differs becomes Python.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import duckdb
+
+from cksync.load.schema import literal, quoted
+from cksync.write.workspace import TABLES, Field, key_of, mirror_fields, people, rows_of
+
+Kind = Literal["insert", "update", "delete"]
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One edited value: as it was at the checkout, in the workspace, and in the account now."""
+
+    column: str
+    base: str | None
+    mine: str | None
+    theirs: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One edited row. `row` has all its columns (of a deleted one those of the checkout; of an updated one only
+    its key), `cells` what differs; `is_there` tells whether the account has it now."""
+
+    table: str
+    kind: Kind
+    key: Key
+    row: Mapping[str, Any]
+    cells: tuple[Cell, ...] = ()
+    is_there: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An edit that cannot be carried out, and why."""
+
+    table: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What the account says now of somebody whom an edit concerns."""
+
+    id: int
+    email_address: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a plan has to know of the account beside the edited rows; `addresses` in lower case."""
+
+    people: Mapping[int, Person]
+    addresses: Mapping[str, int]
+    subscribers: int
+    tags: Mapping[int, str]
+    forms: frozenset[int]
+    sequences: frozenset[int]
+    fields: tuple[Field, ...]
+    labels: Mapping[int, str]
+    memberships: frozenset[tuple[str, int, int]]
+    statuses: Mapping[int, str | None]
+    transactions: frozenset[tuple[str, str]]
+
+
+def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem], Account]:
+    """Everything that was edited in the workspace `work`, what cannot even be compared, and the account as the
+    mirror knows it."""
+    edits: list[Edit] = []
+    problems: list[Problem] = []
+    for table in ("subscribers", *TABLES):
+        found = list(_shape(db, table))
+        problems += found
+        if not found:
+            edits += _edits(db, table)
+    return edits, problems, _account(db, edits)
+
+
+def _columns(db: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
+    rows = db.execute(
+        "select column_name, data_type from duckdb_columns()"
+        " where database_name = 'work' and schema_name = ? and table_name = ? order by column_index",
+        [schema, table],
+    ).fetchall()
+    return dict(rows)
+
+
+def _shape(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Problem]:
+    """Why a table is not the one that was checked out."""
+    base, mine = _columns(db, "base", table), _columns(db, "main", table)
+    if not mine:
+        yield Problem(table, "", "the table is gone; `cksync checkout` makes a new workspace")
+        return
+    for name, kind in base.items():
+        if name not in mine:
+            yield Problem(table, "", f"the column {name} is gone; rows are edited, columns are not")
+        elif mine[name] != kind:
+            yield Problem(table, "", f"the column {name} has the type {mine[name]} now, it must be {kind}")
+    new = [name for name in mine if name not in base]
+    known = {key for (key,) in db.execute("select key from main.custom_fields where id < 0").fetchall()}
+    for name in new:
+        if table != "subscribers":
+            yield Problem(table, "", f"the column {name} is new; only subscribers takes new columns, for custom fields")
+        elif mine[name] != "VARCHAR":
+            yield Problem(table, "", f"the column {name} has the type {mine[name]}, a custom field needs VARCHAR")
+        elif name not in known:
+            yield Problem(table, "", f"the column {name} belongs to no custom field; insert one with this key")
+    key = quoted(key_of(table))
+    for (doubled,) in db.execute(
+        f"select concat_ws(', ', {key}) from main.{table} group by {key} having count(*) > 1 limit 20"
+    ).fetchall():
+        yield Problem(table, doubled, "there are several rows with this key")
+
+
+def _edits(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Edit]:
+    key = key_of(table)
+    keys = quoted(key)
+    theirs = people(_known_fields(db)) if table == "subscribers" else rows_of(db, table)
+    columns = [name for name in _columns(db, "main", table) if name not in key]
+    known = set(_columns(db, "base", table))
+    current = [name for name, *_ in db.execute(f"describe {theirs}").fetchall()]
+    db.execute(
+        f"""
+        create or replace temp table edited as
+        select {quoted(key, "mine.")} from main.{table} as mine join base.{table} as base using ({keys})
+        where {" or ".join(_differs(name, name in known) for name in columns)}
+        """
+    )
+    cells = ", ".join(
+        f"""case when {_differs(name, name in known)} then {{'column': {literal(name)},
+            'base': {_text("base", name) if name in known else "null::varchar"}, 'mine': {_text("mine", name)},
+            'theirs': {_text("theirs", name) if name in current else "null::varchar"}}} end"""
+        for name in columns
+    )
+    rows = db.execute(
+        f"""
+        select {quoted(key, "mine.")}, list_filter([{cells}], lambda cell: cell is not null), theirs is not null
+        from edited join main.{table} as mine using ({keys}) join base.{table} as base using ({keys})
+        left join (select *, true as theirs from ({theirs}) semi join edited using ({keys})) as theirs using ({keys})
+        order by {keys}
+        """
+    ).fetchall()
+    for row in rows:
+        id_ = tuple(row[: len(key)])
+        found = tuple(Cell(cell["column"], cell["base"], cell["mine"], cell["theirs"]) for cell in row[len(key)])
+        yield Edit(table, "update", id_, dict(zip(key, id_, strict=True)), found, bool(row[-1]))
+    ways: tuple[tuple[Kind, str, str], ...] = (("insert", "main", "base"), ("delete", "base", "main"))
+    for kind, one, other in ways:
+        names = list(_columns(db, one, table))
+        for row in db.execute(
+            f"""
+            select one.*, theirs is not null
+            from {one}.{table} as one anti join {other}.{table} as other using ({keys})
+            left join (select {keys}, true as theirs from ({theirs})) as theirs using ({keys})
+            order by {keys}
+            """
+        ).fetchall():
+            values = dict(zip(names, row[:-1], strict=True))
+            yield Edit(table, kind, tuple(values[name] for name in key), values, (), bool(row[-1]))
+
+
+def _known_fields(db: duckdb.DuckDBPyConnection) -> list[Field]:
+    """The fields of today that the workspace has a column for, under its names."""
+    columns = dict(db.execute("select custom_field_id, name from _cksync.columns").fetchall())
+    return [Field(f.id, f.key, columns[f.id]) for f in mirror_fields(db) if f.id in columns]
+
+
+def _text(row: str, name: str) -> str:
+    return f'cast({row}."{name}" as varchar)'
+
+
+def _differs(name: str, is_old: bool) -> str:
+    """Whether a value was edited; null and '' are the same to the API."""
+    base = f"coalesce({_text('base', name)}, '')" if is_old else "''"
+    return f"coalesce({_text('mine', name)}, '') <> {base}"
+
+
+def _account(db: duckdb.DuckDBPyConnection, edits: Sequence[Edit]) -> Account:
+    """What the plan needs to know of the account, for those whom the edits concern."""
+    ids = {edit.key[0] for edit in edits if edit.table == "subscribers"}
+    ids |= {edit.row["subscriber_id"] for edit in edits if edit.table == "subscriptions" and edit.kind != "update"}
+    known = [id_ for id_ in ids if isinstance(id_, int)]
+    addresses = [
+        str(value).lower()
+        for edit in edits
+        if edit.table == "subscribers"
+        for value in (edit.row.get("email_address"), *(c.mine for c in edit.cells if c.column == "email_address"))
+        if value
+    ]
+    query = "select id, email_address, coalesce(state, '') from mirror.main.subscribers"
+    found = db.execute(
+        f"{query} where id in (select unnest(?::bigint[])) or lower(email_address) in (select unnest(?::varchar[]))",
+        [known, addresses],
+    ).fetchall()
+    persons = {id_: Person(id_, address, state) for id_, address, state in found}
+    memberships = db.execute(
+        """
+        select subscribable_type, subscribable_id, subscriber_id from mirror.main.subscriptions
+        where subscriber_id in (select unnest(?::bigint[]))
+        """,
+        [known],
+    ).fetchall()
+    counted = db.execute("select count(*) from mirror.main.subscribers").fetchone()
+    sold = db.execute("select transaction_id, lower(email_address) from mirror.main.purchases").fetchall()
+    status = "select id, status from mirror.main.broadcasts left join mirror.main.broadcast_stats on broadcast_id = id"
+    return Account(
+        people=persons,
+        addresses={person.email_address.lower(): person.id for person in persons.values() if person.email_address},
+        subscribers=counted[0] if counted else 0,
+        tags=dict(db.execute("select id, name from mirror.main.tags").fetchall()),
+        forms=frozenset(row[0] for row in db.execute("select id from mirror.main.forms").fetchall()),
+        sequences=frozenset(row[0] for row in db.execute("select id from mirror.main.sequences").fetchall()),
+        fields=tuple(_known_fields(db)),
+        labels=dict(db.execute("select id, label from mirror.main.custom_fields").fetchall()),
+        memberships=frozenset(memberships),
+        statuses=dict(db.execute(status).fetchall()),
+        transactions=frozenset(sold) if any(edit.table == "purchases" for edit in edits) else frozenset(),
+    )

@@ -1,0 +1,147 @@
+"""The journal of a push, inside its workspace: what was sent, what became of it, and what that made true.
+
+A change is noted as sent before its request, and with its outcome after it; what it did becomes the base of
+the workspace in the same transaction. So whatever is interrupted, the next push knows what to look up.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import duckdb
+
+from cksync.load.schema import quoted
+from cksync.write.diff import Action
+from cksync.write.edits import Cell
+from cksync.write.workspace import key_of
+
+Outcome = Literal["done", "rejected", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an action. `ids` are those of the rows that it made, by table; `values` what else the API
+    gave them."""
+
+    outcome: Outcome
+    message: str = ""
+    ids: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def send(db: duckdb.DuckDBPyConnection, push_id: str, actions: Sequence[Action], at: datetime) -> None:
+    """Note that some actions are about to be sent."""
+    db.execute("begin")
+    for action in actions:
+        db.execute("delete from _cksync.actions where id = ?", [action.id])
+        args = json.dumps(action.args, default=str)
+        rows = json.dumps([action.settles, [[c.column, c.base, c.mine, c.theirs] for c in action.cells]])
+        db.execute(
+            "insert into _cksync.actions (push_id, id, kind, target, body, rows, state, done_at)"
+            " values (?, ?, ?, ?, ?, ?, 'sent', ?)",
+            [push_id, action.id, action.what, action.target, args, rows, at],
+        )
+    db.execute("commit")
+
+
+def unresolved(db: duckdb.DuckDBPyConnection) -> list[Action]:
+    """Actions that were sent and have no outcome, or one that nobody knows."""
+    rows = db.execute(
+        "select kind, target, body, rows from _cksync.actions where state in ('sent', 'unknown') order by done_at, id"
+    ).fetchall()
+    return [_action(*row) for row in rows]
+
+
+def _action(what: str, target: str, body: str, rows: str) -> Action:
+    settles, cells = json.loads(rows)
+    return Action(what, target, json.loads(body), tuple(map(tuple, settles)), tuple(Cell(*cell) for cell in cells))
+
+
+def forget(db: duckdb.DuckDBPyConnection, action: Action) -> None:
+    """It was not executed: the next plan has it again."""
+    db.execute("delete from _cksync.actions where id = ?", [action.id])
+
+
+def rejected(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
+    """Actions that are not sent again until they are edited, by id: their outcome and why."""
+    rows = db.execute("select id, state, message from _cksync.actions where state in ('rejected', 'unknown')")
+    return {id_: (state, message) for id_, state, message in rows.fetchall()}
+
+
+def new_ids(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], int]:
+    """The ids that rows got which were made here, by table and the id they had."""
+    rows = db.execute("select target, local_id, id from _cksync.ids").fetchall()
+    return {(table, local): id_ for table, local, id_ in rows}
+
+
+def settle(db: duckdb.DuckDBPyConnection, results: Sequence[tuple[Action, Result]], at: datetime) -> None:
+    """Note outcomes, and make what was done the base."""
+    db.execute("begin")
+    for action, result in results:
+        db.execute(
+            "update _cksync.actions set state = ?, message = ?, done_at = ? where id = ?",
+            [result.outcome, result.message, at, action.id],
+        )
+        if result.outcome == "done":
+            _make_base(db, action, result)
+    db.execute("commit")
+
+
+def _make_base(db: duckdb.DuckDBPyConnection, action: Action, result: Result) -> None:
+    for table, text in action.settles:
+        key = _split(table, text)
+        if action.what in ("update person", "unsubscribe", "update broadcast", "rename field"):
+            _take_cells(db, table, key, action.cells)
+        elif action.what in ("untag", "delete broadcast", "delete field"):
+            db.execute(f"delete from base.{table} where {_is(table)}", key)
+        else:
+            _take_row(db, table, key, result)
+
+
+def _split(table: str, key: str) -> list[Any]:
+    parts = key.split(", ")
+    return [part if name == "subscribable_type" else int(part) for name, part in zip(key_of(table), parts, strict=True)]
+
+
+def _is(table: str) -> str:
+    return " and ".join(f'"{name}" = ?' for name in key_of(table))
+
+
+def _take_cells(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], cells: Sequence[Cell]) -> None:
+    there = {name for name, *_ in db.execute(f"describe base.{table}").fetchall()}
+    for cell in cells:
+        column = cell.column.replace('"', '""')
+        if cell.column not in there:
+            db.execute(f'alter table base.{table} add column "{column}" varchar')
+        db.execute(f'update base.{table} set "{column}" = ? where {_is(table)}', [cell.mine, *key])
+
+
+def _take_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], result: Result) -> None:
+    """A row that was made: it gets its real id wherever that is used, and is in the base from now on."""
+    if table == "custom_fields":
+        (column,) = db.execute("select key from main.custom_fields where id = ?", key).fetchone() or (None,)
+        db.execute("insert into _cksync.columns values (?, ?, ?)", [column, result.ids[table], result.values["key"]])
+    if table == "purchase_products":  # has the purchase's id already
+        new = [result.ids["purchases"], key[1]]
+    else:
+        new = [*key[:-1], result.ids.get(table, key[-1])]
+        db.execute("insert into _cksync.ids values (?, ?, ?)", [table, key[-1], new[-1]])
+        _rename(db, table, key, new[-1], result.values if table in ("tags", "custom_fields") else {})
+    columns = [name for name, *_ in db.execute(f"describe base.{table}").fetchall()]
+    db.execute(f"insert into base.{table} select {quoted(columns)} from main.{table} where {_is(table)}", new)
+
+
+def _rename(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], id_: int, values: Mapping[str, Any]) -> None:
+    sets = ", ".join(f'"{name}" = ?' for name in ("id", *values))
+    db.execute(f"update main.{table} set {sets} where {_is(table)}", [id_, *values.values(), *key])
+    follow = {
+        "subscribers": "update main.subscriptions set subscriber_id = ? where subscriber_id = ?",
+        "purchases": "update main.purchase_products set purchase_id = ? where purchase_id = ?",
+        "tags": (
+            "update main.subscriptions set subscribable_id = ? where subscribable_type = 'tag' and subscribable_id = ?"
+        ),
+    }
+    if table in follow:
+        db.execute(follow[table], [id_, key[-1]])

@@ -1,0 +1,166 @@
+"""What the API says to a write -> what it means, and the observation that it is.
+
+Bodies come bare or wrapped, as an object or as a list of one.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from cksync.api.client import Call, Reply
+from cksync.api.v3 import BY_ID, DETAILS, PURCHASES, members, whole
+from cksync.api.writes import CALLS
+from cksync.domain import Page, Record, Request, Slice
+from cksync.write.diff import Action, new_key
+from cksync.write.journal import Result
+
+Ids = Mapping[tuple[str, int], int]
+_WRAPPERS = ("subscriber", "subscription", "broadcast", "purchase", "custom_field", "tag")
+
+
+def call_of(action: Action, ids: Ids, keys: Mapping[str, str]) -> Call:
+    """The write of an action. `ids` are those of rows made meanwhile, `keys` those of fields. Raises KeyError
+    when it needs a row that could not be made."""
+    args = dict(action.args)
+    for name, table in (("parent_id", "tags"), ("tag_id", "tags"), ("subscriber_id", "subscribers")):
+        if isinstance(args.get(name), int) and args[name] < 0:
+            args[name] = ids[table, args[name]]
+    if "fields" in args:
+        args["fields"] = {keys[key] if key.startswith("@") else key: value for key, value in args["fields"].items()}
+    match action.what:
+        case "create person" | "subscribe":
+            parent, parent_id, address = args.pop("parent"), args.pop("parent_id"), args.pop("email_address")
+            return CALLS.subscribe(parent, parent_id, address, **args)
+        case "update person":
+            return CALLS.update_subscriber(int(action.target), **args)
+        case "create purchase":
+            return CALLS.create_purchase(args["purchase"])
+        case _:
+            return _METHODS[action.what](**args)
+
+
+_METHODS: Mapping[str, Callable[..., Call]] = {
+    "unsubscribe": CALLS.unsubscribe,
+    "untag": CALLS.untag,
+    "create tag": CALLS.create_tag,
+    "create field": CALLS.create_custom_field,
+    "rename field": CALLS.rename_custom_field,
+    "delete field": CALLS.delete_custom_field,
+    "create broadcast": CALLS.create_broadcast,
+    "update broadcast": CALLS.update_broadcast,
+    "delete broadcast": CALLS.delete_broadcast,
+}
+
+
+def result_of(action: Action, call: Call, reply: Reply) -> Result:
+    """What a reply means for its action."""
+    if not reply.is_done:
+        if reply.status == 404 and action.what in ("untag", "delete broadcast", "delete field"):
+            return Result("done", "it was gone already")
+        return Result("rejected", reply.message)
+    if action.what in ("rename field", "delete field", "delete broadcast", "untag"):
+        return Result("done")
+    try:
+        return _made(action, call, record_of(reply))
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+        return Result("unknown", f"the API answered {reply.status}, and not with what was to be made")
+
+
+def _made(action: Action, call: Call, record: bytes) -> Result:
+    values = msgspec.json.decode(record)
+    match action.what:
+        case "create person":
+            return Result("done", ids={"subscribers": int(values["subscriber"]["id"]), "subscriptions": values["id"]})
+        case "subscribe":
+            return Result("done", ids={"subscriptions": int(values["id"])})
+        case "create tag":
+            return Result("done", ids={"tags": int(values["id"])})
+        case "create field":
+            return Result(
+                "done", ids={"custom_fields": int(values["id"])}, values={n: values[n] for n in ("key", "name")}
+            )
+        case "create broadcast":
+            return Result("done", ids={"broadcasts": int(values["id"])})
+        case "create purchase":
+            return Result("done", ids={"purchases": int(values["id"])})
+        case "unsubscribe":
+            return (
+                Result("done") if values["state"] == "cancelled" else Result("unknown", f"is {values['state']} still")
+            )
+        case _:
+            return _checked(call, values)
+
+
+def _checked(call: Call, values: Mapping[str, Any]) -> Result:
+    """The API passes over what it does not know or like without a word: compare."""
+    sent = {**call.body, **(call.body.get("fields") or {})}
+    found = {**values, **(values.get("fields") or {})}
+    missed = [name for name in sent if name in found and name != "fields" and not _same(sent[name], found[name])]
+    missed += [name for name in call.body.get("fields") or {} if name not in found]
+    if missed:
+        return Result("rejected", f"the API took the rest, but not {', '.join(sorted(set(missed)))}")
+    return Result("done")
+
+
+def _same(sent: object, found: object) -> bool:
+    texts = [str(value).lower() if isinstance(value, bool) else str(value or "") for value in (sent, found)]
+    return texts[0] == texts[1] or (texts[0][:19] == texts[1][:19] and "T" in texts[0][:19])
+
+
+def record_of(reply: Reply) -> bytes:
+    """The record in a reply, as the API sent it. Raises msgspec.DecodeError when there is none."""
+    raw = msgspec.json.decode(reply.body, type=msgspec.Raw)
+    for _ in range(2):
+        text = bytes(raw).strip()
+        if text[:1] == b"[":
+            (raw,) = msgspec.json.decode(text, type=list[msgspec.Raw])
+            continue
+        top = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        inner = next((top[name] for name in _WRAPPERS if name in top and "id" not in top), None)
+        if inner is None:
+            return text
+        raw = inner
+    return bytes(raw)
+
+
+def observation(action: Action, call: Call, reply: Reply) -> tuple[Page, tuple[int, ...]] | None:
+    """A reply as a page of the log, and the ids that it proves to be gone from their list."""
+    absent: tuple[int, ...] = ()
+    records: tuple[Record, ...] = ()
+    match action.what:
+        case "update person" | "unsubscribe":
+            slice_, records = BY_ID, _records(reply)
+        case "create person" | "subscribe":
+            parent = {"forms": "form", "sequences": "sequence", "tags": "tag"}[call.path.split("/")[0]]
+            slice_, records = members(parent, call.path.split("/")[1]), _records(reply)
+        case "untag":
+            _, tag, key = action.settles[0][1].split(", ")
+            slice_, absent = members("tag", tag), (int(key),)
+        case "create tag":
+            slice_, records = whole("tags"), _records(reply)
+        case "create broadcast" | "update broadcast":
+            slice_, records = DETAILS, _records(reply)
+        case "delete broadcast":
+            slice_, records = DETAILS, (Record(action.target, None),)
+        case "create purchase":
+            slice_, records = PURCHASES, _records(reply)
+        case _:
+            return None
+    page = Page(Request(slice_, call.path, {}, _place(slice_)), reply.sent_at, reply.received_at, None, (), records)
+    return page, absent
+
+
+def _place(slice_: Slice) -> int:
+    """New rows stand at the newest end of a paged list."""
+    return 1 if slice_ in (BY_ID, DETAILS) or slice_.name == "tags" else -1
+
+
+def _records(reply: Reply) -> tuple[Record, ...]:
+    text = record_of(reply)
+    return (Record(str(msgspec.json.decode(text)["id"]), text),)
+
+
+def field_key(action: Action, result: Result) -> tuple[str, str]:
+    """What stood for the key of a field that was made, and the key."""
+    return new_key(int(action.target)), str(result.values["key"])

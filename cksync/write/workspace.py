@@ -1,0 +1,203 @@
+"""The workspace: a DuckDB file to edit with any SQL tool, and beside what is edited the state it started from.
+
+main       what may be edited; ids of new rows count down from -1
+base       the same tables as they were at the checkout
+_cksync    where the workspace came from, what its columns mean, and the journal of the push
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from cksync.errors import Failed, Locked, Rejected
+from cksync.folder import Folder, put_in_place
+from cksync.load.publish import STORAGE_VERSION
+from cksync.load.schema import literal, quoted
+
+# Columns of `subscribers` before those of the custom fields.
+PERSON = ("id", "email_address", "first_name", "state", "created_at")
+# The other tables have the columns of the mirror, but for cksync's own; these in an order of their own.
+TABLES = (
+    "subscriptions",
+    "tags",
+    "custom_fields",
+    "broadcasts",
+    "purchases",
+    "purchase_products",
+    "forms",
+    "sequences",
+)
+_COLUMNS: Mapping[str, Sequence[str]] = {
+    "subscriptions": ("subscribable_type", "subscribable_id", "subscriber_id", "id", "state", "created_at"),
+    "custom_fields": ("id", "label", "key", "name"),
+}
+# Rows of these are made with an id of their own, below zero.
+NUMBERED = ("subscribers", "subscriptions", "tags", "custom_fields", "broadcasts", "purchases")
+KEYS: Mapping[str, Sequence[str]] = {
+    "subscriptions": ("subscribable_type", "subscribable_id", "id"),
+    "purchase_products": ("purchase_id", "position"),
+}
+
+_JOURNAL = {
+    "checkout": "made_at timestamptz, load_id varchar, account varchar",
+    "columns": "name varchar, custom_field_id bigint, key varchar",
+    "actions": (
+        "push_id varchar, id varchar, kind varchar, target varchar, body json, rows json, state varchar,"
+        " message varchar, done_at timestamptz"
+    ),
+    "ids": "target varchar, local_id bigint, id bigint",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A custom field, and the column of `subscribers` that holds its values."""
+
+    id: int
+    key: str
+    column: str
+
+
+def key_of(table: str) -> Sequence[str]:
+    """The columns that identify a row of a table of the workspace."""
+    return KEYS.get(table, ("id",))
+
+
+def field_columns(fields: Sequence[tuple[int, str]]) -> list[Field]:
+    """The columns of custom fields, given as (id, key) in the order of their ids. A key that equals a column
+    before it, whatever the case, gets the prefix `field_`."""
+    taken = set(PERSON)
+    found = []
+    for id_, key in fields:
+        column = key
+        while column.lower() in taken:
+            column = f"field_{column}"
+        taken.add(column.lower())
+        found.append(Field(id_, key, column))
+    return found
+
+
+def checkout(folder: Folder, path: Path) -> dict[str, int]:
+    """Write a new workspace from the mirror alone; the number of rows of each table.
+
+    Raises Rejected when there is a file already, Failed when there is no mirror or the disk refuses.
+    """
+    if path.exists():
+        raise Rejected(f"{path} is there already; take another name, or `cksync checkout --refresh {path}`")
+    if not path.parent.is_dir():
+        raise Rejected(f"there is no folder {path.parent} to put the workspace into")
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        temporary.unlink(missing_ok=True)
+        with opened(temporary, folder) as db:
+            rows = _fill(db)
+        os.chmod(temporary, 0o600)
+        put_in_place(temporary, path)
+    except (duckdb.Error, OSError) as error:
+        raise Failed(f"{path} could not be written: {str(error).splitlines()[0]}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return rows
+
+
+def is_workspace(path: Path) -> bool:
+    """Whether a file is a workspace. Raises Locked when another program has it open for writing."""
+    try:
+        with duckdb.connect(str(path), read_only=True) as db:
+            query = "select 1 from duckdb_tables() where schema_name = '_cksync' and table_name = 'actions'"
+            return db.execute(query).fetchone() is not None
+    except duckdb.IOException as error:
+        if "lock" in str(error):
+            raise Locked(f"{path} is open in another program; close it there") from None
+        return False
+    except duckdb.Error:
+        return False
+
+
+@contextlib.contextmanager
+def opened(path: Path, folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A workspace, attached as `work` and current, and the mirror as `mirror`, read-only."""
+    with duckdb.connect(":memory:") as db:
+        db.execute("set TimeZone = 'UTC'")
+        if folder.mirror.exists():
+            db.execute(f"attach {literal(folder.mirror)} as mirror (read_only)")
+        else:
+            raise Failed(f"there is no mirror in {folder.root} yet; `cksync pull` makes it")
+        db.execute(f"attach {literal(path)} as work (storage_version '{STORAGE_VERSION}')")
+        db.execute("use work")
+        yield db
+        db.execute("use memory")
+        db.execute("detach work")
+
+
+def _fill(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    db.execute("create schema base")
+    db.execute("create schema _cksync")
+    db.execute("create sequence main.ids start -1 increment -1 minvalue -9000000000000000000 maxvalue -1")
+    for name, definition in _JOURNAL.items():
+        db.execute(f"create table _cksync.{name} ({definition})")
+    db.execute(
+        """
+        insert into _cksync.checkout
+        select now(), max(load_id), arg_max(account, load_id) from mirror._cksync.loads where account <> ''
+        """
+    )
+    fields = mirror_fields(db)
+    if fields:
+        values = [value for field in fields for value in (field.column, field.id, field.key)]
+        db.execute(f"insert into _cksync.columns values {', '.join(['(?, ?, ?)'] * len(fields))}", values)
+    _copy(db, "subscribers", people(fields))
+    for name in TABLES:
+        _copy(db, name, rows_of(db, name))
+    rows = {}
+    for name in ("subscribers", *TABLES):
+        counted = db.execute(f"select count(*) from main.{name}").fetchone()
+        assert counted is not None
+        rows[name] = int(counted[0])
+    return rows
+
+
+def mirror_fields(db: duckdb.DuckDBPyConnection) -> list[Field]:
+    """The custom fields of the mirror, with their columns."""
+    query = "select id, key from mirror.main.custom_fields where key is not null order by id"
+    return field_columns(db.execute(query).fetchall())
+
+
+def people(fields: Sequence[Field]) -> str:
+    """A select of people with a column for each field."""
+    places = [field.key.replace("~", "~0").replace("/", "~1") for field in fields]
+    values = ", ".join(f"""values[{n}] as "{_named(field.column)}" """ for n, field in enumerate(fields, 1))
+    paths = ", ".join(literal(f"/{place}") for place in places)
+    taken = f", json_extract_string(fields, [{paths}]) as values" if fields else ""
+    return f"""
+        select {quoted(PERSON)} {"," if fields else ""} {values}
+        from (select {quoted(PERSON)} {taken} from mirror.main.subscribers)
+    """
+
+
+def rows_of(db: duckdb.DuckDBPyConnection, table: str) -> str:
+    """A select of a table of the mirror with the columns of the workspace."""
+    described = db.execute(f"describe mirror.main.{table}").fetchall()
+    columns = _COLUMNS.get(table) or [name for name, *_ in described if not name.startswith("_")]
+    return f"select {quoted(columns)} from mirror.main.{table}"
+
+
+def _named(column: str) -> str:
+    return column.replace('"', '""')
+
+
+def _copy(db: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
+    """A table twice, in `main` and in `base`, in the order of its key."""
+    db.execute(f"create table base.{name} as select * from ({select}) order by {quoted(key_of(name))}")
+    described = db.execute(f"describe base.{name}").fetchall()
+    number = " default nextval('main.ids')"
+    definition = ", ".join(
+        f'"{_named(column)}" {kind}{number if column == "id" and name in NUMBERED else ""}'
+        for column, kind, *_ in described
+    )
+    db.execute(f"create table main.{name} ({definition})")
+    db.execute(f"insert into main.{name} select * from base.{name}")
