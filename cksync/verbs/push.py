@@ -21,7 +21,7 @@ from cksync.api.client import Call, Reply
 from cksync.api.v3 import ask_page, whole
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config
-from cksync.domain import LoadEnd
+from cksync.domain import LoadEnd, Page, Request
 from cksync.errors import CksyncError, Failed, Interrupted, OutcomeUnknown, Refused, Rejected
 from cksync.extract.walk import ListWalk
 from cksync.folder import Folder
@@ -77,6 +77,7 @@ class PushReport:
     requests: int
 
 
+Done = tuple[Action, Call | None, Reply | None, Result]
 PushEvent = Event | Plan | Pushed | PushReport
 
 
@@ -127,7 +128,7 @@ def push(
         now = steady_clock(newest_observation(folder.log), wall)
         account = before.account or ""
         with connect(config, given, redactor, now, stop) as api:
-            run = _Run(config, folder, db, api, now, stop, account, _ids(db))
+            run = _Run(config, folder, db, api, now, stop, account)
             try:
                 run.resolve()
                 plan = _plan(db, allow)
@@ -160,12 +161,27 @@ def _check(plan: Plan, checksum: str | None) -> None:
         raise Refused(f"nothing was written: the plan is not the one you saw (its checksum is {plan.checksum} now)")
 
 
-def _ids(db: duckdb.DuckDBPyConnection) -> Mapping[str, frozenset[int]]:
-    """What the account has already, of the things that are told apart by nothing but their ids."""
+def _known(db: duckdb.DuckDBPyConnection, at: datetime) -> Mapping[str, frozenset[int]]:
+    """What the account had then of the things that are told apart by nothing but their ids."""
+    query = "select id from mirror.main.{} where _first_seen_at < ?"
     return {
-        name: frozenset(row[0] for row in db.execute(f"select id from mirror.main.{name}").fetchall())
+        name: frozenset(row[0] for row in db.execute(query.format(name), [at]).fetchall())
         for name in ("broadcasts", "purchases")
     }
+
+
+class _Watched:
+    """An Api whose answers are kept: what a look-up sees is an observation like any other."""
+
+    def __init__(self, api: WritingApi) -> None:
+        self._api = api
+        self.pages: list[Page] = []
+
+    def fetch(self, request: Request) -> Page:
+        """Ask for one page."""
+        page = self._api.fetch(request)
+        self.pages.append(page)
+        return page
 
 
 @dataclass
@@ -179,7 +195,6 @@ class _Run:
     now: Clock
     stop: threading.Event
     account: str
-    there: Mapping[str, frozenset[int]]
     results: list[tuple[Action, Result]] = field(default_factory=list)
     requests: int = 0
     keys: dict[str, str] = field(default_factory=dict)
@@ -187,15 +202,20 @@ class _Run:
 
     def resolve(self) -> None:
         """Find out what became of changes that were sent and have no outcome."""
-        for action in journal.unresolved(self.db):
-            found = self._look_up(action) if action.what in LOOKED_UP else None
+        for action, sent_at in journal.unresolved(self.db):
+            found = self._look_up(action, _known(self.db, sent_at)) if action.what in LOOKED_UP else None
             if found is None:  # not executed, or as good twice as once: the plan has it if it is still wanted
                 journal.forget(self.db, action)
             else:
                 self._note([(action, None, None, found)])
 
-    def _look_up(self, action: Action) -> Result | None:
-        return look_up(self.api, self._with_ids(action), self.there, self._wait)
+    def _look_up(self, action: Action, before: Mapping[str, frozenset[int]]) -> Result | None:
+        watched = _Watched(self.api)
+        found = look_up(watched, action, before, self._wait)
+        for page in watched.pages:
+            self.requests += len(page.attempts)
+            self._writer().observe(page)
+        return found
 
     def _with_ids(self, action: Action) -> Action:
         """With the real id of a tag that was made in the same push."""
@@ -227,33 +247,45 @@ class _Run:
                 calls.append((action, call_of(action, ids, self._field_keys())))
             except KeyError:
                 self._note([(action, None, None, Result("rejected", "what it needs could not be made"))])
-        journal.send(self.db, "", [action for action, _ in calls], self.now())
-        done: list[tuple[Action, Call | None, Reply | None, Result]] = []
+        journal.send(self.db, [action for action, _ in calls], self.now())
+        done: list[Done] = []
         failure: Exception | None = None
-        for (action, call), came in zip(calls, pool.map(lambda each: self._try(*each), calls), strict=True):
-            if isinstance(came, Exception):
-                failure = failure or came
-            elif isinstance(came, Reply):
+        sent_at = self.now()
+        for (action, call), answer in zip(calls, pool.map(lambda each: self._write(each[1]), calls), strict=True):
+            is_unknown = isinstance(answer, OutcomeUnknown)
+            came = self._after_silence(action, call, sent_at, done) if is_unknown else answer
+            if isinstance(came, Reply):
                 done.append((action, call, came, result_of(action, call, came)))
-            else:
-                done.append((action, None, None, came))
+            elif came is not None:
+                failure = failure or came
         settled = self._note(done)
         if failure is not None:
             raise failure
         return settled
 
-    def _try(self, action: Action, call: Call) -> Reply | Result | Exception:
-        """Send until it is known what became of it: whenever nobody can say, look it up before it is repeated."""
+    def _write(self, call: Call) -> Reply | Exception:
         try:
-            for _ in range(SENDS):
-                try:
-                    return self.api.write(call)
-                except OutcomeUnknown:
-                    if found := self._look_up(action):
-                        return found
+            return self.api.write(call)
         except (CksyncError, Stopped) as error:
             return error
-        return Result("unknown", f"sent {SENDS} times without an answer, and not to be found in the account")
+
+    def _after_silence(
+        self, action: Action, call: Call, sent_at: datetime, done: list[Done]
+    ) -> Reply | Exception | None:
+        """Nobody can say whether it was executed: look it up, and repeat it if it is not there. None: it is `done`."""
+        before = _known(self.db, sent_at)
+        came: Reply | Exception = OutcomeUnknown()
+        for number in range(SENDS):
+            found = self._look_up(action, before)
+            if found is None and number + 1 == SENDS:
+                found = Result("unknown", f"sent {SENDS} times without an answer, and not to be found in the account")
+            if found is not None:
+                done.append((action, None, None, found))
+                return None
+            came = self._write(call)
+            if not isinstance(came, OutcomeUnknown):
+                break
+        return came
 
     def _field_keys(self) -> Mapping[str, str]:
         rows = self.db.execute(
@@ -262,15 +294,16 @@ class _Run:
         ).fetchall()
         return {**dict(rows), **self.keys}
 
-    def _note(self, done: Sequence[tuple[Action, Call | None, Reply | None, Result]]) -> list[tuple[Action, Result]]:
+    def _note(self, done: Sequence[Done]) -> list[tuple[Action, Result]]:
         """Outcomes -> the journal of the workspace, and the log."""
         at = self.now()
         settled = [(action, result) for action, _, _, result in done]
-        journal.settle(self.db, settled, at)
         for action, call, reply, result in done:
             if action.what == "create field" and result.outcome == "done":
                 self.keys.update([field_key(action, result)])
             self._log(action, call, reply, result, at)
+        self._writer().flush()  # before the journal: what it calls done is in the log
+        journal.settle(self.db, settled, at)
         self.results += settled
         return settled
 
@@ -284,7 +317,6 @@ class _Run:
         cells = [{"column": c.column, "from": c.base, "to": c.mine} for c in action.cells]
         said = {"action": action.id, "what": action.what, "target": action.target, "cells": cells}
         writer.note_push(at, msgspec.json.encode({**said, "outcome": result.outcome, "message": result.message}))
-        writer.flush_if_due()
 
     def _writer(self) -> Writer:
         if self.writer is None:

@@ -278,9 +278,8 @@ class _Work:
         name = str(edit.row["name"] or "").strip()
         if not name:
             raise ValueError("a tag needs a name")
-        if name in self.account.tags.values():
-            id_ = next(id_ for id_, there in self.account.tags.items() if there == name)
-            raise ValueError(f"there is a tag {name!r} already ({id_}); use that one")
+        if there := [id_ for id_, other in self.account.tags.items() if (other or "").strip() == name]:
+            raise ValueError(f"there is a tag {name!r} already ({there[0]}); use that one")
         if sum(str(other.row["name"] or "").strip() == name for other in self._new["tags"].values()) > 1:
             raise ValueError(f"{name!r} is there twice among the new tags")
         self._add("create tag", edit.key[0], {"name": name}, edit)

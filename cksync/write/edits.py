@@ -108,7 +108,8 @@ def _shape(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Problem]:
         elif mine[name] != kind:
             yield Problem(table, "", f"the column {name} has the type {mine[name]} now, it must be {kind}")
     new = [name for name in mine if name not in base]
-    known = {key for (key,) in db.execute("select key from main.custom_fields where id < 0").fetchall()}
+    rows = db.execute("select key from main.custom_fields where id < 0 union all select name from _cksync.columns")
+    known = {key for (key,) in rows.fetchall()}
     for name in new:
         if table != "subscribers":
             yield Problem(table, "", f"the column {name} is new; only subscribers takes new columns, for custom fields")

@@ -31,7 +31,7 @@ class Result:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def send(db: duckdb.DuckDBPyConnection, push_id: str, actions: Sequence[Action], at: datetime) -> None:
+def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime) -> None:
     """Note that some actions are about to be sent."""
     db.execute("begin")
     for action in actions:
@@ -39,19 +39,20 @@ def send(db: duckdb.DuckDBPyConnection, push_id: str, actions: Sequence[Action],
         args = json.dumps(action.args, default=str)
         rows = json.dumps([action.settles, [[c.column, c.base, c.mine, c.theirs] for c in action.cells]])
         db.execute(
-            "insert into _cksync.actions (push_id, id, kind, target, body, rows, state, done_at)"
-            " values (?, ?, ?, ?, ?, ?, 'sent', ?)",
-            [push_id, action.id, action.what, action.target, args, rows, at],
+            "insert into _cksync.actions (id, kind, target, body, rows, state, sent_at)"
+            " values (?, ?, ?, ?, ?, 'sent', ?)",
+            [action.id, action.what, action.target, args, rows, at],
         )
     db.execute("commit")
 
 
-def unresolved(db: duckdb.DuckDBPyConnection) -> list[Action]:
-    """Actions that were sent and have no outcome, or one that nobody knows."""
+def unresolved(db: duckdb.DuckDBPyConnection) -> list[tuple[Action, datetime]]:
+    """Actions that were sent and have no outcome, or one that nobody knows, and when they were sent."""
     rows = db.execute(
-        "select kind, target, body, rows from _cksync.actions where state in ('sent', 'unknown') order by done_at, id"
+        "select kind, target, body, rows, sent_at from _cksync.actions"
+        " where state in ('sent', 'unknown') order by sent_at, id"
     ).fetchall()
-    return [_action(*row) for row in rows]
+    return [(_action(*row[:4]), row[4]) for row in rows]
 
 
 def _action(what: str, target: str, body: str, rows: str) -> Action:

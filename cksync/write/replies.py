@@ -94,12 +94,12 @@ def _made(action: Action, call: Call, record: bytes) -> Result:
 
 def _checked(call: Call, values: Mapping[str, Any]) -> Result:
     """The API passes over what it does not know or like without a word: compare."""
-    sent = {**call.body, **(call.body.get("fields") or {})}
-    found = {**values, **(values.get("fields") or {})}
-    missed = [name for name in sent if name in found and name != "fields" and not _same(sent[name], found[name])]
-    missed += [name for name in call.body.get("fields") or {} if name not in found]
+    fields, found = call.body.get("fields") or {}, values.get("fields") or {}
+    basics = {name: value for name, value in call.body.items() if name != "fields" and name in values}
+    missed = [name for name, value in basics.items() if not _same(value, values[name])]
+    missed += [f"fields.{name}" for name, value in fields.items() if not _same(value, found.get(name))]
     if missed:
-        return Result("rejected", f"the API took the rest, but not {', '.join(sorted(set(missed)))}")
+        return Result("rejected", f"the API took the rest, but not {', '.join(missed)}")
     return Result("done")
 
 

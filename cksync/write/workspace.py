@@ -46,8 +46,8 @@ _JOURNAL = {
     "checkout": "made_at timestamptz, load_id varchar, account varchar",
     "columns": "name varchar, custom_field_id bigint, key varchar",
     "actions": (
-        "push_id varchar, id varchar, kind varchar, target varchar, body json, rows json, state varchar,"
-        " message varchar, done_at timestamptz"
+        "id varchar, kind varchar, target varchar, body json, rows json, state varchar, message varchar,"
+        " sent_at timestamptz, done_at timestamptz"
     ),
     "ids": "target varchar, local_id bigint, id bigint",
 }

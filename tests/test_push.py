@@ -1,0 +1,412 @@
+"""Pushing edits back: what is planned, what is refused, and that each change is made once, whatever happens."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence, Sized
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from cksync.config import Config
+from cksync.errors import Failed, Refused
+from cksync.folder import Folder
+from cksync.sandbox import Sandbox, World, effects
+from cksync.verbs.pull import pull
+from cksync.verbs.push import PushReport, plan_push, push
+from cksync.write.diff import Plan
+from cksync.write.workspace import checkout
+from tests.comparing import differences
+from tests.conftest import Command
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+class Work:
+    """A workspace of the pulled account, to be edited in SQL."""
+
+    def __init__(self, config: Config, path: Path) -> None:
+        self.config, self.path = config, path
+        list(pull(config, environ={}))
+        checkout(Folder(config.data_dir), path)
+
+    @contextmanager
+    def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with duckdb.connect(str(self.path)) as db:
+            yield db
+
+    def edit(self, *statements: str) -> None:
+        with self.open() as db:
+            for statement in statements:
+                db.execute(statement)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.open() as db:
+            return db.execute(query).fetchall()
+
+    def plan(self, allow: Sequence[str] = ()) -> Plan:
+        return plan_push(self.config, self.path, allow)
+
+    def push(self, **given: Any) -> PushReport:
+        *_, report = push(self.config, self.path, environ={}, **given)
+        assert isinstance(report, PushReport)
+        return report
+
+
+@pytest.fixture
+def work(config: Config, tmp_path: Path) -> Work:
+    return Work(config, tmp_path / "work.duckdb")
+
+
+def actives(work: Work, count: int) -> list[int]:
+    """Ids of active people."""
+    return [row[0] for row in work.rows(f"select id from subscribers where state = 'active' order by id limit {count}")]
+
+
+def level(work: Work, world: World) -> None:
+    """The next pull finds nothing that the mirror has not, but for figures of new broadcasts."""
+    wrong = differences(work.config.data_dir / "mirror.duckdb", world)
+    assert [text for text in wrong if not text.startswith("broadcast_stats")] == []
+    list(pull(work.config, environ={}))
+    assert differences(work.config.data_dir / "mirror.duckdb", world) == []
+
+
+# One of everything that the API can do.
+EVERYTHING = (
+    "insert into tags (name) values ('bought twice')",
+    "insert into custom_fields (label, key) values ('Shoe size', 'shoe_size')",
+    "alter table subscribers add column shoe_size varchar",
+    "update subscribers set shoe_size = '44', first_name = 'Zed' where id in"
+    " (select id from subscribers where state = 'active' order by id limit 3)",
+    "insert into subscribers (email_address, first_name, shoe_size) values ('neo@example.com', 'Neo', '41')",
+    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+    " select 'tag', (select id from tags where id < 0), id from subscribers where id < 0",
+    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+    " select 'form', (select min(id) from forms), id from subscribers where id < 0",
+    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+    " select 'sequence', (select min(id) from sequences), id from subscribers where id < 0",
+    "insert into purchases (transaction_id, email_address, currency, total, transaction_time)"
+    " values ('T-1', 'neo@example.com', 'USD', 19.99, '2026-01-02 03:04:05+00')",
+    "insert into purchase_products (purchase_id, position, name, sku, pid, lid, unit_price, quantity)"
+    " select id, 1, 'Book', 's', 'p1', 'l1', 19.99, 1 from purchases where id < 0",
+    "insert into broadcasts (subject, content) values ('Hello <you>', '<p>hi</p>')",
+    "update subscribers set state = 'cancelled' where id = (select max(id) from subscribers where state = 'active')",
+    "delete from subscriptions where subscribable_type = 'tag' and id ="
+    " (select min(id) from subscriptions where subscribable_type = 'tag' and id > 0)",
+)
+
+
+def test_worked_example_of_the_readme_does_what_it_says(
+    cksync: Command, config: Config, sandbox: Sandbox, world: World, tmp_path: Path
+) -> None:
+    """As written; only `duckdb work.duckdb < edits.sql` is done by DuckDB's Python."""
+    section = README[README.index("## Edit it, and push the edits back") :]
+    (sql,) = re.findall(r"```sql\n(.*?)```", section.split("## Commands")[0], re.DOTALL)
+    buyers = [person for person in world.subscribers.values() if person.state == "active"][:2]
+    for number in range(4):
+        world.add_purchase(buyers[number % 2].email_address)
+    csv = "email_address,company\n" + "".join(f"{person.email_address},Acme {person.id}\n" for person in buyers)
+    (tmp_path / "companies.csv").write_text(csv)
+    cksync("pull")
+    cksync("checkout", "work.duckdb")
+    script = "import duckdb, sys; duckdb.connect('work.duckdb').execute(sys.stdin.read())"
+    subprocess.run([sys.executable, "-c", script], input=sql, text=True, check=True, cwd=tmp_path)
+    shown = cksync("diff", "work.duckdb").stdout
+    assert {"create tag: 1", "create broadcast: 1"} <= set(shown.splitlines())
+    assert "'Acme " in shown
+    refused = cksync("push", "work.duckdb", ok=False)
+    assert (refused.returncode, len(sandbox.journal.writes())) == (2, 0)  # nobody there to ask
+    pushed = cksync("push", "work.duckdb", "--yes")
+    assert re.search(r"(\d+) of \1 changes are in the account", pushed.stdout)
+    assert cksync("diff", "work.duckdb").stdout == "nothing to push\n"
+    told = cksync("sql", "select distinct outcome from _cksync.pushes", "--format", "csv").stdout
+    assert told.split() == ["outcome", "done"]
+    companies = cksync("sql", "select count(*) from subscribers where fields ->> 'company' like 'Acme %'").stdout
+    assert "2" in companies
+    assert differences(config.data_dir / "mirror.duckdb", world)[1:] == []  # the new broadcast's figures
+
+
+def test_everything_that_the_api_can_do_is_done_once_and_seen(work: Work, sandbox: Sandbox, world: World) -> None:
+    work.edit(*EVERYTHING)
+    sandbox.journal.clear()
+    report = work.push()
+    assert (report.exit_status, [r.outcome for _, r in report.results]) == (0, ["done"] * 12)
+    assert len(sandbox.journal.writes()) == 12
+    assert work.plan().actions == ()
+    level(work, world)
+    assert work.push().results == ()
+    assert len(sandbox.journal.writes()) == 12
+    assert work.rows("select count(*) from subscribers where id < 0") == [(0,)]
+    assert world.mails == []
+
+
+# -- the plan
+
+
+def test_person_gets_one_request_for_up_to_ten_fields(work: Work, sandbox: Sandbox, world: World) -> None:
+    with work.open() as db:
+        columns = [name for (name,) in db.execute("select name from _cksync.columns order by 1").fetchall()]
+    (person,) = actives(work, 1)
+    work.edit(
+        f"update subscribers set {', '.join(f'{chr(34)}{c}{chr(34)} = {chr(39)}v{chr(39)}' for c in columns)}"
+        f" where id = {person}"
+    )
+    assert len(columns) == 12
+    report = work.push()
+    assert [len(action.args["fields"]) for action, _ in report.results] == [10, 2]
+    assert {entry.status for entry in sandbox.journal.writes()} == {200}
+    level(work, world)
+
+
+def test_null_and_empty_are_the_same_to_the_api(work: Work) -> None:
+    first, second = actives(work, 2)
+    work.edit(f"update subscribers set company = null where id in ({first}, {second})")
+    work.push()
+    work.edit(f"update subscribers set company = '' where id = {first}")
+    assert work.plan().actions == ()
+
+
+def test_cleared_field_is_empty_in_the_account(work: Work, world: World) -> None:
+    (person,) = actives(work, 1)
+    work.edit(f"update subscribers set company = 'x' where id = {person}")
+    work.push()
+    work.edit(f"update subscribers set company = null where id = {person}")
+    assert work.push().exit_status == 0
+    level(work, world)
+
+
+def test_same_edit_on_both_sides_is_no_request(work: Work, sandbox: Sandbox, world: World) -> None:
+    (person,) = actives(work, 1)
+    work.edit(f"update subscribers set first_name = 'Zed' where id = {person}")
+    world.set_first_name(person, "Zed")
+    report = work.push()
+    assert (report.exit_status, report.plan.noops, sandbox.journal.writes()) == (0, 1, [])
+
+
+def test_value_changed_on_both_sides_is_a_conflict_and_the_others_merge(work: Work, world: World) -> None:
+    (person,) = actives(work, 1)
+    work.edit(f"update subscribers set first_name = 'Here', company = 'Acme' where id = {person}")
+    world.set_first_name(person, "There")
+    report = work.push()
+    assert report.exit_status == 3
+    (conflict,) = report.plan.conflicts
+    assert (conflict.cell.column, conflict.cell.mine, conflict.cell.theirs) == ("first_name", "Here", "There")
+    assert world.subscribers[person].first_name == "There"
+    assert world.truth().subscribers[person]["fields"]["company"] == "Acme"
+    level(work, world)
+
+
+PROBLEMS = {
+    "a read-only column": ("update subscribers set created_at = now() where id = {a}", "created_at cannot be changed"),
+    "no address": ("update subscribers set email_address = 'nobody' where id = {a}", "is no e-mail address"),
+    "no address at all": ("update subscribers set email_address = null where id = {a}", "needs an address"),
+    "a taken address": (
+        "update subscribers set email_address = (select upper(email_address) from subscribers where id = {b})"
+        " where id = {a}",
+        "is taken by the person",
+    ),
+    "one address for two": (
+        "update subscribers set email_address = 'both@example.com' where id in ({a}, {b})",
+        "given to several people",
+    ),
+    "another state": ("update subscribers set state = 'bounced' where id = {a}", "state can only become 'cancelled'"),
+    "a deleted person": ("delete from subscribers where id = {a}", "the API deletes nobody"),
+    "a person without subscription": (
+        "insert into subscribers (email_address) values ('x@example.com')",
+        "needs a row in subscriptions",
+    ),
+    "a subscription to nothing": (
+        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id) values ('tag', 1, {a})",
+        "there is no tag 1",
+    ),
+    "a subscription of nobody": (
+        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+        " select 'tag', min(id), 1 from tags",
+        "there is no person 1",
+    ),
+    "out of a form": (
+        "delete from subscriptions where id = (select min(id) from subscriptions where subscribable_type = 'form')",
+        "takes nobody out of a form",
+    ),
+    "a renamed tag": ("update tags set name = 'x' where id = (select min(id) from tags)", "the API renames no tag"),
+    "a tag that is there": ("insert into tags (name) select min(name) from tags", "there is a tag"),
+    "a new column of nothing": ("alter table subscribers add column nothing varchar", "belongs to no custom field"),
+    "a column of another type": (
+        "alter table subscribers alter column company type blob using encode(company)",
+        "has the type BLOB",
+    ),
+    "a changed purchase": ("update purchases set total = 1", "the API changes no purchase"),
+    "a purchase of nothing": (
+        "insert into purchases (transaction_id, email_address, currency) values ('t', 'x@example.com', 'USD')",
+        "needs rows in purchase_products",
+    ),
+    "a changed form": ("update forms set name = 'x'", "cannot update a row of forms"),
+    "a sent broadcast": (
+        "update broadcasts set subject = 'x' where published_at is not null and published_at < '2026-01-01'",
+        "only drafts and scheduled ones",
+    ),
+    "a key of a field": ("update custom_fields set key = 'x' where key = 'company'", "key cannot be changed"),
+}
+
+
+@pytest.mark.parametrize("edit", PROBLEMS.values(), ids=PROBLEMS.keys())
+def test_edit_that_the_api_cannot_express_stops_everything(edit: tuple[str, str], work: Work, sandbox: Sandbox) -> None:
+    statement, reason = edit
+    first, second, third = actives(work, 3)
+    work.edit(statement.format(a=first, b=second), f"update subscribers set first_name = 'Zed' where id = {third}")
+    assert any(reason in problem.reason for problem in work.plan().problems), work.plan().problems
+    with pytest.raises(Failed, match="nothing was written"):
+        work.push()
+    assert sandbox.journal.writes() == []
+
+
+RULES = {
+    "send": "insert into broadcasts (subject, content, send_at) values ('now', 'x', '2030-01-01 00:00:00+00')",
+    "unsubscribe": "update subscribers set state = 'cancelled' where id in"
+    " (select id from subscribers where state = 'active' order by id limit 11)",
+    "resubscribe": "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+    " select 'tag', tags.id, person.id from tags cross join subscribers as person anti join subscriptions as old"
+    " on old.subscribable_type = 'tag' and old.subscribable_id = tags.id and old.subscriber_id = person.id"
+    " where person.state = 'cancelled' order by all limit 1",
+    "delete-field": "delete from custom_fields where key = 'company'",
+    "delete-broadcast": "delete from broadcasts where id = (select max(broadcast_id) from drafts)",
+    "bulk": "update subscribers set company = 'all of them' where state = 'active'",
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_safety_rule_holds_back_everything_until_it_is_lifted(
+    rule: str, work: Work, sandbox: Sandbox, world: World
+) -> None:
+    drafts = [broadcast.id for broadcast in world.broadcasts.values() if broadcast.status == "draft"]
+    work.edit(RULES[rule].replace("(select max(broadcast_id) from drafts)", str(max(drafts))))
+    with pytest.raises(Refused, match=f"nothing was written: .*--allow {rule}") as refused:
+        work.push()
+    assert (refused.value.exit_status, sandbox.journal.writes(), world.mails) == (4, [], [])
+    report = work.push(allow=[rule])
+    assert report.exit_status == 0
+    assert sandbox.journal.writes() != []
+    level(work, world)
+
+
+def test_plan_that_is_not_the_one_seen_is_refused(work: Work, sandbox: Sandbox) -> None:
+    (person,) = actives(work, 1)
+    work.edit(f"update subscribers set first_name = 'Zed' where id = {person}")
+    seen = work.plan().checksum
+    work.edit(f"update subscribers set first_name = 'Zoe' where id = {person}")
+    with pytest.raises(Refused, match="not the one you saw"):
+        work.push(checksum=seen)
+    assert sandbox.journal.writes() == []
+    assert work.push(checksum=work.plan().checksum).exit_status == 0
+
+
+# -- what the API says
+
+
+def test_change_that_was_turned_down_is_kept_and_not_tried_again_until_it_is_edited(
+    work: Work, sandbox: Sandbox, world: World
+) -> None:
+    first, second = actives(work, 2)
+    work.edit(
+        f"update subscribers set email_address = 'taken@example.com' where id = {first}",
+        f"update subscribers set first_name = 'Zed' where id = {second}",
+    )
+    body = json.dumps({"error": "Error updating subscriber", "message": "Email address has already been taken"})
+    refused = effects.status(422, body, "application/json")
+    sandbox.faults.add(refused, path=f"/subscribers/{first}", method="PUT", count=None)
+    report = work.push()
+    assert report.exit_status == 3
+    assert {r.outcome: r.message for _, r in report.results} == {
+        "rejected": "Email address has already been taken",
+        "done": "",
+    }
+    sandbox.journal.clear()
+    again = work.push()
+    assert (again.exit_status, len(sandbox.journal.writes()), len(again.plan.parked)) == (3, 0, 1)
+    work.edit(f"update subscribers set email_address = 'free@example.com' where id = {first}")
+    sandbox.faults.clear()
+    assert work.push().exit_status == 0
+    level(work, world)
+
+
+@pytest.mark.parametrize(
+    ("what", "path"),
+    [
+        ("tag", "/tags"),
+        ("field", "/custom_fields"),
+        ("person", "/forms/[0-9]+/subscribe"),
+        ("sequence", "/sequences/[0-9]+/subscribe"),
+        ("purchase", "/purchases"),
+        ("broadcast", "/broadcasts"),
+        ("update", "/subscribers/[0-9]+"),
+        ("membership", "/tags/[0-9]+/subscribe"),
+        ("unsubscribe", "/unsubscribe"),
+        ("untag", "/subscribers/[0-9]+/tags/[0-9]+"),
+    ],
+)
+@pytest.mark.parametrize("fault", ["lost_response", "error_after", "error_before"])
+def test_write_without_an_answer_is_looked_up_before_it_is_sent_again(
+    what: str, path: str, fault: str, work: Work, sandbox: Sandbox, world: World
+) -> None:
+    work.edit(*EVERYTHING)
+    method = "PUT" if what in ("update", "unsubscribe") else "DELETE" if what == "untag" else "POST"
+    sandbox.faults.add(getattr(effects, fault)(), path=path, method=method, count=1)
+    people, tags = len(world.subscribers), len(world.parents["tag"])
+    broadcasts, purchases, fields = len(world.broadcasts), len(world.purchases), len(world.custom_fields)
+    report = work.push()
+    assert (report.exit_status, [r.outcome for _, r in report.results]) == (0, ["done"] * 12)
+    made = [len(world.subscribers) - people, len(world.parents["tag"]) - tags, len(world.broadcasts) - broadcasts]
+    assert [*made, len(world.purchases) - purchases, len(world.custom_fields) - fields] == [1, 1, 1, 1, 1]
+    assert work.plan().actions == ()
+    level(work, world)
+
+
+def test_answer_that_is_lost_is_found_although_reads_lag_behind(work: Work, sandbox: Sandbox, world: World) -> None:
+    world.behaviour = replace(world.behaviour, reads_lag_seconds=0.1)
+    work.edit(*EVERYTHING)
+    sandbox.faults.add(effects.lost_response(), path="/(tags|broadcasts|purchases)", method="POST", count=3)
+    tags, broadcasts, purchases = len(world.parents["tag"]), len(world.broadcasts), len(world.purchases)
+    assert work.push().exit_status == 0
+    made = [len(world.parents["tag"]) - tags, len(world.broadcasts) - broadcasts, len(world.purchases) - purchases]
+    assert made == [1, 1, 1]
+
+
+# -- kills
+
+
+def killed_push(environ: dict[str, str], folder: Path, sandbox: Sandbox, request: int, *, after: bool) -> int:
+    """A push that is killed at its `request`th write, just before the API makes it, or just `after`."""
+    command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet"]
+    process = subprocess.Popen(command, env=environ, cwd=folder, stderr=subprocess.PIPE, text=True)
+
+    def kill(asked: Any, handle: Callable[[Any], Any]) -> Any:
+        answer = handle(asked) if after else None
+        process.kill()
+        process.wait()
+        return answer or effects.reset()(asked, handle)
+
+    sandbox.faults.add(kill, where=lambda asked: asked.method != "GET", nth=request)
+    process.communicate()
+    sandbox.faults.clear()
+    return process.returncode
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("request_", range(1, 13))
+def test_push_killed_at_any_write_is_completed_by_the_same_command(
+    request_: int, after: bool, work: Work, cksync: Command, environ: dict[str, str], sandbox: Sandbox, world: World
+) -> None:
+    work.edit(*EVERYTHING)
+    counts: list[Sized] = [world.subscribers, world.parents["tag"], world.broadcasts, world.purchases, world.custom_fields]
+    before = [len(each) for each in counts]
+    assert killed_push(environ, work.path.parent, sandbox, request_, after=after) == -signal.SIGKILL
+    assert cksync("push", "work.duckdb", "--yes").returncode == 0
+    assert [len(each) - number for each, number in zip(counts, before, strict=True)] == [1, 1, 1, 1, 1]
+    assert work.plan().actions == ()
+    level(work, world)
