@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cksync.config import Config, load_config
     from cksync.errors import CksyncError
+    from cksync.verbs.kit import Kit, connect
     from cksync.verbs.pull import pull
+    from cksync.verbs.push import push
 
-__all__ = ["CksyncError", "Config", "__version__", "load_config", "pull"]
+__all__ = ["CksyncError", "Config", "Kit", "__version__", "connect", "load_config", "pull", "push"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "CksyncError": "cksync.errors",
     "Config": "cksync.config",
+    "Kit": "cksync.verbs.kit",
+    "connect": "cksync.verbs.kit",
     "load_config": "cksync.config",
     "pull": "cksync.verbs.pull",
+    "push": "cksync.verbs.push",
 }
 
 

@@ -4,7 +4,8 @@
     ├── Failed             1    something went wrong outside; the message says what and what to try
     │   ├── Locked         1    another cksync works in this folder
     │   ├── ApiUnavailable 1    the API did not answer usefully, after every retry
-    │   └── OutcomeUnknown 1    a write was sent, and nobody can say whether it was executed
+    │   ├── OutcomeUnknown 1    a write was sent, and nobody can say whether it was executed
+    │   └── TurnedDown     1    the API refused a write, and says why
     ├── Rejected           2    the caller must change something: usage, configuration, credentials
     │   ├── BadConfig      2    every problem of the configuration at once
     │   └── Unauthorized   2    the API turned the credentials down
@@ -41,6 +42,10 @@ class ApiUnavailable(Failed):
 
 class OutcomeUnknown(Failed):
     """A write was sent, and nobody can say whether it was executed; look before sending it again."""
+
+
+class TurnedDown(Failed):
+    """The API refused a write; the message has its reason."""
 
 
 class Rejected(CksyncError):

@@ -4,7 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import cksync
 from cksync.api.client import ATTEMPTS, Call, Client, Reply
@@ -32,7 +32,10 @@ class Api(Protocol):
 
 
 class WritingApi(Api, Protocol):
-    """What a push knows of it beside."""
+    """What a push, or somebody without a mirror, knows of it beside."""
+
+    def read(self, path: str) -> Any:
+        """What stands at a path, decoded; None when it is not there. Raises as `fetch` does."""
 
     def write(self, call: Call) -> Reply:
         """Send a write. Raises OutcomeUnknown when nobody can say whether it was executed, and as `fetch` does."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import msgspec
 
@@ -142,6 +143,10 @@ class V3:
         if not STREAMS[request.slice.stream].is_paged:
             raise Rejected(f"GET {request.path} is not known there (404): api.base_url is not API v3's address")
         return replace(page, is_missing=True)
+
+    def read(self, path: str) -> Any:
+        """What stands at a path, decoded; None for a 404. Raises what Client.get raises."""
+        return self._client.get(path, {}, lambda body: (msgspec.json.decode(body), 1)).content
 
     def write(self, call: Call) -> Reply:
         """Send a write: see Client.write."""

@@ -60,7 +60,7 @@ def diff(settings: Settings, work: Path, allow: tuple[str, ...], limit: int, red
         print_json(as_json(plan))
     else:
         print_plan(plan, config, limit, redact)
-    return 1 if plan.problems else 4 if plan.held else 3 if plan.conflicts else 0
+    return 1 if plan.problems else 3 if plan.conflicts else 0
 
 
 @click.command()

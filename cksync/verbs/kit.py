@@ -1,0 +1,62 @@
+"""The account without a mirror: every write of the API as a method, for scripts.
+
+with cksync.connect() as kit:
+    kit.subscribe("form", 1234, "ada@example.com", fields={"company": "Acme"})
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from cksync.api import WritingApi, credentials
+from cksync.api import connect as connect_api
+from cksync.api.client import Call
+from cksync.api.writes import Writes
+from cksync.clock import wall_clock
+from cksync.config import Config, load_config
+from cksync.errors import TurnedDown
+from cksync.folder import Folder
+from cksync.secrets import environment
+
+
+class Kit(Writes[Any]):
+    """The writes of API v3. Each gives the API's answer, decoded (None where it has no body).
+
+    Raises TurnedDown when the API refuses, OutcomeUnknown when nobody can say whether it was executed, and as
+    `pull` does. All share the request budget of the data folder with a pull that runs beside.
+    """
+
+    def __init__(self, api: WritingApi) -> None:
+        super().__init__(self._send)
+        self._api = api
+
+    def _send(self, call: Call) -> Any:
+        reply = self._api.write(call)
+        if not reply.is_done:
+            raise TurnedDown(f"{call.method} {call.path}: {reply.message} ({reply.status})")
+        return msgspec.json.decode(reply.body) if reply.body.strip() else None
+
+    def account(self) -> Any:
+        """Who this is."""
+        return self._api.read("account")
+
+    def broadcast_stats(self, broadcast_id: int) -> Any:
+        """The figures of a broadcast; None when there is none."""
+        return self._api.read(f"broadcasts/{broadcast_id}/stats")
+
+    def hooks(self) -> Any:
+        """The webhooks."""
+        return self._api.read("automations/hooks")
+
+
+@contextlib.contextmanager
+def connect(config: Config | None = None, *, environ: Mapping[str, str] | None = None) -> Iterator[Kit]:
+    """The configured account, ready to be written to. Raises BadConfig when it is not configured."""
+    config = config or load_config(None)
+    given, redactor = credentials(config, environment() if environ is None else environ)
+    Folder(config.data_dir).prepare()
+    with connect_api(config, given, redactor, wall_clock, threading.Event()) as api:
+        yield Kit(api)
