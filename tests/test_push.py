@@ -15,12 +15,13 @@ import duckdb
 import pytest
 
 from cksync.config import Config
-from cksync.errors import Failed, Refused
+from cksync.errors import Failed, Refused, Rejected
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
 from cksync.verbs.push import PushReport, plan_push, push
 from cksync.write.diff import Plan
+from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from tests.comparing import differences
 from tests.conftest import Command
@@ -304,6 +305,76 @@ def test_plan_that_is_not_the_one_seen_is_refused(work: Work, sandbox: Sandbox) 
         work.push(checksum=seen)
     assert sandbox.journal.writes() == []
     assert work.push(checksum=work.plan().checksum).exit_status == 0
+
+
+# -- the workspace
+
+
+def test_refreshed_workspace_has_the_account_of_today_and_keeps_what_is_not_pushed(
+    work: Work, sandbox: Sandbox, world: World
+) -> None:
+    first, second, third = actives(work, 3)
+    work.edit(*EVERYTHING)
+    world.set_first_name(third, "Theirs too late")
+    other = next(p.id for p in world.subscribers.values() if p.state == "active" and p.id not in (first, second, third))
+    world.set_first_name(other, "Today")
+    world.add_tag("of today")
+    list(pull(work.config, environ={}))
+    before = work.plan()
+    refresh(Folder(work.config.data_dir), work.path)
+    assert [action.id for action in work.plan().actions] == [action.id for action in before.actions]
+    assert work.rows(f"select first_name from subscribers where id = {other}") == [("Today",)]
+    assert work.rows("select count(*) from tags where name = 'of today'") == [(1,)]
+    assert work.rows("select min(id) from tags union all select nextval('ids')")[1][0] < -8
+    assert work.push().exit_status == 3  # the conflict is still one
+    assert sandbox.journal.count(method="POST") > 0
+
+
+def test_refresh_after_a_push_leaves_nothing_to_push(work: Work) -> None:
+    work.edit(*EVERYTHING)
+    work.push()
+    refresh(Folder(work.config.data_dir), work.path)
+    assert work.plan().actions == ()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database", "another"], ids=["none", "empty", "text", "another"])
+def test_file_that_is_no_workspace_is_said(work: Work, tmp_path: Path, content: object) -> None:
+    path = tmp_path / "other.duckdb"
+    if content == "another":
+        duckdb.connect(str(path)).close()
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(Rejected, match="is no workspace; `cksync checkout"):
+        plan_push(work.config, path)
+
+
+def test_workspace_that_is_open_elsewhere_is_said(work: Work, cksync: Command, tmp_path: Path) -> None:
+    with work.open() as db:
+        db.execute("select 1")
+        done = cksync("diff", str(work.path), ok=False)
+    assert (done.returncode, "is open in another program" in done.stderr) == (1, True)
+
+
+def test_checkout_writes_over_nothing(work: Work) -> None:
+    before = work.path.read_bytes()
+    with pytest.raises(Rejected, match="is there already"):
+        checkout(Folder(work.config.data_dir), work.path)
+    assert work.path.read_bytes() == before
+
+
+def test_every_field_has_a_column_of_its_own_whatever_its_key(work: Work, world: World) -> None:
+    for label in ("id", "First name", "Created at", "Lead opt-in?", 'a "quoted" key', "ÄÖÜ"):
+        world.add_custom_field(label)
+    list(pull(work.config, environ={}))
+    refresh(Folder(work.config.data_dir), work.path)
+    (person,) = actives(work, 1)
+    columns = [name for (name,) in work.rows("select name from _cksync.columns order by custom_field_id")]
+    assert len({name.lower() for name in columns}) == len(world.custom_fields)
+    assert {"field_id", "field_state", "field_created_at"} <= set(columns)
+    sets = ", ".join("\"{}\" = '{}'".format(name.replace('"', '""'), n) for n, name in enumerate(columns))
+    work.edit(f"update subscribers set {sets} where id = {person}")
+    assert work.push().exit_status == 0
+    level(work, world)
 
 
 # -- what the API says

@@ -24,15 +24,21 @@ REDACT = click.option("--redact", is_flag=True, help="Print ids only: no names, 
 
 @click.command()
 @WORK
+@click.option("--refresh", is_flag=True, help="Take the mirror of today into WORK, and keep what is not pushed yet.")
 @FORMAT
 @common
 @click.pass_obj
-def checkout(settings: Settings, work: Path, form: str) -> int:
+def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
     """Write WORK, a copy of the mirror to edit with any SQL tool. Asks the account for nothing."""
     from cksync.folder import Folder
+    from cksync.write.refresh import refresh as verb_again
+    from cksync.write.workspace import check
     from cksync.write.workspace import checkout as verb
 
-    rows = verb(Folder(settings.load().data_dir), work)
+    folder = Folder(settings.load().data_dir)
+    if refresh:
+        check(work)
+    rows = verb_again(folder, work) if refresh else verb(folder, work)
     if form == "json":
         print_json({"workspace": str(work), "rows": rows})
     elif not settings.quiet:

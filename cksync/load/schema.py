@@ -58,7 +58,12 @@ NO_RECORDS = (
 
 def quoted(names: Sequence[str], prefix: str = "") -> str:
     """Column names for SQL, each behind `prefix`."""
-    return ", ".join(f'{prefix}"{name}"' for name in names)
+    return ", ".join(prefix + identifier(name) for name in names)
+
+
+def identifier(name: str) -> str:
+    """A name for SQL, whatever its characters."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(value: object) -> str:

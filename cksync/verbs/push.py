@@ -22,7 +22,7 @@ from cksync.api.v3 import ask_page, whole
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config
 from cksync.domain import LoadEnd, Page, Request
-from cksync.errors import CksyncError, Failed, Interrupted, OutcomeUnknown, Refused, Rejected
+from cksync.errors import CksyncError, Failed, Interrupted, OutcomeUnknown, Refused
 from cksync.extract.walk import ListWalk
 from cksync.folder import Folder
 from cksync.load.known import known
@@ -37,7 +37,7 @@ from cksync.write.edits import read_edits
 from cksync.write.journal import Result
 from cksync.write.lookup import LOOKED_UP, look_up
 from cksync.write.replies import call_of, field_key, observation, result_of
-from cksync.write.workspace import is_workspace, opened
+from cksync.write.workspace import check, opened
 
 # Actions that do not depend on one another: as many at a time as the configuration has connections.
 SIDE_BY_SIDE = frozenset({"update person", "unsubscribe", "subscribe", "untag"})
@@ -88,8 +88,7 @@ def plan_push(config: Config, path: Path, allow: Sequence[str] = ()) -> Plan:
 
 
 def _workspace(config: Config, path: Path) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
-    if not path.is_file() or not is_workspace(path):
-        raise Rejected(f"{path} is no workspace; `cksync checkout {path}` makes one")
+    check(path)
     return opened(path, Folder(config.data_dir))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from cksync.load.schema import literal, quoted
+from cksync.load.schema import identifier, literal, quoted
 from cksync.write.workspace import TABLES, Field, key_of, mirror_fields, people, rows_of
 
 Kind = Literal["insert", "update", "delete"]
@@ -80,7 +80,7 @@ def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem]
     edits: list[Edit] = []
     problems: list[Problem] = []
     for table in ("subscribers", *TABLES):
-        found = list(_shape(db, table))
+        found = list(shape(db, table))
         problems += found
         if not found:
             edits += _edits(db, table)
@@ -96,7 +96,7 @@ def _columns(db: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str
     return dict(rows)
 
 
-def _shape(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Problem]:
+def shape(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Problem]:
     """Why a table is not the one that was checked out."""
     base, mine = _columns(db, "base", table), _columns(db, "main", table)
     if not mine:
@@ -135,11 +135,11 @@ def _edits(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Edit]:
         f"""
         create or replace temp table edited as
         select {quoted(key, "mine.")} from main.{table} as mine join base.{table} as base using ({keys})
-        where {" or ".join(_differs(name, name in known) for name in columns)}
+        where {" or ".join(differs(name, name in known) for name in columns)}
         """
     )
     cells = ", ".join(
-        f"""case when {_differs(name, name in known)} then {{'column': {literal(name)},
+        f"""case when {differs(name, name in known)} then {{'column': {literal(name)},
             'base': {_text("base", name) if name in known else "null::varchar"}, 'mine': {_text("mine", name)},
             'theirs': {_text("theirs", name) if name in current else "null::varchar"}}} end"""
         for name in columns
@@ -178,10 +178,10 @@ def _known_fields(db: duckdb.DuckDBPyConnection) -> list[Field]:
 
 
 def _text(row: str, name: str) -> str:
-    return f'cast({row}."{name}" as varchar)'
+    return f"cast({row}.{identifier(name)} as varchar)"
 
 
-def _differs(name: str, is_old: bool) -> str:
+def differs(name: str, is_old: bool) -> str:
     """Whether a value was edited; null and '' are the same to the API."""
     base = f"coalesce({_text('base', name)}, '')" if is_old else "''"
     return f"coalesce({_text('mine', name)}, '') <> {base}"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from cksync.load.schema import quoted
+from cksync.load.schema import identifier, quoted
 from cksync.write.diff import Action
 from cksync.write.edits import Cell
 from cksync.write.workspace import key_of
@@ -113,10 +113,10 @@ def _is(table: str) -> str:
 def _take_cells(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], cells: Sequence[Cell]) -> None:
     there = {name for name, *_ in db.execute(f"describe base.{table}").fetchall()}
     for cell in cells:
-        column = cell.column.replace('"', '""')
+        column = identifier(cell.column)
         if cell.column not in there:
-            db.execute(f'alter table base.{table} add column "{column}" varchar')
-        db.execute(f'update base.{table} set "{column}" = ? where {_is(table)}', [cell.mine, *key])
+            db.execute(f"alter table base.{table} add column {column} varchar")
+        db.execute(f"update base.{table} set {column} = ? where {_is(table)}", [cell.mine, *key])
 
 
 def _take_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], result: Result) -> None:

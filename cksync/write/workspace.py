@@ -16,7 +16,7 @@ import duckdb
 from cksync.errors import Failed, Locked, Rejected
 from cksync.folder import Folder, put_in_place
 from cksync.load.publish import STORAGE_VERSION
-from cksync.load.schema import literal, quoted
+from cksync.load.schema import identifier, literal, quoted
 
 # Columns of `subscribers` before those of the custom fields.
 PERSON = ("id", "email_address", "first_name", "state", "created_at")
@@ -74,7 +74,7 @@ def field_columns(fields: Sequence[tuple[int, str]]) -> list[Field]:
     found = []
     for id_, key in fields:
         column = key
-        while column.lower() in taken:
+        while not column or column.lower() in taken:
             column = f"field_{column}"
         taken.add(column.lower())
         found.append(Field(id_, key, column))
@@ -94,7 +94,7 @@ def checkout(folder: Folder, path: Path) -> dict[str, int]:
     try:
         temporary.unlink(missing_ok=True)
         with opened(temporary, folder) as db:
-            rows = _fill(db)
+            rows = fill(db)
         os.chmod(temporary, 0o600)
         put_in_place(temporary, path)
     except (duckdb.Error, OSError) as error:
@@ -104,18 +104,22 @@ def checkout(folder: Folder, path: Path) -> dict[str, int]:
     return rows
 
 
-def is_workspace(path: Path) -> bool:
-    """Whether a file is a workspace. Raises Locked when another program has it open for writing."""
+def check(path: Path) -> None:
+    """Raise Rejected when a file is no workspace, Locked when another program has it open for writing."""
+    none = Rejected(f"{path} is no workspace; `cksync checkout {path}` makes one")
+    if not path.is_file():
+        raise none
     try:
         with duckdb.connect(str(path), read_only=True) as db:
             query = "select 1 from duckdb_tables() where schema_name = '_cksync' and table_name = 'actions'"
-            return db.execute(query).fetchone() is not None
+            if db.execute(query).fetchone() is None:
+                raise none
     except duckdb.IOException as error:
         if "lock" in str(error):
             raise Locked(f"{path} is open in another program; close it there") from None
-        return False
+        raise none from None
     except duckdb.Error:
-        return False
+        raise none from None
 
 
 @contextlib.contextmanager
@@ -134,10 +138,14 @@ def opened(path: Path, folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
         db.execute("detach work")
 
 
-def _fill(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+def fill(db: duckdb.DuckDBPyConnection, first_id: int = -1) -> dict[str, int]:
+    """Make the tables of a workspace in the current database, from the mirror; the number of rows of each.
+
+    New rows get ids from `first_id` down.
+    """
     db.execute("create schema base")
     db.execute("create schema _cksync")
-    db.execute("create sequence main.ids start -1 increment -1 minvalue -9000000000000000000 maxvalue -1")
+    db.execute(f"create sequence main.ids start {first_id} increment -1 minvalue -9000000000000000000 maxvalue -1")
     for name, definition in _JOURNAL.items():
         db.execute(f"create table _cksync.{name} ({definition})")
     db.execute(
@@ -170,7 +178,7 @@ def mirror_fields(db: duckdb.DuckDBPyConnection) -> list[Field]:
 def people(fields: Sequence[Field]) -> str:
     """A select of people with a column for each field."""
     places = [field.key.replace("~", "~0").replace("/", "~1") for field in fields]
-    values = ", ".join(f"""values[{n}] as "{_named(field.column)}" """ for n, field in enumerate(fields, 1))
+    values = ", ".join(f"values[{n}] as {identifier(field.column)}" for n, field in enumerate(fields, 1))
     paths = ", ".join(literal(f"/{place}") for place in places)
     taken = f", json_extract_string(fields, [{paths}]) as values" if fields else ""
     return f"""
@@ -186,17 +194,13 @@ def rows_of(db: duckdb.DuckDBPyConnection, table: str) -> str:
     return f"select {quoted(columns)} from mirror.main.{table}"
 
 
-def _named(column: str) -> str:
-    return column.replace('"', '""')
-
-
 def _copy(db: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
     """A table twice, in `main` and in `base`, in the order of its key."""
     db.execute(f"create table base.{name} as select * from ({select}) order by {quoted(key_of(name))}")
     described = db.execute(f"describe base.{name}").fetchall()
-    number = " default nextval('main.ids')"
+    numbered = "id" if name in NUMBERED else None
     definition = ", ".join(
-        f'"{_named(column)}" {kind}{number if column == "id" and name in NUMBERED else ""}'
+        f"{identifier(column)} {kind}" + (" default nextval('main.ids')" if column == numbered else "")
         for column, kind, *_ in described
     )
     db.execute(f"create table main.{name} ({definition})")
