@@ -447,6 +447,7 @@ def test_whatever_came_and_left_the_list_is_level_after_or_not_complete(
     looks=st.integers(0, 12),
 )
 @example(known=120, came=[], gone=set(), edits=[("add", 0), ("take", 60)], ends="newest", looks=0)
+@example(known=102, came=[], gone=set(), edits=[("take", 50), ("add", 0), ("take", 0)], ends="newest", looks=3)
 def test_list_that_changes_anywhere_at_any_time_loses_no_row_that_is_there(
     known: int,
     came: list[int],

@@ -127,11 +127,9 @@ class ListWalk:
         """A page read again: if rows had slipped past it, others may have past its neighbours."""
         number = page.request.page
         self._mending.remove(number)
-        if number == self._front:
-            self._line_total = page.total
-        elif self._has_dropped(page):
+        if number != self._front and self._has_dropped(page):
             self._mend.append(self._front)
-            self._line_total = page.total
+        self._line_total = page.total  # a row that came meanwhile must not hide one that goes before the next page
         self._read_again += 1
         if self._longest is not None and self._read_again > self._longest:
             self._doubt = self._doubt or "the list changes faster than it can be read"
