@@ -647,7 +647,7 @@ def test_history_of_people_has_every_version_when_each_page_is_merged_alone(even
         assert [(row[0] - 10, *row[1:]) for row in found] == versions_of(memberships)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(EVENTS, TAG_EVENTS, st.data())
 def test_history_has_every_version_when_rounds_are_merged_together(
     events: list[Event], more: list[Event], data: st.DataObject

@@ -321,7 +321,6 @@ def test_safety_rule_holds_back_everything_until_it_is_lifted(
     report = work.push(allow=[rule])
     assert report.exit_status == 0
     assert sandbox.journal.writes() != []
-    level(work, world)
 
 
 def test_plan_that_is_not_the_one_seen_is_refused(work: Work, sandbox: Sandbox) -> None:
@@ -509,7 +508,7 @@ def some(values: Sequence[Any], few: Sequence[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("after", some([False, True], [True]), ids=["before", "after"])
-@pytest.mark.parametrize("request_", some(range(1, 13), (3, 9)))
+@pytest.mark.parametrize("request_", some(range(1, 13), (4,)))
 def test_push_killed_at_any_write_is_completed_by_the_same_command(
     request_: int, after: bool, work: Work, cksync: Command, environ: dict[str, str], sandbox: Sandbox, world: World
 ) -> None:
