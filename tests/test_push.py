@@ -256,6 +256,13 @@ PROBLEMS = {
         "delete from subscriptions where id = (select min(id) from subscriptions where subscribable_type = 'form')",
         "takes nobody out of a form",
     ),
+    "an id of its own": ("insert into tags (id, name) values (5, 'x')", "leave id out"),
+    "no id": ("insert into tags (id, name) values (null, 'x')", "leave id out"),
+    "a subscription twice": (
+        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+        " select 'form', min(forms.id), {a} from forms, range(2) group by range",
+        "is there twice",
+    ),
     "a renamed tag": ("update tags set name = 'x' where id = (select min(id) from tags)", "the API renames no tag"),
     "a tag that is there": ("insert into tags (name) select min(name) from tags", "there is a tag"),
     "a new column of nothing": ("alter table subscribers add column nothing varchar", "belongs to no custom field"),
@@ -321,6 +328,71 @@ def test_safety_rule_holds_back_everything_until_it_is_lifted(
     report = work.push(allow=[rule])
     assert report.exit_status == 0
     assert sandbox.journal.writes() != []
+
+
+def test_new_address_and_what_goes_by_the_address_concern_the_same_person(
+    work: Work, sandbox: Sandbox, world: World
+) -> None:
+    """By the old address while it is valid; a wrong order would make a second person."""
+    first, second = actives(work, 2)
+    people = len(world.subscribers)
+    work.edit(
+        "insert into tags (name) values ('new')",
+        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+        f" select 'tag', tags.id, person.id from tags, subscribers as person where tags.id < 0 and person.id = {first}",
+        f"update subscribers set email_address = 'moved' || id || '@example.com' where id in ({first}, {second})",
+        f"update subscribers set state = 'cancelled' where id = {second}",
+    )
+    assert work.push().exit_status == 0
+    assert (len(world.subscribers), world.subscribers[second].state) == (people, "cancelled")
+    assert [world.subscribers[id_].email_address for id_ in (first, second)] == [
+        f"moved{id_}@example.com" for id_ in (first, second)
+    ]
+    level(work, world)
+
+
+def test_field_takes_values_under_its_old_key_before_it_is_renamed(work: Work, world: World) -> None:
+    (person,) = actives(work, 1)
+    work.edit(
+        f"update subscribers set company = 'Acme' where id = {person}",
+        "update custom_fields set label = 'Employer' where key = 'company'",
+    )
+    assert work.push().exit_status == 0
+    assert world.truth().subscribers[person]["fields"]["employer"] == "Acme"
+    level(work, world)
+
+
+def test_tag_that_is_not_seen_everywhere_yet_is_waited_for(work: Work, sandbox: Sandbox, world: World) -> None:
+    work.edit(*EVERYTHING)
+    missing = effects.status(404, json.dumps({"error": "Tag not found", "message": ""}), "application/json")
+    sandbox.faults.add(missing, path="/tags/[0-9]+/subscribe", method="POST", count=2)
+    assert work.push().exit_status == 0
+    level(work, world)
+
+
+def test_workspace_of_another_account_is_refused(work: Work, sandbox: Sandbox) -> None:
+    work.edit("insert into tags (name) values ('x')", "update _cksync.checkout set account = 'other@example.com'")
+    with pytest.raises(Refused, match=r"checked out from the account of other@example\.com"):
+        work.push()
+    assert sandbox.journal.writes() == []
+
+
+def test_redacted_plan_has_no_value_and_no_address(work: Work, cksync: Command) -> None:
+    (person,) = actives(work, 1)
+    work.edit(f"update subscribers set first_name = 'Zed', email_address = 'zed@example.com' where id = {person}")
+    for form in ("table", "json"):
+        shown = cksync("diff", str(work.path), "--redact", "--format", form).stdout
+        assert str(person) in shown
+        assert re.search(r"zed|@example", shown, re.IGNORECASE) is None
+
+
+def test_scheduled_time_can_be_changed_when_sending_is_allowed(work: Work, world: World) -> None:
+    drafts = [broadcast.id for broadcast in world.broadcasts.values() if broadcast.status == "draft"]
+    work.edit(f"update broadcasts set send_at = '2031-02-03 04:05:06+00' where id = {max(drafts)}")
+    with pytest.raises(Refused, match="--allow send"):
+        work.push()
+    assert work.push(allow=["send"]).exit_status == 0
+    assert [mail.send_at for mail in world.mails] == ["2031-02-03T04:05:06.000Z"]
 
 
 def test_plan_that_is_not_the_one_seen_is_refused(work: Work, sandbox: Sandbox) -> None:

@@ -63,7 +63,7 @@ def diff(settings: Settings, work: Path, allow: tuple[str, ...], limit: int, red
     config = settings.load()
     plan = plan_push(config, work, allow)
     if form == "json":
-        print_json(as_json(plan))
+        print_json(as_json(plan, redact=redact))
     else:
         print_plan(plan, config, limit, redact)
     return 1 if plan.problems else 3 if plan.conflicts else 0

@@ -35,7 +35,7 @@ from cksync.write import journal
 from cksync.write.diff import Action, Plan, diff
 from cksync.write.edits import read_edits
 from cksync.write.journal import Result
-from cksync.write.lookup import LOOKED_UP, look_up
+from cksync.write.lookup import LOOKED_UP, LOOKS, look_up
 from cksync.write.replies import call_of, field_key, observation, result_of
 from cksync.write.workspace import check, opened
 
@@ -84,12 +84,21 @@ PushEvent = Event | Plan | Pushed | PushReport
 def plan_push(config: Config, path: Path, allow: Sequence[str] = ()) -> Plan:
     """The edits of a workspace as a plan, from what the mirror knows. Raises Rejected when it is none."""
     with _workspace(config, path) as db:
+        _check_origin(db, path)
         return _plan(db, allow)
 
 
 def _workspace(config: Config, path: Path) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
     check(path)
     return opened(path, Folder(config.data_dir))
+
+
+def _check_origin(db: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Raise Refused when the workspace came from another account than the mirror's."""
+    (origin,) = db.execute("select account from _cksync.checkout").fetchone() or (None,)
+    known_as = {row[0] for row in db.execute("select distinct account from mirror._cksync.loads").fetchall()}
+    if origin not in known_as:
+        raise Refused(f"{path} was checked out from the account of {origin}, and the mirror is another one's")
 
 
 def _plan(db: duckdb.DuckDBPyConnection, allow: Sequence[str]) -> Plan:
@@ -142,6 +151,10 @@ def push(
             except CksyncError as error:
                 run.close(error)
                 raise
+            except duckdb.Error as error:
+                failed = Failed(f"{path} cannot be written ({str(error).splitlines()[0]}); push again when it can be")
+                run.close(failed)
+                raise failed from None
             yield run.finish(plan)
 
 
@@ -253,6 +266,8 @@ class _Run:
         for (action, call), answer in zip(calls, pool.map(lambda each: self._write(each[1]), calls), strict=True):
             is_unknown = isinstance(answer, OutcomeUnknown)
             came = self._after_silence(action, call, sent_at, done) if is_unknown else answer
+            if isinstance(came, Reply) and came.status == 404 and _needs_what_was_made(action):
+                came = self._once_more(call, came)
             if isinstance(came, Reply):
                 done.append((action, call, came, result_of(action, call, came)))
             elif came is not None:
@@ -283,6 +298,15 @@ class _Run:
                 return None
             came = self._write(call)
             if not isinstance(came, OutcomeUnknown):
+                break
+        return came
+
+    def _once_more(self, call: Call, came: Reply | Exception) -> Reply | Exception:
+        """What was just made may not be seen everywhere yet: wait as for a look-up."""
+        for number in range(1, LOOKS):
+            self._wait(number)
+            came = self._write(call)
+            if not (isinstance(came, Reply) and came.status == 404):
                 break
         return came
 
@@ -357,6 +381,11 @@ class _Run:
         if self.writer is not None:
             self._end(exit_status, message)
         return PushReport(exit_status, message, plan, tuple(self.results), self.requests)
+
+
+def _needs_what_was_made(action: Action) -> bool:
+    """Whether it is about a row that this push has made."""
+    return any(isinstance(id_, int) and id_ < 0 for id_ in (action.args.get("parent_id"), int(action.target)))
 
 
 def _waves(actions: Sequence[Action], size: int) -> Iterator[list[Action]]:

@@ -17,14 +17,16 @@ from typing import Any
 
 from cksync.api.writes import FIELDS_AT_ONCE
 from cksync.write.edits import Account, Cell, Edit, Problem
+from cksync.write.workspace import NUMBERED
 
 RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk")
 # People whom one push may unsubscribe without being asked, and from where on a change of many is one of too many.
 MOST_UNSUBSCRIBED, BULK_ROWS, BULK_SHARE = 10, 100, 0.3
-# The order in which actions are carried out: what others need comes first, what cannot be undone last.
+# The order in which actions are carried out: what others need comes first, what cannot be undone last. Whoever
+# is named by an address gets a new one after that, and a field its new key after its old one was used.
 ORDER = (
-    *("create field", "rename field", "create tag", "create person", "update person", "unsubscribe", "subscribe"),
-    *("untag", "create purchase", "create broadcast", "update broadcast", "delete broadcast", "delete field"),
+    *("create field", "create tag", "create person", "subscribe", "untag", "unsubscribe", "update person"),
+    *("create purchase", "create broadcast", "update broadcast", "rename field", "delete broadcast", "delete field"),
 )
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _GONE_STATES = ("cancelled", "bounced", "complained")
@@ -144,6 +146,9 @@ class _Work:
         self._joins = [edit for edit in edits if edit.table == "subscriptions" and edit.kind == "insert"]
         self._lines = [edit for edit in edits if edit.table == "purchase_products" and edit.kind == "insert"]
         self._first = {edit.row["subscriber_id"]: edit for edit in reversed(self._joins)}
+        self._wishes = Counter(
+            (e.row["subscribable_type"], e.row["subscribable_id"], e.row["subscriber_id"]) for e in self._joins
+        )
         self._addresses = Counter(_addresses(edits))
         self._keys = {field.column: field.key for field in account.fields}
         self._keys |= {str(edit.row["key"]): new_key(id_) for id_, edit in self._new["custom_fields"].items()}
@@ -151,6 +156,8 @@ class _Work:
     def take(self, edit: Edit) -> None:
         """One edit -> an action, a conflict, a problem or nothing."""
         try:
+            if edit.kind == "insert" and edit.table in NUMBERED and not _is_new(edit):
+                raise ValueError("a new row gets its id, below zero, from the table: leave id out")
             getattr(self, f"_{edit.kind}_{edit.table}", self._refuse)(edit)
         except ValueError as error:
             self.problems.append(Problem(edit.table, _key(edit), str(error)))
@@ -247,6 +254,8 @@ class _Work:
     def _insert_subscriptions(self, edit: Edit) -> None:
         kind, parent = self._parent(edit)
         who = edit.row["subscriber_id"]
+        if self._wishes[kind, parent, who] > 1:
+            raise ValueError(f"this subscription of {who} is there twice")
         if who in self._new["subscribers"]:
             if self._first[who] is not edit:
                 address = self._new["subscribers"][who].row["email_address"]
@@ -402,6 +411,10 @@ def _addresses(edits: Iterable[Edit]) -> Iterator[str]:
             yield from ((cell.mine or "").lower() for cell in edit.cells if cell.column == "email_address")
 
 
+def _is_new(edit: Edit) -> bool:
+    return isinstance(edit.key[-1], int) and edit.key[-1] < 0
+
+
 def _key(edit: Edit) -> str:
     return ", ".join(map(str, edit.key))
 
@@ -413,6 +426,9 @@ def _row_key(line: Mapping[str, Any]) -> str:
 def _broadcast(row: Mapping[str, Any], *, all_of: bool = False) -> dict[str, Any]:
     """The values of a broadcast as the API takes them; of a new one only what is set."""
     values = {name: _plain(row[name]) for name in _BROADCAST if name in row}
+    for name in ("send_at", "published_at"):
+        if isinstance(values.get(name), str):  # as a cell has it
+            values[name] = _plain(datetime.fromisoformat(values[name]))
     if isinstance(values.get("public"), str):
         values["public"] = values["public"] == "true"
     return values if all_of else {name: value for name, value in values.items() if value is not None}
@@ -447,13 +463,20 @@ def _held(actions: Sequence[Action], account: Account, revived: Sequence[str]) -
             yield Held(rule, len(rows), tuple(rows[:5]), reason)
 
 
-def as_json(plan: Plan) -> dict[str, Any]:
-    """A plan for machines."""
+def as_json(plan: Plan, *, redact: bool = False) -> dict[str, Any]:
+    """A plan for machines; `redact` leaves out all that is not a count or an id."""
+    head = {"checksum": plan.checksum, "requests": plan.requests, "noops": plan.noops, "counts": dict(plan.counts)}
+    if redact:
+        return {
+            **head,
+            "actions": [{"id": a.id, "what": a.what, "target": a.target} for a in plan.actions],
+            "conflicts": [{"table": c.table, "key": c.key, "column": c.cell.column} for c in plan.conflicts],
+            "problems": [{"table": p.table, "key": p.key} for p in plan.problems],
+            "held": [{"rule": held.rule, "count": held.count} for held in plan.held],
+            "parked": [{"id": p.action.id, "outcome": p.outcome} for p in plan.parked],
+        }
     return {
-        "checksum": plan.checksum,
-        "requests": plan.requests,
-        "noops": plan.noops,
-        "counts": dict(plan.counts),
+        **head,
         "actions": [{"id": a.id, **asdict(a)} for a in plan.actions],
         "conflicts": [asdict(conflict) for conflict in plan.conflicts],
         "problems": [asdict(problem) for problem in plan.problems],

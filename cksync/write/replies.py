@@ -73,6 +73,9 @@ def _made(action: Action, call: Call, record: bytes) -> Result:
         case "create person":
             return Result("done", ids={"subscribers": int(values["subscriber"]["id"]), "subscriptions": values["id"]})
         case "subscribe":
+            who = int(values["subscriber"]["id"])
+            if int(action.target) >= 0 and int(action.target) != who:
+                return Result("unknown", f"the API subscribed the person {who}: whoever has that address now")
             return Result("done", ids={"subscriptions": int(values["id"])})
         case "create tag":
             return Result("done", ids={"tags": int(values["id"])})
