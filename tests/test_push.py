@@ -21,8 +21,9 @@ from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
-from cksync.verbs.push import PushReport, plan_push, push
-from cksync.write.diff import Plan
+from cksync.verbs.push import plan_push, push
+from cksync.verbs.sending import PushReport
+from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from tests.comparing import differences

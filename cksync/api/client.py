@@ -121,19 +121,9 @@ class Client:
         """
         tries: list[Attempt] = []
         bodies: list[bytes] = []
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Retry),
-            wait=self._wait,
-            stop=tenacity.stop_after_attempt(self._attempts),
-            sleep=self._sleep,
-            before_sleep=lambda state: _say(path, params, state, self._attempts),
-            retry_error_callback=lambda state: _give_up(path, state),
+        answer: Answer[Content] = self._until_known(
+            "GET", path, params, tries, lambda: self._try(path, params, tries, bodies, cut)
         )
-        try:
-            answer: Answer[Content] = retrying(self._try, path, params, tries, bodies, cut)
-        except (Failed, Rejected) as error:
-            error.attempts = tuple(tries)
-            raise
         return answer
 
     def write(self, call: Call) -> Reply:
@@ -142,20 +132,26 @@ class Client:
         Raises what `get` raises, and OutcomeUnknown when nobody can say whether it was executed.
         """
         tries: list[Attempt] = []
+        reply: Reply = self._until_known(call.method, call.path, {}, tries, lambda: self._try_write(call, tries))
+        return reply
+
+    def _until_known(
+        self, method: str, path: str, params: Mapping[str, str], tries: list[Attempt], once: Callable[[], Any]
+    ) -> Any:
+        """Try until there is an answer, or no hope. An error knows the `tries` that were made."""
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Retry),
             wait=self._wait,
             stop=tenacity.stop_after_attempt(self._attempts),
             sleep=self._sleep,
-            before_sleep=lambda state: _say(call.path, {}, state, self._attempts, call.method),
-            retry_error_callback=lambda state: _give_up(call.path, state, call.method),
+            before_sleep=lambda state: _say(method, path, params, state, self._attempts),
+            retry_error_callback=lambda state: _give_up(method, path, state),
         )
         try:
-            reply: Reply = retrying(self._try_write, call, tries)
+            return retrying(once)
         except (Failed, Rejected) as error:
             error.attempts = tuple(tries)
             raise
-        return reply
 
     def _try_write(self, call: Call, tries: list[Attempt]) -> Reply:
         status: int | None = None
@@ -321,15 +317,13 @@ def _server_time(date: str) -> datetime | None:
     return at if at.tzinfo else None
 
 
-def _say(
-    path: str, params: Mapping[str, str], state: tenacity.RetryCallState, attempts: int, method: str = "GET"
-) -> None:
+def _say(method: str, path: str, params: Mapping[str, str], state: tenacity.RetryCallState, attempts: int) -> None:
     failure = state.outcome.exception() if state.outcome else None
     page = f" page {params['page']}" if params.get("page", "1") != "1" else ""
     again = state.attempt_number + 1
     log.warning("%s %s%s: %s; trying again (%d of %d)", method, path, page, failure, again, attempts)
 
 
-def _give_up(path: str, state: tenacity.RetryCallState, method: str = "GET") -> None:
+def _give_up(method: str, path: str, state: tenacity.RetryCallState) -> None:
     failure = state.outcome.exception() if state.outcome else None
     raise ApiUnavailable(f"{method} {path}: {failure} (tried {state.attempt_number} times); try again later") from None

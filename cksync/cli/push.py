@@ -12,8 +12,8 @@ from cksync.cli.output import FORMAT, print_json, print_table
 
 if TYPE_CHECKING:
     from cksync.config import Config
-    from cksync.verbs.push import PushReport
-    from cksync.write.diff import Action, Plan
+    from cksync.verbs.sending import PushReport
+    from cksync.write.plan import Action, Plan
 
 RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk")
 WORK = click.argument("work", type=click.Path(path_type=Path))
@@ -58,7 +58,7 @@ def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
 def diff(settings: Settings, work: Path, allow: tuple[str, ...], limit: int, redact: bool, form: str) -> int:
     """What a push of WORK would do, compared with the mirror as it is. Asks the account for nothing."""
     from cksync.verbs.push import plan_push
-    from cksync.write.diff import as_json
+    from cksync.write.plan import as_json
 
     config = settings.load()
     plan = plan_push(config, work, allow)
@@ -92,9 +92,9 @@ def push(
     """Take the edits of WORK to the account, each once; the same command goes on after any interruption."""
     from cksync.cli.progress import shown, start_logging
     from cksync.cli.pull import stop_on_signals
-    from cksync.verbs.push import Pushed, PushReport
     from cksync.verbs.push import push as verb
-    from cksync.write.diff import Plan
+    from cksync.verbs.sending import Pushed, PushReport
+    from cksync.write.plan import Plan
 
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)

@@ -5,23 +5,19 @@ was changed on both sides), or a problem (the API cannot express it). Rules hold
 undone, until they are allowed.
 """
 
-import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from cksync.api.writes import FIELDS_AT_ONCE
 from cksync.write.edits import Account, Cell, Edit, Problem
+from cksync.write.plan import Action, Conflict, Parked, Plan
+from cksync.write.rules import held_back
 from cksync.write.workspace import NUMBERED
 
-RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk")
-# People whom one push may unsubscribe without being asked, and from where on a change of many is one of too many.
-MOST_UNSUBSCRIBED, BULK_ROWS, BULK_SHARE = 10, 100, 0.3
 # The order in which actions are carried out: what others need comes first, what cannot be undone last. Whoever
 # is named by an address gets a new one after that, and a field its new key after its old one was used.
 ORDER = (
@@ -31,78 +27,6 @@ ORDER = (
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _GONE_STATES = ("cancelled", "bounced", "complained")
 _EDITABLE_BROADCAST = ("draft", "scheduled", None)
-
-Row = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One request to come. `target` is what it is about: an id (below zero: known once it is created) or an
-    address; `args` are the arguments of the write; `settles` the edited rows that it takes to the account."""
-
-    what: str
-    target: str
-    args: Mapping[str, Any]
-    settles: tuple[Row, ...]
-    cells: tuple[Cell, ...] = ()
-
-    @property
-    def id(self) -> str:
-        """The same for the same wish, whatever else is in the plan."""
-        text = json.dumps([self.what, self.target, self.args], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """A value that was changed here and in the account, differently."""
-
-    table: str
-    key: str
-    cell: Cell
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Actions that a safety rule holds back: how many, and the first of them."""
-
-    rule: str
-    count: int
-    examples: tuple[str, ...]
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A change that the API turned down, or whose outcome nobody knows: not sent again until it is edited."""
-
-    action: Action
-    outcome: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a push would do, in its order."""
-
-    actions: tuple[Action, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    held: tuple[Held, ...] = ()
-    parked: tuple[Parked, ...] = ()
-    noops: int = 0
-    counts: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def checksum(self) -> str:
-        """Of all that would be done: two plans with the same one do the same."""
-        text = json.dumps([action.id for action in self.actions])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def requests(self) -> int:
-        """How many requests carry it out."""
-        return len(self.actions)
 
 
 def diff(
@@ -120,7 +44,7 @@ def diff(
     wanted = sorted(work.actions, key=lambda action: ORDER.index(action.what))
     left = parked or {}
     actions = [action for action in wanted if action.id not in left]
-    held = [each for each in _held(actions, account, work.revived) if each.rule not in allowed]
+    held = [each for each in held_back(actions, account, work.revived) if each.rule not in allowed]
     return Plan(
         tuple(actions),
         tuple(work.conflicts),
@@ -439,47 +363,3 @@ def _plain(value: object) -> Any:
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
     return float(value) if isinstance(value, Decimal) else value
-
-
-def _held(actions: Sequence[Action], account: Account, revived: Sequence[str]) -> Iterator[Held]:
-    """The safety rules that the actions break."""
-    of: dict[str, list[str]] = {}
-    for action in actions:
-        of.setdefault(action.what, []).append(action.target)
-    mails = [a.target for a in actions if "broadcast" in a.what and (a.args.get("send_at") or a.args.get("public"))]
-    changed = {action.target for action in actions if action.what in ("update person", "unsubscribe")}
-    found: list[tuple[str, Sequence[str], str]] = [
-        ("send", mails, "broadcasts would be sent, or published"),
-        ("resubscribe", revived, "people who have cancelled, bounced or complained would be subscribed"),
-        ("delete-field", of.get("delete field", ()), "custom fields would be deleted with everybody's values"),
-        ("delete-broadcast", of.get("delete broadcast", ()), "broadcasts would be deleted"),
-    ]
-    if len(of.get("unsubscribe", ())) > MOST_UNSUBSCRIBED:
-        found.append(("unsubscribe", of["unsubscribe"], "people would be unsubscribed"))
-    if len(changed) >= BULK_ROWS and len(changed) > BULK_SHARE * account.subscribers:
-        found.append(("bulk", sorted(changed), f"of {account.subscribers:,} people would be changed"))
-    for rule, rows, reason in found:
-        if rows:
-            yield Held(rule, len(rows), tuple(rows[:5]), reason)
-
-
-def as_json(plan: Plan, *, redact: bool = False) -> dict[str, Any]:
-    """A plan for machines; `redact` leaves out all that is not a count or an id."""
-    head = {"checksum": plan.checksum, "requests": plan.requests, "noops": plan.noops, "counts": dict(plan.counts)}
-    if redact:
-        return {
-            **head,
-            "actions": [{"id": a.id, "what": a.what, "target": a.target} for a in plan.actions],
-            "conflicts": [{"table": c.table, "key": c.key, "column": c.cell.column} for c in plan.conflicts],
-            "problems": [{"table": p.table, "key": p.key} for p in plan.problems],
-            "held": [{"rule": held.rule, "count": held.count} for held in plan.held],
-            "parked": [{"id": p.action.id, "outcome": p.outcome} for p in plan.parked],
-        }
-    return {
-        **head,
-        "actions": [{"id": a.id, **asdict(a)} for a in plan.actions],
-        "conflicts": [asdict(conflict) for conflict in plan.conflicts],
-        "problems": [asdict(problem) for problem in plan.problems],
-        "held": [asdict(held) for held in plan.held],
-        "parked": [{"id": p.action.id, **asdict(p)} for p in plan.parked],
-    }

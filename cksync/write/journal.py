@@ -13,8 +13,8 @@ from typing import Any, Literal
 import duckdb
 
 from cksync.load.schema import identifier, quoted
-from cksync.write.diff import Action
 from cksync.write.edits import Cell
+from cksync.write.plan import Action
 from cksync.write.workspace import key_of
 
 Outcome = Literal["done", "rejected", "unknown"]

@@ -8,8 +8,8 @@ import msgspec
 from cksync.api import Api
 from cksync.api.v3 import BROADCASTS, DETAILS, PURCHASES, ask_one, ask_page, members, whole
 from cksync.domain import Page, Request
-from cksync.write.diff import Action
 from cksync.write.journal import Result
+from cksync.write.plan import Action
 
 # How often a look finds nothing before that is believed: reads lag behind writes by seconds.
 LOOKS = 6

@@ -5,11 +5,11 @@ from pathlib import Path
 import duckdb
 
 from cksync.errors import Failed
-from cksync.folder import Folder, put_in_place
+from cksync.folder import Folder
 from cksync.load.publish import STORAGE_VERSION
 from cksync.load.schema import identifier, literal, quoted
 from cksync.write.edits import differs, shape
-from cksync.write.workspace import TABLES, fill, key_of, opened
+from cksync.write.workspace import TABLES, fill, key_of, opened, written
 
 
 def refresh(folder: Folder, path: Path) -> dict[str, int]:
@@ -18,29 +18,20 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
     What was edited and not pushed stays edited; everything else, and the base, is as the mirror has it. Raises
     Failed when the tables of the workspace cannot be compared.
     """
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        temporary.unlink(missing_ok=True)
-        with opened(path, folder) as db:
-            if problems := [problem for table in ("subscribers", *TABLES) for problem in shape(db, table)]:
-                raise Failed(f"{path} cannot be refreshed: {problems[0].table}: {problems[0].reason}")
-            db.execute(f"attach {literal(temporary)} as fresh (storage_version '{STORAGE_VERSION}')")
-            db.execute("use fresh")
-            (last,) = db.execute("select nextval('work.main.ids')").fetchone() or (-1,)
-            rows = fill(db, first_id=last)
-            for table in ("subscribers", *TABLES):
-                _edit_again(db, table)
-            for name in ("actions", "ids"):
-                db.execute(f"insert into _cksync.{name} from work._cksync.{name}")
-            db.execute("use work")
-            db.execute("detach fresh")
-        temporary.chmod(0o600)
-        put_in_place(temporary, path)
-    except (duckdb.Error, OSError) as error:
-        raise Failed(f"{path} could not be refreshed: {str(error).splitlines()[0]}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    return rows
+    with written(path) as temporary, opened(path, folder) as db:
+        if problems := [problem for table in ("subscribers", *TABLES) for problem in shape(db, table)]:
+            raise Failed(f"{path} cannot be refreshed: {problems[0].table}: {problems[0].reason}")
+        db.execute(f"attach {literal(temporary)} as fresh (storage_version '{STORAGE_VERSION}')")
+        db.execute("use fresh")
+        (last,) = db.execute("select nextval('work.main.ids')").fetchone() or (-1,)
+        rows = fill(db, first_id=last)
+        for table in ("subscribers", *TABLES):
+            _edit_again(db, table)
+        for name in ("actions", "ids"):
+            db.execute(f"insert into _cksync.{name} from work._cksync.{name}")
+        db.execute("use work")
+        db.execute("detach fresh")
+        return rows
 
 
 def _columns(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:

@@ -12,8 +12,9 @@ from cksync.api.client import Call, Reply
 from cksync.api.v3 import BY_ID, DETAILS, PURCHASES, members, whole
 from cksync.api.writes import CALLS
 from cksync.domain import Page, Record, Request, Slice
-from cksync.write.diff import Action, new_key
+from cksync.write.diff import new_key
 from cksync.write.journal import Result
+from cksync.write.plan import Action
 
 Ids = Mapping[tuple[str, int], int]
 _WRAPPERS = ("subscriber", "subscription", "broadcast", "purchase", "custom_field", "tag")

@@ -6,7 +6,6 @@ _cksync    where the workspace came from, what its columns mean, and the journal
 """
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,18 +89,23 @@ def checkout(folder: Folder, path: Path) -> dict[str, int]:
         raise Rejected(f"{path} is there already; take another name, or `cksync checkout --refresh {path}`")
     if not path.parent.is_dir():
         raise Rejected(f"there is no folder {path.parent} to put the workspace into")
+    with written(path) as temporary, opened(temporary, folder) as db:
+        return fill(db)
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """Where to write a workspace; it takes its place when it is whole. Raises Failed when the disk refuses."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         temporary.unlink(missing_ok=True)
-        with opened(temporary, folder) as db:
-            rows = fill(db)
-        os.chmod(temporary, 0o600)
+        yield temporary
+        temporary.chmod(0o600)
         put_in_place(temporary, path)
     except (duckdb.Error, OSError) as error:
         raise Failed(f"{path} could not be written: {str(error).splitlines()[0]}") from None
     finally:
         temporary.unlink(missing_ok=True)
-    return rows
 
 
 def check(path: Path) -> None:

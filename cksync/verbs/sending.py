@@ -1,0 +1,287 @@
+"""The sending of a plan: each change is noted, sent, and noted again with what became of it."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+import msgspec
+
+from cksync.api import Stopped, WritingApi
+from cksync.api.client import Call, Reply
+from cksync.api.v3 import ask_page, whole
+from cksync.clock import Clock
+from cksync.config import Config
+from cksync.domain import LoadEnd, Page, Request
+from cksync.errors import CksyncError, Interrupted, OutcomeUnknown
+from cksync.extract.walk import ListWalk
+from cksync.folder import Folder
+from cksync.load.known import known
+from cksync.load.log import LOSE_PAGES, Start, Writer, load_id_at, open_round
+from cksync.load.publish import publish
+from cksync.write import journal
+from cksync.write.journal import Result
+from cksync.write.lookup import LOOKED_UP, LOOKS, look_up
+from cksync.write.plan import Action, Plan
+from cksync.write.replies import call_of, field_key, observation, result_of
+
+# Actions that do not depend on one another: as many at a time as the configuration has connections.
+SIDE_BY_SIDE = frozenset({"update person", "unsubscribe", "subscribe", "untag"})
+# The wait before the second look at an unknown outcome, as a share of the limit's period; then doubled.
+LOOK_SHARE = 1 / 60
+# How often a write is sent whose outcome nobody knows, and which is not found in the account.
+SENDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A change has an outcome; how many have one, of how many."""
+
+    action: Action
+    result: Result
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class PushReport:
+    """What a push did. `results` are those of this run, in order."""
+
+    exit_status: int
+    message: str
+    plan: Plan
+    results: Sequence[tuple[Action, Result]]
+    requests: int
+
+
+Done = tuple[Action, Call | None, Reply | None, Result]
+
+
+def _known(db: duckdb.DuckDBPyConnection, at: datetime) -> Mapping[str, frozenset[int]]:
+    """What the account had then of the things that are told apart by nothing but their ids."""
+    query = "select id from mirror.main.{} where _first_seen_at < ?"
+    return {
+        name: frozenset(row[0] for row in db.execute(query.format(name), [at]).fetchall())
+        for name in ("broadcasts", "purchases")
+    }
+
+
+class _Watched:
+    """An Api whose answers are kept: what a look-up sees is an observation like any other."""
+
+    def __init__(self, api: WritingApi) -> None:
+        self._api = api
+        self.pages: list[Page] = []
+
+    def fetch(self, request: Request) -> Page:
+        """Ask for one page."""
+        page = self._api.fetch(request)
+        self.pages.append(page)
+        return page
+
+
+@dataclass
+class Sending:
+    """One push, and what it has done so far."""
+
+    config: Config
+    folder: Folder
+    db: duckdb.DuckDBPyConnection
+    api: WritingApi
+    now: Clock
+    stop: threading.Event
+    account: str
+    results: list[tuple[Action, Result]] = field(default_factory=list)
+    requests: int = 0
+    keys: dict[str, str] = field(default_factory=dict)
+    writer: Writer | None = None
+
+    def resolve(self) -> None:
+        """Find out what became of changes that were sent and have no outcome."""
+        for action, sent_at in journal.unresolved(self.db):
+            found = self._look_up(action, _known(self.db, sent_at)) if action.what in LOOKED_UP else None
+            if found is None:  # not executed, or as good twice as once: the plan has it if it is still wanted
+                journal.forget(self.db, action)
+            else:
+                self._note([(action, None, None, found)])
+
+    def _look_up(self, action: Action, before: Mapping[str, frozenset[int]]) -> Result | None:
+        watched = _Watched(self.api)
+        found = look_up(watched, action, before, self._wait)
+        for page in watched.pages:
+            self.requests += len(page.attempts)
+            self._writer().observe(page)
+        return found
+
+    def _with_ids(self, action: Action) -> Action:
+        """With the real id of a tag that was made in the same push."""
+        ids = journal.new_ids(self.db)
+        parent = action.args.get("parent_id")
+        if not isinstance(parent, int) or ("tags", parent) not in ids:
+            return action
+        return Action(action.what, action.target, {**action.args, "parent_id": ids["tags", parent]}, action.settles)
+
+    def _wait(self, number: int) -> None:
+        if number:
+            self.stop.wait(self.config.api.rate_period_seconds * LOOK_SHARE * 2 ** (number - 1))
+
+    def carry_out(self, plan: Plan) -> Iterator[Pushed]:
+        """Every action of the plan, in its order."""
+        total = len(plan.actions)
+        with ThreadPoolExecutor(self.config.api.concurrency) as pool:
+            for wave in _waves(plan.actions, self.config.api.concurrency):
+                if self.stop.is_set():
+                    raise Interrupted(f"stopped after {len(self.results)} of {total} changes; push again to go on")
+                for action, result in self._send(wave, pool):
+                    yield Pushed(action, result, len(self.results), total)
+
+    def _send(self, wave: Sequence[Action], pool: ThreadPoolExecutor) -> list[tuple[Action, Result]]:
+        ids = journal.new_ids(self.db)
+        calls: list[tuple[Action, Call]] = []
+        for action in wave:
+            try:
+                calls.append((action, call_of(action, ids, self._field_keys())))
+            except KeyError:
+                self._note([(action, None, None, Result("rejected", "what it needs could not be made"))])
+        journal.send(self.db, [action for action, _ in calls], self.now())
+        done: list[Done] = []
+        failure: Exception | None = None
+        sent_at = self.now()
+        for (action, call), answer in zip(calls, pool.map(lambda each: self._write(each[1]), calls), strict=True):
+            is_unknown = isinstance(answer, OutcomeUnknown)
+            came = self._after_silence(action, call, sent_at, done) if is_unknown else answer
+            if isinstance(came, Reply) and came.status == 404 and _needs_what_was_made(action):
+                came = self._once_more(call, came)
+            if isinstance(came, Reply):
+                done.append((action, call, came, result_of(action, call, came)))
+            elif came is not None:
+                failure = failure or came
+        settled = self._note(done)
+        if failure is not None:
+            raise failure
+        return settled
+
+    def _write(self, call: Call) -> Reply | Exception:
+        try:
+            return self.api.write(call)
+        except (CksyncError, Stopped) as error:
+            return error
+
+    def _after_silence(
+        self, action: Action, call: Call, sent_at: datetime, done: list[Done]
+    ) -> Reply | Exception | None:
+        """Nobody can say whether it was executed: look it up, and repeat it if it is not there. None: it is `done`."""
+        before = _known(self.db, sent_at)
+        came: Reply | Exception = OutcomeUnknown()
+        for number in range(SENDS):
+            found = self._look_up(action, before)
+            if found is None and number + 1 == SENDS:
+                found = Result("unknown", f"sent {SENDS} times without an answer, and not to be found in the account")
+            if found is not None:
+                done.append((action, None, None, found))
+                return None
+            came = self._write(call)
+            if not isinstance(came, OutcomeUnknown):
+                break
+        return came
+
+    def _once_more(self, call: Call, came: Reply | Exception) -> Reply | Exception:
+        """What was just made may not be seen everywhere yet: wait as for a look-up."""
+        for number in range(1, LOOKS):
+            self._wait(number)
+            came = self._write(call)
+            if not (isinstance(came, Reply) and came.status == 404):
+                break
+        return came
+
+    def _field_keys(self) -> Mapping[str, str]:
+        rows = self.db.execute(
+            "select '@' || ids.local_id, columns.key from _cksync.ids as ids"
+            " join _cksync.columns as columns on columns.custom_field_id = ids.id where ids.target = 'custom_fields'"
+        ).fetchall()
+        return {**dict(rows), **self.keys}
+
+    def _note(self, done: Sequence[Done]) -> list[tuple[Action, Result]]:
+        """Outcomes -> the journal of the workspace, and the log."""
+        at = self.now()
+        settled = [(action, result) for action, _, _, result in done]
+        for action, call, reply, result in done:
+            if action.what == "create field" and result.outcome == "done":
+                self.keys.update([field_key(action, result)])
+            self._log(action, call, reply, result, at)
+        self._writer().flush()  # before the journal: what it calls done is in the log
+        journal.settle(self.db, settled, at)
+        self.results += settled
+        return settled
+
+    def _log(self, action: Action, call: Call | None, reply: Reply | None, result: Result, at: datetime) -> None:
+        writer = self._writer()
+        if call is not None and reply is not None:
+            self.requests += len(reply.attempts)
+            writer.add_attempts(reply.attempts)
+            if result.outcome == "done" and reply.is_done and (seen := observation(action, call, reply)):
+                writer.observe(*seen)
+        cells = [{"column": c.column, "from": c.base, "to": c.mine} for c in action.cells]
+        said = {"action": action.id, "what": action.what, "target": action.target, "cells": cells}
+        writer.note_push(at, msgspec.json.encode({**said, "outcome": result.outcome, "message": result.message}))
+
+    def _writer(self) -> Writer:
+        if self.writer is None:
+            at = self.now()
+            start = Start(at, self.account, ("push",))
+            self.writer = Writer(self.folder.log, load_id_at(at), start, LOSE_PAGES)
+        return self.writer
+
+    def close(self, error: CksyncError) -> None:
+        """Keep in the log what was done before it ended."""
+        if self.writer is not None:
+            self.writer.add_attempts(error.attempts)
+            self._end(error.exit_status, str(error))
+
+    def _end(self, exit_status: int, message: str) -> None:
+        assert self.writer is not None
+        with known(self.folder) as before:
+            is_alone = not open_round(self.folder.log, before.finished_loads() | {self.writer.load_id})
+        self.writer.flush(LoadEnd(self.now(), exit_status, message, is_finished=is_alone))
+        publish(self.folder)
+
+    def finish(self, plan: Plan) -> PushReport:
+        """Read the field list again if it changed, close the load, publish, and say how it went."""
+        bad = [(action, result) for action, result in self.results if result.outcome != "done"]
+        left = len(bad) + len(plan.conflicts) + len(plan.parked)
+        message = f"{len(self.results) - len(bad):,} of {len(self.results):,} changes are in the account"
+        if plan.conflicts:
+            message += f"; {len(plan.conflicts):,} in conflict"
+        if plan.parked:
+            message += f"; {len(plan.parked):,} turned down earlier and not edited since"
+        exit_status = 3 if left else 0
+        if any(action.what.endswith("field") for action, _ in self.results):
+            walk = ListWalk(whole("custom_fields"))
+            walk.ask()
+            page = self.api.fetch(ask_page(whole("custom_fields"), 1))
+            walk.tell(page)
+            self._writer().add(page, walk.checkpoint)
+            self.requests += len(page.attempts)
+        if self.writer is not None:
+            self._end(exit_status, message)
+        return PushReport(exit_status, message, plan, tuple(self.results), self.requests)
+
+
+def _needs_what_was_made(action: Action) -> bool:
+    """Whether it is about a row that this push has made."""
+    return any(isinstance(id_, int) and id_ < 0 for id_ in (action.args.get("parent_id"), int(action.target)))
+
+
+def _waves(actions: Sequence[Action], size: int) -> Iterator[list[Action]]:
+    """Actions that may be sent side by side: of one kind, and each about something else."""
+    wave: list[Action] = []
+    for action in actions:
+        fits = wave and len(wave) < size and action.what == wave[0].what and action.what in SIDE_BY_SIDE
+        if wave and not (fits and action.target not in {other.target for other in wave}):
+            yield wave
+            wave = []
+        wave.append(action)
+    if wave:
+        yield wave

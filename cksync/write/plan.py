@@ -1,0 +1,103 @@
+"""What a push would do: actions in their order, and what stands in their way."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from cksync.write.edits import Cell, Problem
+
+Row = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One request to come. `target` is what it is about: an id (below zero: known once it is created) or an
+    address; `args` are the arguments of the write; `settles` the edited rows that it takes to the account."""
+
+    what: str
+    target: str
+    args: Mapping[str, Any]
+    settles: tuple[Row, ...]
+    cells: tuple[Cell, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The same for the same wish, whatever else is in the plan."""
+        text = json.dumps([self.what, self.target, self.args], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A value that was changed here and in the account, differently."""
+
+    table: str
+    key: str
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Actions that a safety rule holds back: how many, and the first of them."""
+
+    rule: str
+    count: int
+    examples: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A change that the API turned down, or whose outcome nobody knows: not sent again until it is edited."""
+
+    action: Action
+    outcome: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a push would do, in its order."""
+
+    actions: tuple[Action, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    held: tuple[Held, ...] = ()
+    parked: tuple[Parked, ...] = ()
+    noops: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def checksum(self) -> str:
+        """Of all that would be done: two plans with the same one do the same."""
+        text = json.dumps([action.id for action in self.actions])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def requests(self) -> int:
+        """How many requests carry it out."""
+        return len(self.actions)
+
+
+def as_json(plan: Plan, *, redact: bool = False) -> dict[str, Any]:
+    """A plan for machines; `redact` leaves out all that is not a count or an id."""
+    head = {"checksum": plan.checksum, "requests": plan.requests, "noops": plan.noops, "counts": dict(plan.counts)}
+    if redact:
+        return {
+            **head,
+            "actions": [{"id": a.id, "what": a.what, "target": a.target} for a in plan.actions],
+            "conflicts": [{"table": c.table, "key": c.key, "column": c.cell.column} for c in plan.conflicts],
+            "problems": [{"table": p.table, "key": p.key} for p in plan.problems],
+            "held": [{"rule": held.rule, "count": held.count} for held in plan.held],
+            "parked": [{"id": p.action.id, "outcome": p.outcome} for p in plan.parked],
+        }
+    return {
+        **head,
+        "actions": [{"id": a.id, **asdict(a)} for a in plan.actions],
+        "conflicts": [asdict(conflict) for conflict in plan.conflicts],
+        "problems": [asdict(problem) for problem in plan.problems],
+        "held": [asdict(held) for held in plan.held],
+        "parked": [{"id": p.action.id, **asdict(p)} for p in plan.parked],
+    }
