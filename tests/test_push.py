@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence, Sized
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from cksync.errors import Failed, Refused, Rejected
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
+from cksync.verbs.events import PageRead
 from cksync.verbs.pull import pull
 from cksync.verbs.push import plan_push, push
 from cksync.verbs.sending import PushReport
@@ -553,6 +554,17 @@ def test_answer_that_is_lost_is_found_although_reads_lag_behind(work: Work, sand
     assert work.push().exit_status == 0
     made = [len(world.parents["tag"]) - tags, len(world.broadcasts) - broadcasts, len(world.purchases) - purchases]
     assert made == [1, 1, 1]
+
+
+def test_pull_after_a_push_does_not_go_on_with_one_from_before_it(work: Work, world: World) -> None:
+    """What that one had read is not what is there now."""
+    with closing(pull(work.config, environ={})) as events:  # type: ignore[type-var] # a generator
+        while not any(isinstance(event, PageRead) and event.slice.name == "purchases" for event in events):
+            pass
+    work.edit("insert into broadcasts (subject, content) values ('Hello', 'x')")
+    work.push()
+    list(pull(work.config, environ={}))
+    assert differences(work.config.data_dir / "mirror.duckdb", world) == []
 
 
 # -- kills

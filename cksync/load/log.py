@@ -42,6 +42,8 @@ SCHEMA = pa.schema(
 T = TypeVar("T")
 REQUESTS = "_requests"
 PUSHES = "_pushes"
+# What a load that writes to the account has for its streams.
+PUSH = ("push",)
 # The page of a row that was found to be in its slice no more. (A 404 stands on the page that asked for it.)
 ABSENT = 0
 FLUSH_SECONDS = 1.0
@@ -318,14 +320,24 @@ def read_load(folder: Path, load_id: str) -> Load:
 
 
 def open_round(folder: Path, published: Set[str]) -> list[Load]:
-    """The loads of the round that is not finished and published yet, oldest first; empty: a new one begins."""
+    """The loads of the round that is not finished and published yet, oldest first; empty: a new one begins.
+
+    What was read before a push has to be read again: the account is another one since.
+    """
     loads: list[Load] = []
     for load_id in reversed(load_ids(folder)):
         load = read_load(folder, load_id)
+        if load.start.streams == PUSH:
+            break
         if load.end is not None and load.end.is_finished and load_id in published:
             break
         loads.append(load)
     return loads[::-1]
+
+
+def was_cut_off(folder: Path) -> bool:
+    """Whether the last load was killed."""
+    return any(read_load(folder, load_id).end is None for load_id in load_ids(folder)[-1:])
 
 
 def newest_observation(folder: Path) -> datetime | None:

@@ -18,8 +18,7 @@ from cksync.domain import LoadEnd, Page, Request
 from cksync.errors import CksyncError, Interrupted, OutcomeUnknown
 from cksync.extract.walk import ListWalk
 from cksync.folder import Folder
-from cksync.load.known import known
-from cksync.load.log import LOSE_PAGES, Start, Writer, load_id_at, open_round
+from cksync.load.log import LOSE_PAGES, PUSH, Start, Writer, load_id_at, was_cut_off
 from cksync.load.publish import publish
 from cksync.write import journal
 from cksync.write.journal import Result
@@ -230,7 +229,7 @@ class Sending:
     def _writer(self) -> Writer:
         if self.writer is None:
             at = self.now()
-            start = Start(at, self.account, ("push",))
+            start = Start(at, self.account, PUSH)
             self.writer = Writer(self.folder.log, load_id_at(at), start, LOSE_PAGES)
         return self.writer
 
@@ -242,9 +241,7 @@ class Sending:
 
     def _end(self, exit_status: int, message: str) -> None:
         assert self.writer is not None
-        with known(self.folder) as before:
-            is_alone = not open_round(self.folder.log, before.finished_loads() | {self.writer.load_id})
-        self.writer.flush(LoadEnd(self.now(), exit_status, message, is_finished=is_alone))
+        self.writer.flush(LoadEnd(self.now(), exit_status, message, is_finished=True))
         publish(self.folder)
 
     def finish(self, plan: Plan) -> PushReport:
@@ -266,6 +263,8 @@ class Sending:
             self.requests += len(page.attempts)
         if self.writer is not None:
             self._end(exit_status, message)
+        elif was_cut_off(self.folder.log):  # what it did is in the log, and not in the mirror yet
+            publish(self.folder)
         return PushReport(exit_status, message, plan, tuple(self.results), self.requests)
 
 
