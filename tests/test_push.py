@@ -514,9 +514,9 @@ def test_change_that_was_turned_down_is_kept_and_not_tried_again_until_it_is_edi
         pytest.param("field", "/custom_fields", marks=pytest.mark.heavy),
         ("person", "/forms/[0-9]+/subscribe"),
         pytest.param("sequence", "/sequences/[0-9]+/subscribe", marks=pytest.mark.heavy),
-        ("purchase", "/purchases"),
+        pytest.param("purchase", "/purchases", marks=pytest.mark.heavy),
         ("broadcast", "/broadcasts"),
-        ("update", "/subscribers/[0-9]+"),
+        pytest.param("update", "/subscribers/[0-9]+", marks=pytest.mark.heavy),
         pytest.param("membership", "/tags/[0-9]+/subscribe", marks=pytest.mark.heavy),
         pytest.param("unsubscribe", "/unsubscribe", marks=pytest.mark.heavy),
         pytest.param("untag", "/subscribers/[0-9]+/tags/[0-9]+", marks=pytest.mark.heavy),
@@ -546,6 +546,7 @@ def test_write_without_an_answer_is_looked_up_before_it_is_sent_again(
     level(work, world)
 
 
+@pytest.mark.heavy
 def test_answer_that_is_lost_is_found_although_reads_lag_behind(work: Work, sandbox: Sandbox, world: World) -> None:
     world.behaviour = replace(world.behaviour, reads_lag_seconds=0.1)
     work.edit(*EVERYTHING)
