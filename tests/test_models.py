@@ -12,13 +12,16 @@ import duckdb
 import pytest
 
 from cksync.analyze.catalogue import in_order, model
+from cksync.analyze.models import noted
 from cksync.api.v3 import ACTIVE, whole
 from cksync.config import Config, ModelsConfig
+from cksync.domain import Analysis
 from cksync.load.publish import Published
 from cksync.load.tables import tables
 from cksync.sqltext import sql_folder
 from cksync.verbs.publishing import publish, rebuild
 from cksync.verbs.status import status
+from tests.conftest import BARE
 from tests.test_sql.book import Book, at
 
 TAGS, FIELDS = whole("tags"), whole("custom_fields")
@@ -67,6 +70,12 @@ def kinds(book: Book) -> dict[str, str]:
 
 
 # -- the order
+
+
+def status_analysis(book: Book) -> Analysis:
+    """What the mirror notes of its models."""
+    with duckdb.connect(str(book.folder.mirror), read_only=True) as db:
+        return noted(db)
 
 
 def graph(**texts: str) -> dict[str, str | None]:
@@ -253,6 +262,14 @@ def test_models_are_dropped_changed_and_moved(book: Book, config: Config, write:
         " your own models"
     }
     assert sorted(kinds(book)) == sorted([*OURS, "model_settings"])
+
+
+def test_a_publish_without_models_drops_them(book: Book, config: Config, write: Write) -> None:
+    write("a.sql", "-- One row.\n-- @stored: table\nselect 1 as x")
+    publish(config, book.folder)
+    published = publish(replace(config, models=BARE), book.folder)
+    assert published.analysis == status_analysis(book) == Analysis()
+    assert kinds(book) == {}
 
 
 def test_a_rebuild_makes_the_models_too(book: Book, config: Config, write: Write) -> None:
