@@ -1,12 +1,9 @@
 """The models: made at every publish in the order of what they read, ours and the user's, and facts that must hold."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -21,7 +18,7 @@ from cksync.load.tables import tables
 from cksync.sqltext import sql_folder
 from cksync.verbs.publishing import publish, rebuild
 from cksync.verbs.status import status
-from tests.conftest import BARE
+from tests.conftest import BARE, Command
 from tests.test_sql.book import Book, at
 
 TAGS, FIELDS = whole("tags"), whole("custom_fields")
@@ -302,18 +299,14 @@ def test_a_fact_that_does_not_hold_is_said_with_a_sample(book: Book, config: Con
     assert twice[:3] == ("wrong", 0, None) or wrong[0] == "twice_key"
 
 
-def test_complaints_are_in_the_report_and_the_exit_status_stays(book: Book, config: Config, write: Write) -> None:
+def test_complaints_are_in_the_report_and_the_exit_status_stays(
+    cksync: Command, environ: dict[str, str], write: Write
+) -> None:
     write("bad.sql", "select nothing from tags")
-    settings = write("../config.toml", f'data_dir = "{book.folder.root}"\n[models]\npath = "mine"\n')
-    done = run("rebuild", "--format", "json", config=settings)
-    assert done.returncode == 0
-    (complaint,) = json.loads(done.stdout)["complaints"]
-    assert complaint.startswith("bad: ")
-    assert complaint in run("status", config=settings).stdout
-    assert complaint in run("rebuild", config=settings).stderr
-
-
-def run(*arguments: Any, config: Path) -> subprocess.CompletedProcess[str]:
-    """The command with a configuration."""
-    command = [sys.executable, "-m", "cksync", *arguments, "--config", str(config)]
-    return subprocess.run(command, capture_output=True, text=True, check=True)
+    with open(environ["CKSYNC_CONFIG"], "a") as settings:
+        settings.write('[models]\npath = "mine"\n')
+    pulled = cksync("pull")
+    (complaint,) = (line for line in pulled.stderr.splitlines() if line.startswith("bad: "))
+    assert complaint.endswith('bad.sql:1: Binder Error: Referenced column "nothing" not found in FROM clause!')
+    assert complaint in cksync("status").stdout
+    assert json.loads(cksync("rebuild", "--format", "json").stdout)["complaints"] == [complaint]
