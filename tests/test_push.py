@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -236,6 +237,22 @@ def test_membership_made_or_ended_on_both_sides_is_no_edit_any_more(work: Work, 
     world.tag(person, has[0])
     assert (work.push().plan, sandbox.journal.writes()) == (Plan(), [])
     assert work.rows("select count(*) from subscriptions where id < 0") == [(0,)]
+
+
+def test_membership_taken_away_and_made_anew_is_kept(work: Work, sandbox: Sandbox, world: World) -> None:
+    """Of a tag, and of a form, which the API takes nobody out of."""
+    for kind in ("tag", "form"):
+        (row,) = work.rows(
+            "select subscribable_type, subscribable_id, subscriber_id, id from subscriptions"
+            f" where subscribable_type = '{kind}' order by id limit 1"
+        )
+        work.edit(
+            f"delete from subscriptions where subscribable_type = '{kind}' and id = {row[3]}",
+            f"insert into subscriptions (subscribable_type, subscribable_id, subscriber_id) values {row[:3]}",
+        )
+    assert (work.plan().actions, work.plan().problems) == ((), ())
+    assert (work.push().exit_status, sandbox.journal.writes(), work.push().plan) == (0, [], Plan())
+    level(work, world)
 
 
 def test_new_person_with_many_fields_gets_them_ten_at_a_time(work: Work, sandbox: Sandbox, world: World) -> None:
@@ -699,7 +716,7 @@ def test_pull_after_a_push_does_not_go_on_with_one_from_before_it(work: Work, wo
 
 def killed_push(environ: dict[str, str], folder: Path, sandbox: Sandbox, request: int, *, after: bool) -> int:
     """A push that is killed at its `request`th write, just before the API makes it, or just `after`."""
-    command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet"]
+    command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet", "--allow", "bulk"]
     process = subprocess.Popen(command, env=environ, cwd=folder, stderr=subprocess.PIPE, text=True)
 
     def kill(asked: Any, handle: Callable[[Any], Any]) -> Any:
@@ -708,9 +725,9 @@ def killed_push(environ: dict[str, str], folder: Path, sandbox: Sandbox, request
         process.wait()
         return answer or effects.reset()(asked, handle)
 
-    sandbox.faults.add(kill, where=lambda asked: asked.method != "GET", nth=request)
+    fault = sandbox.faults.add(kill, where=lambda asked: asked.method != "GET", nth=request)
     process.communicate()
-    sandbox.faults.clear()
+    sandbox.faults.rules.remove(fault)
     return process.returncode
 
 
@@ -732,3 +749,74 @@ def test_push_killed_at_any_write_is_completed_by_the_same_command(
     assert [len(each) - number for each, number in zip(counts, before, strict=True)] == [1, 1, 1, 1]
     assert work.plan().actions == ()
     level(work, world)
+
+
+# 200 changes of every kind; {a} are ids of active people.
+MIXED = (
+    "update subscribers set company = 'C' || id, first_name = 'F' || id where id in ({a[:80]})",
+    "insert into tags (name) select 'tag' || n from range(6) as numbers(n)",
+    "insert into custom_fields (label, key) select 'label' || n, 'label' || n from range(4) as numbers(n)",
+    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+    " select 'tag', tags.id, person.id from tags, subscribers as person"
+    " where tags.id < 0 and person.id in ({a[80:86]})",
+    "insert into subscribers (email_address, first_name)"
+    " select 'new' || n || '@example.com', 'New' from range(16) as numbers(n)",
+    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+    " select 'form', (select min(id) from forms), id from subscribers where id < 0",
+    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+    " select 'sequence', (select min(id) from sequences), id from subscribers where id < 0",
+    "insert into broadcasts (subject, content) select 'subject' || n, 'text' from range(8) as numbers(n)",
+    "insert into purchases (transaction_id, email_address, currency, total)"
+    " select 'T' || n, 'new' || n || '@example.com', 'USD', 5 from range(8) as numbers(n)",
+    "insert into purchase_products (purchase_id, position, name, pid, lid, sku, unit_price, quantity)"
+    " select id, 1, 'Book', 'p', 'l', 's', 5, 1 from purchases where id < 0",
+    "update subscribers set state = 'cancelled' where id in ({a[86:94]})",
+    "delete from subscriptions where subscribable_type = 'tag' and id in"
+    " (select id from subscriptions where subscribable_type = 'tag' and id > 0 order by id limit 18)",
+)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", range(3))
+def test_two_hundred_changes_are_made_once_through_kills_and_lost_answers(
+    seed: int, config: Config, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Twenty kills, before and after a write, and one write in thirty without an answer."""
+    random = Random(seed)
+    world = generate(600, seed)
+    with serve(world, rate_limit=None) as sandbox:
+        environ = {**environ, "CKSYNC_BASE_URL": sandbox.url, "CKSYNC_API_SECRET": sandbox.api_secret}
+        secret = SecretRef(sandbox.api_secret, "api.api_secret", tmp_path)
+        config = replace(config, api=replace(config.api, base_url=sandbox.url, api_secret=secret))
+        list(pull(config, environ={}))
+        checkout(Folder(config.data_dir), tmp_path / "work.duckdb")
+        work = Work(config, tmp_path / "work.duckdb")
+        active = actives(work, 94)
+        chosen = {"{a[:80]}": active[:80], "{a[80:86]}": active[80:86], "{a[86:94]}": active[86:]}
+        for statement in MIXED:
+            for name, ids in chosen.items():
+                statement = statement.replace(name, ", ".join(map(str, ids)))
+            work.edit(statement)
+        assert work.plan(["bulk"]).requests == 200
+        kinds: list[Sized] = [world.subscribers, world.parents["tag"], world.broadcasts, world.purchases]
+        kinds.append(world.custom_fields)
+        before = [len(each) for each in kinds]
+        for effect in (effects.lost_response, effects.error_after, effects.error_before):
+            unlucky = lambda asked: asked.method != "GET" and random.random() < 1 / 90  # noqa: E731
+            sandbox.faults.add(effect(), where=unlucky, count=None)
+        kills = 0
+        while kills < 20:
+            died = killed_push(environ, tmp_path, sandbox, random.randint(1, 9), after=random.random() < 0.5)
+            if died != -signal.SIGKILL:  # nothing was left to push
+                break
+            kills += 1
+        sandbox.faults.clear()
+        assert kills > 10
+        assert work.push(allow=["bulk"]).exit_status == 0
+        made = [len(each) - number for each, number in zip(kinds, before, strict=True)]
+        assert made == [16, 6, 8, 8, 4]
+        transactions = [purchase.transaction_id for purchase in world.purchases.values()]
+        assert [transactions.count(f"T{number}") for number in range(8)] == [1] * 8
+        assert work.plan().actions == ()
+        level(work, world)
+        assert world.mails == []

@@ -208,13 +208,14 @@ class _Work:
         self._add("subscribe", who, args, edit)
 
     def _delete_subscriptions(self, edit: Edit) -> None:
-        if edit.row["subscribable_type"] != "tag":
-            raise ValueError("the API takes nobody out of a form or a sequence; set state = 'cancelled' to unsubscribe")
-        membership = ("tag", edit.row["subscribable_id"], edit.row["subscriber_id"])
-        if membership not in self.account.memberships:
+        kind, parent, who = (edit.row[name] for name in ("subscribable_type", "subscribable_id", "subscriber_id"))
+        is_made_anew = (kind, parent, who) in self._wishes
+        if is_made_anew or (kind == "tag" and (kind, parent, who) not in self.account.memberships):
             self._agree(edit)
             return
-        self._add("untag", membership[2], {"subscriber_id": membership[2], "tag_id": membership[1]}, edit)
+        if kind != "tag":
+            raise ValueError("the API takes nobody out of a form or a sequence; set state = 'cancelled' to unsubscribe")
+        self._add("untag", who, {"subscriber_id": who, "tag_id": parent}, edit)
 
     # -- tags and custom fields
 

@@ -94,7 +94,7 @@ def settle(db: duckdb.DuckDBPyConnection, results: Sequence[tuple[Action, Result
 def agree(db: duckdb.DuckDBPyConnection, noops: Sequence[Noop]) -> None:
     """Make the base of what the account has already, so that it is no edit any more."""
     db.execute("begin")
-    for noop in noops:
+    for noop in sorted(noops, key=lambda noop: noop.kind != "delete"):  # what was taken away and made anew is there
         if noop.kind == "update":
             _take_cells(db, noop.table, noop.key, noop.cells)
         elif noop.kind == "delete":
