@@ -11,7 +11,7 @@ import click
 from cksync.api.throttle import floor_seconds
 from cksync.config import Config
 from cksync.secrets import redact
-from cksync.verbs.events import Event, Note, PageRead
+from cksync.verbs.events import Event, Note, PageRead, Report
 
 
 @contextmanager
@@ -45,6 +45,8 @@ def _lines() -> Iterator[Callable[[Event], None]]:
             so_far = rows.setdefault(event.slice.stream, [0, 0])
             so_far[0] += event.rows
             so_far[1] += 1
+        if isinstance(event, Report):
+            flush()
 
     yield show
     flush()

@@ -189,7 +189,7 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
         return
     seconds = floor_seconds(whole.requests, config.api.rate_limit, config.api.rate_period_seconds)
     time = f"at least {seconds / 60:.0f} min" if seconds else "less than a minute"
-    click.echo(f"{whole.requests:,} requests, {time}; checksum {whole.checksum}")
+    click.echo(f"{whole.requests:,} request{'s'[: whole.requests != 1]}, {time}; checksum {whole.checksum}")
 
 
 def _list(title: str, lines: Iterable[str], limit: int) -> None:
@@ -207,8 +207,9 @@ def _said(action: "Action", redact: bool) -> str:
         return action.target
     words = [f"{cell.column} {_short(cell.base)} -> {_short(cell.mine)}" for cell in action.cells]
     if action.what.startswith("create") or not words:
-        given = [f"{name} {_short(value)}" for name, value in action.args.items() if not isinstance(value, dict | list)]
-        words = [*given, *words]
+        args = {name: value for name, value in action.args.items() if not isinstance(value, dict | list)}
+        place = [f"into {args.pop('parent')} {args.pop('parent_id')}"] if "parent" in args else []
+        words = [*place, *(f"{name} {_short(value)}" for name, value in args.items()), *words]
     return f"{action.target}: " + ", ".join(words)
 
 
