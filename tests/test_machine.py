@@ -194,7 +194,7 @@ def play(examples: int, steps: int) -> None:
 
 
 def test_one_undisturbed_pull_makes_the_mirror_the_world() -> None:
-    play(examples=3, steps=8)
+    play(examples=2, steps=8)
 
 
 @pytest.mark.heavy
