@@ -14,9 +14,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
@@ -28,7 +27,7 @@ from cksync.verbs.sending import PushReport
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from tests.comparing import differences
-from tests.test_machine import SMALL
+from tests.test_machine import SMALL, play
 
 ALLOW = ("bulk", "unsubscribe")
 RATE: dict[str, Any] = {"rate_limit": 100_000, "rate_period_seconds": 0.6}
@@ -257,24 +256,10 @@ class Pushing(RuleBasedStateMachine):
         self.temporary.cleanup()
 
 
-def play(examples: int, steps: int) -> None:
-    """Play so many lives of a workspace."""
-    run_state_machine_as_test(
-        Pushing,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            phases=[Phase.generate],  # each step is a whole push: shrinking would take hours
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_every_wish_comes_true_once() -> None:
-    play(examples=1, steps=10)
+    play(Pushing, examples=1, steps=10)
 
 
 @pytest.mark.heavy
 def test_every_wish_comes_true_once_in_many_lives() -> None:
-    play(examples=60, steps=20)
+    play(Pushing, examples=60, steps=20)
