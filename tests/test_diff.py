@@ -6,10 +6,10 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cksync.wide import Field
 from cksync.write.diff import ORDER, diff
 from cksync.write.edits import Account, Cell, Edit, Person
 from cksync.write.plan import Action, Plan
-from cksync.write.workspace import Field
 
 FIELDS = tuple(Field(n, f"key{n}", f"key{n}") for n in range(23))
 COLUMNS = ("first_name", *(field.column for field in FIELDS))

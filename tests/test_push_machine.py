@@ -27,6 +27,7 @@ from cksync.verbs.sending import PushReport
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from tests.comparing import differences
+from tests.conftest import BARE
 from tests.test_machine import SMALL, play
 
 ALLOW = ("bulk", "unsubscribe")
@@ -55,7 +56,9 @@ def checked_out() -> Path:
 
 
 def _config(folder: Path, url: str, secret: str) -> Config:
-    return Config(folder / "data", "the test", ApiConfig(url, SecretRef(secret, "api.api_secret", folder), **RATE))
+    return Config(
+        folder / "data", "the test", ApiConfig(url, SecretRef(secret, "api.api_secret", folder), **RATE), models=BARE
+    )
 
 
 class Pushing(RuleBasedStateMachine):

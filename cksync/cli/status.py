@@ -40,6 +40,8 @@ def status(settings: Settings, form: str) -> None:
         click.echo(f"not pushed: {each.what} {each.target}: {each.outcome}: {each.message}")
     if len(found.not_pushed) > NOT_PUSHED_SHOWN:
         click.echo(f"not pushed: {len(found.not_pushed) - NOT_PUSHED_SHOWN:,} more, see _cksync.pushes")
+    for complaint in found.complaints:
+        click.echo(complaint)
     if found.advice:
         click.echo(found.advice)
     if found.loads:

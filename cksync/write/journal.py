@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 import duckdb
 
-from cksync.load.schema import identifier, quoted
+from cksync.sqltext import identifier, quoted
+from cksync.wide import PERSON
 from cksync.write.edits import Cell, Key
 from cksync.write.plan import Action, Noop
-from cksync.write.workspace import PERSON, key_of, rows_of
+from cksync.write.workspace import key_of, rows_of
 
 Outcome = Literal["done", "rejected", "unknown"]
 
