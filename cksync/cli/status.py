@@ -34,6 +34,8 @@ def status(settings: Settings, form: str) -> None:
         print_table(("stream", "lists", "complete", "records read", "read at (UTC)"), rows)
     for name, doubt in found.incomplete:
         click.echo(f"incomplete: {name}: {doubt}")
+    for complaint in found.complaints:
+        click.echo(complaint)
     if found.advice:
         click.echo(found.advice)
     if found.loads:

@@ -9,8 +9,9 @@ from cksync.domain import Checkpoint, LoadEnd
 from cksync.errors import CksyncError
 from cksync.load.compact import compact
 from cksync.load.log import Writer
-from cksync.load.publish import publish, together
+from cksync.load.publish import together
 from cksync.verbs.events import Report, Verdict
+from cksync.verbs.publishing import publish
 from cksync.verbs.run import Run
 
 
@@ -27,7 +28,7 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
     exit_status = 3 if doubts or is_time_up else 0
     run.writer.flush(LoadEnd(run.now(), exit_status, message, is_finished))
     try:
-        run.published.append(publish(run.folder))
+        run.published.append(publish(run.config, run.folder))
     except CksyncError as error:
         run.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
         raise

@@ -30,13 +30,13 @@ from cksync.load.log import (
     pinned_account,
     was_ever_finished,
 )
-from cksync.load.publish import publish
 from cksync.secrets import environment
 from cksync.verbs.account import address, check_pin
 from cksync.verbs.agenda import Agenda, Depth
 from cksync.verbs.ending import fail, finish
 from cksync.verbs.events import Event, Note, PageRead
 from cksync.verbs.plan import priced
+from cksync.verbs.publishing import publish
 from cksync.verbs.run import Run
 
 # What was read is not asked for again within this time; later its pages have moved.
@@ -81,7 +81,7 @@ def pull(
         held.enter_context(folder.lock("pull"))
         if not folder.mirror.exists() and was_ever_finished(folder.log):
             yield Note("there is no mirror: it is made anew from the log, without a request")
-            publish(folder)
+            publish(config, folder)
         before = held.enter_context(known(folder))  # if it cannot be read, that is said before the first request
         target = held.enter_context(_target(folder, is_dry=is_dry))
         newest = newest_observation(folder.log)
@@ -270,6 +270,6 @@ def _publish_early(run: Run, after: timedelta) -> None:
     if run.is_first and run.now() - (run.published_at or run.began_at) > after:
         began_at = run.now()
         run.writer.flush()
-        run.published.append(publish(run.folder))
+        run.published.append(publish(run.config, run.folder))
         run.published_at = run.now()
         run.publishing = run.published_at - began_at

@@ -19,7 +19,7 @@ from cksync.errors import CksyncError, Interrupted, OutcomeUnknown
 from cksync.extract.walk import ListWalk
 from cksync.folder import Folder
 from cksync.load.log import LOSE_PAGES, PUSH, Start, Writer, load_id_at, was_cut_off
-from cksync.load.publish import publish
+from cksync.verbs.publishing import publish
 from cksync.write import journal
 from cksync.write.journal import Result
 from cksync.write.lookup import LOOKED_UP, LOOKS, look_up
@@ -242,7 +242,7 @@ class Sending:
     def _end(self, exit_status: int, message: str) -> None:
         assert self.writer is not None
         self.writer.flush(LoadEnd(self.now(), exit_status, message, is_finished=True))
-        publish(self.folder)
+        publish(self.config, self.folder)
 
     def finish(self, plan: Plan) -> PushReport:
         """Read the field list again if it changed, close the load, publish, and say how it went."""
@@ -264,7 +264,7 @@ class Sending:
         if self.writer is not None:
             self._end(exit_status, message)
         elif was_cut_off(self.folder.log):  # what it did is in the log, and not in the mirror yet
-            publish(self.folder)
+            publish(self.config, self.folder)
         return PushReport(exit_status, message, plan, tuple(self.results), self.requests)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from cksync.analyze.models import noted
 from cksync.folder import Folder
 from cksync.load.log import Load, load_ids, pinned_account, read_load
 from cksync.load.outdated import ADVICE, is_outdated
@@ -41,7 +42,7 @@ class LoadStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """What `cksync status` shows."""
+    """What `cksync status` shows; `complaints` are models that could not be made, and facts that do not hold."""
 
     data_dir: str
     account: str | None
@@ -51,6 +52,7 @@ class Status:
     incomplete: tuple[tuple[str, str], ...]
     loads: tuple[LoadStatus, ...]
     advice: str | None = None
+    complaints: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As values for JSON."""
@@ -74,6 +76,7 @@ def status(data_dir: Path) -> Status:
             incomplete=_incomplete(db),
             loads=_loads(folder, known),
             advice=ADVICE if is_outdated(db) else None,
+            complaints=noted(db).complaints,
         )
 
 
@@ -83,7 +86,8 @@ def _one(db: duckdb.DuckDBPyConnection, query: str) -> Any:
 
 
 def _tables(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    names = db.execute("select table_name from duckdb_tables() where schema_name = 'main' order by 1").fetchall()
+    """The rows of the mirror's own tables, those with a history."""
+    names = db.execute("select table_name from duckdb_tables() where schema_name = 'history' order by 1").fetchall()
     return {name: _one(db, f'select count(*) from main."{name}"') for (name,) in names}
 
 

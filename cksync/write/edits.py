@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import duckdb
 
-from cksync.load.schema import identifier, literal, quoted
-from cksync.write.workspace import TABLES, Field, key_of, mirror_fields, people, rows_of
+from cksync.sqltext import identifier, literal, quoted
+from cksync.wide import Field, people
+from cksync.write.workspace import TABLES, key_of, mirror_fields, rows_of
 
 Kind = Literal["insert", "update", "delete"]
 Key = tuple[Any, ...]
@@ -127,7 +128,7 @@ def shape(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Problem]:
 def _edits(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Edit]:
     key = key_of(table)
     keys = quoted(key)
-    theirs = people(_known_fields(db)) if table == "subscribers" else rows_of(db, table)
+    theirs = people(_known_fields(db), "mirror.main.subscribers") if table == "subscribers" else rows_of(db, table)
     columns = [name for name in _columns(db, "main", table) if name not in key]
     known = set(_columns(db, "base", table))
     current = [name for name, *_ in db.execute(f"describe {theirs}").fetchall()]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from cksync.load.schema import identifier, quoted
+from cksync.sqltext import identifier, quoted
 from cksync.write.edits import Cell
 from cksync.write.plan import Action
 from cksync.write.workspace import key_of

@@ -7,7 +7,7 @@ import duckdb
 from cksync.errors import Failed
 from cksync.folder import Folder
 from cksync.load.publish import STORAGE_VERSION
-from cksync.load.schema import identifier, literal, quoted
+from cksync.sqltext import identifier, literal, quoted
 from cksync.write.edits import differs, shape
 from cksync.write.workspace import TABLES, fill, key_of, opened, written
 
