@@ -24,7 +24,7 @@ with orders as (
         coalesce(purchase.currency, '') as currency,
         purchase.transaction_time,
         purchase.purchased_on,
-        purchase.net as revenue,
+        coalesce(purchase.net, 0) as revenue,
         purchase.is_first_order,
         purchase.transaction_time - to_hours(model_settings.attribution_hours) as window_from,
         -- nobody was sent what went out before the sign-up, and an orphan nothing at all

@@ -13,7 +13,7 @@
 -- open_rate: Percent: 100 * opens / recipients, as the API gives it.
 -- clickers: People who clicked; null when clicks were not tracked.
 -- click_rate: Percent: 100 * clickers / recipients, as the API gives it.
--- click_to_open_rate: Percent: 100 * clickers / opens.
+-- click_to_open_rate: Percent: 100 * clickers / opens, from the rates.
 -- total_clicks: Clicks, several of a person counted.
 -- unsubscribes: People who unsubscribed from it.
 -- unsubscribe_rate: Percent: 100 * unsubscribes / recipients.
@@ -31,34 +31,25 @@
 -- click_rate_z: The same for the click rate.
 -- open_verdict: `above`, `near` or `below` the baseline: z from 1, between, to -1; null where z is.
 -- click_verdict: The same for the click rate.
-with settings as (
-    select timezone from model_settings
-),
-
-sends as (
+with sends as (
+    -- place counts the sends with recipients up to this one
     select
-        fct_broadcast.*,
-        timezone((select timezone from settings), fct_broadcast.sent_at) as sent_local,
-        coalesce(broadcast_stats.open_tracking_disabled, false) as is_open_hidden,
-        coalesce(broadcast_stats.click_tracking_disabled, false) as is_click_hidden,
-        count(*) filter (fct_broadcast.recipients > 0)
-            over (order by fct_broadcast.sent_at nulls first, fct_broadcast.id) as place
+        *,
+        count(*) filter (recipients > 0) over (order by sent_at nulls first, id) as place
     from fct_broadcast
-    left join broadcast_stats on broadcast_stats.broadcast_id = fct_broadcast.id
-    where fct_broadcast.is_sent
+    where is_sent
 ),
 
 measured as (
-    -- place counts the sends with recipients up to this one
     select
-        * replace (
-            case when not is_open_hidden then opens end as opens,
-            case when not is_open_hidden and recipients > 0 then open_rate end as open_rate,
-            case when not is_click_hidden then clickers end as clickers,
-            case when not is_click_hidden and recipients > 0 then click_rate end as click_rate
+        sends.* replace (
+            case when recipients > 0 then open_rate end as open_rate,
+            case when recipients > 0 then click_rate end as click_rate
         ),
-        place - (coalesce(recipients, 0) > 0)::integer as sends_before
+        place - (coalesce(recipients, 0) > 0)::integer as sends_before,
+        timezone(timezone, sent_at) as sent_local
     from sends
+    cross join model_settings
 ),
 
 compared as (
@@ -143,10 +134,10 @@ select
     measured.open_rate,
     clickers,
     measured.click_rate,
-    100.0 * clickers / nullif(opens, 0) as click_to_open_rate,
+    click_to_open_rate,
     total_clicks,
     unsubscribes,
-    100.0 * unsubscribes / nullif(recipients, 0) as unsubscribe_rate,
+    unsubscribe_rate,
     coalesce(baseline_sends, 0) as baseline_sends,
     baseline_recipients,
     baseline_opens,

@@ -1,8 +1,8 @@
--- One row per customer (a buyer's address in lower case) and currency: recency, frequency, money in bands from 1 to 5 (5 is best), beside the figures of all customers of the currency.
--- @key: email_address, currency
+-- One row per customer (a buyer) and currency: recency, frequency, money in bands from 1 to 5 (5 is best), beside the figures of all customers of the currency.
+-- @key: buyer, currency
 -- @filter: currency = 'USD'
 -- @unknown: People who buy under several addresses (each counts as a customer), costs and margins, and orders never reported to the account.
--- email_address: The buyer's address in lower case; '' where orders have none.
+-- buyer: The buyer: the address in lower case.
 -- subscriber_id: The person with that address; null for an orphan.
 -- currency: The currency's code, '' where the order has none; never sum across currencies.
 -- orders: Counted orders.
@@ -23,11 +23,11 @@
 -- customer_value: currency_revenue / customers.
 with customers as (
     select
-        coalesce(lower(email_address), '') as email_address,
+        buyer,
         max(subscriber_id) as subscriber_id,
         coalesce(currency, '') as currency,
         count(*) as orders,
-        sum(net)::decimal(38, 4) as revenue,
+        coalesce(sum(net), 0)::decimal(38, 4) as revenue,
         min(transaction_time) as first_purchase_at,
         max(transaction_time) as last_purchase_at
     from fct_purchase
@@ -64,7 +64,7 @@ banded as (
 )
 
 select
-    email_address,
+    buyer,
     subscriber_id,
     currency,
     orders,

@@ -15,7 +15,7 @@
 -- median_open_rate: Percent: the median of their open rates; null with fewer than three.
 -- open_rate_drop: Percent of the median: 100 * (median_open_rate - open_rate) / median_open_rate; negative: a rise.
 -- is_open_rate_alarm: Whether open_rate_drop is above model_settings.open_rate_drop_alarm.
--- watched_from: When it was sent; not before the first pull ended.
+-- watched_from: When it was sent; null before the first pull ended.
 -- watched_to: The next send, seven days later or model_settings.as_of, whichever comes first.
 -- new_bounced: People found bounced between the two for the first time.
 -- new_complained: People found to have complained between the two for the first time.
@@ -24,25 +24,26 @@
 -- alarms: How many of the three.
 -- precision: Of the bounces: interval (found by a pull between the two; the moment lies between two pulls) or unknown (sent before the first pull ended).
 with first_pull as (
-    select least(min(ended_at), (select as_of from model_settings)) as known_from
-    from _cksync.loads
-    where exit_status in (0, 3)
+    -- its own observations are all earlier than its end, so that the newest one of a mirror just begun counts
+    select least(ended_at, as_of) as known_from
+    from dim_pull
+    cross join model_settings
+    where is_first
 ),
 
 sends as (
     select
-        fct_broadcast.id,
-        fct_broadcast.subject,
-        fct_broadcast.sent_at,
-        fct_broadcast.recipients,
-        fct_broadcast.unsubscribes,
-        case when not coalesce(open_tracking_disabled, false) then fct_broadcast.opens end as opens,
-        case when not coalesce(open_tracking_disabled, false) and fct_broadcast.recipients > 0 then fct_broadcast.open_rate end
-            as open_rate,
-        lead(fct_broadcast.sent_at) over (order by fct_broadcast.sent_at, fct_broadcast.id) as next_sent_at
+        id,
+        subject,
+        sent_at,
+        recipients,
+        unsubscribes,
+        unsubscribe_rate,
+        opens,
+        case when recipients > 0 then open_rate end as open_rate,
+        lead(sent_at) over (order by sent_at, id) as next_sent_at
     from fct_broadcast
-    left join broadcast_stats on broadcast_stats.broadcast_id = fct_broadcast.id
-    where fct_broadcast.is_sent
+    where is_sent
 ),
 
 open_rates as (
@@ -58,29 +59,11 @@ usual as (
     group by all
 ),
 
-troubled as (
-    select id, state, valid_from
-    from history.subscribers
-    where state in ('bounced', 'complained') and change <> 'delete'
-),
-
-found as (
-    -- people first seen in trouble count only if they signed up after the first pull: others may long have been so
-    select troubled.id, troubled.state, troubled.valid_from as found_at
-    from troubled
-    left join history.subscribers as before
-        on before.id = troubled.id and before.valid_to = troubled.valid_from and before.change <> 'delete'
-    left join subscribers on subscribers.id = troubled.id
-    cross join first_pull
-    where troubled.valid_from > first_pull.known_from
-        and (before.state <> troubled.state or (before.id is null and subscribers.created_at >= first_pull.known_from))
-),
-
 watched as (
     select
         sends.id,
-        greatest(sends.sent_at, first_pull.known_from) as watched_from,
-        least(coalesce(next_sent_at, as_of), sent_at + to_hours(7 * 24), as_of) as watched_to
+        sends.sent_at as watched_from,
+        least(next_sent_at, sent_at + to_hours(7 * 24), as_of) as watched_to
     from sends
     cross join first_pull
     cross join model_settings
@@ -92,17 +75,19 @@ bounces as (
         watched.id,
         watched.watched_from,
         watched.watched_to,
-        count(distinct found.id) filter (found.state = 'bounced') as new_bounced,
-        count(distinct found.id) filter (found.state = 'complained') as new_complained
+        count(distinct subscriber_id) filter (to_state = 'bounced') as new_bounced,
+        count(distinct subscriber_id) filter (to_state = 'complained') as new_complained
     from watched
-    left join found on found.found_at > watched.watched_from and found.found_at <= watched.watched_to
+    left join fct_state_change
+        on fct_state_change.seen_at > watched.watched_from
+        and fct_state_change.seen_at <= watched.watched_to
+        and fct_state_change.to_state in ('bounced', 'complained')
     group by all
 ),
 
 measured as (
     select
         sends.*,
-        100.0 * unsubscribes / nullif(recipients, 0) as unsubscribe_rate,
         coalesce(sends_before, 0) as sends_before,
         case when sends_before >= 3 then median_open_rate end as median_open_rate,
         case when sends_before >= 3 then 100.0 * (median_open_rate - open_rate) / nullif(median_open_rate, 0) end

@@ -23,23 +23,16 @@
 -- active: Active people at the end of the period, for the running one at model_settings.as_of; null before the first pull ended.
 -- reach_rate: Percent: 100 * average_recipients / active: the share of the list that a send reached.
 -- precision: Of active: interval (as the latest pull before the end saw it) or unknown (before the first pull ended).
-with sends as (
-    select
-        fct_broadcast.sent_on,
-        fct_broadcast.recipients,
-        fct_broadcast.total_clicks,
-        fct_broadcast.unsubscribes,
-        case when not coalesce(open_tracking_disabled, false) then fct_broadcast.opens end as opens,
-        case when not coalesce(click_tracking_disabled, false) then fct_broadcast.clickers end as clickers
+with periods as (
+    select 'week' as period, date_trunc('week', sent_on)::date as starts_on, *
     from fct_broadcast
-    left join broadcast_stats on broadcast_stats.broadcast_id = fct_broadcast.id
-    where fct_broadcast.is_sent and fct_broadcast.sent_on is not null
-),
+    where is_sent and sent_on is not null
 
-periods as (
-    select 'week' as period, date_trunc('week', sent_on)::date as starts_on, sends.* from sends
     union all
-    select 'month' as period, date_trunc('month', sent_on)::date as starts_on, sends.* from sends
+
+    select 'month' as period, date_trunc('month', sent_on)::date as starts_on, *
+    from fct_broadcast
+    where is_sent and sent_on is not null
 ),
 
 summed as (
@@ -63,9 +56,10 @@ summed as (
 
 first_pull as (
     -- its own observations are all earlier than its end, so that the newest one of a mirror just begun counts
-    select least(min(ended_at), (select as_of from model_settings)) as known_from
-    from _cksync.loads
-    where exit_status in (0, 3)
+    select least(ended_at, as_of) as known_from
+    from dim_pull
+    cross join model_settings
+    where is_first
 ),
 
 moves as (
@@ -86,7 +80,7 @@ moves as (
 active_people as (
     select moment, sum(sum(people)) over (order by moment)::bigint as active
     from moves
-    group by all
+    group by moment
 ),
 
 dated as (
@@ -104,7 +98,7 @@ counted as (
         case when counted_at >= known_from then 'interval' else 'unknown' end as precision
     from dated
     asof left join active_people on active_people.moment <= dated.counted_at
-    cross join first_pull
+    left join first_pull on true
 )
 
 select

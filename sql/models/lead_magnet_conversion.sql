@@ -28,7 +28,7 @@
 -- signup_value: revenue / joins.
 -- precision: Of the active columns: exact (nobody is unknown), interval (the rates lie between the two ends), unknown (of nobody is it known).
 with currencies as (
-    select coalesce(currency, '') as currency, row_number() over (order by count(*) desc, 1) as currency_rank
+    select coalesce(currency, '') as currency, row_number() over (order by count(*) desc, coalesce(currency, '')) as currency_rank
     from fct_purchase
     where is_counted
     group by 1

@@ -26,7 +26,7 @@
 -- revenue_180_days: Revenue from these by the end of their 180th day.
 -- value_180_days: revenue_180_days / leads_180_days.
 with currencies as (
-    select coalesce(currency, '') as currency, row_number() over (order by count(*) desc, 1) as currency_rank
+    select coalesce(currency, '') as currency, row_number() over (order by count(*) desc, coalesce(currency, '')) as currency_rank
     from fct_purchase
     where is_counted
     group by 1
@@ -43,11 +43,11 @@ people as (
         first_form,
         first_tag_id::varchar as first_tag_id,
         first_tag,
-        acquisition_source,
-        referrer_host,
-        utm_source,
-        utm_medium,
-        utm_campaign,
+        nullif(acquisition_source, '') as acquisition_source,
+        nullif(referrer_host, '') as referrer_host,
+        nullif(utm_source, '') as utm_source,
+        nullif(utm_medium, '') as utm_medium,
+        nullif(utm_campaign, '') as utm_campaign,
         strftime(timezone(timezone, created_at), '%Y-%m') as signup_month,
         created_at,
         created_at <= as_of - to_hours(30 * 24) as is_30_days,

@@ -48,8 +48,8 @@ products as (
         coalesce(sum(lines.quantity), 0)::bigint as units,
         coalesce(sum(lines.gross), 0)::decimal(38, 4) as gross,
         coalesce(sum(lines.net), 0)::decimal(38, 4) as revenue,
-        count(distinct lower(fct_purchase.email_address)) as buyers,
-        count(distinct lower(fct_purchase.email_address)) filter (fct_purchase.is_first_order) as new_buyers,
+        count(distinct fct_purchase.buyer) as buyers,
+        count(distinct fct_purchase.buyer) filter (fct_purchase.is_first_order) as new_buyers,
         min(fct_purchase.purchased_on) as first_sold_on,
         max(fct_purchase.purchased_on) as last_sold_on
     from lines

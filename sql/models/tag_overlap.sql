@@ -18,8 +18,8 @@
 -- lift: P(A and B) / (P(A) P(B)) = people * subscribers / (tag_people * other_people); 1: as often together as by chance.
 with tagged as (
     select subscribable_id as tag_id, subscriber_id
-    from bridge_membership
-    where subscribable_type = 'tag' and is_current and subscriber_id is not null
+    from subscriptions
+    where subscribable_type = 'tag' and subscriber_id is not null
     group by all
 ),
 

@@ -3,7 +3,7 @@
 -- @filter: customers > 0
 -- @unknown: Purchases never reported to the account, and buyers whose address belongs to nobody on the list (orphans have no sign-up).
 -- stretch: The stretch in words.
--- from_days: Its first day; day 0 is the first 24 hours after sign-up, and has whoever bought before signing up.
+-- from_days: Its first day; day 0 is the day of sign-up in the configured zone, and has whoever bought before.
 -- to_days: Its last day; null: no end.
 -- customers: People whose first purchase fell into it.
 -- customer_share_rate: Percent: 100 * customers / all_customers.
@@ -18,7 +18,7 @@
 -- median_time_to_purchase: Median of the same.
 with stretches(stretch, from_days, to_days) as (
     values
-        ('first day', 0, 0),
+        ('same day', 0, 0),
         ('day 1 to 6', 1, 6),
         ('day 7 to 29', 7, 29),
         ('day 30 to 89', 30, 89),
@@ -28,15 +28,11 @@ with stretches(stretch, from_days, to_days) as (
 ),
 
 people as (
-    select
-        greatest(floor((epoch(first_purchase_at) - epoch(created_at)) / 86400), 0)::bigint as days,
-        greatest(epoch(first_purchase_at) - epoch(created_at), 0) / 86400.0 as exact_days,
-        floor((epoch((select as_of from model_settings)) - epoch(created_at)) / 86400)::bigint as age
-    from dim_subscriber
+    select greatest(days_to_first_purchase, 0) as days, tenure_days from dim_subscriber
 ),
 
 counted as (
-    select days, age, count(*) as people, sum(exact_days) as exact_days
+    select days, tenure_days, count(*) as people
     from people
     group by all
 ),
@@ -45,8 +41,8 @@ overall as (
     select
         count(*) as subscribers,
         count(days) as all_customers,
-        avg(exact_days) as average_time_to_purchase,
-        median(exact_days) as median_time_to_purchase
+        avg(days) as average_time_to_purchase,
+        median(days) as median_time_to_purchase
     from people
 ),
 
@@ -57,9 +53,9 @@ summed as (
         to_days,
         coalesce(sum(people) filter (days between from_days and coalesce(to_days, days)), 0)::bigint as customers,
         coalesce(sum(people) filter (days <= coalesce(to_days, days)), 0)::bigint as cumulative_customers,
-        coalesce(sum(people) filter (age > coalesce(to_days, from_days)), 0)::bigint as old_enough_subscribers,
+        coalesce(sum(people) filter (tenure_days > coalesce(to_days, from_days)), 0)::bigint as old_enough_subscribers,
         coalesce(
-            sum(people) filter (age > coalesce(to_days, from_days) and days <= coalesce(to_days, days)), 0
+            sum(people) filter (tenure_days > coalesce(to_days, from_days) and days <= coalesce(to_days, days)), 0
         )::bigint as old_enough_customers
     from stretches
     left join counted on true
