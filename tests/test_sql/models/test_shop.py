@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cksync.api.v3 import ACTIVE, BROADCASTS, STATS, members, whole
+from cksync.api.v3 import ACTIVE, BROADCASTS, DETAILS, STATS, members, whole
 from cksync.config import Config
 from cksync.verbs.publishing import publish
 from tests.test_sql.book import Book
@@ -177,7 +177,7 @@ def test_lead_magnet_conversion(book: Book) -> None:
 
 
 def test_sequence_funnel(book: Book) -> None:
-    """Ann, Bob and Cyd entered; Ann bought ten days later, Bob was seen cancelled after twenty, Cyd at the first pull."""
+    """Ann, Bob and Cyd entered; Ann bought after ten days, Bob was seen cancelled after twenty, Cyd at first."""
     expect(
         book,
         "select * exclude (sequence, unsubscribed_within_30_days_rate, unsubscribed_within_30_days_rate_at_most,"
@@ -286,9 +286,10 @@ def test_broadcast_performance(book: Book) -> None:
 
 
 def test_an_account_without_sales_and_a_baseline_of_ten_sends(tmp_path: Path) -> None:
-    """Twelve sends to ten people each; the open rate of the first, 100 %, is in no baseline but those of ten after it."""
+    """Twelve sends to ten people each; the open rate of the first, 100 %, is in the baselines of ten after it."""
     book = Book(tmp_path / "data")
     sends = range(1, 13)
+    broadcasts = [{"id": key, "created_at": f"2026-01-{key:02}T10:00:00Z"} for key in sends]
     pulled(
         book,
         0,
@@ -296,7 +297,8 @@ def test_an_account_without_sales_and_a_baseline_of_ten_sends(tmp_path: Path) ->
             whole("forms"): [{"id": 70, "name": "Guide"}],
             ACTIVE: [person(ANN)],
             members("form", "70"): [membership(101, ANN, "2025-11-01T00:00:00Z")],
-            BROADCASTS: [{"id": key, "created_at": f"2026-01-{key:02}T10:00:00Z"} for key in sends],
+            BROADCASTS: broadcasts,
+            DETAILS: broadcasts,
             STATS: [figures(key, 10, 100.0 if key == 1 else 20.0, 10.0, 1, 0) for key in sends],
         },
     )
