@@ -1,7 +1,7 @@
 """The models of a large mirror: what making them at a publish costs, and how soon each answers.
 
-    python -m bench.models                   1,000,000 people, 3,000,000 subscriptions, 100,000 purchases, 400 broadcasts
-    python -m bench.models --people 50000    and all but the broadcasts in proportion
+    python -m bench.models                  1,000,000 people, 3,000,000 subscriptions, 100,000 purchases, 400 broadcasts
+    python -m bench.models --people 50000   and all but the broadcasts in proportion
 
 The mirror is written by SQL of this file: eight years of sign-ups, and thirty nights after the first pull of which
 each saw 600 people change and 400 memberships end. Then the models are made as a publish makes them (256 MB, two
