@@ -5,7 +5,7 @@
     21 March   Bob has cancelled, Eve is deleted, Dee is new
     10 April   nothing: the models' now
 
-Cyd bought before signing up. The names are as odd as people make them.
+Cyd bought before signing up; one order has neither a buyer nor a day that exists. The names are as odd as people make them.
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ def person(key: int, state: str = "active") -> dict[str, Any]:
     return {"id": key, "email_address": email, "first_name": name, "state": state, "created_at": JOINED[key]}
 
 
-def sale(key: int, email: str, at: str | None, currency: str, amount: float | None, **more: Any) -> dict[str, Any]:
+def sale(key: int, email: str | None, at: str, currency: str, amount: float | None, **more: Any) -> dict[str, Any]:
     """A purchase as the API shows it; `amount` is its subtotal."""
     told = {"status": "paid", "products": [], "transaction_id": "the same"}
     return {
@@ -76,6 +76,7 @@ PURCHASED = [
     sale(208, "cyd@example.com", "2025-12-01T00:00:00Z", "USD", -5),
     sale(209, "ann@example.com", "2026-04-01T00:00:00Z", "JPY", None),
     sale(210, "ann@example.com", "2026-03-15T20:00:00Z", "USD", 10, products=[line("Gift", 10)]),
+    sale(211, None, "2014-02-29T00:00:00Z", "XTS", 7),
 ]  # fmt: skip
 
 

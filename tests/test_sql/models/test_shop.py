@@ -64,6 +64,7 @@ def test_revenue_daily(book: Book) -> None:
         ("EUR", day("2026-02-21"), 1, *money(40)),
         ("JPY", day("2026-01-03"), 1, *money(1200)),
         ("JPY", day("2026-04-01"), 1, *money(0)),
+        ("XTS", None, 1, *money(7)),
     )
 
 
@@ -85,6 +86,7 @@ def test_revenue_by_product(book: Book) -> None:
         ("EUR", "pid:c", *money(40, 40)),
         ("JPY", "none", *money(0, None)),
         ("JPY", "sku:jp", *money(1200, 1200)),
+        ("XTS", "none", *money(7, None)),
     )
 
 
@@ -105,6 +107,13 @@ def test_customer_value(book: Book) -> None:
         ("EUR", 1, 0, 0.0, *money(40, 40)),
         ("JPY", 2, 0, 0.0, *money(1200, 600)),
         ("USD", 4, 1, 25.0, *money(195, "48.75")),
+        ("XTS", 1, 0, 0.0, *money(7, 7)),
+    )
+    expect(
+        book,
+        "select buyer, last_purchase_at, recency_band, monetary_band, segment from customer_value"
+        " where currency = 'XTS'",
+        ("purchase 211", None, None, 1, None),
     )
 
 
@@ -165,6 +174,7 @@ def test_lead_magnet_conversion(book: Book) -> None:
         ("USD", 1, 4, *money(180, 36)),
         ("JPY", 2, 2, *money(1200, 240)),
         ("EUR", 3, 0, *money(0, 0)),
+        ("XTS", 4, 0, *money(0, 0)),
     )
     expect(
         book,
@@ -241,6 +251,7 @@ def test_attribution_last_touch(book: Book) -> None:
         (206, None, None, None, None, None, None, "exact"),
         (208, CYD, None, None, None, None, None, "exact"),
         (209, ANN, None, None, None, None, None, "exact"),
+        (211, None, None, None, None, None, None, "unknown"),
     )
 
 
