@@ -151,6 +151,18 @@ def test_every_column_of_every_model_has_a_description_and_no_other_has(book: Bo
         columns = {column for name, column in given if name == path.stem}
         assert told.header.grain.startswith("One row"), path.stem
         assert told.header.comments.keys() == columns, path.stem
+        assert told.header.words.keys() <= {"@key", "@stored", "@filter", "@unknown"}, path.stem
+        assert told.header.words["@unknown"], path.stem
+
+
+def test_columns_of_models_have_types_that_every_tool_knows(book: Book, config: Config) -> None:
+    publish(config, book.folder)
+    odd = book.rows(
+        "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'main' and not internal"
+        " and (data_type in ('HUGEINT', 'UBIGINT', 'INTERVAL', 'TIMESTAMP', 'NULL') or data_type like '%[]'"
+        " or data_type like 'STRUCT%' or data_type like 'MAP%')"
+    )
+    assert odd == []
 
 
 def test_every_model_reads_its_own_tables_whatever_the_file_is_called(book: Book, config: Config) -> None:
