@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -46,38 +47,48 @@ class Model:
 
 def read_folder(folder: Path, shown: str) -> list[Model]:
     """Every file of a folder; `shown` is how messages call the folder."""
-    with duckdb.connect() as parser:
-        return [_read(path, f"{shown}/{path.name}", parser) for path in sorted(folder.glob("*.sql"))]
+    return [_read(path, f"{shown}/{path.name}") for path in sorted(folder.glob("*.sql"))]
 
 
-def model(name: str, text: str, shown: str) -> Model:
-    """A model from its text; what is wrong with it is its problem."""
-    with duckdb.connect() as parser:
-        return _model(name, text, shown, parser)
-
-
-def _read(path: Path, shown: str, parser: duckdb.DuckDBPyConnection) -> Model:
+def _read(path: Path, shown: str) -> Model:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         return Model(path.stem, "", shown, Header("", {}, {}), problem=f"{shown} cannot be read: {reason}")
-    return _model(path.stem, text, shown, parser)
+    return model(path.stem, text, shown)
 
 
-def _model(name: str, text: str, shown: str, parser: duckdb.DuckDBPyConnection) -> Model:
+def model(name: str, text: str, shown: str) -> Model:
+    """A model from its text; what is wrong with it is its problem."""
     made = Model(name, text, shown, header(text))
     if made.kind not in ("view", "table"):
         return replace(made, problem=f"{shown}: @stored is view or table, not {made.kind}")
     try:
-        count = len(duckdb.extract_statements(text))
+        reads = _reads(text)
     except duckdb.Error as error:
         return replace(made, problem=sentence(error, shown))
-    (parsed,) = parser.execute("select json_serialize_sql(?::varchar)", [text]).fetchone() or ("",)
-    tree = json.loads(parsed)
-    if count != 1 or tree["error"]:
+    except ValueError:
         return replace(made, problem=f"{shown}: must be one select and nothing else")
-    return replace(made, reads=frozenset(_tables(tree["statements"][0]["node"], frozenset())))
+    return replace(made, reads=reads)
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+@cache
+def _reads(text: str) -> frozenset[str]:
+    """The tables of `main` that a select names. Raises duckdb.Error when DuckDB cannot read it, ValueError when it
+    is not one select."""
+    (parsed,) = _parser().execute("select json_serialize_sql(?::varchar)", [text]).fetchone() or ("",)
+    tree = json.loads(parsed)
+    if tree["error"]:
+        duckdb.extract_statements(text)
+        raise ValueError
+    (statement,) = tree["statements"]
+    return frozenset(_tables(statement["node"], frozenset()))
 
 
 def sentence(error: duckdb.Error, shown: str) -> str:

@@ -110,6 +110,7 @@ def push(
     """Take the edits of WORK to the account, each once; the same command goes on after any interruption."""
     from cksync.cli.progress import said_left, shown, start_logging
     from cksync.cli.pull import stop_on_signals
+    from cksync.errors import Rejected
     from cksync.verbs.push import push as verb
     from cksync.verbs.sending import Pushed, PushReport
     from cksync.write.plan import Plan
@@ -124,7 +125,7 @@ def push(
         if yes:
             return True
         if not sys.stdin.isatty():
-            raise click.UsageError("there is no terminal to ask on; `--yes` pushes without asking")
+            raise Rejected("there is no terminal to ask on; `--yes` pushes without asking")
         return click.confirm("Push this?", err=True)
 
     with shown(config, quiet=settings.quiet) as show:

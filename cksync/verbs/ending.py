@@ -28,7 +28,7 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
     exit_status = 3 if doubts or is_time_up else 0
     run.writer.flush(LoadEnd(run.now(), exit_status, message, is_finished))
     try:
-        run.published.append(publish(run.config, run.folder))
+        run.published.append(publish(run.config, run.folder, analyze=run.analyze))
     except CksyncError as error:
         run.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
         raise

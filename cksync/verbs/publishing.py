@@ -10,9 +10,12 @@ from cksync.load.publish import Analyze, Published
 from cksync.load.tables import tables
 
 
-def publish(config: Config, folder: Folder) -> Published:
-    """Take what is new in the log into the mirror of a folder. Raises Failed as load.publish does."""
-    return load.publish(folder, _analyze(config))
+def publish(config: Config, folder: Folder, *, analyze: bool = True) -> Published:
+    """Take what is new in the log into the mirror of a folder. Raises Failed as load.publish does.
+
+    Without `analyze` the models stay as they are, for a publish that another one follows soon.
+    """
+    return load.publish(folder, _analyze(config) if analyze else None)
 
 
 def rebuild(config: Config, folder: Folder) -> Published:

@@ -65,20 +65,19 @@ def pull(
     stop: threading.Event | None = None,
     wall: Clock = wall_clock,
     is_dry: bool = False,
+    analyze: bool = True,
 ) -> Iterator[Event]:
     """Bring the mirror up to date; the last event is the Report.
 
     `streams` names what to read (all when empty), `lists` the lists of members to read without all the others,
-    `depth` how much of it (see Run), `allow` the safety
-    rules to lift (`vanish`). `is_dry` keeps nothing of what was read: the Report says what it would have
-    changed. Setting
-    `stop` ends the pull cleanly: it raises Interrupted, and the next pull goes on from there. Raises
-    Locked, Unauthorized, Refused (another account's secret), ApiUnavailable, Failed; whatever was read
-    is then in the log.
+    `depth` how much of it (see Run), `allow` the safety rules to lift (`vanish`). `is_dry` keeps nothing of what
+    was read: the Report says what it would have changed. Without `analyze` the models are left to the next publish.
+
+    Setting `stop` ends the pull cleanly: it raises Interrupted, and the next pull goes on from there. Raises
+    Locked, Unauthorized, Refused (another account's secret), ApiUnavailable, Failed; whatever was read is then in
+    the log.
     """
     chosen = choose(streams)
-    if is_dry:
-        config = replace(config, models=replace(config.models, build=False))
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder, stop = Folder(config.data_dir), stop or threading.Event()
     with contextlib.ExitStack() as held:
@@ -100,6 +99,7 @@ def pull(
             is_stale = newest is not None and began_at - newest > STALE
             start = replace(start, account=address(page), **_foreseen(before, config, chosen, depth, began_at))
             run = _begin(config, target, before, api, now, stop, start, chosen, is_stale, depth)
+            run.analyze = analyze and not is_dry
             walk.tell(page)
             try:
                 yield from _take(run, walk, page)
@@ -274,6 +274,6 @@ def _publish_early(run: Run, after: timedelta) -> None:
     if run.is_first and run.now() - (run.published_at or run.began_at) > after:
         began_at = run.now()
         run.writer.flush()
-        run.published.append(publish(run.config, run.folder))
+        run.published.append(publish(run.config, run.folder, analyze=run.analyze))
         run.published_at = run.now()
         run.publishing = run.published_at - began_at

@@ -95,12 +95,14 @@ def push(
     touched |= {noop.table for noop in first.noops}
     streams = sorted({stream for table in touched for stream in STREAMS.get(table, ())})
     if streams:
-        yield from pull(config, streams=streams, lists=_lists(first), environ=environ, stop=stop, wall=wall)
+        yield from pull(
+            config, streams=streams, lists=_lists(first), environ=environ, stop=stop, wall=wall, analyze=False
+        )
     with folder.lock("push"), _workspace(config, path) as db, known(folder) as before:
         now = steady_clock(newest_observation(folder.log), wall)
         account = before.account or ""
         with connect(config, given, redactor, now, stop) as api:
-            run = Sending(config, folder, db, api, now, stop, account)
+            run = Sending(config, folder, db, api, now, stop, account, is_stale=bool(streams))
             try:
                 run.resolve()
                 plan = _plan(db, allow)

@@ -31,7 +31,7 @@ class Run:
     """One pull. `loads`, `earlier`, `keys` and `absent` are what loads of the same round have read.
 
     `is_first`: the account was never read to its end before; `is_stale`: the round was left for longer than
-    pages are apart; `publishing` is how long the last publish took.
+    pages are apart; `analyze` whether models are made at a publish; `publishing` is how long the last publish took.
     """
 
     config: Config
@@ -50,6 +50,7 @@ class Run:
     agenda: Agenda
     may_vanish: bool
     planned: int | None
+    analyze: bool = True
     earlier: Mapping[str, Checkpoint] = field(default_factory=dict)
     keys: Mapping[str, set[str]] = field(default_factory=dict)
     absent: Mapping[str, set[int]] = field(default_factory=dict)

@@ -88,7 +88,7 @@ class _Watched:
 
 @dataclass
 class Sending:
-    """One push, and what it has done so far."""
+    """One push, and what it has done so far. `is_stale`: the models are behind the tables of the mirror."""
 
     config: Config
     folder: Folder
@@ -97,6 +97,7 @@ class Sending:
     now: Clock
     stop: threading.Event
     account: str
+    is_stale: bool
     results: list[tuple[Action, Result]] = field(default_factory=list)
     requests: int = 0
     keys: dict[str, str] = field(default_factory=dict)
@@ -272,6 +273,8 @@ class Sending:
         if self.writer is not None:
             self.writer.add_attempts(error.attempts)
             self._end(error.exit_status, str(error))
+        elif self.is_stale:
+            publish(self.config, self.folder)
 
     def _end(self, exit_status: int, message: str) -> None:
         assert self.writer is not None
@@ -298,7 +301,7 @@ class Sending:
         journal.agree(self.db, plan.noops)
         if self.writer is not None:
             self._end(exit_status, message)
-        elif was_cut_off(self.folder.log):  # what it did is in the log, and not in the mirror yet
+        elif self.is_stale or was_cut_off(self.folder.log):  # what was done is in the log, and not in the mirror yet
             publish(self.config, self.folder)
         return PushReport(exit_status, message, plan, tuple(self.results), self.requests)
 
