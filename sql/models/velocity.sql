@@ -28,7 +28,7 @@ with stretches(stretch, from_days, to_days) as (
 ),
 
 people as (
-    select greatest(days_to_first_purchase, 0) as days, tenure_days from dim_subscriber
+    select if(days_to_first_purchase < 0, 0, days_to_first_purchase) as days, tenure_days from dim_subscriber
 ),
 
 counted as (
