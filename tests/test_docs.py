@@ -43,6 +43,14 @@ def test_no_snapshot_is_of_a_command_that_is_no_more() -> None:
     assert {path.name for path in SNAPSHOTS.glob("help-*.txt")} == expected
 
 
+# -- what is generated
+
+
+def test_the_dictionary_and_the_diagrams_are_as_sql_has_it() -> None:
+    done = subprocess.run([sys.executable, "docs/generate.py", "--check"], cwd=TOP, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # -- the README
 
 
