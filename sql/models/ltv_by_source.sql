@@ -25,15 +25,20 @@
 -- leads_180_days: People who signed up at least 180 days ago.
 -- revenue_180_days: Revenue from these by the end of their 180th day.
 -- value_180_days: revenue_180_days / leads_180_days.
-with currencies as (
-    select coalesce(currency, '') as currency, row_number() over (order by count(*) desc, coalesce(currency, '')) as currency_rank
+with orders as materialized (
+    select id, subscriber_id, coalesce(currency, '') as currency, transaction_time, net
     from fct_purchase
     where is_counted
-    group by 1
+),
+
+currencies as (
+    select currency, row_number() over (order by count(*) desc, currency) as currency_rank
+    from orders
+    group by currency
 
     union all
 
-    select '', 1 where not exists (from fct_purchase where is_counted)
+    select '', 1 where not exists (from orders)
 ),
 
 people as (
@@ -59,17 +64,16 @@ people as (
 
 sales as (
     select
-        fct_purchase.subscriber_id as id,
-        coalesce(fct_purchase.currency, '') as currency,
+        orders.subscriber_id as id,
+        orders.currency,
         count(*) as orders,
-        sum(net) as revenue,
+        coalesce(sum(net), 0) as revenue,
         sum(net) filter (is_30_days and transaction_time < people.created_at + to_hours(30 * 24)) as revenue_30_days,
         sum(net) filter (is_90_days and transaction_time < people.created_at + to_hours(90 * 24)) as revenue_90_days,
         sum(net) filter (is_180_days and transaction_time < people.created_at + to_hours(180 * 24))
             as revenue_180_days
-    from fct_purchase
-    join people on people.id = fct_purchase.subscriber_id
-    where fct_purchase.is_counted
+    from orders
+    join people on people.id = orders.subscriber_id
     group by 1, 2
 ),
 
