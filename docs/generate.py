@@ -164,8 +164,9 @@ def schema(described: Described) -> str:
             [
                 MADE,
                 "# How the tables hang together",
-                "Keys and what refers to them; all columns are in [dictionary.md](dictionary.md). `PK` is the key, `FK`\n"
-                "the id of a row elsewhere. `subscribable_id` is the id of a form, sequence or tag, as `subscribable_type` says.",
+                "Keys and what refers to them; all columns are in [dictionary.md](dictionary.md). `PK` is the key,\n"
+                "`FK` the id of a row elsewhere. `subscribable_id` is the id of a form, sequence or tag, as\n"
+                "`subscribable_type` says.",
                 "## Tables",
                 _diagram(tables, {entry.name: entry.name for entry, _ in tables}),
                 "Every table has `history.<table>` beside it, with `valid_from`, `valid_to` and `change`.",
