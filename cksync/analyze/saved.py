@@ -50,7 +50,7 @@ def saved_query(db: duckdb.DuckDBPyConnection, name: str, theirs: Path | None) -
 
 def query_of(db: duckdb.DuckDBPyConnection, entry: Entry) -> Saved:
     """A table or model: the newest rows first, or by its key; its usual filter, unless that leaves nothing."""
-    where = f" where {entry.filter}" if entry.filter and _leaves_rows(db, entry) else ""
+    where = f" where {entry.filter}" if entry.filter not in (None, "true") and _leaves_rows(db, entry) else ""
     names = (entry.name,) if entry.schema == "main" else (entry.schema, entry.name)
     by = [f"{_plain(db, name)}{way}" for name, way in _order(entry.key, columns(db, entry))]
     order = f" order by {', '.join(by)}" if by else ""

@@ -1,6 +1,9 @@
 """`cksync sql`: needs nothing but DuckDB and the published file."""
 
+import contextlib
 import csv
+import io
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     import msgspec
 
 FETCH_ROWS = 10_000
-# On a terminal: rows of a table, and rows of an answer too wide for it that are written one column a line.
+# On a terminal: rows of a table, and how many of an answer too wide for it are written a column a line.
 SHOWN_ROWS, SHORT = 40, 5
 FORMATS = ("table", "line", "csv", "json", "parquet")
 
@@ -94,18 +97,21 @@ def _ask(settings: Settings, query: str, form: str) -> None:
 
 
 def _table(relation: "duckdb.DuckDBPyRelation") -> None:
-    """DuckDB's own; on a terminal that is too narrow for the columns of a few rows, a column a line."""
+    """DuckDB's own; on a terminal where not all columns fit, a few rows are written a column a line."""
     width = terminal_width()
     if width is None:
         relation.show(max_width=10_000, max_rows=1_000_000)
         return
-    if sum(len(name) + 3 for name in relation.columns) >= width:
-        rows = relation.limit(SHORT + 1).fetchall()
-        if len(rows) <= SHORT:
-            _print_lines(relation.columns, rows)
-            return
-        click.echo(f"-- {len(relation.columns)} columns do not fit here; --format line shows all", err=True)
-    relation.show(max_width=width, max_rows=SHOWN_ROWS)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        relation.show(max_width=width, max_rows=SHOWN_ROWS)
+    hides_columns = re.search(r"\d+ columns \(\d+ shown\)", printed.getvalue()[-2 * width :])
+    rows = relation.limit(SHORT + 1).fetchall() if hides_columns else []
+    if 0 < len(rows) <= SHORT:
+        _print_lines(relation.columns, rows)
+        return
+    click.echo(printed.getvalue().rstrip("\n"))
+    if hides_columns:
+        click.echo("-- --format line shows every column", err=True)
 
 
 def _line(relation: "duckdb.DuckDBPyRelation") -> None:

@@ -1,5 +1,5 @@
--- Tags by the share of their people who bought after they got it, in the account's main currency.
-select name as tag, joins, buyers, round(conversion_rate, 1) as conversion_rate, currency, revenue, signup_value
+-- Tags by the share of their people who bought after they got it, with revenue in the main currency.
+select name as tag, joins, buyers, round(conversion_rate, 1) as conversion_rate, currency, revenue
 from lead_magnet_conversion
 where subscribable_type = 'tag'
     and currency_rank = 1
