@@ -160,6 +160,17 @@ def test_list_for_machines_is_one_row_each(sql: Sql, mirror: duckdb.DuckDBPyConn
     assert [row["name"] for row in rows] == [each["name"] for each in listed]
 
 
+def test_a_database_without_models_is_listed_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data").mkdir()
+    with duckdb.connect(str(tmp_path / "data" / "mirror.duckdb")) as db:
+        db.execute('create table "odd ""name" as select 1 as id')
+    (tmp_path / "config.toml").write_text('data_dir = "data"\n')
+    assert _run(["sql", "--config", str(tmp_path / "config.toml"), "--list"]) == 0
+    assert 'odd "name' in capsys.readouterr().out
+    assert _run(["sql", "--config", str(tmp_path / "config.toml"), "--describe", 'ODD "name']) == 0
+    assert "(table, 1 row):" in capsys.readouterr().out
+
+
 # -- --describe
 
 

@@ -80,6 +80,12 @@ def test_every_link_of_the_readme_leads_somewhere(target: str) -> None:
     assert (TOP / target).exists()
 
 
+@pytest.mark.parametrize("document", sorted((TOP / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_every_link_of_the_documents_leads_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:cksync|sql|docs|tests|bench)/[\w/.]*)`", README))))
 def test_every_path_of_the_readme_exists(path: str) -> None:
     assert (TOP / path).exists()

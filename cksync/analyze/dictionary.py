@@ -95,9 +95,10 @@ def entries(db: duckdb.DuckDBPyConnection) -> list[Entry]:
 def find(known: Sequence[Entry], name: str) -> Entry:
     """The entry that a person means by a name. Raises Rejected with close ones where there is none."""
     wanted = name.strip().split("(")[0].replace('"', "").removeprefix("main.").lower()
-    for entry in sorted(known, key=lambda entry: entry.problem is not None):
-        if entry.label.lower() == wanted:
-            return entry
+    for each in (name.lower(), wanted):
+        for entry in sorted(known, key=lambda entry: entry.problem is not None):
+            if entry.label.lower() == each:
+                return entry
     raise Rejected(f"there is no table or model {name}; {advice(wanted, [entry.label for entry in known])}")
 
 
