@@ -346,6 +346,13 @@ def test_many_wide_rows_are_a_table_of_what_fits(folder: Path) -> None:
     assert "9 rows" in lines[-2] + lines[-1]
 
 
+def test_what_people_wrote_does_not_move_the_cursor(folder: Path) -> None:
+    for form in ("table", "line"):
+        shown = "\n".join(on_terminal(folder, "select first_name from subscribers", "--format", form))
+        assert "xxx" in shown
+        assert "\x1b" not in shown
+
+
 def test_line_is_a_column_a_line_wherever_it_goes(sql: Sql) -> None:
     assert sql("select 1 as a, null as bc union all select 2, 'x' order by 1", "--format", "line") == (
         " a = 1\nbc = NULL\n\n a = 2\nbc = x\n"

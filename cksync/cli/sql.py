@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -38,7 +39,7 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
     if parameter.name == "query" and not incomplete.startswith("@"):
         return []
     try:
-        config = context.ensure_object(Settings).load()
+        config = replace(context.ensure_object(Settings), quiet=True).load()
         with open_mirror(Folder(config.data_dir)) as db:
             known = [entry.label for entry in entries(db)]
         if parameter.name == "query":
