@@ -255,8 +255,8 @@ def test_a_command_of_the_shell_is_told_from_sql(cksync: Command, mirror: Path) 
     done = cksync("sql", ".tables", ok=False)
     assert done.returncode == 2
     assert done.stderr == (
-        "cksync: .tables is a command of the DuckDB shell, not SQL; try `show tables`, `describe subscribers`,"
-        f" or open the shell: duckdb -readonly {mirror}\n"
+        "cksync: .tables is a command of the DuckDB shell, not SQL; try `cksync sql --list`, `cksync sql --describe"
+        f" subscribers`, or open the shell: duckdb -readonly {mirror}\n"
     )
 
 

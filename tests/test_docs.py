@@ -43,6 +43,14 @@ def test_no_snapshot_is_of_a_command_that_is_no_more() -> None:
     assert {path.name for path in SNAPSHOTS.glob("help-*.txt")} == expected
 
 
+# -- what is generated
+
+
+def test_the_dictionary_and_the_diagrams_are_as_sql_has_it() -> None:
+    done = subprocess.run([sys.executable, "docs/generate.py", "--check"], cwd=TOP, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # -- the README
 
 
@@ -70,6 +78,12 @@ def test_every_command_line_of_the_readme_is_one(line: str) -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)", README))))
 def test_every_link_of_the_readme_leads_somewhere(target: str) -> None:
     assert (TOP / target).exists()
+
+
+@pytest.mark.parametrize("document", sorted((TOP / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_every_link_of_the_documents_leads_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
+    assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:cksync|sql|docs|tests|bench)/[\w/.]*)`", README))))

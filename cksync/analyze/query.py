@@ -2,27 +2,45 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from cksync.analyze.saved import Saved, saved_query
 from cksync.errors import Rejected
 from cksync.folder import Folder
 from cksync.mirror import open_mirror
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows; None for a statement that has none. `saved` is the saved query that was asked by its name."""
+
+    relation: duckdb.DuckDBPyRelation | None
+    saved: Saved | None = None
+
+
 @contextlib.contextmanager
-def ask(data_dir: Path, query: str) -> Iterator[duckdb.DuckDBPyRelation | None]:
-    """The answer to a query; None for a statement that has none. Raises Rejected with DuckDB's own words."""
+def ask(data_dir: Path, query: str, theirs: Path | None = None) -> Iterator[Answer]:
+    """The answer to a query, or to a saved one (`@name`; `theirs` is the folder of the user's models).
+
+    Raises Rejected with DuckDB's own words.
+    """
+    words = query.split()
     if query.lstrip().startswith("."):
         raise Rejected(
-            f"{query.split()[0]} is a command of the DuckDB shell, not SQL; try `show tables`, `describe subscribers`,"
-            f" or open the shell: duckdb -readonly {Folder(data_dir).mirror}"
+            f"{words[0]} is a command of the DuckDB shell, not SQL; try `cksync sql --list`, `cksync sql --describe"
+            f" subscribers`, or open the shell: duckdb -readonly {Folder(data_dir).mirror}"
         )
-    if not query.strip():
+    if not words:
         raise Rejected('there is no query; try: cksync sql "select state, count(*) from subscribers group by all"')
     with open_mirror(Folder(data_dir)) as db:
+        saved = saved_query(db, words[0][1:], theirs) if words[0].startswith("@") else None
+        if saved and len(words) > 1:
+            raise Rejected(f"@{saved.name} is a whole query; to ask more of it, write its SQL yourself")
         try:
-            yield db.sql(query)
+            yield Answer(db.sql(saved.sql if saved else query), saved)
         except duckdb.Error as error:
-            raise Rejected(str(error)) from None
+            where = f"{saved.file}: " if saved and saved.file else ""
+            raise Rejected(f"{where}{error}") from None

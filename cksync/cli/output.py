@@ -1,6 +1,10 @@
 """Results on stdout: a table for people, JSON for machines."""
 
 import json
+import shutil
+import sys
+import textwrap
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +14,7 @@ import click
 FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print the result."
 )
+NARROWEST = 24  # a column of text that is wrapped is never narrower
 
 
 def print_json(value: Any) -> None:
@@ -53,3 +58,40 @@ def print_pairs(pairs: Mapping[str, Any]) -> None:
     width = max(map(len, pairs))
     for name, value in pairs.items():
         click.echo(f"{name.ljust(width)}  {_cell(value)}")
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal; None where stdout is a file or a pipe, and nothing need be cut."""
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks and other characters that would move a terminal's cursor."""
+    breaks = text.replace("\r\n", "\n").replace("\n", "\\n").replace("\t", "\\t")
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in breaks)
+
+
+def cut(text: str, width: int | None) -> str:
+    """The beginning of a text that fits into so many columns of a terminal, with … where something is missing."""
+    if width is None or _width(text) <= width:
+        return text
+    end = next(end for end in range(len(text), -1, -1) if _width(text[:end]) < max(width, 1))
+    return text[:end] + "…"
+
+
+def padded(text: str, width: int) -> str:
+    """A text with spaces behind it, to so many columns of a terminal."""
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    return sum(
+        2 if unicodedata.east_asian_width(each) in "FW" else 1 for each in text if not unicodedata.combining(each)
+    )
+
+
+def wrapped(text: str, indent: int, width: int | None) -> str:
+    """A text in lines of a terminal, all but the first behind so many spaces."""
+    if width is None or indent + len(text) <= width:
+        return text
+    return ("\n" + " " * indent).join(textwrap.wrap(text, max(width - indent, NARROWEST), break_on_hyphens=False))

@@ -1,9 +1,12 @@
 """`cksync sql`: needs nothing but DuckDB and the published file."""
 
+import contextlib
 import csv
-import shutil
+import io
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -13,52 +16,130 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cksync.cli import Settings, common
+from cksync.cli.output import cut, one_line, terminal_width
 
 if TYPE_CHECKING:
     import duckdb
     import msgspec
 
 FETCH_ROWS = 10_000
+# On a terminal: rows of a table, and how many of an answer too wide for it are written a column a line.
+SHOWN_ROWS, SHORT = 40, 5
+FORMATS = ("table", "line", "csv", "json", "parquet")
+
+
+def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names that begin so, for the shell's completion: of tables and models, or with @ of all that can be asked."""
+    from cksync.analyze.dictionary import entries
+    from cksync.analyze.saved import saved_queries
+    from cksync.errors import CksyncError
+    from cksync.folder import Folder
+    from cksync.mirror import open_mirror
+
+    if parameter.name == "query" and not incomplete.startswith("@"):
+        return []
+    try:
+        config = replace(context.ensure_object(Settings), quiet=True).load()
+        with open_mirror(Folder(config.data_dir)) as db:
+            known = [entry.label for entry in entries(db)]
+        if parameter.name == "query":
+            known = [f"@{name}" for name in (*known, *(saved.name for saved in saved_queries(config.models.path)))]
+    except CksyncError:
+        return []
+    return sorted({name for name in known if name.startswith(incomplete)})
 
 
 @click.command(context_settings={"ignore_unknown_options": True})  # a query may begin with a comment: --
-@click.argument("query", required=False)
+@click.argument("query", required=False, shell_complete=_names)
+@click.option("--list", "listing", is_flag=True, help="Show tables, models and saved queries.")
+@click.option("--describe", metavar="NAME", shell_complete=_names, help="Show what a table or model has and means.")
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "csv", "json", "parquet"]),
+    type=click.Choice(FORMATS),
     default="table",
-    help="How to print the result; parquet goes into a file or a pipe.",
+    help="How to print the result; line is a column a line, parquet goes into a file or a pipe.",
 )
 @common
 @click.pass_obj
-def sql(settings: Settings, query: str | None, form: str) -> None:
-    """Ask the mirror in SQL, read-only. Without QUERY, it is read from stdin."""
-    from cksync.analyze.query import ask
+def sql(settings: Settings, query: str | None, listing: bool, describe: str | None, form: str) -> None:
+    """Ask the mirror in SQL, read-only.
 
-    text = query if query not in (None, "-") else sys.stdin.read()
+    QUERY is SQL, or @NAME: a saved query, a table or a model. Without QUERY, it is read from stdin.
+    """
+    if listing + (describe is not None) + (query is not None) > 1:
+        raise click.UsageError("a query, --list and --describe are three questions; ask one at a time")
     if form == "parquet" and sys.stdout.isatty():
         raise click.UsageError(
             "parquet is no text: send it into a file, as in `cksync sql … --format parquet > out.parquet`"
         )
-    with ask(settings.load().data_dir, text or "") as relation:
-        if relation is not None:
-            PRINTERS[form](relation)
+    config = settings.load()
+    if listing or describe is not None:
+        from cksync.cli import dictionary
+
+        if describe is None:
+            dictionary.list_everything(config.data_dir, config.models.path, form)
+        else:
+            dictionary.describe(config.data_dir, describe, form)
+        return
+    text = query if query not in (None, "-") else sys.stdin.read()
+    _ask(settings, text or "", form)
+
+
+def _ask(settings: Settings, query: str, form: str) -> None:
+    from cksync.analyze.query import ask
+
+    config = settings.load()
+    with ask(config.data_dir, query, config.models.path) as answer:
+        if answer.saved and not answer.saved.file and not settings.quiet:
+            click.echo(f"-- {answer.saved.sql}", err=True)
+        if answer.relation is not None:
+            PRINTERS[form](answer.relation)
 
 
 def _table(relation: "duckdb.DuckDBPyRelation") -> None:
-    width = shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 10_000
-    relation.show(max_width=width, max_rows=40 if sys.stdout.isatty() else 1_000_000)
+    """DuckDB's own; on a terminal where not all columns fit, a few rows are written a column a line."""
+    width = terminal_width()
+    if width is None:
+        relation.show(max_width=10_000, max_rows=1_000_000)
+        return
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        relation.show(max_width=width, max_rows=SHOWN_ROWS)
+    hides_columns = re.search(r"\d+ columns \(\d+ shown\)", printed.getvalue()[-2 * width :])
+    rows = relation.limit(SHORT + 1).fetchall() if hides_columns else []
+    if 0 < len(rows) <= SHORT:
+        _print_lines(relation.columns, rows)
+        return
+    click.echo(printed.getvalue().rstrip("\n"))
+    if hides_columns:
+        click.echo("-- --format line shows every column", err=True)
+
+
+def _line(relation: "duckdb.DuckDBPyRelation") -> None:
+    _print_lines(relation.columns, relation.iter_rows(FETCH_ROWS))
+
+
+def _print_lines(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """As the shells of DuckDB and SQLite do in their mode `line`."""
+    wide, width = max(map(len, names), default=0), terminal_width()
+    room = None if width is None else max(width - wide - 3, 10)
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        for name, value in zip(names, row, strict=True):
+            text = "NULL" if value is None else one_line(str(text_of(value)))
+            click.echo(f"{name.rjust(wide)} = {cut(text, room)}")
 
 
 def _csv(relation: "duckdb.DuckDBPyRelation") -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(relation.columns)
     for row in relation.iter_rows(FETCH_ROWS):
-        writer.writerow([_text(value) for value in row])
+        writer.writerow([text_of(value) for value in row])
 
 
-def _text(value: Any) -> Any:
+def text_of(value: Any) -> Any:
+    """A value as CSV has it; numbers stay numbers."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
@@ -70,20 +151,26 @@ def _text(value: Any) -> Any:
 
 def _json(relation: "duckdb.DuckDBPyRelation") -> None:
     """An array of objects, a row a line; JSON columns are JSON, decimals keep their digits."""
+    separator = "[\n"
+    for row in json_rows(relation):
+        sys.stdout.write(separator + row)
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def json_rows(relation: "duckdb.DuckDBPyRelation") -> Iterator[str]:
+    """Each row as an object in JSON."""
     import msgspec
 
     encoder = _encoder()
     is_json = [str(kind) == "JSON" for kind in relation.types]
     names = _distinct(relation.columns)
-    separator = "[\n"
     for row in relation.iter_rows(FETCH_ROWS):
         values = [
             msgspec.Raw(value.encode()) if raw and value is not None else value
             for value, raw in zip(row, is_json, strict=True)
         ]
-        sys.stdout.write(separator + encoder.encode(dict(zip(names, values, strict=True))).decode())
-        separator = ",\n"
-    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+        yield encoder.encode(dict(zip(names, values, strict=True))).decode()
 
 
 @cache
@@ -120,6 +207,7 @@ def _parquet(relation: "duckdb.DuckDBPyRelation") -> None:
 
 PRINTERS: dict[str, Callable[["duckdb.DuckDBPyRelation"], None]] = {
     "table": _table,
+    "line": _line,
     "csv": _csv,
     "json": _json,
     "parquet": _parquet,

@@ -21,32 +21,82 @@ _VERSION = {
 _CKSYNC = {
     "made": (
         "One row: the SQL that made the mirror, as the SHA-256 of its text; none when that is not known.",
-        "sql_sha256 varchar",
+        {"sql_sha256": ("varchar", "Of sql/casts.sql and sql/tables.")},
     ),
     "loads": (
         "One row per load: a run that read the API.",
-        "load_id varchar, streams varchar, account varchar, started_at timestamptz, ended_at timestamptz,"
-        " exit_status integer, message varchar, is_finished boolean, segments integer, requests bigint,"
-        " inserted bigint, updated bigint, deleted bigint, unread bigint, depth varchar, planned bigint, base json",
+        {
+            "load_id": ("varchar", "The load's folder in log/; in the order of time."),
+            "streams": ("varchar", "What was to be read: `all`, or streams with commas between."),
+            "account": ("varchar", "The address of the account's owner."),
+            "started_at": ("timestamptz", "When it began."),
+            "ended_at": ("timestamptz", "When it ended; null: it was killed."),
+            "exit_status": ("integer", "0 done, 3 done in part, else what stopped it; null: it was killed."),
+            "message": ("varchar", "What it said of its end."),
+            "is_finished": ("boolean", "Whether all that was to be read was read; else the next load goes on."),
+            "segments": ("integer", "Files of the log that are in the mirror."),
+            "requests": ("bigint", "Requests made."),
+            "inserted": ("bigint", "Rows that were new."),
+            "updated": ("bigint", "Rows that had changed."),
+            "deleted": ("bigint", "Rows that were gone."),
+            "unread": ("bigint", "Values that fit no column; they are in `_extra`."),
+            "depth": ("varchar", "How much was looked at, such as `nightly` or `full`."),
+            "planned": ("bigint", "Requests that were planned."),
+            "base": ("json", "The plan by stream, before habit was added."),
+        },
     ),
     "slices": (
         "One row per slice: how far and how well it was read.",
-        "slice varchar, stream varchar, load_id varchar, is_complete boolean, rows bigint, total bigint,"
-        " cursor_at timestamptz, read_at timestamptz, checked_at timestamptz, proof varchar, doubt varchar",
+        {
+            "slice": ("varchar", "What is read and vouched for as one, such as `subscribers/active`."),
+            "stream": ("varchar", "The stream it is part of."),
+            "load_id": ("varchar", "The load that read it last."),
+            "is_complete": ("boolean", "Whether every row of it is vouched for."),
+            "rows": ("bigint", "Rows that were read."),
+            "total": ("bigint", "Rows that the API counts; null where it does not count."),
+            "cursor_at": ("timestamptz", "What came later is read next time."),
+            "read_at": ("timestamptz", "When it was read last."),
+            "checked_at": ("timestamptz", "When it was last proved."),
+            "proof": (
+                "varchar",
+                "What that rests on: `content` (every row was read), `borders`, `counts` or `changes`.",
+            ),
+            "doubt": ("varchar", "What keeps it from being complete."),
+        },
     ),
     "listings": (
         "One row per row of a list, in the list's order; of single records, when they were asked for.",
-        "slice varchar, key bigint, place bigint",
+        {
+            "slice": ("varchar", "The list."),
+            "key": ("bigint", "The row's id."),
+            "place": ("bigint", "Where it stands, or when it was asked for."),
+        },
     ),
     "requests": (
         "One row per request made, never with a secret.",
-        "load_id varchar, requested_at timestamptz, endpoint varchar, params varchar, status integer,"
-        " milliseconds bigint, rows bigint, problem varchar",
+        {
+            "load_id": ("varchar", "The load that made it."),
+            "requested_at": ("timestamptz", "When it was sent."),
+            "endpoint": ("varchar", "Its path below the API's address."),
+            "params": ("varchar", "Its parameters, without a credential."),
+            "status": ("integer", "The answer's HTTP status; null: there was none."),
+            "milliseconds": ("bigint", "How long the answer took."),
+            "rows": ("bigint", "Records in the answer."),
+            "problem": ("varchar", "What was wrong with the answer."),
+        },
     ),
     "pushes": (
         "One row per change pushed, and what became of it: done, rejected or unknown.",
-        "load_id varchar, pushed_at timestamptz, action varchar, what varchar, target varchar, cells json,"
-        " outcome varchar, message varchar",
+        {
+            "load_id": ("varchar", "The push."),
+            "pushed_at": ("timestamptz", "When it was sent."),
+            "action": ("varchar", "The action's id in its plan."),
+            "what": ("varchar", "What kind of change."),
+            "target": ("varchar", "What was changed."),
+            "cells": ("json", "Columns with the values before and after."),
+            "outcome": ("varchar", "`done`, `rejected` (the API turned it down) or `unknown` (nobody can say)."),
+            "message": ("varchar", "The API's words, or what to do."),
+        },
     ),
 }
 
@@ -74,10 +124,12 @@ def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
     db.execute(f"create or replace temp view records as {NO_RECORDS}")
     for schema in ("history", "as_of", "_cksync"):
         db.execute(f"create schema if not exists {schema}")
-    for name, (grain, definition) in _CKSYNC.items():
+    for name, (grain, own) in _CKSYNC.items():
         if ("_cksync", name) not in there:
+            definition = ", ".join(f"{column} {kind}" for column, (kind, _) in own.items())
             db.execute(f"create table _cksync.{name} ({definition})")
-            db.execute(comments("table", f"_cksync.{name}", grain, {}))
+            meanings = {column: meaning for column, (_, meaning) in own.items()}
+            db.execute(comments("table", f"_cksync.{name}", grain, meanings))
     if not there:
         db.execute("insert into _cksync.made values (?)", [fingerprint()])
     for table in tables:

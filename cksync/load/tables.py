@@ -9,6 +9,7 @@ A header (see sqltext.py) begins with the grain; the words with a meaning are:
     @part_of: t (a)      all rows of one a come in one record of t, so those missing from it are gone
     @keyed_by: t (a)     the JSON column a has the key of every row of table t, which is merged before
     @kept: a             once known, a column keeps its value
+    @unknown: TEXT       what the API cannot tell; for readers
 """
 
 import hashlib

@@ -2,6 +2,7 @@
 -- @key: broadcast_id
 -- @from: broadcast_stats
 -- @child_of: broadcasts (broadcast_id)
+-- @unknown: Who opened or clicked; bounces and complaints; figures older than a week are read again less often.
 -- broadcast_id: Id of the broadcast.
 -- recipients: How many people it was sent to.
 -- open_rate: Opens in percent of the recipients, 0 to 100.

@@ -2,6 +2,7 @@
 -- @key: id
 -- @from: broadcasts
 -- @slice: broadcasts
+-- @unknown: To whom it went, and which segments or filters chose them.
 -- id: The broadcast's id.
 -- subject: The subject line; drafts may have none.
 -- description: The internal description.

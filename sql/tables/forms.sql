@@ -2,6 +2,7 @@
 -- @key: id
 -- @from: forms
 -- @slice: forms
+-- @unknown: How often a form was seen.
 -- id: The form's id.
 -- uid: The id in the form's public address; legacy forms have none.
 -- name: The form's name.

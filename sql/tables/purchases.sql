@@ -3,6 +3,7 @@
 -- @from: purchases
 -- @slice: purchases
 -- @kept: subscriber_id
+-- @unknown: Refunds: v3 has only the status of today. Which person bought: the address tells.
 -- id: The purchase's id. (transaction_id is not unique.)
 -- transaction_id: The shop's id of the order, as text.
 -- status: `paid`; older purchases may have others.

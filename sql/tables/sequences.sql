@@ -2,6 +2,7 @@
 -- @key: id
 -- @from: sequences
 -- @slice: sequences
+-- @unknown: The mails of a sequence, their figures, and how far somebody is in it.
 -- id: The sequence's id.
 -- name: The sequence's name.
 -- hold: Whether the sequence is on hold.

@@ -2,6 +2,7 @@
 -- @key: id
 -- @from: subscribers, subscriptions
 -- @keyed_by: custom_fields (fields)
+-- @unknown: When and why somebody unsubscribed; who opened or clicked what; people who were never active, cancelled or in any form, sequence or tag.
 -- id: The person's id; it stays when the address changes.
 -- email_address: The address, as written by the person.
 -- first_name: The first name; often null.

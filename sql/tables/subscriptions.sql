@@ -3,6 +3,7 @@
 -- @from: subscriptions
 -- @child_of: subscribers (subscriber_id)
 -- @slice: 'subscriptions/' || subscribable_type || '/' || subscribable_id
+-- @unknown: When a membership ended, and a change of its own state before it is read again (within the verify cycle).
 -- id: The subscription's id.
 -- subscribable_type: `form`, `sequence` (the API says course) or `tag`.
 -- subscribable_id: Id of the form, sequence or tag.

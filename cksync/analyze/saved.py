@@ -1,0 +1,93 @@
+"""Saved queries: `@name` is a file of the user's folder `queries`, one of sql/queries, or else a table or model.
+
+A file is SQL whose first line is a comment that says what it answers. The user's hide ours of the same name.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from cksync.analyze.dictionary import Column, Entry, advice, columns, entries
+from cksync.errors import Rejected
+from cksync.sqltext import header, identifier, sql_folder
+
+LIMIT = 100
+_TIMES = ("DATE", "TIMESTAMPTZ", "TIMESTAMP")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A query with a name, and what it answers. `file` is None for one made of a table or model."""
+
+    name: str
+    title: str
+    sql: str
+    file: str | None = None
+
+
+def saved_queries(theirs: Path | None) -> list[Saved]:
+    """The files, by name; `theirs` is the folder of the user's models. Raises Rejected when one cannot be read."""
+    found = {saved.name: saved for saved in _read(sql_folder() / "queries", "sql/queries")}
+    if theirs is not None:
+        found |= {saved.name: saved for saved in _read(theirs / "queries", f"{theirs}/queries")}
+    return [found[name] for name in sorted(found)]
+
+
+def saved_query(db: duckdb.DuckDBPyConnection, name: str, theirs: Path | None) -> Saved:
+    """What `@name` stands for. Raises Rejected with close names where it is nothing."""
+    files = {saved.name.lower(): saved for saved in saved_queries(theirs)}
+    if name.lower() in files:
+        return files[name.lower()]
+    known = {entry.label.lower(): entry for entry in entries(db) if entry.kind != "macro" and not entry.problem}
+    if name.lower() in known:
+        return query_of(db, known[name.lower()])
+    close = advice(f"@{name.lower()}", [f"@{other}" for other in (*files, *known)])
+    raise Rejected(f"there is no saved query, table or model {name}; {close}")
+
+
+def query_of(db: duckdb.DuckDBPyConnection, entry: Entry) -> Saved:
+    """A table or model: the newest rows first, or by its key; its usual filter, unless that leaves nothing."""
+    where = f" where {entry.filter}" if entry.filter not in (None, "true") and _leaves_rows(db, entry) else ""
+    names = (entry.name,) if entry.schema == "main" else (entry.schema, entry.name)
+    by = [f"{_plain(db, name)}{way}" for name, way in _order(entry.key, columns(db, entry))]
+    order = f" order by {', '.join(by)}" if by else ""
+    sql = f"from {_plain(db, *names)}{where}{order} limit {LIMIT}"
+    return Saved(entry.label, entry.grain, sql)
+
+
+def _read(folder: Path, shown: str) -> list[Saved]:
+    found = []
+    for path in sorted(folder.glob("*.sql")):
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            raise Rejected(f"{shown}/{path.name} cannot be read: {reason}") from None
+        found.append(Saved(path.stem, header(text).grain, text, f"{shown}/{path.name}"))
+    return found
+
+
+def _leaves_rows(db: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
+    try:
+        return bool(db.execute(f"from {entry.relation} where {entry.filter} limit 1").fetchall())
+    except duckdb.Error:
+        return False
+
+
+def _order(key: Sequence[str], known: Sequence[Column]) -> list[tuple[str, str]]:
+    """Columns, and how each is ordered."""
+    dated = [column.name for column in known if column.type in _TIMES and not column.name.startswith("_")]
+    newest = next((name for name in key if name in dated), next(iter(dated), None))
+    first = [(newest, " desc nulls last")] if newest else []
+    return [*first, *((name, "") for name in key if name != newest)]
+
+
+def _plain(db: duckdb.DuckDBPyConnection, *names: str) -> str:
+    """A name as people write it, with quotes only where SQL needs them: it is shown."""
+    kept = {row[0] for row in db.execute("select keyword_name from duckdb_keywords()").fetchall()}
+    return ".".join(
+        name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in kept else identifier(name) for name in names
+    )

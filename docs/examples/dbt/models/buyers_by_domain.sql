@@ -1,0 +1,15 @@
+-- One row per mail domain and currency: people and what they bought.
+with people as (
+    select lower(email_address) as email_address, split_part(email_address, '@', 2) as domain
+    from {{ source('mirror', 'subscribers') }}
+)
+
+select
+    people.domain,
+    purchases.currency,
+    count(distinct purchases.buyer) as buyers,
+    sum(purchases.net) as revenue
+from people
+join {{ source('mirror', 'fct_purchase') }} as purchases on purchases.buyer = people.email_address
+where purchases.is_counted
+group by all

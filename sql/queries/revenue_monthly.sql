@@ -1,0 +1,12 @@
+-- Revenue by month and currency, newest first: orders, new and repeat.
+select
+    date_trunc('month', purchased_on)::date as month,
+    currency,
+    count(*) as orders,
+    count(*) filter (is_first_order) as first_orders,
+    sum(net) as revenue,
+    (sum(net) / count(*))::decimal(18, 2) as average_order_value
+from fct_purchase
+where is_counted
+group by all
+order by month desc, currency

@@ -1,0 +1,13 @@
+-- The 20 broadcasts of the last year that were clicked most, of those with 100 recipients or more.
+select
+    sent_on,
+    subject,
+    recipients,
+    round(open_rate, 1) as open_rate,
+    round(click_rate, 2) as click_rate,
+    click_verdict,
+    unsubscribes
+from broadcast_performance
+where sent_at >= (select as_of from model_settings) - to_days(365) and recipients >= 100
+order by click_rate desc nulls last, id
+limit 20
