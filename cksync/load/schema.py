@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 import duckdb
 
 from cksync.load.tables import Table, View, fingerprint
+from cksync.quoting import identifier as identifier
+from cksync.quoting import literal as literal
+from cksync.quoting import quoted as quoted
 
 _SYSTEM = {
     "_first_seen_at": "When the row was first seen, ever.",
@@ -54,21 +57,6 @@ NO_RECORDS = (
     "select ''::varchar as stream, ''::varchar as slice, 0 as page, 0 as position, ''::varchar as key,"
     " now() as observed_at, null::varchar as record where false"
 )
-
-
-def quoted(names: Sequence[str], prefix: str = "") -> str:
-    """Column names for SQL, each behind `prefix`."""
-    return ", ".join(prefix + identifier(name) for name in names)
-
-
-def identifier(name: str) -> str:
-    """A name for SQL, whatever its characters."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: object) -> str:
-    """A text for SQL where no parameter can stand."""
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def columns(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
