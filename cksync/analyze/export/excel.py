@@ -86,7 +86,17 @@ def write(
         _head(sheet, table, cells, header)
         yield from _fill(db, sheet, table, cells)
         yield Written(table.label, table.rows, notes=tuple(cell.note(table) for cell in cells if cell.cut))
-    workbook.close()
+    _close(workbook)
+
+
+def _close(workbook: "Workbook") -> None:
+    """Put the workbook together; what the disk says comes out as it says it."""
+    from xlsxwriter.exceptions import FileCreateError
+
+    try:
+        workbook.close()
+    except FileCreateError as error:
+        raise error.__context__ or error from None
 
 
 def is_ours(path: Path) -> bool:

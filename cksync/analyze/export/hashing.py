@@ -50,8 +50,9 @@ def _in_text(text: str) -> str:
 
 
 def _in_json(text: str) -> str:
-    spelled = f"json({text})::varchar"  # an @ written as an escape becomes one
-    is_suspect = _has(text, "@", "%40", r"\u0040", r"\u0025")
+    is_escaped = _has(text, r"\u0040", r"\u0025")
+    spelled = f"(case when {is_escaped} then json({text})::varchar else {text} end)"  # an @ is an @ again
+    is_suspect = _has(spelled, "@", "%40")
     return f"(case when {is_suspect} then {_replaced(spelled, _ESCAPES + _ADDRESS)} else {text} end)::json"
 
 

@@ -12,7 +12,7 @@ import duckdb
 from cksync.analyze.export import manifest
 from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.kinds import kind_of
-from cksync.analyze.export.source import Column, Table
+from cksync.analyze.export.source import Column, Table, count
 from cksync.errors import Rejected
 from cksync.quoting import identifier, literal
 
@@ -111,10 +111,10 @@ def _value(by: Column) -> tuple[str, str]:
 
 
 def _refuse_many(db: duckdb.DuckDBPyConnection, table: Table, value: str, by: Column) -> None:
-    row = db.execute(f"select count(distinct {value}) from {table.relation}").fetchone()
-    if row and row[0] > MOST_PARTITIONS:
+    values = count(db, f"select distinct {value} from {table.relation}")
+    if values > MOST_PARTITIONS:
         raise Rejected(
-            f"--partition-by {by.name}: {table.label} has {row[0]:,} values of it, and each would be a folder"
+            f"--partition-by {by.name}: {table.label} has {values:,} values of it, and each would be a folder"
             f" (at most {MOST_PARTITIONS:,}); choose a column with fewer"
         )
 

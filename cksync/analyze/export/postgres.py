@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 FETCH_ROWS = 20_000
 NAME_BYTES = 63
 LEDGER = "_cksync_export"
+# What the caller can mend of what a server says to somebody who comes; else it is busy, starting or stopping.
+_YOURS = re.compile("authentication failed|does not exist|no pg_hba.conf entry|permission denied|not permitted")
 # As format_type() of Postgres spells them.
 _TYPES: dict[Kind, str] = {
     "integer": "bigint",
@@ -105,7 +107,8 @@ def _no_connection(uri: str, text: str) -> Failed | Rejected:
     place = place_of(uri)
     fatal = re.search(r"FATAL:\s*(.+)", text)
     if fatal:
-        return Rejected(f"{place} turned the connection down: {fatal[1].strip()}")
+        kind = Rejected if _YOURS.search(fatal[1]) else Failed
+        return kind(f"{place} turned the connection down: {fatal[1].strip()}")
     reason = re.search(r"failed: (?!FATAL)(.+)", text) or re.search(r"could not translate host name.*?: (.+)", text)
     if reason:
         return Failed(f"{place} cannot be reached: {reason[1].strip()}; is a PostgreSQL server listening there?")

@@ -125,10 +125,10 @@ def _tables(db: duckdb.DuckDBPyConnection, order: Order) -> list[Table]:
 
 
 def _stamp(db: duckdb.DuckDBPyConnection, order: Order) -> Stamp:
-    row: tuple[str | None, datetime | None] | None = None
+    load_id, loaded_at = None, None
     with contextlib.suppress(duckdb.CatalogException):  # no mirror of a pull, but still a database
-        row = db.execute("select max(load_id), max_by(ended_at, load_id) from mirror._cksync.loads").fetchone()
-    load_id, loaded_at = row or (None, None)
+        query = "select max(load_id), max_by(ended_at, load_id) from mirror._cksync.loads"
+        ((load_id, loaded_at),) = db.execute(query).fetchall()
     return Stamp(datetime.now(UTC), __version__, load_id, loaded_at, order.is_hashed)
 
 

@@ -92,7 +92,7 @@ def choose(db: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[Found]:
         matching = [found for found in there if fnmatch.fnmatchcase(found.title, name)]
         matching = [found for found in matching if found.schema == "main" or "." in name]
         if not matching:
-            raise Rejected(_unknown(name, [found.title for found in there]))
+            raise Rejected(_unknown(name, there))
         chosen += [found for found in matching if found not in chosen]
     return chosen
 
@@ -110,10 +110,11 @@ def _there(db: duckdb.DuckDBPyConnection) -> list[Found]:
     return sorted((Found(*row) for row in rows), key=lambda found: (found.schema != "main", found.schema, found.name))
 
 
-def _unknown(name: str, titles: Sequence[str]) -> str:
-    by_case = {title.lower(): title for title in titles}
-    close = difflib.get_close_matches(name.lower(), by_case, n=1)
-    hint = f"did you mean {by_case[close[0]]}?" if close else "the mirror has " + ", ".join(titles[:20])
+def _unknown(name: str, there: Sequence[Found]) -> str:
+    titles = {found.title.lower(): found.title for found in there}
+    close = difflib.get_close_matches(name.lower(), titles, n=1)
+    names = ", ".join(found.title for found in there if found.schema == "main")
+    hint = f"did you mean {titles[close[0]]}?" if close else f"it has {names}"
     return f"there is no table or model {name!r} in the mirror; {hint}"
 
 
@@ -132,11 +133,11 @@ def prepare(db: duckdb.DuckDBPyConnection, found: Found) -> Table:
         ).fetchall()
     )
     if not found.is_view:
-        return Table(found.schema, found.name, found.comment, columns, stored, _count(db, stored))
+        return Table(found.schema, found.name, found.comment, columns, stored, count(db, f"from {stored}"))
     made = _made(db, f"{found.schema}.{found.name}", f"from {stored}", f"the model {found.title} cannot be computed")
     comments = {column.name: column.comment for column in columns}
     described = tuple(replace(column, comment=comments.get(column.name)) for column in _described(db, made))
-    return Table(found.schema, found.name, found.comment, described, made, _count(db, made))
+    return Table(found.schema, found.name, found.comment, described, made, count(db, f"from {made}"))
 
 
 def answer(db: duckdb.DuckDBPyConnection, query: str, name: str) -> Table:
@@ -150,7 +151,7 @@ def answer(db: duckdb.DuckDBPyConnection, query: str, name: str) -> Table:
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise Rejected("--query: give one select, as in --query 'select state, count(*) from subscribers group by all'")
     made = _made(db, f"query.{name}", statements[0].query.strip().rstrip(";"), "--query")
-    return Table("main", name, None, _described(db, made), made, _count(db, made))
+    return Table("main", name, None, _described(db, made), made, count(db, f"from {made}"))
 
 
 def _made(db: duckdb.DuckDBPyConnection, name: str, query: str, what: str) -> str:
@@ -168,7 +169,7 @@ def _described(db: duckdb.DuckDBPyConnection, relation: str) -> tuple[Column, ..
     return tuple(Column(row[0], row[1]) for row in db.execute(f"describe from {relation}").fetchall())
 
 
-def _count(db: duckdb.DuckDBPyConnection, relation: str) -> int:
-    row = db.execute(f"select count(*) from {relation}").fetchone()
-    assert row is not None
-    return int(row[0])
+def count(db: duckdb.DuckDBPyConnection, query: str) -> int:
+    """How many rows a query has."""
+    ((rows,),) = db.execute(f"select count(*) from ({query})").fetchall()
+    return int(rows)

@@ -20,7 +20,7 @@ import duckdb
 from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.kinds import Kind, digits, kind_of, plain
 from cksync.analyze.export.naming import fitting
-from cksync.analyze.export.source import Column, Table
+from cksync.analyze.export.source import Column, Table, count
 from cksync.quoting import identifier, quoted
 
 FETCH_ROWS = 10_000
@@ -99,9 +99,9 @@ def _rounded(db: duckdb.DuckDBPyConnection, table: Table) -> Iterator[str]:
         value = plain(column)
         type_ = "decimal({}, {})".format(*digits(column))
         is_other = f"try_cast({value}::varchar::double as {type_}) is distinct from {value}"
-        row = db.execute(f"select count(*) from {table.relation} where {value} is not null and {is_other}").fetchone()
-        if row and row[0]:
-            yield f"{table.label}.{column.name}: {row[0]:,} with more than {FLOAT_DIGITS} digits, rounded by SQLite"
+        rounded = count(db, f"from {table.relation} where {value} is not null and {is_other}")
+        if rounded:
+            yield f"{table.label}.{column.name}: {rounded:,} with more than {FLOAT_DIGITS} digits, rounded by SQLite"
 
 
 def _stamp(into: sqlite3.Connection, stamp: Stamp) -> None:
