@@ -6,7 +6,6 @@ ids and amounts are texts); 32,767 characters a cell (longer texts are cut, and 
 become U+FFFD; an empty text is an empty cell. No text becomes a formula or a link.
 """
 
-import math
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +34,7 @@ MOST_COLUMNS = 16_384
 MOST_CHARACTERS = 32_767
 NAME_LENGTH = 31
 LARGEST = 10**15  # the first number with more than 15 digits
+LARGEST_FLOAT = 9.99e307
 FIRST, LAST = datetime(1900, 3, 1), datetime(9999, 12, 31, 23, 59, 59)
 FETCH_ROWS = 10_000
 _INVALID = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
@@ -200,7 +200,7 @@ def _known(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value) if len(value.as_tuple().digits) <= 15 else f"{value:f}"
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return value if abs(value) < LARGEST_FLOAT else str(value)
     if isinstance(value, datetime):
         return value if FIRST <= value <= LAST else value.isoformat(" ")
     if isinstance(value, date):
