@@ -195,7 +195,7 @@ def test_parquet_reads_back_with_its_types(data: Path, tmp_path: Path) -> None:
         (Decimal("12345678901234.5678"), None, None),
     ]
     assert purchases[0]["transaction_time"] == datetime(2024, 2, 3, 10, tzinfo=UTC)
-    assert pq.read_table(tmp_path / "out/list").num_rows == 3
+    assert pq.read_table(tmp_path / "out/list/part-0.parquet").num_rows == 3
 
 
 def test_what_grows_is_partitioned_by_year_and_the_rest_is_not(data: Path, tmp_path: Path) -> None:
@@ -244,6 +244,17 @@ def test_the_manifest_tells_what_is_there_and_how_to_know_it_is_whole(data: Path
         assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
     assert sum(file["rows"] for file in people["files"]) == 3
     assert {"created_at_year": "2024"} in [file["partition"] for file in people["files"]]
+
+
+def test_files_of_parquet_are_of_bounded_size(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cksync.analyze.export.parquet.FILE_BYTES", "500KB")
+    monkeypatch.setattr("cksync.analyze.export.parquet.ROW_GROUP", 10_000)
+    query = "select range as id, md5(range::varchar) as t, timestamptz '2026-01-01 00:00:00Z' as at from range(60000)"
+    run(data, tmp_path / "out", query=query, alias="many", partition_by="at")
+    files = sorted((tmp_path / "out/many/at_year=2026").iterdir())
+    assert len(files) > 1
+    assert max(path.stat().st_size for path in files) < 1_500_000
+    assert ds.dataset(files).count_rows() == 60_000
 
 
 def test_an_empty_table_is_a_table_too(data: Path, tmp_path: Path) -> None:
@@ -715,7 +726,7 @@ def test_a_full_disk_leaves_the_target_as_it_was(
         [sys.executable, "-c", FULL, *arguments], env=environ, cwd=tmp_path, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (1, "")
-    full = f"cksync: the disk is full: {target} stays as it was; make room and export again\n"
+    full = f"cksync: the disk is full: {tmp_path}/{name} stays as it was; make room and export again\n"
     # SQLite does not say why it could not write; of a full disk, as opposed to this limit, it does
     assert done.stderr == (f"cksync: {target} stays as it was: disk I/O error\n" if name == "out.sqlite" else full)
     assert content(target) == before
@@ -730,7 +741,7 @@ def test_the_command_reports_to_stdout_and_its_progress_to_stderr(cksync: Comman
     assert done.stderr == "wrote subscribers: 3 rows\nwrote list: 3 rows\n"
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["table", "rows", "bytes"]
-    assert lines[-1].startswith(f"{tmp_path / 'out'}: 2 tables, ")
+    assert lines[-1].startswith("out/: 2 tables, ")
 
 
 def test_quiet_says_nothing(cksync: Command, data: Path) -> None:
@@ -794,4 +805,4 @@ def test_a_missing_extra_is_named_with_its_command(
 def test_the_password_of_an_address_is_masked_everywhere(address: str) -> None:
     hide_password(address)
     assert "s3cr" not in redact(f"trouble with {address} and s3cr/t")
-    assert "s3cr" not in str(Target("postgres", uri=address))
+    assert "s3cr" not in str(Target("postgres", "", uri=address))

@@ -92,7 +92,9 @@ def _write_table(
     db: duckdb.DuckDBPyConnection, table: Table, folder: Path, by: Column | None
 ) -> Iterator[manifest.File]:
     target = folder / table.label
-    into = f"{literal(target)} ({_options()}, file_size_bytes '{FILE_BYTES}', return_stats"
+    into = (
+        f"{literal(target)} ({_options()}, file_size_bytes '{FILE_BYTES}', filename_pattern 'part-{{i}}', return_stats"
+    )
     if by is None or not table.rows:  # no rows make no partition, and an empty table is a table, too
         done = db.execute(f"copy (from {table.relation}) to {into})").fetchall()
     else:

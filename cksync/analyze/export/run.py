@@ -89,7 +89,7 @@ def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
                 if isinstance(event, Written):
                     written.append(event)
                 yield event
-        yield Exported(str(target.path), target.form, tuple(written), put(new, target.path), stamp)
+        yield Exported(target.name, target.form, tuple(written), put(new, target.path), stamp)
 
 
 def _to_server(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
@@ -136,7 +136,7 @@ def _check(target: Target, tables: Sequence[Table], *, is_forced: bool) -> None:
     """Raise Rejected when the target cannot hold the tables, Refused when it is there and no export made it."""
     if not target.is_folder and target.form in ("parquet", "csv") and len(tables) != 1:
         raise Rejected(
-            f"{target.path.name} is one file and holds one table, and these are {len(tables)}: name one,"
+            f"{target.name} is one file and holds one table, and these are {len(tables)}: name one,"
             f" or end the target with / to make it a folder"
         )
     if is_forced or not target.path.exists():

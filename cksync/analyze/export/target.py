@@ -32,6 +32,7 @@ class Target:
     password, and is not to be shown)."""
 
     form: Form
+    given: str
     path: Path = Path()
     is_folder: bool = False
     uri: str = ""
@@ -42,7 +43,7 @@ class Target:
     @property
     def name(self) -> str:
         """The target as it may be shown."""
-        return place_of(self.uri) if self.uri else str(self.path)
+        return place_of(self.uri) if self.uri else self.given
 
 
 def is_server(given: str) -> bool:
@@ -74,7 +75,7 @@ def parse(given: str, form: Form | None) -> Target:
     if is_server(given) or form == "postgres":
         if not is_server(given) or form not in (None, "postgres"):
             raise Rejected(f"--to {form}: an address of a server begins with postgresql://, and only Postgres has one")
-        return Target("postgres", uri=given)
+        return Target("postgres", "", uri=given)
     if given == "-":
         raise Rejected("an export goes into a file, a folder or a server; `cksync sql --format csv` prints to stdout")
     path = Path(given).expanduser().resolve()
@@ -88,7 +89,7 @@ def parse(given: str, form: Form | None) -> Target:
         )
     if is_folder and known not in ("parquet", "csv"):
         raise Rejected(f"{given} is a folder, and {known} is one file; name the file")
-    return Target(known, path, is_folder)
+    return Target(known, given, path, is_folder)
 
 
 def protect(target: Target, folder: Folder) -> None:
