@@ -1,6 +1,5 @@
 """`cksync export`."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,7 +60,6 @@ def export(
 
     for given in (target, *names):
         hide_password(given)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was begun is taken away
     order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force)
     with _shown(quiet=settings.quiet) as show:
         for event in verb(settings.load().data_dir, order):

@@ -18,7 +18,7 @@ from cksync.analyze.export.hashing import hashed
 from cksync.analyze.export.place import beside, put
 from cksync.analyze.export.source import Table, answer, choose, opened, prepare
 from cksync.analyze.export.target import Form, Target, parse, protect
-from cksync.errors import Failed, Refused, Rejected
+from cksync.errors import Failed, Interrupted, Refused, Rejected
 from cksync.folder import Folder, is_disk_full
 
 Writer = Callable[[duckdb.DuckDBPyConnection, Sequence[Table], Path, Stamp], Iterator[Moving | Written]]
@@ -62,7 +62,7 @@ def export(data_dir: Path, order: Order) -> Iterator[Event]:
     """Export, saying how far it is; the last event is what was made.
 
     Raises Rejected for what the caller must change, Refused when the target is there and no export made it, Failed
-    when the disk or the server does not do its part. The target is then as it was.
+    when the disk or the server does not do its part, Interrupted after Ctrl-C. The target is then as it was.
     """
     folder = Folder(data_dir)
     target = parse(order.target, order.form)
@@ -73,6 +73,10 @@ def export(data_dir: Path, order: Order) -> Iterator[Event]:
         yield from _to_server(folder, target, order) if target.uri else _to_place(folder, target, order)
     except (duckdb.Error, sqlite3.Error, OSError) as error:
         raise _failure(target, error) from None
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":  # which is DuckDB's word for Ctrl-C
+            raise
+        raise Interrupted(f"interrupted; {target.name} stays as it was") from None
 
 
 def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
