@@ -49,25 +49,24 @@ def export(folder: Path, data: Path, name: str, rows: int, target: str, *argumen
 
 def measure(folder: Path, data: Path, people: int) -> list[Run]:
     """Every export of one mirror, one after the other."""
-    every = people * (1 + TAGS_OF_A_PERSON)
+    both, every = ("subscribers", "subscriptions"), people * (1 + TAGS_OF_A_PERSON)
     runs = [
         export(folder, data, "Parquet, people", people, "people/", "subscribers"),
         export(folder, data, "CSV, people", people, "people.csv", "subscribers"),
-        export(folder, data, "CSV, people, addresses hashed", people, "hashed.csv", "subscribers", "--hash-emails"),
-        export(folder, data, "DuckDB, people", people, "people.duckdb", "subscribers"),
-        export(folder, data, "SQLite, people", people, "people.sqlite", "subscribers"),
-        export(folder, data, "Excel, people", people, "people.xlsx", "subscribers"),
-        export(folder, data, "Parquet, people and subscriptions", every, "two/", "subscribers", "subscriptions"),
-        export(
-            folder, data, "CSV, people and subscriptions", every, "csv/", "--to", "csv", "subscribers", "subscriptions"
-        ),
     ]
     with postgres.running() as uri:
         runs.append(export(folder, data, "Postgres, people", people, uri, "subscribers"))
         runs.append(export(folder, data, "Postgres, people once more", people, uri, "subscribers"))
-        both = ("subscribers", "subscriptions")
         runs.append(export(folder, data, "Postgres, people and subscriptions", every, uri, *both))
-    return runs
+    return [
+        *runs,
+        export(folder, data, "Parquet, people and subscriptions", every, "two/", *both),
+        export(folder, data, "CSV, people and subscriptions", every, "csv/", "--to", "csv", *both),
+        export(folder, data, "CSV, people, addresses hashed", people, "hashed.csv", "subscribers", "--hash-emails"),
+        export(folder, data, "DuckDB, people", people, "people.duckdb", "subscribers"),
+        export(folder, data, "SQLite, people", people, "people.sqlite", "subscribers"),
+        export(folder, data, "Excel, people", people, "people.xlsx", "subscribers"),
+    ]
 
 
 def table(runs: Sequence[Run]) -> str:

@@ -756,6 +756,19 @@ def test_the_report_in_json_is_one_object(cksync: Command, data: Path, tmp_path:
     assert found["tables"][0]["notes"] == ["purchases.total: 1 with more than 15 digits, rounded by SQLite"]
 
 
+def test_a_signal_ends_it_in_the_middle_of_a_statement(data: Path, environ: dict[str, str], tmp_path: Path) -> None:
+    endless = "select sum(sqrt(a.range) * b.range) from range(1000000) as a, range(1000000) as b"
+    command = [sys.executable, "-m", "cksync", "export", "out.csv", "--query", endless]
+    with subprocess.Popen(command, env=environ, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / ".out.csv.new").exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, "cksync: interrupted; the target stays as it was\n")
+    run(data, tmp_path / "out.csv", "list")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out.csv", "settings.toml"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [

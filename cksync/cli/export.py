@@ -1,6 +1,9 @@
 """`cksync export`."""
 
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -60,11 +63,27 @@ def export(
 
     for given in (target, *names):
         hide_password(given)
+    _end_on_signals()
     order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force)
     with _shown(quiet=settings.quiet) as show:
         for event in verb(settings.load().data_dir, order):
             show(event)
     _report(settings, event, form)
+
+
+def _end_on_signals() -> None:
+    """Ctrl-C and SIGTERM end the process at once: the target is as it was, and the next export takes away what was
+    begun beside it. A thread waits for them, because DuckDB may not look for a signal until a statement is through."""
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+
+    def wait() -> None:
+        signal.sigwait(ends)
+        show_cursor = "\033[?25h" if sys.stderr.isatty() else ""  # which the bar has hidden
+        click.echo(f"{show_cursor}cksync: interrupted; the target stays as it was", err=True)
+        os._exit(130)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _report(settings: Settings, event: "Event", form: str) -> None:
