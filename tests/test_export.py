@@ -631,6 +631,18 @@ def test_databases_of_others_are_not_ours(data: Path, tmp_path: Path) -> None:
             run(data, tmp_path / name, "list")
 
 
+def test_a_database_that_somebody_writes_is_said_to_be_open(data: Path, tmp_path: Path) -> None:
+    run(data, tmp_path / "out.duckdb", "list")
+    hold = "import sys, duckdb; db = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, str(tmp_path / "out.duckdb")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(Locked, match="open for writing in another program"):
+            run(data, tmp_path / "out.duckdb", "list")
+        holder.communicate()
+
+
 def test_a_link_is_followed(data: Path, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "latest.csv").symlink_to(tmp_path / "real/people.csv")

@@ -7,6 +7,7 @@ import duckdb
 
 from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.source import Table
+from cksync.errors import Locked
 from cksync.mirror import STORAGE_VERSION
 from cksync.quoting import identifier, literal
 
@@ -33,12 +34,14 @@ def write(
 
 
 def is_ours(path: Path) -> bool:
-    """Whether `write` made this database."""
+    """Whether `write` made this database. Raises Locked when another program is writing it."""
     query = "select 1 from duckdb_tables() where schema_name = '_cksync' and table_name = 'export'"
     try:
         with duckdb.connect(str(path), read_only=True) as db:
             return db.execute(query).fetchone() is not None
-    except duckdb.Error:
+    except duckdb.Error as error:
+        if "lock" in str(error):
+            raise Locked(f"{path} is open for writing in another program; close it there") from None
         return False
 
 

@@ -16,8 +16,9 @@ from cksync.analyze.export.source import Column, Table, count
 from cksync.errors import Rejected
 from cksync.quoting import identifier, literal
 
-# Rows that are in memory together, while a file is written and when it is read.
-ROW_GROUP = 50_000
+# Rows of a file, and of all partitions, that are in memory together while they are written: people with a hundred
+# fields are wide, and what does not fit is written to the disk twice.
+ROW_GROUP = 20_480
 FILE_BYTES = "128MB"
 MOST_PARTITIONS = 1_000
 YEARLY = {
@@ -49,6 +50,7 @@ def write_folder(
     if partition_by not in (None, "none") and not any(columns.values()):
         raise Rejected(f"--partition-by {partition_by}: no table of this export has such a column")
     folder.mkdir()
+    db.execute(f"set partitioned_write_flush_threshold = {ROW_GROUP}")
     entries = []
     for table in tables:
         yield Moving(table.label, 0, table.rows)

@@ -14,8 +14,8 @@ from cksync.folder import Folder
 from cksync.mirror import open_mirror
 from cksync.quoting import identifier, literal
 
-# DuckDB spills to disk beyond it. Two threads would hold back what the faster one has until its turn comes: with one, rows
-# go out in their order and little is in memory.
+# DuckDB spills to disk beyond it. Two threads would hold back what the faster one has until its turn comes: with one,
+# rows go out in their order, and little is in memory.
 MEMORY_LIMIT = "256MB"
 THREADS = 1
 
