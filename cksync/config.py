@@ -40,6 +40,20 @@ class PullConfig:
 
 
 @dataclass(frozen=True)
+class ModelsConfig:
+    """Whether models are made at all, where the user's own are, and what all go by (rates in percent)."""
+
+    path: Path | None = None
+    timezone: str = "UTC"
+    attribution_hours: int = 120
+    minimum_support: int = 20
+    unsubscribe_alarm: float = 0.5
+    open_rate_drop_alarm: float = 20.0
+    bounce_alarm: float = 2.0
+    build: bool = True
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything a command needs to know. `source` names where it came from, for messages."""
 
@@ -47,6 +61,7 @@ class Config:
     source: str
     api: ApiConfig = field(default_factory=ApiConfig)
     pull: PullConfig = field(default_factory=PullConfig)
+    models: ModelsConfig = field(default_factory=ModelsConfig)
     warnings: tuple[str, ...] = ()
 
 
@@ -86,9 +101,11 @@ def load_config(
     problems: list[str] = []
     api_raw = _table(raw, "api", where, problems)
     pull_raw = _table(raw, "pull", where, problems)
-    _unknown(raw, {"data_dir", "api", "pull"}, "", where, problems)
+    models_raw = _table(raw, "models", where, problems)
+    _unknown(raw, {"data_dir", "api", "pull", "models"}, "", where, problems)
     _unknown(api_raw, {f.name for f in fields(ApiConfig)}, "api.", where, problems)
     _unknown(pull_raw, {f.name for f in fields(PullConfig)}, "pull.", where, problems)
+    _unknown(models_raw, {f.name for f in fields(ModelsConfig)}, "models.", where, problems)
     api = ApiConfig(
         base_url=_base_url(environ.get("CKSYNC_BASE_URL") or api_raw.get("base_url", DEFAULT_URL), problems),
         api_secret=_secret("api_secret", api_raw, environ, base, problems),
@@ -103,10 +120,45 @@ def load_config(
         verify_cycle_days=_number(pull_raw, "verify_cycle_days", 7.0, 1, problems, table="pull", highest=365),
         checks_per_day=int(_number(pull_raw, "checks_per_day", 30, 0, problems, whole=True, table="pull", highest=1e6)),
     )
+    models = _models(models_raw, base, problems)
     folder = _data_dir(data_dir, environ, raw, base, problems)
     if problems:
         raise BadConfig(problems)
-    return Config(data_dir=folder, source=where, api=api, pull=pull, warnings=_warnings(path, api_raw, environ))
+    return Config(
+        data_dir=folder, source=where, api=api, pull=pull, models=models, warnings=_warnings(path, api_raw, environ)
+    )
+
+
+def _models(raw: dict[str, Any], base: Path, problems: list[str]) -> ModelsConfig:
+    def number(key: str, default: float, highest: float, *, whole: bool = False) -> float:
+        return _number(raw, key, default, 0, problems, whole=whole, table="models", highest=highest)
+
+    build = raw.get("build", True)
+    if not isinstance(build, bool):
+        problems.append(f"models.build: must be true or false, not {build!r}")
+    return ModelsConfig(
+        build=build is not False,
+        path=_path(raw["path"], "models.path", "models", base, problems) if "path" in raw else None,
+        timezone=_timezone(raw.get("timezone", "UTC"), problems),
+        attribution_hours=int(number("attribution_hours", 120, 1e5, whole=True)),
+        minimum_support=int(number("minimum_support", 20, 1e9, whole=True)),
+        unsubscribe_alarm=number("unsubscribe_alarm", 0.5, 100),
+        open_rate_drop_alarm=number("open_rate_drop_alarm", 20.0, 100),
+        bounce_alarm=number("bounce_alarm", 2.0, 100),
+    )
+
+
+def _timezone(value: object, problems: list[str]) -> str:
+    if value == "UTC":
+        return "UTC"
+    from pytz import all_timezones, all_timezones_set  # a list of 600 names, for those who need it
+
+    if isinstance(value, str) and value in all_timezones_set:
+        return value
+    close = difflib.get_close_matches(str(value), all_timezones, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    problems.append(f'models.timezone: must be a time zone such as "Europe/Berlin", not {value!r}{hint}')
+    return "UTC"
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -200,12 +252,16 @@ def _data_dir(
         value, base = str(flag), Path.cwd()
     elif environ.get("CKSYNC_DATA_DIR"):
         value, base = environ["CKSYNC_DATA_DIR"], Path.cwd()
+    return _path(value, "data_dir", "data", base, problems)
+
+
+def _path(value: object, key: str, example: str, base: Path, problems: list[str]) -> Path:
     try:
         if isinstance(value, str) and value:
             return (base / Path(value).expanduser()).resolve()
     except (RuntimeError, ValueError):  # ~somebody who is nobody; a NUL
         pass
-    problems.append(f'data_dir: must be a path such as "data", not {value!r}')
+    problems.append(f'{key}: must be a path such as "{example}", not {value!r}')
     return base
 
 

@@ -145,6 +145,49 @@ class LoadEnd:
     is_finished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A model as a publish left it: `kind` is `view` or `table`, `file` where its SQL is; `problem` says why it
+    could not be made. `seconds` are those of making it."""
+
+    name: str
+    kind: str
+    file: str
+    seconds: float
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A fact that must hold: how many rows contradict it, and some of them as JSON. `problem` says why it could
+    not be looked at."""
+
+    name: str
+    fact: str
+    rows: int
+    sample: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a publish made beside the mirror's own tables, and whether it holds."""
+
+    models: tuple[Built, ...] = ()
+    checks: tuple[Checked, ...] = ()
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """Everything that is not as it should be, a sentence each."""
+        models = (f"{model.name}: {model.problem}" for model in self.models if model.problem)
+        checks = (
+            f"{check.name}: {check.problem or f'does not hold ({check.rows:,} rows): {check.fact}'}"
+            for check in self.checks
+            if check.problem or check.rows
+        )
+        return (*models, *checks)
+
+
 def vanish_doubt(lost: int, rows: int) -> str | None:
     """Why a list that lost so many of its rows at once is not believed; None: it is."""
     if lost < VANISH_ROWS or lost <= VANISH_SHARE * rows:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cksync.config import DEFAULT_URL, ApiConfig, Config, find_config, load_config, user_config
+from cksync.config import DEFAULT_URL, ApiConfig, Config, ModelsConfig, find_config, load_config, user_config
 from cksync.errors import BadConfig
 from cksync.secrets import SecretRef
 
@@ -179,7 +179,7 @@ def test_all_problems_come_at_once_each_with_its_key_and_what_to_do(write: Write
 
 def test_an_unknown_key_like_no_other_is_answered_with_those_that_exist(write: Write) -> None:
     (problem,) = problems_of(write("colour = 1"))
-    assert problem.endswith("; known here: api, data_dir, pull")
+    assert problem.endswith("; known here: api, data_dir, models, pull")
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", "-1", "0", "1e300", "true", '"4"', "[]", "{}", "2026-01-01"])
@@ -284,14 +284,44 @@ def test_a_reference_needs_no_warning(reference: str, write: Write) -> None:
     assert load_config(write(f'[api]\napi_secret = "{reference}"'), {}).warnings == ()
 
 
+# -- models
+
+
+def test_models_have_a_zone_and_a_folder_relative_to_the_file(write: Write, tmp_path: Path) -> None:
+    config = load_config(write('[models]\npath = "mine"\ntimezone = "Europe/Berlin"\nunsubscribe_alarm = 1'), {})
+    assert config.models == ModelsConfig(
+        path=(tmp_path / "etc" / "mine").resolve(), timezone="Europe/Berlin", unsubscribe_alarm=1.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            'timezone = "Europe/Berln"',
+            "models.timezone: must be a time zone such as \"Europe/Berlin\", not 'Europe/Berln'; did you mean"
+            " Europe/Berlin?",
+        ),
+        ("timezone = 2", 'models.timezone: must be a time zone such as "Europe/Berlin", not 2'),
+        ('build = "no"', "models.build: must be true or false, not 'no'"),
+        ("path = 1", 'models.path: must be a path such as "models", not 1'),
+        ("attribution_hours = 1.5", "models.attribution_hours: must be a whole number from 0 to 100000, not 1.5"),
+        ("bounce_alarm = -1", "models.bounce_alarm: must be a number from 0 to 100, not -1"),
+    ],
+)
+def test_a_model_setting_that_means_nothing_is_a_problem(line: str, problem: str, write: Write) -> None:
+    assert problems_of(write(f"[models]\n{line}")) == [problem]
+
+
 # -- the example
 
 
 def test_the_example_has_the_keys_of_the_config_and_no_others() -> None:
     text = (TOP / "config.example.toml").read_text()
-    example = tomllib.loads(text.replace("# api_key", "api_key"))
-    assert example.keys() == {"data_dir", "api", "pull"}
+    example = tomllib.loads(text.replace("# api_key", "api_key").replace("# path", "path"))
+    assert example.keys() == {"data_dir", "api", "pull", "models"}
     assert example["api"].keys() == {field.name for field in fields(ApiConfig)}
+    assert example["models"].keys() == {field.name for field in fields(ModelsConfig)}
 
 
 def test_every_value_of_the_example_is_the_default_as_it_says() -> None:
@@ -300,3 +330,4 @@ def test_every_value_of_the_example_is_the_default_as_it_says() -> None:
     numbers = {field.name: field.default for field in fields(ApiConfig) if not field.name.startswith("api_")}
     assert {name: getattr(config.api, name) for name in numbers} == numbers
     assert config.data_dir == TOP / "data"
+    assert config.models == ModelsConfig()

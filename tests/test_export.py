@@ -27,8 +27,8 @@ from cksync.analyze.export.run import Order, export
 from cksync.analyze.export.target import FORMS, Target, hide_password, parse
 from cksync.cli.export import FORMS as OFFERED
 from cksync.errors import Failed, Locked, Refused, Rejected
-from cksync.quoting import identifier, literal
 from cksync.secrets import redact
+from cksync.sqltext import identifier, literal
 from tests.conftest import Command
 
 PEOPLE: list[tuple[Any, ...]] = [

@@ -22,6 +22,7 @@ from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import NO_LIST, Findings, verify
 from tests.comparing import differences
+from tests.conftest import BARE
 
 SMALL: dict[str, Any] = {"tags": 3, "tag_memberships": 200, "forms": 2, "form_memberships": 60, "sequences": 1}
 SMALL |= {"sequence_memberships": 20, "broadcasts": 3, "purchases": 6, "custom_fields": 3}
@@ -92,7 +93,7 @@ class Account(RuleBasedStateMachine):
         api = ApiConfig(self.sandbox.url, secret, rate_limit=100_000, rate_period_seconds=1.0)
         self.is_cut_off = False
         self.moments: list[tuple[datetime, dict[str, list[Any]]]] = []
-        self.config = Config(Path(self.folder.name) / "data", "the test", api)
+        self.config = Config(Path(self.folder.name) / "data", "the test", api, models=BARE)
 
     @rule(name=st.sampled_from(sorted(EDITS)), number=st.integers(0, 200))
     def edit_while_nobody_looks(self, name: str, number: int) -> None:
@@ -179,24 +180,24 @@ class Account(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-def play(examples: int, steps: int) -> None:
-    """Play so many lives of an account."""
+def play(machine: type[RuleBasedStateMachine], examples: int, steps: int) -> None:
+    """Play so many lives."""
     run_state_machine_as_test(
-        Account,
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
             deadline=None,
-            phases=[Phase.generate],  # each step is a whole pull: shrinking would take hours
+            phases=[Phase.generate],  # each step is a whole pull or push: shrinking would take hours
             suppress_health_check=list(HealthCheck),
         ),
     )
 
 
 def test_one_undisturbed_pull_makes_the_mirror_the_world() -> None:
-    play(examples=3, steps=8)
+    play(Account, examples=2, steps=8)
 
 
 @pytest.mark.heavy
 def test_one_undisturbed_pull_makes_the_mirror_the_world_in_many_lives() -> None:
-    play(examples=150, steps=20)
+    play(Account, examples=150, steps=20)

@@ -13,6 +13,7 @@ from cksync.errors import Failed
 from cksync.load import tables as catalogue
 from cksync.load.outdated import ADVICE, MADE_ANEW
 from cksync.load.publish import publish, rebuild, together
+from cksync.sqltext import sql_folder
 from cksync.verbs.pull import pull
 from cksync.verbs.status import status
 from tests.conftest import Command
@@ -24,7 +25,7 @@ Edit = Callable[[str, str, str], None]
 
 def forget() -> None:
     """What was read of sql/ is read again."""
-    for remembered in (catalogue.tables, catalogue.views, catalogue.casts, catalogue.fingerprint):
+    for remembered in (catalogue.tables, catalogue.casts, catalogue.fingerprint):
         remembered.cache_clear()
 
 
@@ -32,8 +33,8 @@ def forget() -> None:
 def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
     """Replaces text in a file of a copy of sql/, which is the one that counts from then on."""
     folder = tmp_path / "sql"
-    shutil.copytree(catalogue.sql_folder(), folder)
-    monkeypatch.setattr(catalogue, "sql_folder", lambda: folder)
+    shutil.copytree(sql_folder(), folder)
+    monkeypatch.setattr("cksync.load.tables.sql_folder", lambda: folder)
 
     def replace(name: str, old: str, new: str) -> None:
         text = (folder / name).read_text()
@@ -111,9 +112,10 @@ def test_any_other_columns_do_not_stop_a_publish(edit: Edit, book: Book, old: st
     assert book.rows("select id from tags order by id") == [(1,), (2,)]
 
 
-def test_new_table_is_filled_from_the_log(edit: Edit, book: Book) -> None:
-    tags = (catalogue.sql_folder() / "tables" / "tags.sql").read_text()
-    (catalogue.sql_folder() / "tables" / "labels.sql").write_text(tags.replace("-- @slice: tags\n", ""))
+def test_new_table_is_filled_from_the_log(edit: Edit, book: Book, tmp_path: Path) -> None:
+    folder = tmp_path / "sql" / "tables"
+    tags = (folder / "tags.sql").read_text()
+    (folder / "labels.sql").write_text(tags.replace("-- @slice: tags\n", ""))
     forget()
     assert publish(book.folder).advice == MADE_ANEW
     assert book.rows("select id from labels") == [(1,)]

@@ -97,6 +97,7 @@ def print_report(report: "Report", mirror: str) -> None:
     click.echo(f"{mirror}: {report.message.split(':')[0]} · {_spent(report)} · {took}")
     if report.published.advice:
         click.echo(report.published.advice, err=True)
+    print_complaints(report.published)
     odd = {change.table: change.unread for change in report.published.changes if change.unread}
     if odd:
         named = ", ".join(f"{name} {count:,}" for name, count in odd.items())
@@ -109,6 +110,12 @@ def print_report(report: "Report", mirror: str) -> None:
 def _spent(report: "Report") -> str:
     spent = f"{sum(report.requests.values()):,} requests"
     return spent if report.planned is None else f"{spent} ({report.planned:,} planned)"
+
+
+def print_complaints(published: "Published") -> None:
+    """Models that could not be made, and facts that do not hold."""
+    for complaint in published.analysis.complaints:
+        click.echo(complaint, err=True)
 
 
 def print_changes(published: "Published", requests: Mapping[str, int]) -> None:
@@ -143,6 +150,7 @@ def _report(report: "Report") -> dict[str, object]:
         "seconds": round(report.seconds, 3),
         "advice": report.published.advice,
         "tables": _changes(report.published, report.requests),
+        "complaints": list(report.published.analysis.complaints),
         "incomplete": [asdict(verdict) for verdict in report.verdicts if not verdict.is_complete],
     }
 
@@ -154,12 +162,14 @@ def _report(report: "Report") -> dict[str, object]:
 def rebuild(settings: Settings, form: str) -> None:
     """Make mirror.duckdb anew from log/ alone; no request is made."""
     from cksync.folder import Folder
-    from cksync.load import publish
+    from cksync.verbs import publishing
 
-    folder = Folder(settings.load().data_dir)
+    config = settings.load()
+    folder = Folder(config.data_dir)
     with folder.lock("rebuild"):
-        published = publish.rebuild(folder)
+        published = publishing.rebuild(config, folder)
     if form == "json":
-        print_json({"tables": _changes(published, {})})
+        print_json({"tables": _changes(published, {}), "complaints": list(published.analysis.complaints)})
     elif not settings.quiet:
         print_changes(published, {})
+        print_complaints(published)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import duckdb
 
 from cksync.load.listings import LISTED
-from cksync.load.schema import quoted
 from cksync.load.tables import Owner, Table
+from cksync.sqltext import quoted
 
 
 def begin_gone(db: duckdb.DuckDBPyConnection, table: Table) -> None:

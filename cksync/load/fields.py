@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import duckdb
 
-from cksync.load.schema import quoted
 from cksync.load.tables import Owner, Table
+from cksync.sqltext import quoted
 
 # So many rows are written at a time: a hundred keys each must fit into memory.
 ROWS_AT_ONCE = 20_000

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import duckdb
 
-from cksync.load.schema import literal
+from cksync.sqltext import literal
 
 # The streams with paged lists, and the slices in which single records are asked for one by one.
 LISTED = ("subscribers", "subscriptions", "broadcasts", "broadcast_stats", "purchases")

@@ -22,9 +22,10 @@ from cksync.load.ends import begin_gone, forget_ends, load_ends
 from cksync.load.fields import Rekeying, key_versions, rekey, rekeyings
 from cksync.load.listings import CHANGED_ONLY, LISTED, PLACE, note_listings
 from cksync.load.log import ABSENT, PORTION_BYTES, portions, size
-from cksync.load.schema import NO_RECORDS, columns, literal, quoted
+from cksync.load.schema import NO_RECORDS, columns
 from cksync.load.tables import Table
 from cksync.load.versions import Change, load_changed, write_changed
+from cksync.sqltext import literal, quoted
 
 # So much of the log is compared with the mirror at once.
 PART_BYTES = 16_000_000

@@ -23,17 +23,24 @@ def has_other_columns(db: duckdb.DuckDBPyConnection) -> bool:
     with duckdb.connect() as fresh:
         fresh.execute("set TimeZone = 'UTC'")
         fresh.execute(casts())
-        create(fresh, tables(), ())
+        create(fresh, tables())
         return _columns(fresh) != _columns(db)
 
 
 def _columns(db: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
-    """Schema, table, name and type of every column, in order."""
+    """Schema, table, name and type of every column, in order; models, and notes on them, are made at every publish."""
     return db.execute(
         """
         select schema_name, table_name, column_name, data_type
         from duckdb_columns() semi join duckdb_tables() using (database_name, schema_name, table_name)
-        where database_name = current_database() and schema_name <> 'as_of'
+        where database_name = current_database() and (
+            schema_name = 'history'
+            or schema_name = '_cksync' and table_name not in ('models', 'checks')
+            or schema_name = 'main' and table_name in (
+                select table_name from duckdb_tables()
+                where database_name = current_database() and schema_name = 'history'
+            )
+        )
         order by schema_name, table_name, column_index
         """
     ).fetchall()

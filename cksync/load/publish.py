@@ -7,22 +7,24 @@ opens it later gets the new one, and a process killed at any instant leaves a wh
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
+from cksync.domain import Analysis
 from cksync.errors import Failed
 from cksync.folder import Folder, is_disk_full, put_in_place
 from cksync.load.intake import take_in, total
 from cksync.load.log import load_ids
 from cksync.load.merge import Merged
 from cksync.load.outdated import ADVICE, MADE_ANEW, has_other_columns, is_outdated
-from cksync.load.schema import create, literal
-from cksync.load.tables import Table, casts, tables, views
+from cksync.load.schema import create
+from cksync.load.tables import Table, casts, tables
 from cksync.load.versions import Change
 from cksync.mirror import STORAGE_VERSION as STORAGE_VERSION
+from cksync.sqltext import literal
 
 # DuckDB spills to disk beyond it: a nightly job shares its machine.
 MEMORY_LIMIT = "256MB"
@@ -34,15 +36,19 @@ THREADS = 2
 # Rows of a Parquet file that are in memory together: people with a hundred fields are wide.
 ROW_GROUP = 20_480
 
+# What is made of the tables once they are merged, in the database that is current.
+Analyze = Callable[[duckdb.DuckDBPyConnection], Analysis]
+
 
 @dataclass(frozen=True)
 class Published:
     """What a publish did, and how many rows each table of `main` has now. `advice` is a sentence for the
-    user when other SQL made the mirror that was there."""
+    user when other SQL made the mirror that was there; `analysis` is what was made of the tables."""
 
     merged: Merged
     rows: dict[str, int]
     advice: str | None = None
+    analysis: Analysis = field(default_factory=Analysis)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -50,23 +56,23 @@ class Published:
         return self.merged.changes
 
 
-def publish(folder: Folder) -> Published:
-    """Merge everything of the log that the mirror has not taken in, round by round.
+def publish(folder: Folder, analyze: Analyze | None = None) -> Published:
+    """Merge everything of the log that the mirror has not taken in, round by round; then `analyze` it.
 
     A mirror whose tables have other columns than sql/tables gives them is made anew from the log instead.
     Raises Failed when the disk is full or the mirror is no database; the mirror stays as it was.
     """
-    return _publish(folder, is_anew=False)
+    return _publish(folder, analyze, is_anew=False)
 
 
-def rebuild(folder: Folder) -> Published:
+def rebuild(folder: Folder, analyze: Analyze | None = None) -> Published:
     """Make the mirror anew from the log alone. Raises Failed as `publish` does, and when there is no log."""
     if not load_ids(folder.log):
         raise Failed(f"there is no log in {folder.root} to make a mirror from; `cksync pull` reads the account")
-    return _publish(folder, is_anew=True)
+    return _publish(folder, analyze, is_anew=True)
 
 
-def _publish(folder: Folder, *, is_anew: bool) -> Published:
+def _publish(folder: Folder, analyze: Analyze | None, *, is_anew: bool) -> Published:
     temporary = folder.root / ".mirror.duckdb.new"
     advice = None
     try:
@@ -77,10 +83,16 @@ def _publish(folder: Folder, *, is_anew: bool) -> Published:
         if folder.mirror.exists() and not is_anew:
             shutil.copyfile(folder.mirror, temporary)
         with _open(temporary, folder) as db:
+            db.execute(casts())
+            create(db, tables())
             merged = take_in(db, folder)
             rows = {table.name: _count(db, table) for table in tables()}
             db.execute("checkpoint")  # what is written out below is then read from the file
             exported = [_export(db, folder, change) for change in merged.changes]
+        analysis = Analysis()
+        if analyze:
+            with _open(temporary, folder) as db:  # opened anew: without what the merge left in memory
+                analysis = analyze(db)
         # The mirror last: were the process killed in between, the next merge would find the same changes.
         for path in filter(None, exported):
             _put(path.with_name(f".{path.name}.new"), path)
@@ -92,7 +104,7 @@ def _publish(folder: Folder, *, is_anew: bool) -> Published:
             _clear(temporary)
             for path in folder.parquet.glob("*/.*.new"):
                 path.unlink()
-    return Published(merged, rows, advice)
+    return Published(merged, rows, advice, analysis)
 
 
 def _advice(folder: Folder) -> str | None:
@@ -117,7 +129,8 @@ def _put(temporary: Path, path: Path) -> None:
 def together(several: Sequence[Published]) -> Published:
     """What several publishes of one pull did."""
     advice = next((published.advice for published in several if published.advice), None)
-    return Published(total([published.merged for published in several]), several[-1].rows, advice)
+    merged = total([published.merged for published in several])
+    return Published(merged, several[-1].rows, advice, several[-1].analysis)
 
 
 def _clear(temporary: Path) -> None:
@@ -141,7 +154,7 @@ def _failure(folder: Folder, error: Exception) -> Failed:
 
 @contextlib.contextmanager
 def _open(path: Path, folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The database at `path`, attached for writing with all its tables; detached (and so whole) after."""
+    """The database at `path`, attached for writing; detached (and so whole) after."""
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY_LIMIT,
         "threads": THREADS,
@@ -153,8 +166,6 @@ def _open(path: Path, folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
         db.execute("set TimeZone = 'UTC'")
         db.execute(f"attach {literal(path)} as mirror (storage_version '{STORAGE_VERSION}')")
         db.execute("use mirror")
-        db.execute(casts())
-        create(db, tables(), views())
         yield db
         db.execute("use memory")
         db.execute("detach mirror")

@@ -1,13 +1,11 @@
 """The tables of the mirror: made from what sql/ says, with comments that a BI tool shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import duckdb
 
-from cksync.load.tables import Table, View, fingerprint
-from cksync.quoting import identifier as identifier
-from cksync.quoting import literal as literal
-from cksync.quoting import quoted as quoted
+from cksync.load.tables import Table, fingerprint
+from cksync.sqltext import comments, literal
 
 _SYSTEM = {
     "_first_seen_at": "When the row was first seen, ever.",
@@ -65,7 +63,7 @@ def columns(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     return {row[0]: row[1] for row in rows if row[0] not in ("_extra", "_synced_at")}
 
 
-def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], views: Sequence[View]) -> None:
+def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
     """Make what is missing in the current database, with its comments."""
     there = {
         (row[0], row[1])
@@ -79,16 +77,13 @@ def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], views: Sequen
     for name, (grain, definition) in _CKSYNC.items():
         if ("_cksync", name) not in there:
             db.execute(f"create table _cksync.{name} ({definition})")
-            _comment(db, "table", f"_cksync.{name}", grain, {})
+            db.execute(comments("table", f"_cksync.{name}", grain, {}))
     if not there:
         db.execute("insert into _cksync.made values (?)", [fingerprint()])
     for table in tables:
         if ("main", table.name) not in there:
             _create_table(db, table)
     _create_as_of(db, tables)
-    for view in views:
-        db.execute(f'create or replace view main."{view.name}" as {view.sql}')
-        _comment(db, "view", f'main."{view.name}"', view.grain, view.comments)
 
 
 def _create_table(db: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -99,9 +94,9 @@ def _create_table(db: duckdb.DuckDBPyConnection, table: Table) -> None:
     versions = f"{every}, valid_from timestamptz, valid_to timestamptz, change varchar"
     db.execute(f'create table main."{table.name}" ({every})')
     db.execute(f'create table history."{table.name}" ({versions})')
-    _comment(db, "table", f'main."{table.name}"', table.grain, {**table.comments, **_SYSTEM})
+    db.execute(comments("table", f'main."{table.name}"', table.grain, {**table.comments, **_SYSTEM}))
     grain = f"Every version of every row of main.{table.name}. {table.grain}"
-    _comment(db, "table", f'history."{table.name}"', grain, {**table.comments, **_SYSTEM, **_VERSION})
+    db.execute(comments("table", f'history."{table.name}"', grain, {**table.comments, **_SYSTEM, **_VERSION}))
 
 
 def _create_as_of(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
@@ -129,10 +124,3 @@ def _as_of(table: Table) -> str:
         comment on macro table as_of."{table.name}" is {meaning};
         commit
     """
-
-
-def _comment(db: duckdb.DuckDBPyConnection, kind: str, name: str, grain: str, meanings: Mapping[str, str]) -> None:
-    """Describe a table or view and its columns in the database itself."""
-    comments = [f"comment on {kind} {name} is {literal(grain)}"]
-    comments += [f'comment on column {name}."{column}" is {literal(text)}' for column, text in meanings.items()]
-    db.execute(f"begin; {'; '.join(comments)}; commit")

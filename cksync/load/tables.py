@@ -1,6 +1,6 @@
 """What sql/ says: one file a table, its header the table's key, sources and descriptions.
 
-A header is the comment lines at the top of a file. The first is the grain. Then, each on its line:
+A header (see sqltext.py) begins with the grain; the words with a meaning are:
 
     @key: a, b           the columns that identify a row
     @from: s, t          the streams whose records the select reads
@@ -9,7 +9,6 @@ A header is the comment lines at the top of a file. The first is the grain. Then
     @part_of: t (a)      all rows of one a come in one record of t, so those missing from it are gone
     @keyed_by: t (a)     the JSON column a has the key of every row of table t, which is merged before
     @kept: a             once known, a column keeps its value
-    a: TEXT              the description of column a
 """
 
 import hashlib
@@ -19,6 +18,8 @@ from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+from cksync.sqltext import header, names, sql_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +47,6 @@ class Table:
     comments: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One model of sql/models, stored as a view."""
-
-    name: str
-    sql: str
-    grain: str
-    comments: Mapping[str, str]
-
-
-def sql_folder() -> Path:
-    """Where sql/ is: inside the installed package, or at the top of a checkout."""
-    installed = Path(__file__).parent.parent / "sql"
-    return installed if installed.is_dir() else installed.parent.parent / "sql"
-
-
 @cache
 def tables() -> tuple[Table, ...]:
     """Every table, after those that its rows go with, that give it its keys, or that its select reads."""
@@ -70,21 +55,11 @@ def tables() -> tuple[Table, ...]:
     return tuple(found[name] for name in order.static_order())
 
 
-def _needs(table: Table, names: Iterable[str]) -> set[str]:
+def _needs(table: Table, found: Iterable[str]) -> set[str]:
     owners = {owner.table for owner in (table.child_of, table.part_of, table.keyed_by) if owner}
     return owners | {
-        name for name in names if re.search(rf"^[^-]*\b(from|join) (history\.)?{name}\b", table.sql, re.MULTILINE)
+        name for name in found if re.search(rf"^[^-]*\b(from|join) (history\.)?{name}\b", table.sql, re.MULTILINE)
     }
-
-
-@cache
-def views() -> tuple[View, ...]:
-    """Every model."""
-    found = []
-    for path in sorted((sql_folder() / "models").glob("*.sql")):
-        grain, _, comments = _header(path)
-        found.append(View(path.stem, path.read_text(), grain, comments))
-    return tuple(found)
 
 
 @cache
@@ -102,38 +77,23 @@ def fingerprint() -> str:
 
 
 def _table(path: Path) -> Table:
-    grain, words, comments = _header(path)
+    text = path.read_text()
+    told = header(text)
+    words = told.words
     slice_ = words.get("@slice")
     return Table(
         name=path.stem,
-        sql=path.read_text(),
-        grain=grain,
-        key=_names(words["@key"]),
-        streams=_names(words["@from"]),
+        sql=text,
+        grain=told.grain,
+        key=names(words["@key"]),
+        streams=names(words["@from"]),
         slice=f"'{slice_}'" if slice_ and slice_.isidentifier() else slice_,
         child_of=_owner(words.get("@child_of")),
         part_of=_owner(words.get("@part_of")),
         keyed_by=_owner(words.get("@keyed_by")),
         kept=words.get("@kept"),
-        comments=comments,
+        comments=told.comments,
     )
-
-
-def _header(path: Path) -> tuple[str, dict[str, str], dict[str, str]]:
-    """The grain, the words with a meaning of their own, and the columns' descriptions."""
-    lines: list[str] = []
-    for line in path.read_text().splitlines():
-        if not line.startswith("--"):
-            break
-        lines.append(line.removeprefix("--").strip())
-    pairs = [line.split(":", 1) for line in lines[1:]]
-    entries = {name.strip(): text.strip() for name, text in pairs}
-    words = {name: text for name, text in entries.items() if name.startswith("@")}
-    return lines[0], words, {name: text for name, text in entries.items() if not name.startswith("@")}
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
 
 
 def _owner(text: str | None) -> Owner | None:

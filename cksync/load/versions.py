@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import duckdb
 
 from cksync.domain import vanish_doubt
-from cksync.load.schema import quoted
 from cksync.load.tables import Table
+from cksync.sqltext import quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cksync.api.v3 import BY_ID, PARENTS, members
+from cksync.api.v3 import BY_ID, PARENTS, STREAMS, members
 from cksync.domain import Checkpoint, LoadEnd
 from cksync.errors import CksyncError
 from cksync.load.compact import compact
 from cksync.load.log import Writer
-from cksync.load.publish import publish, together
+from cksync.load.publish import together
 from cksync.verbs.events import Report, Verdict
+from cksync.verbs.publishing import publish
 from cksync.verbs.run import Run
 
 
@@ -27,12 +28,13 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
     exit_status = 3 if doubts or is_time_up else 0
     run.writer.flush(LoadEnd(run.now(), exit_status, message, is_finished))
     try:
-        run.published.append(publish(run.folder))
+        run.published.append(publish(run.config, run.folder))
     except CksyncError as error:
         run.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
         raise
     published = together(run.published)
-    compact(run.folder.log, but=run.writer.load_id)
+    if run.streams == STREAMS.keys():  # a pull of a few lists is to be quick, and a nightly one comes
+        compact(run.folder.log, but=run.writer.load_id)
     late = published.merged.doubts
     verdicts = [replace(v, is_complete=False, doubt=late[v.slice]) if v.slice in late else v for v in verdicts]
     if late:

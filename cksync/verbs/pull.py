@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,13 +30,13 @@ from cksync.load.log import (
     pinned_account,
     was_ever_finished,
 )
-from cksync.load.publish import publish
 from cksync.secrets import environment
 from cksync.verbs.account import address, check_pin
 from cksync.verbs.agenda import Agenda, Depth
 from cksync.verbs.ending import fail, finish
 from cksync.verbs.events import Event, Note, PageRead
 from cksync.verbs.plan import priced
+from cksync.verbs.publishing import publish
 from cksync.verbs.run import Run
 
 # What was read is not asked for again within this time; later its pages have moved.
@@ -56,6 +56,7 @@ def pull(
     config: Config,
     *,
     streams: Sequence[str] = (),
+    lists: Collection[str] = (),
     depth: Depth = "nightly",
     max_minutes: float | None = None,
     accept_account: bool = False,
@@ -67,7 +68,8 @@ def pull(
 ) -> Iterator[Event]:
     """Bring the mirror up to date; the last event is the Report.
 
-    `streams` names what to read (all when empty), `depth` how much of it (see Run), `allow` the safety
+    `streams` names what to read (all when empty), `lists` the lists of members to read without all the others,
+    `depth` how much of it (see Run), `allow` the safety
     rules to lift (`vanish`). `is_dry` keeps nothing of what was read: the Report says what it would have
     changed. Setting
     `stop` ends the pull cleanly: it raises Interrupted, and the next pull goes on from there. Raises
@@ -75,13 +77,15 @@ def pull(
     is then in the log.
     """
     chosen = choose(streams)
+    if is_dry:
+        config = replace(config, models=replace(config.models, build=False))
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder, stop = Folder(config.data_dir), stop or threading.Event()
     with contextlib.ExitStack() as held:
         held.enter_context(folder.lock("pull"))
         if not folder.mirror.exists() and was_ever_finished(folder.log):
             yield Note("there is no mirror: it is made anew from the log, without a request")
-            publish(folder)
+            publish(config, folder)
         before = held.enter_context(known(folder))  # if it cannot be read, that is said before the first request
         target = held.enter_context(_target(folder, is_dry=is_dry))
         newest = newest_observation(folder.log)
@@ -99,7 +103,7 @@ def pull(
             walk.tell(page)
             try:
                 yield from _take(run, walk, page)
-                yield from _read(run, max_minutes)
+                yield from _read(run, lists, max_minutes)
             except CksyncError as error:
                 fail(run.writer, now(), error)
                 raise
@@ -220,7 +224,7 @@ def _take(run: Run, walk: Walk, page: Page) -> Iterator[Event]:
     yield PageRead(walk.slice, len(page.records), made, max(made + left, run.planned or 0))
 
 
-def _read(run: Run, max_minutes: float | None) -> Iterator[Event]:
+def _read(run: Run, lists: Collection[str], max_minutes: float | None) -> Iterator[Event]:
     """Drive every phase, publish as it goes on a first pull, and at the end for everybody."""
     is_time_up = threading.Event()
 
@@ -235,7 +239,7 @@ def _read(run: Run, max_minutes: float | None) -> Iterator[Event]:
     try:
         if run.loads and run.earlier:
             yield Note(f"going on with the pull of {run.loads[0].start.started_at:%Y-%m-%d %H:%M} UTC")
-        for walks in phases(run.streams, run):
+        for walks in phases(run.streams, run, lists):
             if any(walk.pages_left != 0 for walk in walks):
                 _publish_early(run, PUBLISH_SELDOM)
             yield from _drive(run, walks)
@@ -270,6 +274,6 @@ def _publish_early(run: Run, after: timedelta) -> None:
     if run.is_first and run.now() - (run.published_at or run.began_at) > after:
         began_at = run.now()
         run.writer.flush()
-        run.published.append(publish(run.folder))
+        run.published.append(publish(run.config, run.folder))
         run.published_at = run.now()
         run.publishing = run.published_at - began_at

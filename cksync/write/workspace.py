@@ -7,7 +7,6 @@ _cksync    where the workspace came from, what its columns mean, and the journal
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -15,10 +14,9 @@ import duckdb
 from cksync.errors import Failed, Locked, Rejected
 from cksync.folder import Folder, put_in_place
 from cksync.load.publish import STORAGE_VERSION
-from cksync.load.schema import identifier, literal, quoted
+from cksync.sqltext import identifier, literal, quoted
+from cksync.wide import Field, field_columns, people
 
-# Columns of `subscribers` before those of the custom fields.
-PERSON = ("id", "email_address", "first_name", "state", "created_at")
 # The other tables have the columns of the mirror, but for cksync's own; these in an order of their own.
 TABLES = (
     "subscriptions",
@@ -52,32 +50,9 @@ _JOURNAL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A custom field, and the column of `subscribers` that holds its values."""
-
-    id: int
-    key: str
-    column: str
-
-
 def key_of(table: str) -> Sequence[str]:
     """The columns that identify a row of a table of the workspace."""
     return KEYS.get(table, ("id",))
-
-
-def field_columns(fields: Sequence[tuple[int, str]]) -> list[Field]:
-    """The columns of custom fields, given as (id, key) in the order of their ids. A key that equals a column
-    before it, whatever the case, gets the prefix `field_`."""
-    taken = set(PERSON)
-    found = []
-    for id_, key in fields:
-        column = key
-        while not column or column.lower() in taken:
-            column = f"field_{column}"
-        taken.add(column.lower())
-        found.append(Field(id_, key, column))
-    return found
 
 
 def checkout(folder: Folder, path: Path) -> dict[str, int]:
@@ -162,7 +137,7 @@ def fill(db: duckdb.DuckDBPyConnection, first_id: int = -1) -> dict[str, int]:
     if fields:
         values = [value for field in fields for value in (field.column, field.id, field.key)]
         db.execute(f"insert into _cksync.columns values {', '.join(['(?, ?, ?)'] * len(fields))}", values)
-    _copy(db, "subscribers", people(fields))
+    _copy(db, "subscribers", people(fields, "mirror.main.subscribers"))
     for name in TABLES:
         _copy(db, name, rows_of(db, name))
     rows = {}
@@ -177,18 +152,6 @@ def mirror_fields(db: duckdb.DuckDBPyConnection) -> list[Field]:
     """The custom fields of the mirror, with their columns."""
     query = "select id, key from mirror.main.custom_fields where key is not null order by id"
     return field_columns(db.execute(query).fetchall())
-
-
-def people(fields: Sequence[Field]) -> str:
-    """A select of people with a column for each field."""
-    places = [field.key.replace("~", "~0").replace("/", "~1") for field in fields]
-    values = ", ".join(f"values[{n}] as {identifier(field.column)}" for n, field in enumerate(fields, 1))
-    paths = ", ".join(literal(f"/{place}") for place in places)
-    taken = f", json_extract_string(fields, [{paths}]) as values" if fields else ""
-    return f"""
-        select {quoted(PERSON)} {"," if fields else ""} {values}
-        from (select {quoted(PERSON)} {taken} from mirror.main.subscribers)
-    """
 
 
 def rows_of(db: duckdb.DuckDBPyConnection, table: str) -> str:

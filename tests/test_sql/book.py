@@ -13,7 +13,7 @@ from cksync.folder import Folder
 from cksync.load.log import Start, Writer, load_id_at
 from cksync.load.merge import Merged, Reading, Round, merge
 from cksync.load.schema import create
-from cksync.load.tables import casts, tables, views
+from cksync.load.tables import casts, tables
 from cksync.load.versions import Change
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -123,7 +123,7 @@ class Mirror:
         self.db = duckdb.connect(config={"threads": 1})
         self.db.execute("set TimeZone = 'UTC'")
         self.db.execute(casts())
-        create(self.db, self.tables, views() if len(self.tables) == len(tables()) else [])
+        create(self.db, self.tables)
         self._paths: list[Path] = []
         self._new: dict[str, list[Path]] = {}
         self._complete: dict[str, Reading] = {}

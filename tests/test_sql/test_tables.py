@@ -1,4 +1,4 @@
-"""Records of the API in, rows of the mirror out: a pair of files per table and model.
+"""Records of the API in, rows of the mirror out: a pair of files per table.
 
     tags.json            slice -> the records that were seen in it, as the API sends them
     tags.expected.json   the rows: values as text (JSON as it is stored), columns that are null left out
@@ -21,11 +21,11 @@ import pytest
 
 from cksync.api.v3 import STREAMS
 from cksync.domain import Record, Slice
-from cksync.load.tables import tables, views
+from cksync.load.tables import tables
 from tests.test_sql.book import Book, Mirror, at
 
 HERE = Path(__file__).parent
-NAMES = [*(table.name for table in tables()), *(view.name for view in views())]
+NAMES = [table.name for table in tables()]
 
 Making = Callable[[], Mirror]
 

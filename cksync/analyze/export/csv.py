@@ -16,7 +16,7 @@ from cksync.analyze.export import manifest
 from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.kinds import iso, kind_of, plain
 from cksync.analyze.export.source import Column, Table
-from cksync.quoting import identifier, literal
+from cksync.sqltext import identifier, literal
 
 _FORMULA = r"^'*[=+\-@\t\r\n]"
 _GUARD = "'"

@@ -9,7 +9,7 @@ from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.source import Table
 from cksync.errors import Locked
 from cksync.mirror import STORAGE_VERSION
-from cksync.quoting import identifier, literal
+from cksync.sqltext import identifier, literal
 
 
 def write(

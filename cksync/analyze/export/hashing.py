@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from cksync.analyze.export.kinds import is_nested
 from cksync.analyze.export.source import Column, Table
-from cksync.quoting import identifier, literal
+from cksync.sqltext import identifier, literal
 
 _IS_ADDRESS = re.compile(r"(^|_)e_?mail(_?address)?$", re.IGNORECASE)
 _LOCAL = r"[^\s@\"'<>()\[\]{},;:\\/?&=%|]+"

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from cksync.analyze.export.source import Column
-from cksync.quoting import identifier
+from cksync.sqltext import identifier
 
 # An instant has a zone (UTC), a moment none. JSON is text that holds JSON.
 Kind = Literal["integer", "decimal", "float", "boolean", "instant", "moment", "date", "text", "json"]

@@ -14,7 +14,7 @@ from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.kinds import kind_of
 from cksync.analyze.export.source import Column, Table, count
 from cksync.errors import Rejected
-from cksync.quoting import identifier, literal
+from cksync.sqltext import identifier, literal
 
 # Rows of a file, and of all partitions, that are in memory together while they are written: people with a hundred
 # fields are wide, and what does not fit is written to the disk twice.

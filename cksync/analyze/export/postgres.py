@@ -20,7 +20,7 @@ from cksync.analyze.export.naming import fitting
 from cksync.analyze.export.source import Column, Table
 from cksync.analyze.export.target import place_of
 from cksync.errors import Failed, Locked, Refused, Rejected
-from cksync.quoting import identifier, literal, quoted
+from cksync.sqltext import identifier, literal, quoted
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection, Cursor

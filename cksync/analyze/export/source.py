@@ -12,7 +12,7 @@ import duckdb
 from cksync.errors import Rejected
 from cksync.folder import Folder
 from cksync.mirror import open_mirror
-from cksync.quoting import identifier, literal
+from cksync.sqltext import identifier, literal
 
 # DuckDB spills to disk beyond it. Two threads would hold back what the faster one has until its turn comes: with one,
 # rows go out in their order, and little is in memory.

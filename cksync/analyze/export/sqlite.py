@@ -21,7 +21,7 @@ from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.kinds import Kind, digits, kind_of, plain
 from cksync.analyze.export.naming import fitting
 from cksync.analyze.export.source import Column, Table, count
-from cksync.quoting import identifier, quoted
+from cksync.sqltext import identifier, quoted
 
 FETCH_ROWS = 10_000
 # Says in the file's header whose it is; nobody else has registered it.

@@ -1,0 +1,52 @@
+"""Facts that must hold: a select of sql/checks, or of a user's folder `checks`, that must give no row.
+
+The first line of a file says what must hold. The `@key` of a model is a fact, too.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+
+from cksync.analyze.catalogue import Model, read_folder, sentence
+from cksync.analyze.room import with_room
+from cksync.domain import Checked
+from cksync.sqltext import Header, identifier, quoted, sql_folder
+
+SAMPLE_ROWS = 3
+
+
+def checked(db: duckdb.DuckDBPyConnection, models: Sequence[Model], theirs: Path | None) -> Iterator[Checked]:
+    """Look at every fact, of the models that were made."""
+    files = read_folder(sql_folder() / "checks", "sql/checks")
+    files += read_folder(theirs / "checks", f"{theirs}/checks") if theirs else []
+    for fact in (*files, *(_key_fact(each) for each in models if each.key)):
+        yield _checked(db, fact)
+
+
+def _key_fact(of: Model) -> Model:
+    """That the key of a model identifies its rows."""
+    key = quoted(of.key)
+    missing = " or ".join(f"{identifier(column)} is null" for column in of.key)
+    fact = f"{', '.join(of.key)} is never null and identifies a row of {of.name}."
+    sql = f"select {key} from main.{identifier(of.name)} group by all having count(*) > 1 or {missing}"
+    return Model(f"{of.name}_key", sql, of.file, Header(fact, {}, {}))
+
+
+def _checked(db: duckdb.DuckDBPyConnection, fact: Model) -> Checked:
+    name, text = fact.name, fact.header.grain
+    if fact.problem:
+        return Checked(name, text, 0, problem=fact.problem)
+    select = fact.sql.rstrip().rstrip(";")
+    try:
+        (rows,) = with_room(db, f"select count(*) from ({select}\n)").fetchone() or (0,)
+        if not rows:
+            return Checked(name, text, 0)
+        (sample,) = db.execute(
+            f"select to_json(list(found)) from (select found from ({select}\n) as found limit {SAMPLE_ROWS})"
+        ).fetchone() or (None,)
+    except duckdb.FatalException:
+        raise
+    except duckdb.Error as error:
+        return Checked(name, text, 0, problem=sentence(error, fact.file))
+    return Checked(name, text, rows, sample)

@@ -1,0 +1,174 @@
+"""The models: views, and tables where a view would be too slow, made anew at every publish.
+
+Ours are the files of sql/models and `subscribers_wide`; then come the user's own, of `[models] path`. One that
+cannot be made is noted in `_cksync.models` and spoils nothing else. The tables of the mirror are only read.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+
+from cksync.analyze.catalogue import Model, in_order, read_folder, sentence
+from cksync.analyze.checks import checked
+from cksync.analyze.room import with_room
+from cksync.analyze.settings import make_settings, wide_model
+from cksync.config import ModelsConfig
+from cksync.domain import Analysis, Built, Checked
+from cksync.sqltext import comments, identifier, sql_folder
+
+SETTINGS = "model_settings"
+
+_NOTES = {
+    "models": (
+        "One row per model, ours and the user's: what it is, and why it could not be made.",
+        {
+            "name": "The view or table in main.",
+            "kind": "`view` or `table`; `folder` where the folder of the user's models is not there.",
+            "file": "The file with its select.",
+            "grain": "What one row is.",
+            "key": "The columns that identify a row, with commas between.",
+            "filter": "The usual filter of a reader, as SQL.",
+            "unknown": "What the API cannot tell.",
+            "seconds": "How long making it took.",
+            "problem": "Why it could not be made; null: it is there.",
+        },
+    ),
+    "checks": (
+        "One row per fact that must hold, looked at when the mirror was published.",
+        {
+            "name": "The file of sql/checks, or the model whose key it is about.",
+            "fact": "What must hold.",
+            "rows": "How many rows contradict it.",
+            "sample": "Some of them, as JSON.",
+            "problem": "Why it could not be looked at; null: it was.",
+        },
+    ),
+}
+
+
+def build(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collection[str]) -> Analysis:
+    """Make every model in the current database, whose own tables in `main` are `tables`, and check the facts.
+
+    Where the settings want none, what an earlier publish made is dropped.
+    """
+    _clear(db, tables)
+    if not settings.build:
+        _note(db, [], [])
+        return Analysis()
+    make_settings(db, settings, tables)
+    ours = in_order([*read_folder(sql_folder() / "models", "sql/models"), wide_model(db)])
+    taken = {*tables, SETTINGS, *(model.name.lower() for model in ours)}
+    theirs, refused = _theirs(settings.path, taken)
+    made = _make_all(db, [*ours, *theirs])
+    good = [model for model, built in made if not built.problem]
+    checks = checked(db, good, settings.path)
+    analysis = Analysis((*(built for _, built in made), *refused), tuple(checks))
+    _note(db, [*made, *((None, built) for built in refused)], analysis.checks)
+    return analysis
+
+
+def noted(db: duckdb.DuckDBPyConnection) -> Analysis:
+    """What the last publish of the current database made and found; nothing where an older cksync did it."""
+    there = db.execute(
+        "select count(*) from duckdb_tables() where schema_name = '_cksync' and table_name in ('models', 'checks')"
+    ).fetchone()
+    if there != (2,):
+        return Analysis()
+    models = db.execute("select name, kind, file, seconds, problem from _cksync.models").fetchall()
+    checks = db.execute("select name, fact, rows, sample, problem from _cksync.checks").fetchall()
+    return Analysis(tuple(Built(*row) for row in models), tuple(Checked(*row) for row in checks))
+
+
+def _clear(db: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
+    """Drop what an earlier publish made."""
+    made = db.execute(
+        """
+        select 'view', view_name from duckdb_views()
+        where database_name = current_database() and schema_name = 'main' and not internal
+        union all
+        select 'table', table_name from duckdb_tables()
+        where database_name = current_database() and schema_name = 'main'
+        """
+    ).fetchall()
+    for kind, name in made:
+        if name not in tables:
+            db.execute(f"drop {kind} main.{identifier(name)}")
+
+
+def _theirs(folder: Path | None, taken: Collection[str]) -> tuple[list[Model], list[Built]]:
+    """The user's models in order, and what cannot even be tried."""
+    if folder is None:
+        return [], []
+    if not folder.is_dir():
+        problem = f"there is no folder {folder}; models.path in config.toml names the folder of your own models"
+        return [], [Built("models.path", "folder", str(folder), 0.0, problem)]
+    found: dict[str, Model] = {}
+    refused = []
+    for model in read_folder(folder, str(folder)):
+        if (name := model.name.lower()) in taken or name in found:
+            problem = f"{model.file}: {model.name} is the name of another table or model; take one of its own"
+            refused.append(Built(model.name, model.kind, model.file, 0.0, problem))
+        else:
+            found[name] = model
+    return in_order([*found.values()]), refused
+
+
+def _make_all(db: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> list[tuple[Model, Built]]:
+    """Make models, each after those it reads."""
+    made = []
+    broken: set[str] = set()
+    for model in models:
+        missing = sorted(model.reads & broken)
+        problem = f"{model.file}: reads {', '.join(missing)}, which could not be made" if missing else None
+        built = _make(db, replace(model, problem=model.problem or problem))
+        if built.problem:
+            broken.add(model.name.lower())
+        made.append((model, built))
+    return made
+
+
+def _make(db: duckdb.DuckDBPyConnection, model: Model) -> Built:
+    began = time.monotonic()
+    problem = model.problem
+    if problem is None:
+        name = f"main.{identifier(model.name)}"
+        try:
+            with_room(db, f"create {model.kind} {name} as {model.sql}")
+        except duckdb.FatalException:
+            raise
+        except duckdb.Error as error:
+            problem = sentence(error, model.file)
+        else:
+            columns = {row[0] for row in db.execute(f"describe {name}").fetchall()}
+            meanings = {column: text for column, text in model.header.comments.items() if column in columns}
+            db.execute(comments(model.kind, name, model.header.grain, meanings))
+    return Built(model.name, model.kind, model.file, round(time.monotonic() - began, 3), problem)
+
+
+def _note(db: duckdb.DuckDBPyConnection, made: Sequence[tuple[Model | None, Built]], checks: Sequence[Checked]) -> None:
+    """Write down in `_cksync` what was made and what does not hold."""
+    db.execute(
+        "create or replace table _cksync.models (name varchar, kind varchar, file varchar, grain varchar, key varchar,"
+        " filter varchar, unknown varchar, seconds double, problem varchar)"
+    )
+    db.execute(
+        "create or replace table _cksync.checks (name varchar, fact varchar, rows bigint, sample json, problem varchar)"
+    )
+    models = []
+    for model, built in made:
+        words = model.header.words if model else {}
+        told = [model.header.grain if model else None, words.get("@key"), words.get("@filter"), words.get("@unknown")]
+        models.append([built.name, built.kind, built.file, *told, built.seconds, built.problem])
+    _insert(db, "_cksync.models", models)
+    _insert(db, "_cksync.checks", [[each.name, each.fact, each.rows, each.sample, each.problem] for each in checks])
+    for name, (grain, meanings) in _NOTES.items():
+        db.execute(comments("table", f"_cksync.{name}", grain, meanings))
+
+
+def _insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:
+    if rows:
+        places = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+        db.execute(f"insert into {table} values {places}", [value for row in rows for value in row])

@@ -1,0 +1,24 @@
+"""Publish: the log -> the tables of the mirror -> the models on them, and the facts that must hold."""
+
+import functools
+
+from cksync.analyze.models import build
+from cksync.config import Config
+from cksync.folder import Folder
+from cksync.load import publish as load
+from cksync.load.publish import Analyze, Published
+from cksync.load.tables import tables
+
+
+def publish(config: Config, folder: Folder) -> Published:
+    """Take what is new in the log into the mirror of a folder. Raises Failed as load.publish does."""
+    return load.publish(folder, _analyze(config))
+
+
+def rebuild(config: Config, folder: Folder) -> Published:
+    """Make the mirror of a folder anew from its log."""
+    return load.rebuild(folder, _analyze(config))
+
+
+def _analyze(config: Config) -> Analyze:
+    return functools.partial(build, settings=config.models, tables=[table.name for table in tables()])

@@ -1,0 +1,44 @@
+"""People with a column for each custom field: how the columns are named, and the select that fills them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cksync.sqltext import identifier, literal, quoted
+
+# Columns of `subscribers` before those of the custom fields.
+PERSON = ("id", "email_address", "first_name", "state", "created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A custom field, and the column of `subscribers` that holds its values."""
+
+    id: int
+    key: str
+    column: str
+
+
+def field_columns(fields: Sequence[tuple[int, str]]) -> list[Field]:
+    """The columns of custom fields, given as (id, key) in the order of their ids. A key that equals a column
+    before it, whatever the case, gets the prefix `field_`."""
+    taken = set(PERSON)
+    found = []
+    for id_, key in fields:
+        column = key
+        while not column or column.lower() in taken:
+            column = f"field_{column}"
+        taken.add(column.lower())
+        found.append(Field(id_, key, column))
+    return found
+
+
+def people(fields: Sequence[Field], table: str) -> str:
+    """A select of the people of a table with a column for each field."""
+    places = [field.key.replace("~", "~0").replace("/", "~1") for field in fields]
+    values = ", ".join(f"values[{n}] as {identifier(field.column)}" for n, field in enumerate(fields, 1))
+    paths = ", ".join(literal(f"/{place}") for place in places)
+    taken = f", json_extract_string(fields, [{paths}]) as values" if fields else ""
+    return f"""
+        select {quoted(PERSON)} {"," if fields else ""} {values}
+        from (select {quoted(PERSON)} {taken} from {table})
+    """

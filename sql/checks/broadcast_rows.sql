@@ -1,0 +1,5 @@
+-- fct_broadcast has every broadcast, once.
+select id
+from broadcasts
+full join fct_broadcast using (id)
+where broadcasts.id is null or fct_broadcast.id is null

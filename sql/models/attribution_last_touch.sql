@@ -1,0 +1,106 @@
+-- One row per counted order: the last touch before it within model_settings.attribution_hours. Touches are broadcasts, and forms, sequences and tags that the buyer joined. Numbers differ from those that Kit shows.
+-- @key: purchase_id
+-- @filter: purchased_on >= (select as_of from model_settings)::date - 365
+-- @unknown: Who was sent, opened or clicked a broadcast: v3 has no rows of recipients. A broadcast is an *assumed exposure* of everybody who had signed up before it was sent, whether or not it went to all of the list. Mails of a sequence after the person entered it, and joins that were gone before the first pull, are not known.
+-- purchase_id: The order.
+-- subscriber_id: The person whose address bought; null for an orphan, who has no touch.
+-- currency: The currency's code, '' where the order has none; never sum across currencies.
+-- transaction_time: When the order was made.
+-- purchased_on: Its day in the configured zone.
+-- revenue: Net of discount, without tax and shipping.
+-- is_first_order: Whether it is the buyer's first.
+-- is_attributed: Whether there was a touch within the hours before.
+-- touch_type: `broadcast`, `form`, `sequence` or `tag`; null: none. At the same instant a join goes before a broadcast, a form before a sequence before a tag, then the larger id.
+-- touch_id: Its id.
+-- touch: Its subject or name.
+-- touched_at: When the broadcast was sent or the person joined.
+-- hours_before: Hours from the touch to the order.
+-- exposure: `assumed` (a broadcast: v3 does not say who got it) or `known` (a join); null: no touch.
+-- precision: exact (a join, or no touch is possible), interval (a broadcast, of which only the time of sending is known), unknown (the order has no readable time).
+with orders as (
+    select
+        purchase.id as purchase_id,
+        person.id as subscriber_id,
+        coalesce(purchase.currency, '') as currency,
+        purchase.transaction_time,
+        purchase.purchased_on,
+        coalesce(purchase.net, 0) as revenue,
+        purchase.is_first_order,
+        purchase.transaction_time - to_hours(model_settings.attribution_hours) as window_from,
+        -- nobody was sent what went out before the sign-up, and an orphan nothing at all
+        case when person.created_at is not null then greatest(person.created_at, window_from) end as sent_from
+    from fct_purchase as purchase
+    cross join model_settings
+    left join subscribers as person on person.id = purchase.subscriber_id
+    where purchase.is_counted
+),
+
+broadcasts_sent as (
+    select sent_at, max(id) as id, arg_max(subject, id) as subject
+    from fct_broadcast
+    where is_sent and sent_at is not null
+    group by all
+),
+
+broadcast_touches as (
+    select
+        orders.purchase_id,
+        'broadcast' as touch_type,
+        broadcasts_sent.id as touch_id,
+        broadcasts_sent.subject as touch,
+        broadcasts_sent.sent_at as touched_at,
+        4 as place
+    from orders
+    asof join broadcasts_sent on broadcasts_sent.sent_at <= orders.transaction_time
+    where broadcasts_sent.sent_at >= orders.sent_from
+),
+
+join_touches as (
+    select
+        orders.purchase_id,
+        joined.subscribable_type as touch_type,
+        joined.subscribable_id as touch_id,
+        joined.name as touch,
+        joined.joined_at as touched_at,
+        case joined.subscribable_type when 'form' then 1 when 'sequence' then 2 else 3 end as place
+    from orders
+    join bridge_membership as joined
+        on joined.subscriber_id = orders.subscriber_id
+        and joined.joined_at between orders.window_from and orders.transaction_time
+),
+
+touches as (
+    select * from broadcast_touches
+    union all
+    select * from join_touches
+),
+
+last_touches as (
+    select *
+    from touches
+    qualify row_number() over (partition by purchase_id order by touched_at desc, place, touch_id desc) = 1
+)
+
+select
+    orders.purchase_id,
+    orders.subscriber_id,
+    orders.currency,
+    orders.transaction_time,
+    orders.purchased_on,
+    orders.revenue,
+    orders.is_first_order,
+    last_touches.touch_type is not null as is_attributed,
+    last_touches.touch_type,
+    last_touches.touch_id,
+    last_touches.touch,
+    last_touches.touched_at,
+    (epoch(orders.transaction_time) - epoch(last_touches.touched_at)) / 3600 as hours_before,
+    case when last_touches.touch_type = 'broadcast' then 'assumed' when last_touches.touch_type is not null then 'known' end
+        as exposure,
+    case
+        when orders.transaction_time is null then 'unknown'
+        when last_touches.touch_type = 'broadcast' then 'interval'
+        else 'exact'
+    end as precision
+from orders
+left join last_touches on last_touches.purchase_id = orders.purchase_id

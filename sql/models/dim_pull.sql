@@ -1,0 +1,24 @@
+-- One row per pull that read the lists of people to their end: the moments between which anything seen can be dated.
+-- @key: load_id
+-- @filter: is_first
+-- @unknown: What happened between two pulls happened at a time that only its two ends bound.
+-- load_id: Its last load; a pull that was stopped goes on in another load.
+-- began_at: When it began to read.
+-- ended_at: When it had read everything.
+-- is_first: Whether it is the first: what was so then, nobody knows since when.
+with loads as (
+    select
+        *,
+        count(*) filter (is_finished) over (order by load_id rows between unbounded preceding and 1 preceding) as round
+    from _cksync.loads
+    where streams = 'all' or list_contains(string_split(streams, ', '), 'subscribers')
+)
+
+select
+    max(load_id) as load_id,
+    min(started_at) as began_at,
+    max(ended_at) as ended_at,
+    round = 0 as is_first
+from loads
+group by round
+having bool_or(is_finished)

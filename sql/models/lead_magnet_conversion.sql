@@ -1,0 +1,212 @@
+-- One row per form or tag and currency of the account: who joined, who was still active later, who bought afterwards. Counts of people are over all currencies and the same in each of an object's rows.
+-- @key: subscribable_type, subscribable_id, currency
+-- @stored: table
+-- @filter: currency_rank = 1
+-- @unknown: Views of a form (so that views to joins cannot be told), people removed before the first pull, whether an object caused a purchase (somebody in several objects counts in each), and when those left whom the first pull found gone: they are the unknown ones of the active columns.
+-- subscribable_type: `form` or `tag`.
+-- subscribable_id: The id of the form or tag.
+-- name: Its name now; names need not be unique.
+-- currency: The currency's code, '' where orders have none or there are none; never sum across currencies.
+-- currency_rank: 1 for the currency with the most counted orders of the account.
+-- joins: People who ever joined, each once, at the first time.
+-- members: People who are in it now, in whatever state.
+-- joins_30_days: People who joined at least 30 days ago.
+-- active_after_30_days: Those of them who were active 30 days after they joined. Who was active when first seen counts as active before.
+-- unknown_after_30_days: Those of them of whom it is not known: first seen after that day, and no longer active.
+-- active_after_30_days_rate: Percent, at least: 100 * active_after_30_days / joins_30_days.
+-- active_after_30_days_rate_at_most: Percent: 100 * (active_after_30_days + unknown_after_30_days) / joins_30_days.
+-- joins_90_days: People who joined at least 90 days ago.
+-- active_after_90_days: Those of them who were active 90 days after they joined.
+-- unknown_after_90_days: Those of them of whom it is not known.
+-- active_after_90_days_rate: Percent, at least: 100 * active_after_90_days / joins_90_days.
+-- active_after_90_days_rate_at_most: Percent: 100 * (active_after_90_days + unknown_after_90_days) / joins_90_days.
+-- buyers: People with a counted order at or after their joining.
+-- conversion_rate: Percent: 100 * buyers / joins.
+-- median_days_to_buy: Median over the buyers of the days from joining to the first such order.
+-- orders: Their counted orders in the currency since they joined.
+-- revenue: Net of discount, without tax and shipping, of these orders.
+-- signup_value: revenue / joins.
+-- precision: Of the active columns: exact (nobody is unknown), interval (the rates lie between the two ends), unknown (of nobody is it known).
+with orders as materialized (
+    select id, subscriber_id, coalesce(currency, '') as currency, transaction_time, net
+    from fct_purchase
+    where is_counted
+),
+
+currencies as (
+    select currency, row_number() over (order by count(*) desc, currency) as currency_rank
+    from orders
+    group by currency
+
+    union all
+
+    select '', 1 where not exists (from orders)
+),
+
+joins as (
+    select
+        subscribable_type,
+        subscribable_id,
+        subscriber_id,
+        min(joined_at) as joined_at,
+        bool_or(is_current) as is_current
+    from bridge_membership
+    where subscribable_type in ('form', 'tag') and subscriber_id is not null
+    group by all
+),
+
+away as (
+    -- spans in which somebody was not active; the first version of a person stands for the time before it, too
+    select
+        id,
+        valid_from as seen_from,
+        case when valid_from > _first_seen_at then valid_from else '-infinity'::timestamptz end as away_from,
+        coalesce(valid_to, 'infinity'::timestamptz) as away_to
+    from history.subscribers
+    where change <> 'delete' and state is distinct from 'active'
+
+    union all
+
+    select id, valid_from, valid_from, 'infinity'::timestamptz
+    from history.subscribers
+    where change = 'delete' and id not in (select id from subscribers)
+),
+
+numbered as (
+    select *, row_number() over (partition by id order by seen_from) as number
+    from away
+),
+
+stays as (
+    select
+        joins.*,
+        joins.joined_at + to_hours(30 * 24) as day_30,
+        joins.joined_at + to_hours(90 * 24) as day_90,
+        numbered.seen_from,
+        numbered.away_from,
+        numbered.away_to,
+        coalesce(numbered.number, 1) = 1 as is_first
+    from joins
+    left join numbered on numbered.id = joins.subscriber_id
+),
+
+joined as (
+    select
+        subscribable_type,
+        subscribable_id,
+        count(*) filter (is_first) as joins,
+        count(*) filter (is_first and is_current) as members,
+        count(*) filter (is_first and day_30 <= as_of) as joins_30_days,
+        count(*) filter (day_30 <= as_of and day_30 >= away_from and day_30 < away_to) as away_after_30_days,
+        count(*) filter (day_30 <= as_of and day_30 >= away_from and day_30 < least(seen_from, away_to))
+            as unknown_after_30_days,
+        count(*) filter (is_first and day_90 <= as_of) as joins_90_days,
+        count(*) filter (day_90 <= as_of and day_90 >= away_from and day_90 < away_to) as away_after_90_days,
+        count(*) filter (day_90 <= as_of and day_90 >= away_from and day_90 < least(seen_from, away_to))
+            as unknown_after_90_days
+    from stays
+    cross join model_settings
+    group by all
+),
+
+buyers_joins as (
+    select subscribable_type, subscribable_id, subscriber_id, min(joined_at) as joined_at
+    from bridge_membership
+    where subscribable_type in ('form', 'tag') and subscriber_id in (select subscriber_id from orders)
+    group by all
+),
+
+sales as (
+    select
+        buyers_joins.subscribable_type,
+        buyers_joins.subscribable_id,
+        buyers_joins.subscriber_id,
+        orders.currency,
+        orders.net,
+        (epoch(orders.transaction_time) - epoch(buyers_joins.joined_at)) / 86400 as days
+    from orders
+    join buyers_joins
+        on buyers_joins.subscriber_id = orders.subscriber_id and orders.transaction_time >= buyers_joins.joined_at
+),
+
+first_sales as (
+    select subscribable_type, subscribable_id, subscriber_id, min(days) as days
+    from sales
+    group by all
+),
+
+bought as (
+    select subscribable_type, subscribable_id, count(*) as buyers, median(days) as median_days_to_buy
+    from first_sales
+    group by all
+),
+
+earned as (
+    select subscribable_type, subscribable_id, currency, count(*) as orders, sum(net)::decimal(38, 4) as revenue
+    from sales
+    group by all
+),
+
+magnets as (
+    select 'form' as subscribable_type, id as subscribable_id, name from forms
+    union all
+    select 'tag', id, name from tags
+),
+
+counted as (
+    select
+        magnets.*,
+        coalesce(joins, 0) as joins,
+        coalesce(members, 0) as members,
+        coalesce(joins_30_days, 0) as joins_30_days,
+        coalesce(joins_30_days - away_after_30_days, 0) as active_after_30_days,
+        coalesce(unknown_after_30_days, 0) as unknown_after_30_days,
+        coalesce(joins_90_days, 0) as joins_90_days,
+        coalesce(joins_90_days - away_after_90_days, 0) as active_after_90_days,
+        coalesce(unknown_after_90_days, 0) as unknown_after_90_days,
+        coalesce(buyers, 0) as buyers,
+        median_days_to_buy
+    from magnets
+    left join joined
+        on joined.subscribable_type = magnets.subscribable_type and joined.subscribable_id = magnets.subscribable_id
+    left join bought
+        on bought.subscribable_type = magnets.subscribable_type and bought.subscribable_id = magnets.subscribable_id
+)
+
+select
+    counted.subscribable_type,
+    counted.subscribable_id,
+    counted.name,
+    currencies.currency,
+    currencies.currency_rank,
+    joins,
+    members,
+    joins_30_days,
+    active_after_30_days,
+    unknown_after_30_days,
+    100.0 * active_after_30_days / nullif(joins_30_days, 0) as active_after_30_days_rate,
+    100.0 * (active_after_30_days + unknown_after_30_days) / nullif(joins_30_days, 0)
+        as active_after_30_days_rate_at_most,
+    joins_90_days,
+    active_after_90_days,
+    unknown_after_90_days,
+    100.0 * active_after_90_days / nullif(joins_90_days, 0) as active_after_90_days_rate,
+    100.0 * (active_after_90_days + unknown_after_90_days) / nullif(joins_90_days, 0)
+        as active_after_90_days_rate_at_most,
+    buyers,
+    100.0 * buyers / nullif(joins, 0) as conversion_rate,
+    median_days_to_buy,
+    coalesce(orders, 0) as orders,
+    coalesce(revenue, 0)::decimal(38, 4) as revenue,
+    (coalesce(revenue, 0)::double / nullif(joins, 0))::decimal(18, 4) as signup_value,
+    case
+        when unknown_after_30_days + unknown_after_90_days = 0 then 'exact'
+        when unknown_after_30_days = joins_30_days and unknown_after_90_days = joins_90_days then 'unknown'
+        else 'interval'
+    end as precision
+from counted
+cross join currencies
+left join earned
+    on earned.subscribable_type = counted.subscribable_type
+    and earned.subscribable_id = counted.subscribable_id
+    and earned.currency = currencies.currency

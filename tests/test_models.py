@@ -1,0 +1,324 @@
+"""The models: made at every publish in the order of what they read, ours and the user's, and facts that must hold."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from cksync.analyze.catalogue import in_order, model
+from cksync.analyze.models import noted
+from cksync.api.v3 import ACTIVE, whole
+from cksync.config import Config, ModelsConfig
+from cksync.domain import Analysis
+from cksync.load.publish import Published
+from cksync.load.tables import tables
+from cksync.sqltext import sql_folder
+from cksync.verbs.publishing import publish, rebuild
+from cksync.verbs.status import status
+from tests.conftest import BARE, Command
+from tests.test_sql.book import Book, at
+
+TAGS, FIELDS = whole("tags"), whole("custom_fields")
+OURS = sorted([*(path.stem for path in (sql_folder() / "models").glob("*.sql")), "subscribers_wide"])
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    """A log of one tag."""
+    book = Book(tmp_path / "data")
+    book.write(TAGS, 1, [{"id": 1, "name": "a", "created_at": "2024-01-01T00:00:00Z"}], is_complete=True)
+    return book
+
+
+@pytest.fixture
+def config(book: Book, tmp_path: Path) -> Config:
+    """A configuration with a folder for the user's models."""
+    (tmp_path / "mine").mkdir()
+    return Config(book.folder.root, "the test", models=ModelsConfig(tmp_path / "mine"))
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a file of the user's models."""
+
+    def to(name: str, text: str) -> Path:
+        path = tmp_path / "mine" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return to
+
+
+def problems(published: Published) -> dict[str, str]:
+    """What could not be made, and what does not hold, by name."""
+    found = {made.name: made.problem for made in published.analysis.models if made.problem}
+    return found | {check.name: check.problem or str(check.rows) for check in published.analysis.checks if check.rows}
+
+
+def kinds(book: Book) -> dict[str, str]:
+    """Views and tables of `main` that are no tables of the mirror."""
+    found = book.rows("select table_name, lower(table_type) from information_schema.tables where table_schema = 'main'")
+    return {name: kind for name, kind in found if name not in {table.name for table in tables()}}
+
+
+# -- the order
+
+
+def status_analysis(book: Book) -> Analysis:
+    """What the mirror notes of its models."""
+    with duckdb.connect(str(book.folder.mirror), read_only=True) as db:
+        return noted(db)
+
+
+def graph(**texts: str) -> dict[str, str | None]:
+    """Names in the order of making, with their problems."""
+    return {each.name: each.problem for each in in_order([model(n, t, f"{n}.sql") for n, t in texts.items()])}
+
+
+def test_models_come_after_those_they_read() -> None:
+    assert list(graph(a="from c", b="select 1", c="select * from b where 1 in (select x from B)")) == ["b", "c", "a"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        ("select * from a join main.b using (x)", {"a", "b"}),
+        ("with a as (select 1) select * from a", set()),
+        ("with a as (select * from a) select * from a", {"a"}),
+        ("with recursive a as (select 1 as n union all select n + 1 from a) select * from a", set()),
+        ("with a as (select 1), b as (select * from a) select * from b, (with c as (from d) from c), c", {"d", "c"}),
+        ("select (select max(x) from a) from history.b, _cksync.loads -- from c\n", {"a"}),
+        ("select * from a union all select * from \"B b\" order by (select 'from c')", {"a", "b b"}),
+        ("from A pivot (count(*) for x in (1, 2))", {"a"}),
+    ],
+)
+def test_what_a_model_reads_is_what_duckdb_reads(sql: str, reads: set[str]) -> None:
+    assert model("x", sql, "x.sql").reads == reads
+
+
+def test_models_that_read_one_another_say_so_and_spoil_no_other() -> None:
+    found = graph(a="from b", b="from c", c="from a", d="select 1", e="from e")
+    assert found == {
+        "a": "a.sql: reads itself: a reads b reads c reads a",
+        "b": "b.sql: reads itself: a reads b reads c reads a",
+        "c": "c.sql: reads itself: a reads b reads c reads a",
+        "d": None,
+        "e": "e.sql: reads itself: e reads e",
+    }
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "",
+        "-- nothing",
+        "select 1; drop table tags",
+        "drop table tags",
+        "insert into tags select 1",
+        "select 1; select 2",
+    ],
+)
+def test_a_model_is_one_select_and_nothing_else(sql: str) -> None:
+    assert model("x", sql, "x.sql").problem == "x.sql: must be one select and nothing else"
+
+
+# -- ours
+
+
+def test_all_of_ours_can_be_made_even_of_an_empty_mirror(tmp_path: Path) -> None:
+    book = Book(tmp_path / "data")
+    published = publish(Config(book.folder.root, "the test"), book.folder)
+    assert published.analysis.complaints == ()
+    assert sorted(kinds(book)) == sorted([*OURS, "model_settings"])
+
+
+def test_every_column_of_every_model_has_a_description_and_no_other_has(book: Book, config: Config) -> None:
+    publish(config, book.folder)
+    given = {
+        (name, column): comment
+        for name, column, comment in book.rows(
+            "select table_name, column_name, comment from duckdb_columns() where schema_name = 'main' and not internal"
+        )
+    }
+    assert [place for place, comment in given.items() if not comment] == []
+    for path in sorted((sql_folder() / "models").glob("*.sql")):
+        told = model(path.stem, path.read_text(), path.name)
+        columns = {column for name, column in given if name == path.stem}
+        assert told.header.grain.startswith("One row"), path.stem
+        assert told.header.comments.keys() == columns, path.stem
+        assert told.header.words.keys() <= {"@key", "@stored", "@filter", "@unknown"}, path.stem
+        assert told.header.words["@unknown"], path.stem
+
+
+def test_columns_of_models_have_types_that_every_tool_knows(book: Book, config: Config) -> None:
+    publish(config, book.folder)
+    odd = book.rows(
+        "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'main' and not internal"
+        " and (data_type in ('HUGEINT', 'UBIGINT', 'INTERVAL', 'TIMESTAMP', 'NULL') or data_type like '%[]'"
+        " or data_type like 'STRUCT%' or data_type like 'MAP%')"
+    )
+    assert odd == []
+
+
+def test_every_model_reads_its_own_tables_whatever_the_file_is_called(book: Book, config: Config) -> None:
+    publish(config, book.folder)
+    with duckdb.connect() as db:
+        db.execute(f"attach '{book.folder.mirror}' as m (read_only)")
+        for name in kinds(book):
+            db.execute(f"from m.{name}").fetchall()
+
+
+def test_settings_are_those_of_the_configuration(book: Book, config: Config) -> None:
+    models = replace(config.models, timezone="Europe/Berlin", attribution_hours=48)
+    publish(replace(config, models=models), book.folder)
+    assert book.rows("select timezone, attribution_hours, minimum_support, as_of from model_settings") == [
+        ("Europe/Berlin", 48, 20, at(1))
+    ]
+
+
+def test_status_counts_the_rows_of_the_mirror_alone(book: Book, config: Config) -> None:
+    publish(config, book.folder)
+    assert status(book.folder.root).tables.keys() == {table.name for table in tables()}
+
+
+def test_people_have_a_column_for_each_field_of_today(book: Book, config: Config) -> None:
+    person = {"id": 1, "email_address": "a@example.com", "state": "active", "fields": {"plan": "pro", "State": "BW"}}
+    book.write(ACTIVE, 2, [person], is_complete=True)
+    book.write(FIELDS, 3, [{"id": 1, "key": "plan", "label": "Plan"}, {"id": 2, "key": "State"}], is_complete=True)
+    publish(config, book.folder)
+    assert book.rows("select id, plan, field_State from subscribers_wide") == [(1, "pro", "BW")]
+    book.write(FIELDS, 4, [{"id": 2, "key": "State", "label": "State"}], is_complete=True)
+    publish(config, book.folder)
+    assert [name for name, *_ in book.rows("describe subscribers_wide")][-2:] == ["created_at", "field_State"]
+    assert book.rows("select comment from duckdb_columns() where column_name = 'field_State'") == [("State",)]
+
+
+# -- the user's
+
+
+def test_the_users_models_are_made_of_ours(book: Book, config: Config, write: Write) -> None:
+    write("b.sql", "-- One row per name.\n-- name: The name.\nselect name from A;\n")
+    write(
+        "a.sql", "-- One row per tag.\n-- @key: id\n-- @stored: table\nselect tags.id, name from tags, model_settings"
+    )
+    assert problems(publish(config, book.folder)) == {}
+    assert book.rows("from b") == [("a",)]
+    made = {name: kind for name, kind in kinds(book).items() if name in "ab"}
+    assert made == {"a": "base table", "b": "view"}
+    assert book.rows("select kind, key, grain from _cksync.models where name = 'a'") == [
+        ("table", "id", "One row per tag.")
+    ]
+    assert book.rows("select comment from duckdb_columns() where table_name = 'b'") == [("The name.",)]
+    assert book.rows("select rows, problem from _cksync.checks where name = 'a_key'") == [(0, None)]
+
+
+def test_what_is_wrong_with_a_model_is_said_and_spoils_no_other(book: Book, config: Config, write: Write) -> None:
+    given = {
+        "typo": "-- One row.\nselect id,\n  nme from tags",
+        "broken": "select\n from where",
+        "two": "select 1; drop table tags",
+        "tags": "select 1",
+        "Model_Settings": "select 1",
+        "subscriber_fields": "select 1",
+        "odd": "-- One row.\n-- @stored: file\nselect 1",
+        "late": "-- One row.\n-- @stored: table\nselect cast(name as integer) as number from tags",
+        "after": "select * from typo, tags",
+        "good": "select 1 as one",
+    }
+    for name, text in given.items():
+        write(f"{name}.sql", text)
+    published = publish(config, book.folder)
+    folder = config.models.path
+    found = {name: text.replace(f"{folder}/", "") for name, text in problems(published).items()}
+    taken = "is the name of another table or model; take one of its own"
+    assert found == {
+        "typo": 'typo.sql:3: Binder Error: Referenced column "nme" not found in FROM clause!',
+        "broken": 'broken.sql:2: Parser Error: syntax error at or near "where"',
+        "two": "two.sql: must be one select and nothing else",
+        "tags": f"tags.sql: tags {taken}",
+        "Model_Settings": f"Model_Settings.sql: Model_Settings {taken}",
+        "subscriber_fields": f"subscriber_fields.sql: subscriber_fields {taken}",
+        "odd": "odd.sql: @stored is view or table, not file",
+        "late": found["late"],
+        "after": "after.sql: reads typo, which could not be made",
+    }
+    assert found["late"].startswith("late.sql:3: Conversion Error: Could not convert string 'a' to INT32")
+    assert book.rows("select one from good") == [(1,)]
+    assert book.rows("select id from tags") == [(1,)]
+    assert set(status(book.folder.root).complaints) == set(published.analysis.complaints)
+    assert len(published.analysis.complaints) == len(found)
+
+
+def test_models_are_dropped_changed_and_moved(book: Book, config: Config, write: Write, tmp_path: Path) -> None:
+    for name, text in (("a", "-- One row.\n-- @stored: table\nselect 1 as x"), ("b", "select 2 as x"), ("c", "from b")):
+        write(f"{name}.sql", text)
+    publish(config, book.folder)
+    write("a.sql", "select 3 as x")
+    write("b.sql", "-- One row.\n-- @stored: table\nselect 4 as x")
+    (tmp_path / "mine" / "c.sql").unlink()
+    assert problems(publish(config, book.folder)) == {}
+    assert {name: kind for name, kind in kinds(book).items() if name in "abc"} == {"a": "view", "b": "base table"}
+    assert book.rows("select a.x, b.x from a, b") == [(3, 4)]
+
+    gone = replace(config, models=ModelsConfig(tmp_path / "nowhere"))
+    assert problems(publish(gone, book.folder)) == {
+        "models.path": f"there is no folder {tmp_path / 'nowhere'}; models.path in config.toml names the folder of"
+        " your own models"
+    }
+    assert sorted(kinds(book)) == sorted([*OURS, "model_settings"])
+
+
+def test_a_publish_without_models_drops_them(book: Book, config: Config, write: Write) -> None:
+    write("a.sql", "-- One row.\n-- @stored: table\nselect 1 as x")
+    publish(config, book.folder)
+    published = publish(replace(config, models=BARE), book.folder)
+    assert published.analysis == status_analysis(book) == Analysis()
+    assert kinds(book) == {}
+
+
+def test_a_rebuild_makes_the_models_too(book: Book, config: Config, write: Write) -> None:
+    write("a.sql", "select name from tags")
+    rebuild(config, book.folder)
+    assert book.rows("from a") == [("a",)]
+
+
+def test_a_stored_model_is_no_reason_to_make_the_mirror_anew(book: Book, config: Config, write: Write) -> None:
+    from cksync.load.outdated import has_other_columns
+
+    write("a.sql", "-- One row.\n-- @stored: table\nselect 1 as x")
+    publish(config, book.folder)
+    with duckdb.connect(str(book.folder.mirror), read_only=True) as db:
+        assert not has_other_columns(db)
+
+
+# -- facts
+
+
+def test_a_fact_that_does_not_hold_is_said_with_a_sample(book: Book, config: Config, write: Write) -> None:
+    write("checks/short_names.sql", "-- Names of tags are long.\nselect id, name from tags where length(name) < 5;\n")
+    write("checks/wrong.sql", "-- This is SQL.\nselect id\nfrom nowhere")
+    write("twice.sql", "-- One row per tag.\n-- @key: id\nselect id from tags, range(2)")
+    published = publish(config, book.folder)
+    assert published.analysis.complaints[0] == "short_names: does not hold (1 rows): Names of tags are long."
+    told = book.rows("select name, rows, sample, problem from _cksync.checks where rows > 0 or problem is not null")
+    (short, wrong, twice) = sorted(told)
+    assert (short[:2], json.loads(short[2])) == (("short_names", 1), [{"id": 1, "name": "a"}])
+    assert twice[:3] == ("wrong", 0, None) or wrong[0] == "twice_key"
+
+
+def test_complaints_are_in_the_report_and_the_exit_status_stays(
+    cksync: Command, environ: dict[str, str], write: Write
+) -> None:
+    write("bad.sql", "select nothing from tags")
+    with open(environ["CKSYNC_CONFIG"], "a") as settings:
+        settings.write('[models]\npath = "mine"\n')
+    pulled = cksync("pull")
+    (complaint,) = (line for line in pulled.stderr.splitlines() if line.startswith("bad: "))
+    assert complaint.endswith('bad.sql:1: Binder Error: Referenced column "nothing" not found in FROM clause!')
+    assert complaint in cksync("status").stdout
+    assert json.loads(cksync("rebuild", "--format", "json").stdout)["complaints"] == [complaint]
