@@ -93,13 +93,14 @@ def _report(settings: Settings, event: "Event", form: str) -> None:
     if form == "json":
         print_json(_plain(event))
         return
-    if not settings.quiet:
-        if any(table.bytes is not None for table in event.tables):
-            print_table(("table", "rows", "bytes"), [(each.table, each.rows, each.bytes) for each in event.tables])
-        else:
-            print_table(("table", "rows"), [(each.table, each.rows) for each in event.tables])
-        tables = "1 table" if len(event.tables) == 1 else f"{len(event.tables)} tables"
-        click.echo(f"\n{event.target}: {tables}, {event.bytes:,} bytes of {event.form}")
+    if settings.quiet:
+        return
+    if any(table.bytes is not None for table in event.tables):
+        print_table(("table", "rows", "bytes"), [(each.table, each.rows, each.bytes) for each in event.tables])
+    else:
+        print_table(("table", "rows"), [(each.table, each.rows) for each in event.tables])
+    tables = "1 table" if len(event.tables) == 1 else f"{len(event.tables)} tables"
+    click.echo(f"\n{event.target}: {tables}, {event.bytes:,} bytes of {event.form}")
     for table in event.tables:
         for note in table.notes:
             click.echo(f"note: {note}", err=True)
