@@ -35,11 +35,11 @@ $(VENV)/ready: pyproject.toml constraints-dev.txt
 		|| { echo "cksync needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@if command -v uv >/dev/null 2>&1; then \
 		uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV) \
-		&& uv pip install --quiet --python $(BIN)/python -c constraints-dev.txt --group dev -e '.[keyring]'; \
+		&& uv pip install --quiet --python $(BIN)/python -c constraints-dev.txt --group dev -e '.[excel,keyring,postgres]'; \
 	else \
 		$(PYTHON) -m venv $(VENV) \
 		&& $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' \
-		&& $(BIN)/python -m pip install --quiet -c constraints-dev.txt --group dev -e '.[keyring]'; \
+		&& $(BIN)/python -m pip install --quiet -c constraints-dev.txt --group dev -e '.[excel,keyring,postgres]'; \
 	fi
 	@touch $@
 

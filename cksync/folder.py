@@ -10,6 +10,8 @@ from pathlib import Path
 from cksync.errors import Failed, Locked
 
 FORMAT = 1
+# How the system, and a database in its place, say that nothing more can be stored.
+DISK_FULL = ("No space left", "not enough disk", "Not enough disk", "File too large", "quota exceeded", "disk is full")
 
 
 @dataclass(frozen=True)
@@ -129,3 +131,8 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether nothing more can be stored: no space, no quota, or no file may be so large."""
+    return getattr(error, "errno", None) in (27, 28, 122) or any(words in str(error) for words in DISK_FULL)

@@ -8,6 +8,9 @@ import duckdb
 from cksync.errors import Failed
 from cksync.folder import Folder
 
+# What DuckDB 1.2 and everything after it can read.
+STORAGE_VERSION = "v1.2.0"
+
 
 @contextlib.contextmanager
 def open_mirror(folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -67,6 +67,12 @@ class SecretRef:
 _read: set[str] = set()
 
 
+def remember(value: str) -> None:
+    """A secret that came another way: from now on `redact` masks it, too."""
+    if value:
+        _read.add(value)
+
+
 def redact(text: str) -> str:
     """A text for people, without any secret that this process has read."""
     return Redactor(*_read).text(text)

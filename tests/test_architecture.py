@@ -102,7 +102,7 @@ def test_every_command_is_in_its_module_with_global_flags_and_a_word_of_help(nam
     assert {parameter.name for parameter in command.params} >= {"config", "quiet", "verbosity"}
 
 
-@pytest.mark.parametrize("name", ["check", "pull", "status", "sql", "rebuild"])
+@pytest.mark.parametrize("name", ["check", "pull", "status", "sql", "export", "rebuild"])
 def test_every_command_that_prints_a_table_prints_json_too(name: str) -> None:
     command = cli.get_command(cli.make_context("cksync", [name]), name)
     assert command is not None

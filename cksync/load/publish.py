@@ -15,7 +15,7 @@ import duckdb
 
 from cksync.domain import Analysis
 from cksync.errors import Failed
-from cksync.folder import Folder, put_in_place
+from cksync.folder import Folder, is_disk_full, put_in_place
 from cksync.load.intake import take_in, total
 from cksync.load.log import load_ids
 from cksync.load.merge import Merged
@@ -23,9 +23,9 @@ from cksync.load.outdated import ADVICE, MADE_ANEW, has_other_columns, is_outdat
 from cksync.load.schema import create
 from cksync.load.tables import Table, casts, tables
 from cksync.load.versions import Change
+from cksync.mirror import STORAGE_VERSION as STORAGE_VERSION
 from cksync.sqltext import literal
 
-STORAGE_VERSION = "v1.2.0"
 # DuckDB spills to disk beyond it: a nightly job shares its machine.
 MEMORY_LIMIT = "256MB"
 # What was written stays in memory until it is put away. Each time leaves dead space in the file, so a night's
@@ -35,8 +35,6 @@ CHECKPOINT_SIZE = "32MB"
 THREADS = 2
 # Rows of a Parquet file that are in memory together: people with a hundred fields are wide.
 ROW_GROUP = 20_480
-# How the system, and DuckDB in its place, say that nothing more can be stored.
-DISK_FULL = ("No space left", "not enough disk", "Not enough disk", "File too large", "quota exceeded")
 
 # What is made of the tables once they are merged, in the database that is current.
 Analyze = Callable[[duckdb.DuckDBPyConnection], Analysis]
@@ -142,7 +140,7 @@ def _clear(temporary: Path) -> None:
 
 def _failure(folder: Folder, error: Exception) -> Failed:
     text = str(error)
-    if any(reason in text for reason in DISK_FULL) or getattr(error, "errno", None) in (27, 28, 122):
+    if is_disk_full(error):
         return Failed(
             f"the disk is full: {folder.mirror} stays as it was, and what was read is kept in the log;"
             " make room and run `cksync pull` again"

@@ -1,0 +1,208 @@
+"""Excel: one workbook, a sheet a table, written row by row.
+
+Excel's own limits: 1,048,575 rows below the header (more are refused before anything is written); 15 digits (longer
+ids and amounts are texts); 32,767 characters a cell (longer texts are cut, and a note says so); times have no zone
+(they are UTC) and milliseconds; none before March 1900 (they are texts); control characters but tab and line break
+become U+FFFD; an empty text is an empty cell. No text becomes a formula or a link.
+"""
+
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from cksync.analyze.export.events import Moving, Stamp, Written
+from cksync.analyze.export.kinds import Kind, digits, kind_of, plain
+from cksync.analyze.export.manifest import MAKER
+from cksync.analyze.export.naming import cut, fitting, length
+from cksync.analyze.export.source import Column, Table
+from cksync.errors import Rejected
+
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+    from xlsxwriter.workbook import Workbook
+    from xlsxwriter.worksheet import Worksheet
+
+MOST_ROWS = 1_048_575
+MOST_COLUMNS = 16_384
+MOST_CHARACTERS = 32_767
+NAME_LENGTH = 31
+LARGEST = 10**15  # the first number with more than 15 digits
+LARGEST_FLOAT = 9.99e307
+FIRST, LAST = datetime(1900, 3, 1), datetime(9999, 12, 31, 23, 59, 59)
+FETCH_ROWS = 10_000
+_INVALID = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_FORMATS: dict[Kind, str] = {
+    "integer": "0",
+    "decimal": "#,##0.00##",
+    "instant": "yyyy-mm-dd hh:mm:ss",
+    "moment": "yyyy-mm-dd hh:mm:ss",
+    "date": "yyyy-mm-dd",
+}
+_WIDTHS: dict[Kind, int] = {"instant": 19, "moment": 19, "date": 11, "text": 24, "json": 40}
+
+
+def check(tables: Sequence[Table]) -> None:
+    """Raise Rejected when the extra is missing, or a table does not fit into a sheet."""
+    _driver()
+    for table in tables:
+        if table.rows > MOST_ROWS:
+            raise Rejected(
+                f"{table.label} has {table.rows:,} rows, and a sheet of Excel holds {MOST_ROWS:,}: name the tables"
+                " without it, take a part of it with --query, or export to CSV or Parquet"
+            )
+        if len(table.columns) > MOST_COLUMNS:
+            raise Rejected(
+                f"{table.label} has {len(table.columns):,} columns, and a sheet of Excel holds {MOST_COLUMNS:,}:"
+                " take a part of it with --query"
+            )
+
+
+def write(
+    db: duckdb.DuckDBPyConnection, tables: Sequence[Table], path: Path, stamp: Stamp
+) -> Iterator[Moving | Written]:
+    """Write a sheet for every table."""
+    options = {
+        "constant_memory": True,
+        "tmpdir": str(path.parent),
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    workbook = _driver()(str(path), options)
+    workbook.use_zip64()
+    workbook.set_properties({"author": MAKER, "comments": f"made {stamp.made_at:%Y-%m-%d %H:%M} UTC; times are UTC"})
+    header = workbook.add_format({"bold": True, "bottom": 1})
+    for name, table in zip(sheet_names([table.label for table in tables]), tables, strict=True):
+        sheet = workbook.add_worksheet(name)
+        cells = [_cell(workbook, column) for column in table.columns]
+        _head(sheet, table, cells, header)
+        yield from _fill(db, sheet, table, cells)
+        yield Written(table.label, table.rows, notes=tuple(cell.note(table) for cell in cells if cell.cut))
+    _close(workbook)
+
+
+def _close(workbook: "Workbook") -> None:
+    """Put the workbook together; what the disk says comes out as it says it."""
+    from xlsxwriter.exceptions import FileCreateError
+
+    try:
+        workbook.close()
+    except FileCreateError as error:
+        raise error.__context__ or error from None
+
+
+def is_ours(path: Path) -> bool:
+    """Whether `write` made this workbook."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return f"<dc:creator>{MAKER}</dc:creator>".encode() in file.read("docProps/core.xml")
+    except (zipfile.BadZipFile, KeyError):
+        return False
+
+
+def sheet_names(names: Sequence[str]) -> list[str]:
+    """Names that Excel takes for sheets, distinct: 31 characters, none of []:*?/\\, no ' at an end, not `History`."""
+    allowed = [_INVALID.sub("_", name).strip("'") or "_" for name in names]
+    allowed = [f"{name}_" if name.casefold() == "history" else name for name in allowed]
+    return fitting(allowed, NAME_LENGTH, "utf-16-le")
+
+
+def _driver() -> "Callable[..., Workbook]":
+    try:
+        import xlsxwriter
+    except ImportError:
+        raise Rejected("Excel needs an extra package: pip install 'cksync[excel]'") from None
+    workbook: Callable[..., Workbook] = xlsxwriter.Workbook
+    return workbook
+
+
+@dataclass
+class _Cell:
+    """A column of a sheet: how its values are written, and how many texts had to be cut."""
+
+    column: Column
+    kind: Kind
+    format: "Format | None"
+    cut: int = field(default=0)
+
+    def write(self, sheet: "Worksheet", row: int, place: int, value: Any) -> None:
+        """One cell; null is an empty one."""
+        if value is None or value == "":
+            return
+        if isinstance(value, bool):
+            sheet.write_boolean(row, place, value)
+        elif isinstance(value, datetime | date):
+            sheet.write_datetime(row, place, value, self.format)
+        elif isinstance(value, int | float):
+            sheet.write_number(row, place, value, self.format)
+        else:
+            sheet.write_string(row, place, self._fitting(value))
+
+    def _fitting(self, text: str) -> str:
+        text = _NO_TEXT.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+        if len(text) * 2 <= MOST_CHARACTERS or length(text, "utf-16-le") <= MOST_CHARACTERS:
+            return text
+        self.cut += 1
+        return cut(text, MOST_CHARACTERS - 1, "utf-16-le") + "…"
+
+    def note(self, table: Table) -> str:
+        """What could not be kept."""
+        return f"{table.label}.{self.column.name}: {self.cut:,} cut at {MOST_CHARACTERS:,} characters"
+
+
+def _cell(workbook: "Workbook", column: Column) -> _Cell:
+    kind = kind_of(column)
+    form = "0" if kind == "decimal" and digits(column)[1] == 0 else _FORMATS.get(kind)
+    return _Cell(column, kind, workbook.add_format({"num_format": form}) if form else None)
+
+
+def _head(sheet: "Worksheet", table: Table, cells: Sequence[_Cell], header: "Format") -> None:
+    for place, cell in enumerate(cells):
+        sheet.set_column(place, place, max(_WIDTHS.get(cell.kind, 12), min(len(cell.column.name) + 4, 40)))
+        sheet.write_string(0, place, _NO_TEXT.sub("\ufffd", cell.column.name), header)
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, table.rows, max(len(cells) - 1, 0))
+
+
+def _fill(db: duckdb.DuckDBPyConnection, sheet: "Worksheet", table: Table, cells: Sequence[_Cell]) -> Iterator[Moving]:
+    select = ", ".join(_select(cell.column) for cell in cells)
+    found = db.execute(f"select {select} from {table.relation}")
+    row = 0
+    yield Moving(table.label, row, table.rows)
+    while rows := found.fetchmany(FETCH_ROWS):
+        for values in rows:
+            row += 1
+            for place, (cell, value) in enumerate(zip(cells, values, strict=True)):
+                cell.write(sheet, row, place, _known(value))
+        yield Moving(table.label, row, table.rows)
+
+
+def _select(column: Column) -> str:
+    """The column in SQL; an instant is that of UTC, without a zone."""
+    value = plain(column)
+    return f"timezone('UTC', {value})" if kind_of(column) == "instant" else value
+
+
+def _known(value: Any) -> Any:
+    """The value as Excel can hold it without loss, or as text."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < LARGEST else str(value)
+    if isinstance(value, Decimal):
+        return float(value) if len(value.as_tuple().digits) <= 15 else f"{value:f}"
+    if isinstance(value, float):
+        return value if abs(value) < LARGEST_FLOAT else str(value)
+    if isinstance(value, datetime):
+        return value if FIRST <= value <= LAST else value.isoformat(" ")
+    if isinstance(value, date):
+        return value if FIRST.date() <= value <= LAST.date() else value.isoformat()
+    return value

@@ -1,0 +1,89 @@
+"""manifest.json of a folder: what is in it, of which mirror, and how to know that it is whole."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cksync.analyze.export.events import Stamp
+from cksync.analyze.export.source import Table
+
+NAME = "manifest.json"
+MAKER = "cksync"
+# Left by the system in every folder somebody looks into.
+_OF_NOBODY = {".DS_Store", "Thumbs.db"}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a table: its path below the folder, its rows, and the value its partition stands for."""
+
+    path: Path
+    rows: int
+    partition: Mapping[str, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A table and its files."""
+
+    table: Table
+    files: tuple[File, ...]
+
+
+def write(folder: Path, form: str, stamp: Stamp, entries: Iterable[Entry], notes: Sequence[str] = ()) -> None:
+    """Write the manifest, reading every file once for its SHA-256."""
+    text = {
+        "made_by": MAKER,
+        "cksync_version": stamp.version,
+        "made_at": stamp.made_at.isoformat(),
+        "format": form,
+        "emails_hashed": stamp.is_hashed,
+        "mirror": {
+            "load_id": stamp.load_id,
+            "loaded_at": stamp.loaded_at.isoformat() if stamp.loaded_at else None,
+        },
+        "notes": list(notes),
+        "tables": [_table(folder, entry) for entry in entries],
+    }
+    (folder / NAME).write_text(json.dumps(text, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _table(folder: Path, entry: Entry) -> dict[str, Any]:
+    table = entry.table
+    return {
+        "name": table.label,
+        "comment": table.comment,
+        "rows": table.rows,
+        "columns": [{"name": column.name, "type": column.type, "comment": column.comment} for column in table.columns],
+        "files": [_file(folder, file) for file in entry.files],
+    }
+
+
+def _file(folder: Path, file: File) -> dict[str, Any]:
+    with open(folder / file.path, "rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    size = (folder / file.path).stat().st_size
+    described = {"path": file.path.as_posix(), "rows": file.rows, "bytes": size, "sha256": digest}
+    return {**described, "partition": dict(file.partition)} if file.partition else described
+
+
+def stranger(folder: Path) -> str | None:
+    """Why a folder is not one that an export made, and may be replaced: what is in it; None when it is one."""
+    names = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if not path.is_dir() and path.name not in _OF_NOBODY
+    }
+    if not names:
+        return None
+    try:
+        manifest = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        ours = {file["path"] for table in manifest["tables"] for file in table["files"]} | {NAME}
+        is_ours = manifest["made_by"] == MAKER
+    except (OSError, ValueError, LookupError, TypeError):
+        is_ours, ours = False, set()
+    others = names if not is_ours else names - ours
+    return min(others) if others else None

@@ -1,0 +1,32 @@
+"""Names that fit: no longer than a format allows, and no two alike."""
+
+from collections.abc import Sequence
+from itertools import chain, count
+from typing import Literal
+
+# What a format counts: bytes of UTF-8, or units of UTF-16 (an emoji is two).
+Encoding = Literal["utf-8", "utf-16-le"]
+_BYTES = {"utf-8": 1, "utf-16-le": 2}
+
+
+def length(text: str, encoding: Encoding) -> int:
+    """How long a text is to a format."""
+    return len(text.encode(encoding)) // _BYTES[encoding]
+
+
+def cut(text: str, limit: int, encoding: Encoding) -> str:
+    """The beginning of a text, at most `limit` long; no character is cut in two."""
+    return text.encode(encoding)[: limit * _BYTES[encoding]].decode(encoding, errors="ignore")
+
+
+def fitting(names: Sequence[str], limit: int, encoding: Encoding) -> list[str]:
+    """The names, none longer than `limit`; one that equals another before it, whatever the case, gets a number."""
+    found: list[str] = []
+    taken: set[str] = set()
+    for name in names:
+        ends = chain([""], (f"_{number}" for number in count(2)))
+        tries = (cut(name, limit - len(end), encoding) + end for end in ends)
+        fit = next(each for each in tries if each.casefold() not in taken)
+        taken.add(fit.casefold())
+        found.append(fit)
+    return found

@@ -1,0 +1,312 @@
+"""Postgres: tables in a schema, filled by COPY, and all of it seen at once or not at all.
+
+Everything is one transaction. The rows go into temporary tables first, so that nobody waits for the network; then the
+old rows are deleted and the new ones inserted, which stops no reader. A table is never dropped: views, grants and
+indexes on it stay. Where its columns changed, columns are added and dropped, and a view that needs a dropped one stops
+the export. Tables that no export made are not touched without `is_forced`.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from cksync.analyze.export.events import Moving, Stamp, Written
+from cksync.analyze.export.kinds import Kind, digits, kind_of, plain
+from cksync.analyze.export.naming import fitting
+from cksync.analyze.export.source import Column, Table
+from cksync.analyze.export.target import place_of
+from cksync.errors import Failed, Locked, Refused, Rejected
+from cksync.sqltext import identifier, literal, quoted
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection, Cursor
+
+FETCH_ROWS = 20_000
+NAME_BYTES = 63
+LEDGER = "_cksync_export"
+# What the caller can mend of what a server says to somebody who comes; else it is busy, starting or stopping.
+_YOURS = re.compile("authentication failed|does not exist|no pg_hba.conf entry|permission denied|not permitted")
+# As format_type() of Postgres spells them.
+_TYPES: dict[Kind, str] = {
+    "integer": "bigint",
+    "float": "double precision",
+    "boolean": "boolean",
+    "instant": "timestamp with time zone",
+    "moment": "timestamp without time zone",
+    "date": "date",
+    "text": "text",
+    "json": "jsonb",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a table goes: its name in SQL, that of its temporary table, and its columns by name and type."""
+
+    table: Table
+    schema: str
+    name: str
+    staged: str
+    columns: dict[str, str]
+
+    @property
+    def title(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def sql(self) -> str:
+        return f"{identifier(self.schema)}.{identifier(self.name)}"
+
+
+def write(
+    db: duckdb.DuckDBPyConnection, tables: Sequence[Table], uri: str, schema: str, stamp: Stamp, *, is_forced: bool
+) -> Iterator[Moving | Written]:
+    """Replace the rows of every table in a schema, which is made where there is none.
+
+    Raises Rejected for an address or credentials that do not work and for columns that views need, Refused for tables
+    that no export made, Locked when another export is at it, Failed when the server does not do its part.
+    """
+    with _connected(uri) as connection, connection.cursor() as cursor, _worded(uri):
+        places = _places(tables, schema)
+        _prepare(cursor, schema, places, is_forced=is_forced)
+        for place in places:
+            yield Moving(place.table.label, 0, place.table.rows)
+            _stage(db, cursor, place)
+            yield Moving(place.table.label, place.table.rows, place.table.rows)
+        done = []
+        for place in places:
+            _replace(cursor, place)
+            _note(cursor, place, stamp)
+            size = _value(cursor, f"select pg_total_relation_size({literal(place.sql)}::regclass)")
+            done.append(Written(place.table.label, place.table.rows, size))
+        connection.commit()
+        yield from done
+
+
+@contextlib.contextmanager
+def _connected(uri: str) -> "Iterator[Connection]":
+    try:
+        import adbc_driver_postgresql.dbapi as driver
+    except ImportError:
+        raise Rejected("Postgres needs an extra package: pip install 'cksync[postgres]'") from None
+    try:
+        connection = driver.connect(uri)
+    except driver.Error as error:
+        raise _no_connection(uri, str(error)) from None
+    with connection:
+        yield connection
+
+
+def _no_connection(uri: str, text: str) -> Failed | Rejected:
+    """Why there is no connection. Only what the server or the system said is repeated: libpq quotes an address
+    that it cannot read, and with it the password."""
+    place = place_of(uri)
+    fatal = re.search(r"FATAL:\s*(.+)", text)
+    if fatal:
+        kind = Rejected if _YOURS.search(fatal[1]) else Failed
+        return kind(f"{place} turned the connection down: {fatal[1].strip()}")
+    reason = re.search(r"failed: (?!FATAL)(.+)", text) or re.search(r"could not translate host name.*?: (.+)", text)
+    if reason:
+        return Failed(f"{place} cannot be reached: {reason[1].strip()}; is a PostgreSQL server listening there?")
+    if "no password supplied" in text:
+        return Rejected(f"{place} asks for a password: put it into PGPASSWORD, ~/.pgpass or the address")
+    return Rejected(
+        "the address is none that PostgreSQL's library reads; write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+        " with %40 for an @ in the password, %2F for a / and %25 for a %"
+    )
+
+
+@contextlib.contextmanager
+def _worded(uri: str) -> Iterator[None]:
+    """The server's errors as ours."""
+    from adbc_driver_manager import Error
+
+    try:
+        yield
+    except Error as error:
+        text = str(error)
+        said = re.search(r"ERROR:\s*(.+)", text)
+        reason = said[1].strip() if said else text.splitlines()[0]
+        if error.sqlstate in ("42501", "28000", "28P01"):
+            raise Rejected(f"{place_of(uri)}: {reason}; nothing was changed there") from None
+        raise Failed(f"{place_of(uri)} did not take the export, and is as it was: {reason}") from None
+
+
+def _places(tables: Sequence[Table], schema: str) -> list[_Place]:
+    names = fitting([table.label for table in tables], NAME_BYTES, "utf-8")
+    places = []
+    for number, (name, table) in enumerate(zip(names, tables, strict=True)):
+        columns = fitting([column.name for column in table.columns], NAME_BYTES, "utf-8")
+        types = dict(zip(columns, map(_type, table.columns), strict=True))
+        places.append(_Place(table, schema, name, f"cksync_new_{number}", types))
+    return places
+
+
+def _type(column: Column) -> str:
+    kind = kind_of(column)
+    return "numeric({},{})".format(*digits(column)) if kind == "decimal" else _TYPES[kind]
+
+
+# -- before anything is written
+
+
+def _prepare(cursor: "Cursor", schema: str, places: Sequence[_Place], *, is_forced: bool) -> None:
+    key = literal(f"cksync export {schema}")
+    if not _value(cursor, f"select pg_try_advisory_xact_lock(hashtextextended({key}, 0))"):
+        raise Locked(f"another `cksync export` is writing the schema {schema}; wait for it to end")
+    if not _value(cursor, f"select count(*) from pg_namespace where nspname = {literal(schema)}"):
+        cursor.execute(f"create schema {identifier(schema)}")
+    cursor.execute(
+        f"""
+        create table if not exists {_ledger(schema)} (
+            table_name text primary key, rows bigint, exported_at timestamptz, cksync_version text,
+            mirror_load_id text, mirror_loaded_at timestamptz, emails_hashed boolean
+        )
+        """
+    )
+    ours = {row[0] for row in _rows(cursor, f"select table_name from {_ledger(schema)}")}
+    for place in places:
+        _check(cursor, place, is_ours=place.name in ours or is_forced)
+
+
+def _ledger(schema: str) -> str:
+    return f"{identifier(schema)}.{LEDGER}"
+
+
+def _check(cursor: "Cursor", place: _Place, *, is_ours: bool) -> None:
+    found = _rows(
+        cursor,
+        f"""
+        select c.relkind::text, exists (select from pg_constraint where contype = 'f' and confrelid = c.oid)
+        from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+        where n.nspname = {literal(place.schema)} and c.relname = {literal(place.name)}
+        """,
+    )
+    if not found:
+        return
+    (kind, is_referenced), *_ = found
+    if kind != "r":
+        raise Rejected(f"{place.title} is there and is no table; take another --schema")
+    if not is_ours:
+        raise Refused(
+            f"{place.title} is there and no export made it; take another --schema, or --force replaces its rows"
+        )
+    if is_referenced:
+        raise Rejected(f"a foreign key points to {place.title}, whose rows are replaced as a whole; drop the key")
+
+
+# -- the rows
+
+
+def _stage(db: duckdb.DuckDBPyConnection, cursor: "Cursor", place: _Place) -> None:
+    """COPY the rows into a temporary table. JSON goes as text, which COPY takes, and is read there."""
+    types = {name: "text" if kind == "jsonb" else kind for name, kind in place.columns.items()}
+    definition = ", ".join(f"{identifier(name)} {kind}" for name, kind in types.items())
+    cursor.execute(f"create temporary table {place.staged} ({definition}) on commit drop")
+    cells = ", ".join(
+        f"{_cell(column)} as {identifier(name)}"
+        for name, column in zip(place.columns, place.table.columns, strict=True)
+    )
+    reader = db.sql(f"select {cells} from {place.table.relation}").to_arrow_reader(FETCH_ROWS)
+    cursor.adbc_ingest(place.staged, reader, mode="append", temporary=True)
+
+
+def _cell(column: Column) -> str:
+    """The column in SQL. A text of Postgres has no NUL: U+FFFD stands for it."""
+    value = plain(column)
+    if kind_of(column) == "text":
+        return f"replace({value}, chr(0), chr(65533))"
+    return rf"replace({value}, '\u0000', '\ufffd')" if kind_of(column) == "json" else value
+
+
+def _replace(cursor: "Cursor", place: _Place) -> None:
+    """The staged rows in place of the old ones."""
+    there = _there(cursor, place)
+    if there is None:
+        definition = ", ".join(f"{identifier(name)} {kind}" for name, kind in place.columns.items())
+        cursor.execute(f"create table {place.sql} ({definition})")
+    else:
+        cursor.execute(f"delete from {place.sql}")
+        _fit(cursor, place, there)
+    values = ", ".join(
+        identifier(name) + ("::jsonb" if kind == "jsonb" else "") for name, kind in place.columns.items()
+    )
+    cursor.execute(f"insert into {place.sql} ({quoted(list(place.columns))}) select {values} from {place.staged}")
+    for comment in _comments(place):
+        cursor.execute(comment)
+    cursor.execute(f"analyze {place.sql}")
+
+
+def _there(cursor: "Cursor", place: _Place) -> dict[str, str] | None:
+    """The columns of the table that is there, by name and type; None when there is none."""
+    oid = _value(cursor, f"select to_regclass({literal(place.sql)})::oid::bigint")
+    if oid is None:
+        return None
+    query = f"""
+        select attname::text, format_type(atttypid, atttypmod)
+        from pg_attribute where attrelid = {oid} and attnum > 0 and not attisdropped order by attnum
+    """
+    return {row[0]: row[1] for row in _rows(cursor, query)}
+
+
+def _fit(cursor: "Cursor", place: _Place, there: dict[str, str]) -> None:
+    """Give a table the columns of today. Raises Rejected when a view needs one that goes."""
+    from adbc_driver_manager import Error
+
+    gone = [name for name, kind in there.items() if place.columns.get(name) != kind]
+    new = [name for name, kind in place.columns.items() if there.get(name) != kind]
+    changes = [f"drop column {identifier(name)}" for name in gone]
+    changes += [f"add column {identifier(name)} {place.columns[name]}" for name in new]
+    if not changes:
+        return
+    try:
+        cursor.execute(f"alter table {place.sql} {', '.join(changes)}")
+    except Error as error:
+        if error.sqlstate != "2BP01":
+            raise
+        needed = "; ".join(re.findall(r"^(?:DETAIL:\s*)?(\S.* depends on .*)$", str(error), re.MULTILINE))
+        raise Rejected(
+            f"the columns of {place.title} have changed ({', '.join(gone)}), and something of yours needs them"
+            f" ({needed}); drop it, export, and make it again, or take another --schema. Nothing was changed"
+        ) from None
+
+
+def _comments(place: _Place) -> Iterator[str]:
+    if place.table.comment:
+        yield f"comment on table {place.sql} is {literal(place.table.comment)}"
+    for name, column in zip(place.columns, place.table.columns, strict=True):
+        if column.comment:
+            yield f"comment on column {place.sql}.{identifier(name)} is {literal(column.comment)}"
+
+
+def _note(cursor: "Cursor", place: _Place, stamp: Stamp) -> None:
+    """What the table is an export of, for a dashboard that shows how fresh it is."""
+    loaded_at = stamp.loaded_at.isoformat() if stamp.loaded_at else None
+    values = ", ".join(
+        "null" if value is None else literal(value)
+        for value in (
+            place.name,
+            place.table.rows,
+            stamp.made_at.isoformat(),
+            stamp.version,
+            stamp.load_id,
+            loaded_at,
+            stamp.is_hashed,
+        )
+    )
+    cursor.execute(f"delete from {_ledger(place.schema)} where table_name = {literal(place.name)}")
+    cursor.execute(f"insert into {_ledger(place.schema)} values ({values})")
+
+
+def _rows(cursor: "Cursor", query: str) -> list[tuple[Any, ...]]:
+    cursor.execute(query)
+    return list(cursor.fetchall())
+
+
+def _value(cursor: "Cursor", query: str) -> Any:
+    (row,) = _rows(cursor, query)
+    return row[0]

@@ -1,0 +1,170 @@
+"""An export: know the target, choose the tables, write beside it, take its place."""
+
+import contextlib
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import duckdb
+
+from cksync import __version__
+from cksync.analyze.export import csv, duck, excel, manifest, parquet, postgres, sqlite
+from cksync.analyze.export.events import Event, Exported, Moving, Stamp, Written
+from cksync.analyze.export.hashing import hashed
+from cksync.analyze.export.place import beside, put
+from cksync.analyze.export.source import Table, answer, choose, opened, prepare
+from cksync.analyze.export.target import Form, Target, parse, protect
+from cksync.errors import Failed, Interrupted, Refused, Rejected
+from cksync.folder import Folder, is_disk_full
+
+Writer = Callable[[duckdb.DuckDBPyConnection, Sequence[Table], Path, Stamp], Iterator[Moving | Written]]
+
+_FOLDERS: dict[Form, Writer] = {"parquet": parquet.write_folder, "csv": csv.write_folder}
+_FILES: dict[Form, Writer] = {
+    "parquet": parquet.write_file,
+    "csv": csv.write_file,
+    "excel": excel.write,
+    "sqlite": sqlite.write,
+    "duckdb": duck.write,
+}
+_OURS: dict[Form, Callable[[Path], bool]] = {
+    "parquet": parquet.is_ours,
+    "excel": excel.is_ours,
+    "sqlite": sqlite.is_ours,
+    "duckdb": duck.is_ours,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be exported, and how.
+
+    `names` are tables and models (none: all of `main`, or only the query when there is one), `query` a select and
+    `alias` the table that its answer becomes. `form` None: guessed from the target.
+    """
+
+    target: str
+    names: tuple[str, ...] = ()
+    query: str | None = None
+    alias: str = "query"
+    form: Form | None = None
+    is_hashed: bool = False
+    schema: str = "cksync"
+    partition_by: str | None = None
+    is_forced: bool = False
+
+
+def export(data_dir: Path, order: Order) -> Iterator[Event]:
+    """Export, saying how far it is; the last event is what was made.
+
+    Raises Rejected for what the caller must change, Refused when the target is there and no export made it, Failed
+    when the disk or the server does not do its part, Interrupted after Ctrl-C. The target is then as it was.
+    """
+    folder = Folder(data_dir)
+    target = parse(order.target, order.form)
+    if order.partition_by and not (target.form == "parquet" and target.is_folder):
+        raise Rejected("--partition-by goes with a folder of Parquet")
+    protect(target, folder)
+    try:
+        yield from _to_server(folder, target, order) if target.uri else _to_place(folder, target, order)
+    except (duckdb.Error, sqlite3.Error, OSError) as error:
+        raise _failure(target, error) from None
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":  # which is DuckDB's word for Ctrl-C
+            raise
+        raise Interrupted(f"interrupted; {target.name} stays as it was") from None
+
+
+def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
+    with beside(target.path) as staging:
+        new = staging / "new" / target.path.name
+        new.parent.mkdir()
+        with opened(folder, staging / "spill") as db:
+            tables, stamp = _tables(db, order), _stamp(db, order)
+            if target.form == "excel":
+                excel.check(tables)
+            _check(target, tables, is_forced=order.is_forced)
+            written: list[Written] = []
+            for event in _writer(target, order)(db, tables, new, stamp):
+                if isinstance(event, Written):
+                    written.append(event)
+                yield event
+        yield Exported(target.name, target.form, tuple(written), put(new, target.path), stamp)
+
+
+def _to_server(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
+    with tempfile.TemporaryDirectory(prefix="cksync-export-") as spill, opened(folder, Path(spill)) as db:
+        tables, stamp = _tables(db, order), _stamp(db, order)
+        written: list[Written] = []
+        for event in postgres.write(db, tables, target.uri, order.schema, stamp, is_forced=order.is_forced):
+            if isinstance(event, Written):
+                written.append(event)
+            yield event
+    size = sum(each.bytes or 0 for each in written)
+    yield Exported(f"{target.name}, schema {order.schema}", target.form, tuple(written), size, stamp)
+
+
+def _writer(target: Target, order: Order) -> Writer:
+    if not target.is_folder:
+        return _FILES[target.form]
+    if target.form == "parquet":
+        return partial(parquet.write_folder, partition_by=order.partition_by)
+    return _FOLDERS[target.form]
+
+
+def _tables(db: duckdb.DuckDBPyConnection, order: Order) -> list[Table]:
+    found = choose(db, order.names) if order.names or not order.query else []
+    tables = [prepare(db, each) for each in found]
+    if order.query:
+        tables.append(answer(db, order.query, order.alias))
+    labels = [table.label.casefold() for table in tables]
+    for table in tables:
+        if labels.count(table.label.casefold()) > 1:
+            raise Rejected(f"two tables of this export are called {table.label}; choose another name with --as")
+    return [hashed(table) for table in tables] if order.is_hashed else tables
+
+
+def _stamp(db: duckdb.DuckDBPyConnection, order: Order) -> Stamp:
+    load_id, loaded_at = None, None
+    with contextlib.suppress(duckdb.CatalogException):  # no mirror of a pull, but still a database
+        query = "select max(load_id), max_by(ended_at, load_id) from mirror._cksync.loads"
+        ((load_id, loaded_at),) = db.execute(query).fetchall()
+    return Stamp(datetime.now(UTC), __version__, load_id, loaded_at, order.is_hashed)
+
+
+def _check(target: Target, tables: Sequence[Table], *, is_forced: bool) -> None:
+    """Raise Rejected when the target cannot hold the tables, Refused when it is there and no export made it."""
+    if not target.is_folder and target.form in ("parquet", "csv") and len(tables) != 1:
+        raise Rejected(
+            f"{target.name} is one file and holds one table, and these are {len(tables)}: name one,"
+            f" or end the target with / to make it a folder"
+        )
+    if is_forced or not target.path.exists():
+        return
+    if target.path.is_dir():
+        stranger = manifest.stranger(target.path)
+        if stranger:
+            raise Refused(
+                f"{target.name} is there and has {stranger}, which no export made; take another place,"
+                " or --force replaces the whole folder"
+            )
+    elif target.is_folder or not _is_ours(target, tables):
+        raise Refused(f"{target.name} is there and no export made it; take another name, or --force replaces it")
+
+
+def _is_ours(target: Target, tables: Sequence[Table]) -> bool:
+    if target.path.stat().st_size == 0:
+        return True
+    return csv.looks_like(target.path, tables[0]) if target.form == "csv" else _OURS[target.form](target.path)
+
+
+def _failure(target: Target, error: Exception) -> Failed:
+    if is_disk_full(error):
+        return Failed(f"the disk is full: {target.name} stays as it was; make room and export again")
+    if isinstance(error, OSError):
+        return Failed(f"{error.filename or target.name} cannot be written: {error.strerror}")
+    return Failed(f"{target.name} stays as it was: {str(error).splitlines()[0]}")

@@ -1,0 +1,104 @@
+"""Where an export goes, and as what: guessed from the target, settable with a flag."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+from urllib.parse import unquote
+
+from cksync.errors import Rejected
+from cksync.folder import Folder
+from cksync.secrets import remember
+
+Form = Literal["parquet", "csv", "excel", "sqlite", "duckdb", "postgres"]
+FORMS: tuple[Form, ...] = get_args(Form)
+
+_SUFFIXES: Mapping[str, Form] = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".xlsx": "excel",
+    ".sqlite": "sqlite",
+    ".sqlite3": "sqlite",
+    ".db": "sqlite",
+    ".duckdb": "duckdb",
+}
+_SERVER = re.compile(r"postgres(?:ql)?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to write: a folder or a file at `path`, or a schema of the server at `uri` (which may hold a
+    password, and is not to be shown)."""
+
+    form: Form
+    given: str
+    path: Path = Path()
+    is_folder: bool = False
+    uri: str = ""
+
+    def __repr__(self) -> str:
+        return f"Target({self.form}, {self.name})"
+
+    @property
+    def name(self) -> str:
+        """The target as it may be shown."""
+        return place_of(self.uri) if self.uri else self.given
+
+
+def is_server(given: str) -> bool:
+    """Whether a text is the address of a PostgreSQL server."""
+    return bool(_SERVER.match(given))
+
+
+def hide_password(given: str) -> None:
+    """Keep the password of an address, if there is one, out of everything that is shown."""
+    if not is_server(given):
+        return
+    rest = given.partition("://")[2]
+    before, at, _ = rest.rpartition("@")
+    found = [before.partition(":")[2]] if at else []
+    found += re.findall(r"[?&]password=([^&]*)", rest)
+    for password in filter(None, found):
+        remember(password)
+        remember(unquote(password))
+
+
+def place_of(uri: str) -> str:
+    """An address without its user, password and options."""
+    rest = uri.partition("://")[2].rpartition("@")[2].partition("?")[0]
+    return f"postgresql://{rest}"
+
+
+def parse(given: str, form: Form | None) -> Target:
+    """The target that a text means. Raises Rejected when it means none, or `form` does not go with it."""
+    if is_server(given) or form == "postgres":
+        if not is_server(given) or form not in (None, "postgres"):
+            raise Rejected(f"--to {form}: an address of a server begins with postgresql://, and only Postgres has one")
+        return Target("postgres", "", uri=given)
+    if given == "-":
+        raise Rejected("an export goes into a file, a folder or a server; `cksync sql --format csv` prints to stdout")
+    path = Path(given).expanduser().resolve()
+    is_folder = given.endswith("/") or path.is_dir() or (not path.suffix and form in (None, "parquet", "csv"))
+    guess = "parquet" if is_folder else _SUFFIXES.get(path.suffix.lower())
+    known = form or guess
+    if known is None:
+        suffixes = ", ".join(_SUFFIXES)
+        raise Rejected(
+            f"{given}: what is it to be? End it with {suffixes} or / (a folder), or say it: --to {'|'.join(FORMS)}"
+        )
+    if is_folder and known not in ("parquet", "csv"):
+        raise Rejected(f"{given} is a folder, and {known} is one file; name the file")
+    return Target(known, given, path, is_folder)
+
+
+def protect(target: Target, folder: Folder) -> None:
+    """Raise Rejected when an export would take the place of cksync's own files."""
+    root = folder.root.resolve()
+    if target.uri or not target.path.is_relative_to(root):
+        if not target.uri and root.is_relative_to(target.path):
+            raise Rejected(f"{target.name} holds cksync's own data folder; take another place for the export")
+        return
+    first = target.path.relative_to(root).parts[:1]
+    if first in ((), ("log",), ("state",), ("parquet",), ("mirror.duckdb",), ("format",), (".gitignore",)):
+        raise Rejected(f"{target.name} is cksync's own; take another place for the export")

@@ -1,0 +1,163 @@
+"""`cksync export`."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from cksync.cli import Settings, common
+from cksync.cli.output import FORMAT, print_json, print_table
+
+if TYPE_CHECKING:
+    from cksync.analyze.export.events import Event, Exported
+    from cksync.analyze.export.target import Form
+
+FORMS = ("parquet", "csv", "excel", "sqlite", "duckdb", "postgres")
+
+
+@click.command()
+@click.argument("target")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--to", "to", type=click.Choice(FORMS), help="What TARGET is to be; else its ending says.")
+@click.option("--query", help="Export the answer to this select.")
+@click.option("--as", "alias", default="query", show_default=True, help="The name of the answer's table.")
+@click.option("--hash-emails", is_flag=True, help="Write addresses as SHA-256 of their lower case.")
+@click.option(
+    "--partition-by",
+    metavar="COLUMN",
+    help="Parquet: folders by this column, a time by its year; `none`: none. [default: what grows, by year]",
+)
+@click.option("--schema", default="cksync", show_default=True, help="Postgres: the schema to write.")
+@click.option("--force", is_flag=True, help="Replace a target that no export made.")
+@FORMAT
+@common
+@click.pass_obj
+def export(
+    settings: Settings,
+    target: str,
+    names: tuple[str, ...],
+    to: "Form | None",
+    query: str | None,
+    alias: str,
+    hash_emails: bool,
+    partition_by: str | None,
+    schema: str,
+    force: bool,
+    form: str,
+) -> None:
+    """Write tables and models where other tools want them.
+
+    TARGET is a folder/ of Parquet (or of CSV, with --to csv), a file that ends in .parquet, .csv, .xlsx, .sqlite,
+    .db or .duckdb, or postgresql://user@host/database. It is replaced as a whole, or stays as it was.
+
+    NAME is a table or model, with wildcards (`sub*`, `history.*`); without any, all current tables and models.
+    """
+    from cksync.analyze.export.run import Order
+    from cksync.analyze.export.run import export as verb
+    from cksync.analyze.export.target import hide_password
+
+    for given in (target, *names):
+        hide_password(given)
+    _end_on_signals()
+    order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force)
+    with _shown(quiet=settings.quiet) as show:
+        for event in verb(settings.load().data_dir, order):
+            show(event)
+    _report(settings, event, form)
+
+
+def _end_on_signals() -> None:
+    """Ctrl-C and SIGTERM end the process at once: the target is as it was, and the next export takes away what was
+    begun beside it. A thread waits for them, because DuckDB may not look for a signal until a statement is through."""
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+
+    def wait() -> None:
+        signal.sigwait(ends)
+        show_cursor = "\033[?25h" if sys.stderr.isatty() else ""  # which the bar has hidden
+        click.echo(f"{show_cursor}cksync: interrupted; the target stays as it was", err=True)
+        os._exit(130)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _report(settings: Settings, event: "Event", form: str) -> None:
+    from cksync.analyze.export.events import Exported
+
+    assert isinstance(event, Exported)
+    if form == "json":
+        print_json(_plain(event))
+        return
+    if settings.quiet:
+        return
+    if any(table.bytes is not None for table in event.tables):
+        print_table(("table", "rows", "bytes"), [(each.table, each.rows, each.bytes) for each in event.tables])
+    else:
+        print_table(("table", "rows"), [(each.table, each.rows) for each in event.tables])
+    tables = "1 table" if len(event.tables) == 1 else f"{len(event.tables)} tables"
+    click.echo(f"\n{event.target}: {tables}, {event.bytes:,} bytes of {event.form}")
+    for table in event.tables:
+        for note in table.notes:
+            click.echo(f"note: {note}", err=True)
+
+
+def _plain(event: "Exported") -> dict[str, object]:
+    return {
+        "target": event.target,
+        "format": event.form,
+        "bytes": event.bytes,
+        "made_at": event.stamp.made_at,
+        "emails_hashed": event.stamp.is_hashed,
+        "mirror": {"load_id": event.stamp.load_id, "loaded_at": event.stamp.loaded_at},
+        "tables": [
+            {"table": each.table, "rows": each.rows, "bytes": each.bytes, "notes": list(each.notes)}
+            for each in event.tables
+        ],
+    }
+
+
+@contextmanager
+def _shown(*, quiet: bool) -> "Iterator[Callable[[Event], None]]":
+    """Progress on stderr: a bar on a terminal, a line a table elsewhere, nothing with --quiet."""
+    if quiet:
+        yield lambda event: None
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _line
+
+
+def _line(event: "Event") -> None:
+    from cksync.analyze.export.events import Written
+
+    if isinstance(event, Written):
+        click.echo(f"wrote {event.table}: {event.rows:,} rows", err=True)
+
+
+@contextmanager
+def _bar() -> "Iterator[Callable[[Event], None]]":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from cksync.analyze.export.events import Moving
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} rows"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=1)
+
+        def show(event: "Event") -> None:
+            if isinstance(event, Moving):
+                progress.update(task, description=event.table, completed=event.rows, total=max(event.total, 1))
+
+        yield show
