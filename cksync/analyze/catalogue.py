@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,23 @@ def model(name: str, text: str, shown: str) -> Model:
         count = len(duckdb.extract_statements(text))
     except duckdb.Error as error:
         return replace(made, problem=sentence(error, shown))
-    with duckdb.connect() as db:
-        (parsed,) = db.execute("select json_serialize_sql(?::varchar)", [text]).fetchone() or ("{}",)
-    tree = json.loads(parsed)
-    if count != 1 or tree["error"]:
+    reads = _reads(text) if count == 1 else None
+    if reads is None:
         return replace(made, problem=f"{shown}: must be one select and nothing else")
-    return replace(made, reads=frozenset(_tables(tree["statements"][0]["node"], frozenset())))
+    return replace(made, reads=reads)
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+@lru_cache(maxsize=1000)
+def _reads(text: str) -> frozenset[str] | None:
+    """The tables of `main` that a statement names; None: it is no select."""
+    (parsed,) = _parser().execute("select json_serialize_sql(?::varchar)", [text]).fetchone() or ("",)
+    tree = json.loads(parsed)
+    return None if tree["error"] else frozenset(_tables(tree["statements"][0]["node"], frozenset()))
 
 
 def sentence(error: duckdb.Error, shown: str) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.analyze.catalogue import Model, model, read_folder, sentence
+from cksync.analyze.catalogue import Model, read_folder, sentence
 from cksync.domain import Checked
-from cksync.sqltext import identifier, quoted, sql_folder
+from cksync.sqltext import Header, identifier, quoted, sql_folder
 
 SAMPLE_ROWS = 3
 
@@ -29,7 +29,7 @@ def _key_fact(of: Model) -> Model:
     missing = " or ".join(f"{identifier(column)} is null" for column in of.key)
     fact = f"{', '.join(of.key)} is never null and identifies a row of {of.name}."
     sql = f"select {key} from main.{identifier(of.name)} group by all having count(*) > 1 or {missing}"
-    return model(f"{of.name}_key", f"-- {fact}\n{sql}", of.file)
+    return Model(f"{of.name}_key", sql, of.file, Header(fact, {}, {}))
 
 
 def _checked(db: duckdb.DuckDBPyConnection, fact: Model) -> Checked:

@@ -150,13 +150,18 @@ def _note(db: duckdb.DuckDBPyConnection, made: Sequence[tuple[Model | None, Buil
     db.execute(
         "create or replace table _cksync.checks (name varchar, fact varchar, rows bigint, sample json, problem varchar)"
     )
+    models = []
     for model, built in made:
         words = model.header.words if model else {}
         told = [model.header.grain if model else None, words.get("@key"), words.get("@filter"), words.get("@unknown")]
-        row = [built.name, built.kind, built.file, *told, built.seconds, built.problem]
-        db.execute("insert into _cksync.models values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-    for check in checks:
-        row = [check.name, check.fact, check.rows, check.sample, check.problem]
-        db.execute("insert into _cksync.checks values (?, ?, ?, ?, ?)", row)
+        models.append([built.name, built.kind, built.file, *told, built.seconds, built.problem])
+    _insert(db, "_cksync.models", models)
+    _insert(db, "_cksync.checks", [[each.name, each.fact, each.rows, each.sample, each.problem] for each in checks])
     for name, (grain, meanings) in _NOTES.items():
         db.execute(comments("table", f"_cksync.{name}", grain, meanings))
+
+
+def _insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:
+    if rows:
+        places = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+        db.execute(f"insert into {table} values {places}", [value for row in rows for value in row])

@@ -1,0 +1,16 @@
+-- The cohorts of cohort_retention have everybody once in each variant, and as many active people as there are.
+with people as (
+    select count(*) filter (state = 'active' and created_at is not null) as active from subscribers
+),
+
+last_month as (
+    select variant, sum(size) as size, sum(active) as active, min(active) as least, bool_and(active <= size) as fits
+    from cohort_retention
+    where month = (select max(month) from cohort_retention)
+    group by variant
+)
+
+select *
+from last_month, people
+where last_month.active <> people.active or not fits or least < 0
+    or last_month.size <> (select max(size) from last_month)

@@ -1,0 +1,5 @@
+-- Active people at the end of a day are those at its start, and those who came, less those who left.
+select *
+from (select *, lag(active_end) over (order by day) as active_end_before from list_growth_daily)
+where active_start is not null
+    and (active_end <> active_start + new - lost or active_start is distinct from active_end_before)

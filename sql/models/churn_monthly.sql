@@ -1,0 +1,65 @@
+-- One row per month in the configured zone that pulls cover, from the month of the first pull: who left.
+-- @key: month
+-- @filter: days_covered = days_in_month
+-- @unknown: Cancellations before the first pull have no date in v3. Whoever left is dated by the pull that saw it.
+-- month: First day of the month.
+-- days_in_month: Days it has.
+-- days_covered: Days of it after the first pull, up to the newest observation; rates are of these.
+-- active_start: Active people when the covered days began.
+-- cancelled: Active people who were seen to have cancelled.
+-- bounced: Active people who were seen to have bounced.
+-- complained: Active people who were seen to have complained.
+-- deleted: Active people who were seen to be gone from the account.
+-- lost: All who left the active state, to whichever.
+-- churn_rate: 100 * cancelled / active_start.
+-- lost_rate: 100 * lost / active_start.
+-- early_lost: Those of lost who had joined at most 30 days before.
+-- early_churn_rate: 100 * early_lost / lost.
+-- precision: `interval`: each counts for the day of the pull that saw it.
+with months as (
+    select
+        date_trunc('month', day)::date as month,
+        count(*) as days_covered,
+        min_by(active_start, day) as active_start
+    from list_growth_daily
+    where active_start is not null
+    group by 1
+),
+
+left_people as (
+    select date_trunc('month', happened_on)::date as month, *
+    from fct_state_change
+    where is_leaving
+),
+
+leaving as (
+    select
+        month,
+        count(*) filter (to_state = 'cancelled') as cancelled,
+        count(*) filter (to_state = 'bounced') as bounced,
+        count(*) filter (to_state = 'complained') as complained,
+        count(*) filter (to_state = 'deleted') as deleted,
+        count(*) as lost,
+        count(*) filter (seen_at <= created_at + interval 30 day) as early_lost
+    from left_people
+    where happened_on in (select day from list_growth_daily where active_start is not null)
+    group by month
+)
+
+select
+    months.month,
+    date_diff('day', months.month, (months.month + interval 1 month)::date) as days_in_month,
+    months.days_covered,
+    months.active_start,
+    coalesce(leaving.cancelled, 0) as cancelled,
+    coalesce(leaving.bounced, 0) as bounced,
+    coalesce(leaving.complained, 0) as complained,
+    coalesce(leaving.deleted, 0) as deleted,
+    coalesce(leaving.lost, 0) as lost,
+    100 * coalesce(leaving.cancelled, 0) / nullif(months.active_start, 0) as churn_rate,
+    100 * coalesce(leaving.lost, 0) / nullif(months.active_start, 0) as lost_rate,
+    coalesce(leaving.early_lost, 0) as early_lost,
+    100 * leaving.early_lost / nullif(leaving.lost, 0) as early_churn_rate,
+    'interval' as precision
+from months
+left join leaving on leaving.month = months.month
