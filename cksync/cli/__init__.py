@@ -28,6 +28,7 @@ COMMANDS = {
     "verify": ("verify", "Compare the mirror with the account, and mend it."),
     "status": ("status", "How fresh and how whole the mirror is, and what failed."),
     "sql": ("sql", "Ask the mirror in SQL, read-only."),
+    "report": ("report", "Write one HTML file about the account, to read and to show."),
     "checkout": ("push", "Write a copy of the mirror to edit with any SQL tool."),
     "diff": ("push", "What a push of the edits would do."),
     "push": ("push", "Take the edits to the account, each once."),
