@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cksync.api.v3 import whole
 from cksync.config import Config
-from cksync.load.publish import publish
 from cksync.load.tables import tables
 from cksync.verbs.pull import pull
-from tests.test_sql.book import Book
+from tests.test_sql.models.small import small_account
 
 # Reads every table and view whole, as an old driver would.
 READ = """
 import json, sys, duckdb
 db = duckdb.connect(sys.argv[1], read_only=True)
+db.execute("set TimeZone = 'UTC'")
 names = db.execute("select table_schema, table_name from information_schema.tables order by all").fetchall()
 found = {
     f"{schema}.{name}": [duckdb.__version__, len(db.execute(f'select * from {schema}."{name}"').fetchall())]
@@ -50,9 +49,7 @@ def check(found: dict[str, list[object]], mirror: Path) -> None:
 
 @pytest.mark.skipif(not AT_HAND, reason="CKSYNC_OLDER_DUCKDB names no Python with an older duckdb")
 def test_mirror_is_read_by_the_older_duckdb_at_hand(tmp_path: Path) -> None:
-    book = Book(tmp_path / "data")
-    book.write(whole("tags"), 1, [{"id": 1, "name": "a"}], is_complete=True)
-    publish(book.folder)
+    book = small_account(tmp_path / "data")
     check(read_by(Path(AT_HAND or ""), book.folder.mirror), book.folder.mirror)
 
 

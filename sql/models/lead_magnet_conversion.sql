@@ -50,73 +50,84 @@ joins as (
     group by all
 ),
 
+away as (
+    -- spans in which somebody was not active; the first version of a person stands for the time before it, too
+    select
+        id,
+        valid_from as seen_from,
+        case when valid_from > _first_seen_at then valid_from else '-infinity'::timestamptz end as away_from,
+        coalesce(valid_to, 'infinity'::timestamptz) as away_to
+    from history.subscribers
+    where change <> 'delete' and state is distinct from 'active'
+
+    union all
+
+    select id, valid_from, valid_from, 'infinity'::timestamptz
+    from history.subscribers
+    where change = 'delete' and id not in (select id from subscribers)
+),
+
+numbered as (
+    select *, row_number() over (partition by id order by seen_from) as number
+    from away
+),
+
+stays as (
+    select
+        joins.*,
+        joins.joined_at + to_hours(30 * 24) as day_30,
+        joins.joined_at + to_hours(90 * 24) as day_90,
+        numbered.seen_from,
+        numbered.away_from,
+        numbered.away_to,
+        coalesce(numbered.number, 1) = 1 as is_first
+    from joins
+    left join numbered on numbered.id = joins.subscriber_id
+),
+
 joined as (
     select
         subscribable_type,
         subscribable_id,
-        count(*) as joins,
-        count(*) filter (is_current) as members,
-        count(*) filter (joined_at <= as_of - to_hours(30 * 24)) as joins_30_days,
-        count(*) filter (joined_at <= as_of - to_hours(90 * 24)) as joins_90_days
-    from joins
+        count(*) filter (is_first) as joins,
+        count(*) filter (is_first and is_current) as members,
+        count(*) filter (is_first and day_30 <= as_of) as joins_30_days,
+        count(*) filter (day_30 <= as_of and day_30 >= away_from and day_30 < away_to) as away_after_30_days,
+        count(*) filter (day_30 <= as_of and day_30 >= away_from and day_30 < least(seen_from, away_to))
+            as unknown_after_30_days,
+        count(*) filter (is_first and day_90 <= as_of) as joins_90_days,
+        count(*) filter (day_90 <= as_of and day_90 >= away_from and day_90 < away_to) as away_after_90_days,
+        count(*) filter (day_90 <= as_of and day_90 >= away_from and day_90 < least(seen_from, away_to))
+            as unknown_after_90_days
+    from stays
     cross join model_settings
     group by all
 ),
 
-versions as (
-    -- the first version of a person stands for the time before it, too
-    select
-        id,
-        state = 'active' as is_active,
-        valid_from as seen_from,
-        case when valid_from > _first_seen_at then valid_from else '-infinity'::timestamptz end as valid_from,
-        coalesce(valid_to, 'infinity'::timestamptz) as valid_to
-    from history.subscribers
-    where change <> 'delete'
+orders as (
+    select id, subscriber_id, coalesce(currency, '') as currency, transaction_time, net
+    from fct_purchase
+    where is_counted and subscriber_id is not null and transaction_time is not null
 ),
 
-days_on as (
-    select
-        joins.subscribable_type,
-        joins.subscribable_id,
-        joins.joined_at + to_hours(30 * 24) as day_30,
-        joins.joined_at + to_hours(90 * 24) as day_90,
-        versions.is_active,
-        versions.seen_from,
-        versions.valid_from,
-        versions.valid_to
-    from joins
-    join versions on versions.id = joins.subscriber_id
-),
-
-stayed as (
-    select
-        subscribable_type,
-        subscribable_id,
-        count(*) filter (is_active and day_30 >= valid_from and day_30 < valid_to and day_30 <= as_of)
-            as active_after_30_days,
-        count(*) filter (not is_active and day_30 >= valid_from and day_30 < seen_from and day_30 <= as_of)
-            as unknown_after_30_days,
-        count(*) filter (is_active and day_90 >= valid_from and day_90 < valid_to and day_90 <= as_of)
-            as active_after_90_days,
-        count(*) filter (not is_active and day_90 >= valid_from and day_90 < seen_from and day_90 <= as_of)
-            as unknown_after_90_days
-    from days_on
-    cross join model_settings
+buyers_joins as (
+    select subscribable_type, subscribable_id, subscriber_id, min(joined_at) as joined_at
+    from bridge_membership
+    where subscribable_type in ('form', 'tag') and subscriber_id in (select subscriber_id from orders)
     group by all
 ),
 
 sales as (
     select
-        joins.subscribable_type,
-        joins.subscribable_id,
-        joins.subscriber_id,
-        coalesce(fct_purchase.currency, '') as currency,
-        fct_purchase.net,
-        (epoch(fct_purchase.transaction_time) - epoch(joins.joined_at)) / 86400 as days
-    from fct_purchase
-    join joins on joins.subscriber_id = fct_purchase.subscriber_id
-    where fct_purchase.is_counted and fct_purchase.transaction_time >= joins.joined_at
+        buyers_joins.subscribable_type,
+        buyers_joins.subscribable_id,
+        buyers_joins.subscriber_id,
+        orders.currency,
+        orders.net,
+        (epoch(orders.transaction_time) - epoch(buyers_joins.joined_at)) / 86400 as days
+    from orders
+    join buyers_joins
+        on buyers_joins.subscriber_id = orders.subscriber_id and orders.transaction_time >= buyers_joins.joined_at
 ),
 
 first_sales as (
@@ -140,49 +151,63 @@ earned as (
 magnets as (
     select 'form' as subscribable_type, id as subscribable_id, name from forms
     union all
-    select 'tag' as subscribable_type, id as subscribable_id, name from tags
+    select 'tag', id, name from tags
+),
+
+counted as (
+    select
+        magnets.*,
+        coalesce(joins, 0) as joins,
+        coalesce(members, 0) as members,
+        coalesce(joins_30_days, 0) as joins_30_days,
+        coalesce(joins_30_days - away_after_30_days, 0) as active_after_30_days,
+        coalesce(unknown_after_30_days, 0) as unknown_after_30_days,
+        coalesce(joins_90_days, 0) as joins_90_days,
+        coalesce(joins_90_days - away_after_90_days, 0) as active_after_90_days,
+        coalesce(unknown_after_90_days, 0) as unknown_after_90_days,
+        coalesce(buyers, 0) as buyers,
+        median_days_to_buy
+    from magnets
+    left join joined
+        on joined.subscribable_type = magnets.subscribable_type and joined.subscribable_id = magnets.subscribable_id
+    left join bought
+        on bought.subscribable_type = magnets.subscribable_type and bought.subscribable_id = magnets.subscribable_id
 )
 
 select
-    magnets.subscribable_type,
-    magnets.subscribable_id,
-    magnets.name,
+    counted.subscribable_type,
+    counted.subscribable_id,
+    counted.name,
     currencies.currency,
     currencies.currency_rank,
-    coalesce(joins, 0) as joins,
-    coalesce(members, 0) as members,
-    coalesce(joins_30_days, 0) as joins_30_days,
-    coalesce(active_after_30_days, 0) as active_after_30_days,
-    coalesce(unknown_after_30_days, 0) as unknown_after_30_days,
-    100.0 * coalesce(active_after_30_days, 0) / nullif(joins_30_days, 0) as active_after_30_days_rate,
-    100.0 * (coalesce(active_after_30_days, 0) + coalesce(unknown_after_30_days, 0)) / nullif(joins_30_days, 0)
+    joins,
+    members,
+    joins_30_days,
+    active_after_30_days,
+    unknown_after_30_days,
+    100.0 * active_after_30_days / nullif(joins_30_days, 0) as active_after_30_days_rate,
+    100.0 * (active_after_30_days + unknown_after_30_days) / nullif(joins_30_days, 0)
         as active_after_30_days_rate_at_most,
-    coalesce(joins_90_days, 0) as joins_90_days,
-    coalesce(active_after_90_days, 0) as active_after_90_days,
-    coalesce(unknown_after_90_days, 0) as unknown_after_90_days,
-    100.0 * coalesce(active_after_90_days, 0) / nullif(joins_90_days, 0) as active_after_90_days_rate,
-    100.0 * (coalesce(active_after_90_days, 0) + coalesce(unknown_after_90_days, 0)) / nullif(joins_90_days, 0)
+    joins_90_days,
+    active_after_90_days,
+    unknown_after_90_days,
+    100.0 * active_after_90_days / nullif(joins_90_days, 0) as active_after_90_days_rate,
+    100.0 * (active_after_90_days + unknown_after_90_days) / nullif(joins_90_days, 0)
         as active_after_90_days_rate_at_most,
-    coalesce(buyers, 0) as buyers,
-    100.0 * coalesce(buyers, 0) / nullif(joins, 0) as conversion_rate,
+    buyers,
+    100.0 * buyers / nullif(joins, 0) as conversion_rate,
     median_days_to_buy,
     coalesce(orders, 0) as orders,
     coalesce(revenue, 0)::decimal(38, 4) as revenue,
     (coalesce(revenue, 0)::double / nullif(joins, 0))::decimal(18, 4) as signup_value,
     case
-        when coalesce(unknown_after_30_days, 0) + coalesce(unknown_after_90_days, 0) = 0 then 'exact'
-        when unknown_after_30_days = joins_30_days then 'unknown'
+        when unknown_after_30_days + unknown_after_90_days = 0 then 'exact'
+        when unknown_after_30_days = joins_30_days and unknown_after_90_days = joins_90_days then 'unknown'
         else 'interval'
     end as precision
-from magnets
+from counted
 cross join currencies
-left join joined
-    on joined.subscribable_type = magnets.subscribable_type and joined.subscribable_id = magnets.subscribable_id
-left join stayed
-    on stayed.subscribable_type = magnets.subscribable_type and stayed.subscribable_id = magnets.subscribable_id
-left join bought
-    on bought.subscribable_type = magnets.subscribable_type and bought.subscribable_id = magnets.subscribable_id
 left join earned
-    on earned.subscribable_type = magnets.subscribable_type
-    and earned.subscribable_id = magnets.subscribable_id
+    on earned.subscribable_type = counted.subscribable_type
+    and earned.subscribable_id = counted.subscribable_id
     and earned.currency = currencies.currency

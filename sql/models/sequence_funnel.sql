@@ -35,66 +35,84 @@ with entries as (
     group by all
 ),
 
-entered as (
-    select
-        entries.sequence_id,
-        count(*) as entered,
-        count(*) filter (is_member) as members,
-        count(*) filter (is_member and subscribers.state = 'active') as active,
-        count(*) filter (entered_at <= as_of - to_hours(30 * 24)) as entered_30_days,
-        count(*) filter (entered_at <= as_of - to_hours(90 * 24)) as entered_90_days
-    from entries
-    left join subscribers on subscribers.id = entries.subscriber_id
-    cross join model_settings
-    group by all
-),
-
 cancelled as (
     -- who was cancelled when first seen may have been so for long
     select
         id,
         valid_from as seen_from,
-        case when valid_from > _first_seen_at then valid_from else '-infinity'::timestamptz end as valid_from,
-        coalesce(valid_to, 'infinity'::timestamptz) as valid_to
+        case when valid_from > _first_seen_at then valid_from else '-infinity'::timestamptz end as cancelled_from,
+        coalesce(valid_to, 'infinity'::timestamptz) as cancelled_to,
+        row_number() over (partition by id order by valid_from) as number
     from history.subscribers
     where state = 'cancelled' and change <> 'delete'
 ),
 
-days_on as (
-    select
-        entries.sequence_id,
-        entries.entered_at,
-        entries.entered_at + to_hours(30 * 24) as day_30,
-        entries.entered_at + to_hours(90 * 24) as day_90,
-        cancelled.seen_from,
-        cancelled.valid_from,
-        cancelled.valid_to
-    from entries
-    -- somebody seen cancelled before entering did not unsubscribe after it
-    join cancelled on cancelled.id = entries.subscriber_id and cancelled.seen_from >= entries.entered_at
+active_people as (
+    select id from subscribers where state = 'active'
 ),
 
-unsubscribed as (
+stays as (
+    select
+        entries.*,
+        entries.entered_at + to_hours(30 * 24) as day_30,
+        entries.entered_at + to_hours(90 * 24) as day_90,
+        active_people.id is not null as is_active,
+        -- somebody seen cancelled before entering did not unsubscribe after it
+        coalesce(cancelled.seen_from >= entries.entered_at, false) as is_after,
+        cancelled.seen_from,
+        cancelled.cancelled_from,
+        cancelled.cancelled_to,
+        coalesce(cancelled.number, 1) = 1 as is_first
+    from entries
+    left join cancelled on cancelled.id = entries.subscriber_id
+    left join active_people on active_people.id = entries.subscriber_id
+),
+
+entered as (
     select
         sequence_id,
-        count(*) filter (day_30 >= seen_from and day_30 < valid_to and day_30 <= as_of) as unsubscribed_within_30_days,
-        count(*) filter (day_30 >= valid_from and day_30 < seen_from and day_30 <= as_of) as unknown_within_30_days,
-        count(*) filter (day_90 >= seen_from and day_90 < valid_to and day_90 <= as_of) as unsubscribed_within_90_days,
-        count(*) filter (day_90 >= valid_from and day_90 < seen_from and day_90 <= as_of) as unknown_within_90_days
-    from days_on
+        count(*) filter (is_first) as entered,
+        count(*) filter (is_first and is_member) as members,
+        count(*) filter (is_first and is_member and is_active) as active,
+        count(*) filter (is_first and day_30 <= as_of) as entered_30_days,
+        count(*) filter (is_after and day_30 <= as_of and day_30 >= seen_from and day_30 < cancelled_to)
+            as unsubscribed_within_30_days,
+        count(*) filter (
+            is_after and day_30 <= as_of and day_30 >= cancelled_from and day_30 < least(seen_from, cancelled_to)
+        ) as unknown_within_30_days,
+        count(*) filter (is_first and day_90 <= as_of) as entered_90_days,
+        count(*) filter (is_after and day_90 <= as_of and day_90 >= seen_from and day_90 < cancelled_to)
+            as unsubscribed_within_90_days,
+        count(*) filter (
+            is_after and day_90 <= as_of and day_90 >= cancelled_from and day_90 < least(seen_from, cancelled_to)
+        ) as unknown_within_90_days
+    from stays
     cross join model_settings
+    group by all
+),
+
+orders as (
+    select subscriber_id, transaction_time
+    from fct_purchase
+    where is_counted and subscriber_id is not null and transaction_time is not null
+),
+
+buyers_entries as (
+    select subscribable_id as sequence_id, subscriber_id, min(joined_at) as entered_at
+    from bridge_membership
+    where subscribable_type = 'sequence' and subscriber_id in (select subscriber_id from orders)
     group by all
 ),
 
 first_orders as (
     select
-        entries.sequence_id,
-        entries.subscriber_id,
-        entries.entered_at,
-        min(fct_purchase.transaction_time) as bought_at
-    from fct_purchase
-    join entries on entries.subscriber_id = fct_purchase.subscriber_id
-    where fct_purchase.is_counted and fct_purchase.transaction_time >= entries.entered_at
+        buyers_entries.sequence_id,
+        buyers_entries.subscriber_id,
+        buyers_entries.entered_at,
+        min(orders.transaction_time) as bought_at
+    from orders
+    join buyers_entries
+        on buyers_entries.subscriber_id = orders.subscriber_id and orders.transaction_time >= buyers_entries.entered_at
     group by all
 ),
 
@@ -127,7 +145,6 @@ counted as (
         coalesce(unknown_within_90_days, 0) as unknown_within_90_days
     from sequences
     left join entered on entered.sequence_id = sequences.id
-    left join unsubscribed on unsubscribed.sequence_id = sequences.id
     left join bought on bought.sequence_id = sequences.id
 )
 
