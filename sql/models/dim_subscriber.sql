@@ -32,32 +32,49 @@
 -- first_purchase_at: When the first of them was made.
 -- days_to_first_purchase: Days from created_at to it; below zero where the person bought before joining.
 -- revenue: Net revenue by currency, as JSON; null where there is none.
-with joined as (
+with memberships as (
+    select id, subscribable_type, subscribable_id, subscriber_id, created_at as joined_at, referrer, 1 as is_current
+    from subscriptions
+    union all
+    select subscription_id, subscribable_type, subscribable_id, subscriber_id, joined_at, referrer, 0
+    from bridge_membership
+    where not is_current
+),
+
+joined as (
     select
         subscriber_id,
         min_by(subscribable_id, joined_at) filter (subscribable_type = 'form') as first_form_id,
         min_by(subscribable_id, joined_at) filter (subscribable_type = 'tag') as first_tag_id,
-        min_by(subscribable_type, joined_at) as first_type,
-        min_by(referrer, joined_at) filter (referrer <> '') as first_referrer,
-        count(*) filter (is_current and subscribable_type = 'form') as form_count,
-        count(*) filter (is_current and subscribable_type = 'tag') as tag_count,
-        count(*) filter (is_current and subscribable_type = 'sequence') as sequence_count
-    from bridge_membership
+        min(joined_at) filter (subscribable_type = 'form') as first_form_at,
+        min(joined_at) filter (subscribable_type = 'tag') as first_tag_at,
+        min(joined_at) filter (subscribable_type = 'sequence') as first_sequence_at,
+        coalesce(sum(is_current) filter (subscribable_type = 'form'), 0)::bigint as form_count,
+        coalesce(sum(is_current) filter (subscribable_type = 'tag'), 0)::bigint as tag_count,
+        coalesce(sum(is_current) filter (subscribable_type = 'sequence'), 0)::bigint as sequence_count
+    from memberships
+    group by subscriber_id
+),
+
+first_referrers as (
+    select subscriber_id, min_by(referrer, joined_at) as referrer
+    from memberships
+    where referrer <> ''
     group by subscriber_id
 ),
 
 origins as (
     select
-        *,
-        nullif(regexp_replace(lower(regexp_extract(first_referrer, '^[a-zA-Z]+://([^/?#:]+)', 1)), '^www[.]', ''), '')
+        subscriber_id,
+        nullif(regexp_replace(lower(regexp_extract(referrer, '^[a-zA-Z]+://([^/?#:]+)', 1)), '^www[.]', ''), '')
             as referrer_host,
-        nullif(url_decode(replace(regexp_extract(first_referrer, '[?&]utm_source=([^&#]*)', 1), '+', ' ')), '')
+        nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_source=([^&#]*)', 1), '+', ' ')), '')
             as utm_source,
-        nullif(url_decode(replace(regexp_extract(first_referrer, '[?&]utm_medium=([^&#]*)', 1), '+', ' ')), '')
+        nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_medium=([^&#]*)', 1), '+', ' ')), '')
             as utm_medium,
-        nullif(url_decode(replace(regexp_extract(first_referrer, '[?&]utm_campaign=([^&#]*)', 1), '+', ' ')), '')
+        nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_campaign=([^&#]*)', 1), '+', ' ')), '')
             as utm_campaign
-    from joined
+    from first_referrers
 ),
 
 spent as (
@@ -100,18 +117,27 @@ select
     last_changes.changed_before as state_since,
     last_changes.changed_after as state_since_from,
     coalesce(last_changes.precision, 'unknown') as state_precision,
-    origins.first_form_id,
+    joined.first_form_id,
     forms.name as first_form,
-    origins.first_tag_id,
+    joined.first_tag_id,
     tags.name as first_tag,
-    coalesce(origins.utm_source, origins.referrer_host, origins.first_type, 'unknown') as acquisition_source,
+    coalesce(
+        origins.utm_source,
+        origins.referrer_host,
+        case least(joined.first_form_at, joined.first_tag_at, joined.first_sequence_at)
+            when joined.first_form_at then 'form'
+            when joined.first_sequence_at then 'sequence'
+            when joined.first_tag_at then 'tag'
+        end,
+        'unknown'
+    ) as acquisition_source,
     origins.referrer_host,
     origins.utm_source,
     origins.utm_medium,
     origins.utm_campaign,
-    coalesce(origins.form_count, 0) as form_count,
-    coalesce(origins.tag_count, 0) as tag_count,
-    coalesce(origins.sequence_count, 0) as sequence_count,
+    coalesce(joined.form_count, 0) as form_count,
+    coalesce(joined.tag_count, 0) as tag_count,
+    coalesce(joined.sequence_count, 0) as sequence_count,
     coalesce(bought.order_count, 0) as order_count,
     coalesce(bought.order_count, 0) > 0 as is_customer,
     bought.first_purchase_at,
@@ -123,8 +149,9 @@ select
     bought.revenue
 from subscribers
 cross join model_settings
+left join joined on joined.subscriber_id = subscribers.id
 left join origins on origins.subscriber_id = subscribers.id
-left join forms on forms.id = origins.first_form_id
-left join tags on tags.id = origins.first_tag_id
+left join forms on forms.id = joined.first_form_id
+left join tags on tags.id = joined.first_tag_id
 left join bought on bought.subscriber_id = subscribers.id
 left join last_changes on last_changes.subscriber_id = subscribers.id

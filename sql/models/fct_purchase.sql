@@ -1,5 +1,6 @@
 -- One row per purchase, with what it is worth net and who made it.
 -- @key: id
+-- @stored: table
 -- @filter: is_counted
 -- @unknown: When a purchase was refunded: v3 has only its status of today, and old accounts may have others than `paid`.
 -- id: The purchase's id.

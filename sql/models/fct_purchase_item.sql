@@ -1,5 +1,6 @@
 -- One row per line of a purchase, with its share of the purchase's net amount.
 -- @key: purchase_id, position
+-- @stored: table
 -- @filter: is_counted
 -- @unknown: How a discount was really split: it is split by what the lines cost, and the first line takes what rounding leaves.
 -- purchase_id: The purchase.

@@ -1,5 +1,6 @@
 -- One row per change of somebody's state that was seen since the first pull; a new person's first state is one, too.
 -- @key: subscriber_id, seen_at, to_state
+-- @stored: table
 -- @filter: is_leaving
 -- @unknown: When somebody left: only between which two pulls. Everything before the first pull. Two changes between two pulls are seen as one, or as none.
 -- subscriber_id: The person.

@@ -1,5 +1,6 @@
 -- One row per day in the configured zone, from the first sign-up to the newest observation: who came, who left, how many are active.
 -- @key: day
+-- @stored: table
 -- @filter: day > (select max(day) from list_growth_daily) - 90
 -- @unknown: When somebody left is known only between two pulls: it counts for the day it was seen. Who left before the first pull, and so how many were active then.
 -- day: The day.

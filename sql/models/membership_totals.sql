@@ -10,18 +10,52 @@
 -- members_ever: People who are or were in it.
 -- first_joined_at: When the first of them joined.
 -- last_joined_at: When the last of them joined.
-with people as (
-    select id from subscribers where state = 'active'
+with active as (
+    select id as subscriber_id from subscribers where state = 'active'
+),
+
+-- somebody is in a form, sequence or tag once at a time
+today as (
+    select
+        subscribable_type,
+        subscribable_id,
+        count(*) as members,
+        count(active.subscriber_id) as active_members,
+        min(created_at) as first_joined_at,
+        max(created_at) as last_joined_at
+    from subscriptions
+    left join active using (subscriber_id)
+    group by subscribable_type, subscribable_id
+),
+
+gone as (
+    select subscribable_type, subscribable_id, subscriber_id, joined_at
+    from bridge_membership
+    where not is_current
+),
+
+before as (
+    select
+        gone.subscribable_type,
+        gone.subscribable_id,
+        count(distinct gone.subscriber_id) filter (subscriptions.id is null) as left_for_good,
+        min(gone.joined_at) as first_joined_at,
+        max(gone.joined_at) as last_joined_at
+    from gone
+    left join subscriptions
+        on subscriptions.subscribable_type = gone.subscribable_type
+        and subscriptions.subscribable_id = gone.subscribable_id
+        and subscriptions.subscriber_id = gone.subscriber_id
+    group by gone.subscribable_type, gone.subscribable_id
 )
 
 select
-    bridge_membership.subscribable_type,
-    bridge_membership.subscribable_id,
-    count(distinct bridge_membership.subscriber_id) filter (bridge_membership.is_current) as members,
-    count(distinct people.id) filter (bridge_membership.is_current) as active_members,
-    count(distinct bridge_membership.subscriber_id) as members_ever,
-    min(bridge_membership.joined_at) as first_joined_at,
-    max(bridge_membership.joined_at) as last_joined_at
-from bridge_membership
-left join people on people.id = bridge_membership.subscriber_id
-group by bridge_membership.subscribable_type, bridge_membership.subscribable_id
+    subscribable_type,
+    subscribable_id,
+    coalesce(today.members, 0) as members,
+    coalesce(today.active_members, 0) as active_members,
+    coalesce(today.members, 0) + coalesce(before.left_for_good, 0) as members_ever,
+    least(today.first_joined_at, before.first_joined_at) as first_joined_at,
+    greatest(today.last_joined_at, before.last_joined_at) as last_joined_at
+from today
+full join before using (subscribable_type, subscribable_id)

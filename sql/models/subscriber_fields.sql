@@ -1,4 +1,5 @@
 -- One row per person and custom field that has a value.
+-- @filter: subscriber_id = 412000000
 -- subscriber_id: Id of the person.
 -- custom_field_id: Id of the field; null when the key belongs to no field of the account.
 -- key: The field's key now.
