@@ -41,8 +41,14 @@ def write_report(folder: Folder, path: Path) -> Written:
 
 
 def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetime | None]:
-    there = {found["name"] for found in rows(db, "select table_name as name from duckdb_tables() where schema_name = 'main'"
-        " union all select view_name from duckdb_views() where schema_name = 'main' and not internal")}
+    there = {
+        found["name"]
+        for found in rows(
+            db,
+            "select table_name as name from duckdb_tables() where schema_name = 'main'"
+            " union all select view_name from duckdb_views() where schema_name = 'main' and not internal",
+        )
+    }
     if "model_settings" not in there:
         raise Failed(f"{folder.mirror} was made by an older cksync, without models; `cksync rebuild` makes it anew")
     settings = row(db, "select as_of, timezone from model_settings")

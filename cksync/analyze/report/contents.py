@@ -100,8 +100,8 @@ SECTIONS = (
         "sync",
         "Sync",
         "Can these numbers be trusted?",
-        "A list is vouched for when as many different rows were read as the account counts. Figures come from the mirror"
-        " alone; nothing is asked while this report is written.",
+        "A list is vouched for when as many different rows were read as the account counts. Figures come from the"
+        " mirror alone; nothing is asked while this report is written.",
         ("sync_health", "audience_snapshot"),
         sync,
     ),

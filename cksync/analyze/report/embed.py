@@ -28,7 +28,9 @@ def columnar(rows: Rows) -> dict[str, Any]:
 
 def policy(scripts: Iterable[str]) -> str:
     """A content security policy: these scripts run, no other does, and nothing is fetched or sent."""
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts)
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
+    )
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:;"
         " base-uri 'none'; form-action 'none'"

@@ -18,8 +18,8 @@ def tags(db: duckdb.DuckDBPyConnection) -> Answer:
         db,
         """
         with sides as (
-            select tag_id, tag, other_tag_id as with_id, other_tag as with_tag, people, tag_people, tag_share_rate as share,
-                lift
+            select tag_id, tag, other_tag_id as with_id, other_tag as with_tag, people, tag_people,
+                tag_share_rate as share, lift
             from tag_overlap
             union all
             select other_tag_id, other_tag, tag_id, tag, people, other_people, other_share_rate, lift
@@ -57,7 +57,7 @@ def tags(db: duckdb.DuckDBPyConnection) -> Answer:
         Column("jaccard_rate", "Of either", "percent"),
         Column("lift", "Lift", "decimal"),
     )
-    note = f"Of the people with the tag on the left, how many also have the one above. The {len(ids)} largest tags"
+    note = "Of the people with the tag on the left, how many in a hundred also have the one above. The largest tags"
     note += f"; pairs of fewer than {people(support)} are left out."
     table = Table("The closest pairs", columns, pairs)
     return Answer(lead, [Figure("How tags overlap", note, chart, table)])

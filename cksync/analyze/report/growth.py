@@ -19,6 +19,7 @@ _GROWTH = """
     group by all
     order by start
 """
+_KEY = (("c1", "New Leads"), ("c2", "Lost"))
 _GROWTH_COLUMNS = (
     Column("joined", "New Leads"),
     Column("lost", "Lost"),
@@ -60,14 +61,16 @@ def _recent(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
         {"days": RECENT_DAYS},
     )
     note = "A day's New Leads above the line, the active people lost below it. The curve is the mean of seven days."
-    if not span["known_from"] or span["known_from"] > found[0]["start"]:
-        note += f" Who left is known from the day after the first pull on ({day(span['known_from'])})."
+    if span["known_from"] is None:
+        note += " Who left is not known before the first pull has ended."
+    elif span["known_from"] > found[0]["start"]:
+        note += f" Who left is known from the day after the first pull on; that was on {day(span['known_from'])}."
     chart = Chart(
         "growth",
         f"New Leads and lost people by day, from {day(found[0]['start'])} to {day(found[-1]['start'])}.",
         found,
         {"unit": "day", "knownFrom": span["known_from"]},
-        (("c1", "New Leads"), ("c2", "Lost"), ("ink", "Mean of seven days")),
+        (*_KEY, ("ink", "Mean of seven days")),
     )
     table = Table("Day by day", (Column("start", "Day", "day"), *_GROWTH_COLUMNS), list(reversed(found)))
     return Figure(f"The last {many(len(found), 'day')}", note, chart, table)
@@ -84,7 +87,7 @@ def _whole(db: duckdb.DuckDBPyConnection, span: Row) -> list[Figure]:
         f"New Leads and lost people by {unit}, since {day(span['first'])}.",
         found,
         {"unit": unit, "knownFrom": span["known_from"]},
-        (("c1", "New Leads"), ("c2", "Lost")),
+        _KEY if any(each["lost"] for each in found) else _KEY[:1],
     )
     start = Column("start", unit.capitalize(), "month" if unit == "month" else "day")
     table = Table(f"By {unit}", (start, *_GROWTH_COLUMNS), list(reversed(found)))
@@ -108,9 +111,7 @@ def _active(db: duckdb.DuckDBPyConnection, span: Row) -> list[Figure]:
         {"unit": unit},
     )
     chart = Chart("line", f"Active people by {unit} since {day(found[0]['day'])}.", found, {"x": "day", "y": "active"})
-    table = Table(
-        "Active people", (Column("day", "Day", "day"), Column("active", "Active")), list(reversed(found))
-    )
+    table = Table("Active people", (Column("day", "Day", "day"), Column("active", "Active")), list(reversed(found)))
     note = "At the end of the day. The axis does not begin at zero, so that changes show."
     return [Figure("Active people since the first pull", note, chart, table)]
 
@@ -171,7 +172,12 @@ def health(db: duckdb.DuckDBPyConnection) -> Answer:
 
 def _shares(title: str, note: str, found: Rows, what: str, color: str) -> Figure:
     bars = [
-        {"name": each["name"], "value": each["people_rate"], "text": percent(each["people_rate"]), "people": each["people"]}
+        {
+            "name": each["name"],
+            "value": each["people_rate"],
+            "text": percent(each["people_rate"]),
+            "people": each["people"],
+        }
         for each in found
     ]
     label = f"{title}: " + ", ".join(f"{each['name']} {percent(each['people_rate'])}" for each in found[:5]) + "."
@@ -200,7 +206,9 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> Answer:
     latest = max(each["month"] for each in found)
     now = [each for each in found if each["month"] == latest]
     kept, joined = sum(each["active"] for each in now), sum(each["size"] for each in now)
-    lead = f"Of the {people(joined)} known from the last {many(len(now), 'month')} of joining, {count(kept)} are active."
+    lead = (
+        f"Of the {people(joined)} known from the last {many(len(now), 'month')} of joining, {count(kept)} are active."
+    )
     chart = Chart(
         "retention",
         f"Share of each month's New Leads that is active now, {month(now[0]['cohort'])} to {month(now[-1]['cohort'])}.",
@@ -226,7 +234,7 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> Answer:
             found,
             {},
         )
-        columns = (
+        by_month = (
             Column("cohort", "Joined in", "month"),
             Column("month", "At the end of", "month"),
             Column("months_since", "Months since"),
@@ -234,6 +242,6 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> Answer:
             Column("active", "Active"),
             Column("retention_rate", "Still active", "percent"),
         )
-        note = "Each row is a month of joining; months before the first pull are not known."
-        figures.append(Figure("Month after month", note, heat, Table("The numbers", columns, found[::-1])))
+        note = "Each row is a month of joining, each column the end of a month; before the first pull nothing is known."
+        figures.append(Figure("Month after month", note, heat, Table("The numbers", by_month, found[::-1])))
     return Answer(lead, figures)

@@ -2,10 +2,16 @@
 
 import duckdb
 
-from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Table, row, rows
+from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Rows, Table, row, rows
 from cksync.analyze.report.words import count, day, many, percent
 
 SENDS = 300
+_KEY = (
+    ("c1 up", "above the usual"),
+    ("soft dot", "as usual"),
+    ("c2 down", "below it"),
+    ("ink", "usual: the ten before"),
+)
 _COLUMNS = (
     Column("sent_on", "Sent", "day"),
     Column("subject", "Subject", "text"),
@@ -51,43 +57,39 @@ def broadcasts(db: duckdb.DuckDBPyConnection) -> Answer:
         lead += f"; {percent(last['open_rate'])} opened it"
         if last["baseline_open_rate"] is not None:
             lead += f", usual are {percent(last['baseline_open_rate'])}"
-    note = "Each mark is a broadcast; the line is the rate over all recipients of a month, not a mean of rates. "
-    note += "A broadcast stands out when it is a standard deviation from the ten before it."
-    figures = []
-    for rate, name in (("open_rate", "Open rate"), ("click_rate", "Click rate")):
-        if any(each[rate] is not None for each in sends):
-            verdict = rate.replace("rate", "verdict")
-            marks = [
-                {
-                    "sent_on": each["sent_on"],
-                    "subject": each["subject"],
-                    "recipients": each["recipients"],
-                    "rate": each[rate],
-                    "usual": each[f"baseline_{rate}"],
-                    "verdict": each[verdict] or "near",
-                }
-                for each in sends
-                if each[rate] is not None
-            ]
-            line = [{"x": each["starts_on"], "y": each[rate]} for each in trend if each[rate] is not None]
-            chart = Chart(
-                "sends",
-                f"{name} of {many(len(marks), 'broadcast')} from {day(marks[-1]['sent_on'])} to {day(marks[0]['sent_on'])}.",
-                marks,
-                {"what": name, "line": line},
-                (("c1", "▲ above the usual"), ("soft", "● as usual"), ("c2", "▼ below"), ("ink", "by month")),
-            )
-            figures.append(Figure(name, note, chart, None))
-            note = ""
-    figures.append(Figure("The latest", table=Table("The latest ten", _COLUMNS, sends[:10], is_open=True)))
+    figures = [_rate(sends, "open_rate", "Open rate"), _rate(sends, "click_rate", "Click rate")]
+    figures.append(Figure("The latest", table=Table("The latest broadcasts", _COLUMNS, sends[:10], is_open=True)))
     if len(sends) > 10:
         figures.append(Figure("", table=Table(f"All {len(sends)} shown above", _COLUMNS, sends)))
     figures.append(_by_month(trend))
     figures += _alarms(db)
-    return Answer(f"{lead}.", figures)
+    return Answer(f"{lead}.", [figure for figure in figures if figure])
 
 
-def _by_month(trend: list[dict]) -> Figure:  # type: ignore[type-arg]
+def _rate(sends: Rows, rate: str, name: str) -> Figure | None:
+    """A rate of every broadcast; None where it is counted for none."""
+    marks = [
+        {
+            "sent_on": each["sent_on"],
+            "subject": each["subject"],
+            "recipients": each["recipients"],
+            "rate": each[rate],
+            "usual": each[f"baseline_{rate}"],
+            "verdict": each[rate.replace("rate", "verdict")] or "near",
+        }
+        for each in sends
+        if each[rate] is not None
+    ]
+    if not marks:
+        return None
+    first, last = marks[-1]["sent_on"], marks[0]["sent_on"]
+    label = f"{name} of {many(len(marks), 'broadcast')}, {day(first)} to {day(last)}."
+    note = "Each mark is a broadcast, the line the rate over all recipients of the ten before it. What is a standard"
+    note += " deviation away from these stands out."
+    return Figure(name, note if rate == "open_rate" else "", Chart("sends", label, marks, {"what": name}, _KEY))
+
+
+def _by_month(trend: Rows) -> Figure:
     columns = (
         Column("starts_on", "Month", "month"),
         Column("broadcasts", "Sent"),
@@ -105,7 +107,7 @@ def _alarms(db: duckdb.DuckDBPyConnection) -> list[Figure]:
     found = rows(
         db,
         """
-        select sent_at::date as sent_on, subject, recipients, unsubscribe_rate, open_rate, median_open_rate, bounce_rate,
+        select sent_at::date as sent_on, subject, recipients, unsubscribe_rate, open_rate, median_open_rate,
             concat_ws(', ', case when is_open_rate_alarm then 'fewer opens' end,
                 case when is_unsubscribe_alarm then 'many unsubscribed' end,
                 case when is_bounce_alarm then 'bounces or complaints' end) as alarms

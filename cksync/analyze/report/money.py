@@ -24,7 +24,9 @@ def revenue(db: duckdb.DuckDBPyConnection) -> Answer:
     )
     if not totals:
         return Answer(nothing="Nothing yet: no purchase is counted.")
-    lead = "; ".join(f"{_code(each)} {money(each['revenue'])} from {many(each['orders'], 'order')}" for each in totals[:4])
+    lead = "; ".join(
+        f"{_code(each)} {money(each['revenue'])} from {many(each['orders'], 'order')}" for each in totals[:4]
+    )
     if len(totals) > 4:
         lead += f"; and {many(len(totals) - 4, 'currency more', 'currencies more')}"
     columns = (
@@ -48,7 +50,7 @@ def _code(total: Row) -> str:
 
 
 def _of_currency(db: duckdb.DuckDBPyConnection, total: Row, *, is_open: bool) -> list[Figure]:
-    fold = None if is_open else f"{_code(total)}: {money(total['revenue'])}"
+    fold = None if is_open else f"{_code(total)}: {money(total['revenue'])} from {many(total['orders'], 'order')}"
     figures = [_by_month(db, total, fold), _by_product(db, total, fold), _by_source(db, total, fold)]
     return [figure for figure in figures if figure]
 
@@ -92,8 +94,8 @@ def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> 
     found = rows(
         db,
         """
-        select coalesce(product, '(no product)') as product, orders, units, gross, discount, revenue, revenue_share_rate,
-            buyers, new_buyers
+        select coalesce(product, '(no product)') as product, orders, units, gross, discount, revenue,
+            revenue_share_rate, buyers, new_buyers
         from revenue_by_product
         where currency = $currency
         order by revenue desc, product_key
@@ -127,8 +129,8 @@ def _by_source(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> F
     found = rows(
         db,
         """
-        select source_key, coalesce(source, '(no form)') as source, new_leads, customers, new_lead_revenue, new_lead_value,
-            customer_value, value_90_days
+        select source_key, coalesce(source, '(no form)') as source, new_leads, customers, new_lead_revenue,
+            new_lead_value, customer_value, value_90_days
         from ltv_by_source
         where dimension = 'first_form' and currency = $currency
         order by new_lead_revenue desc, new_leads desc, source_key

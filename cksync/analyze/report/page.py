@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cksync import __version__
 from cksync.analyze.report.embed import as_json, columnar, policy
 from cksync.analyze.report.parts import Answer, Chart, Figure, Table, Tile
-from cksync.analyze.report.words import FORMS, TEXTS, moment
+from cksync.analyze.report.words import FORMS, NONE, TEXTS, moment
 
 if TYPE_CHECKING:
     from cksync.analyze.report.contents import Section
@@ -68,7 +68,7 @@ def page(
 </main>
 <footer>
 <p>Written by cksync {__version__} from the mirror alone. No address and no name of a subscriber is in this file,
-and it asks nobody for anything. “–” means that it is not known, or that there is nothing to divide by.</p>
+and it asks nobody for anything. “{NONE}” means that it is not known, or that there is nothing to divide by.</p>
 <p>Charts: Observable Plot and D3, © Observable, Inc. and Mike Bostock, ISC licence.</p>
 </footer>
 <script type="application/json" id="charts">{as_json(data)}</script>
@@ -139,7 +139,7 @@ def _figure(figure: Figure, charts: list[Chart]) -> str:
 
 def _table(table: Table) -> str:
     def css(form: str) -> str:
-        return ' class="text"' if form in TEXTS else ""
+        return f' class="{"text name" if form == "text" else "text"}"' if form in TEXTS else ""
 
     head = "".join(f'<th scope="col"{css(column.form)}>{escape(column.heading)}</th>' for column in table.columns)
     lines = []
@@ -150,8 +150,8 @@ def _table(table: Table) -> str:
         line += "".join(f"<td{css(form)}>{f'<bdi>{cell}</bdi>' if form in TEXTS else cell}</td>" for form, cell in rest)
         lines.append(f"<tr>{line}</tr>\n")
     title = escape(table.title)
-    return (
-        f"<details{' open' if table.is_open else ''}><summary>{title}</summary>"
+    body = (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">\n<table>'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody></table></div></details>"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody></table></div>"
     )
+    return body if table.is_open else f"<details><summary>{title}</summary>{body}</details>"

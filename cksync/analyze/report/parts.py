@@ -74,14 +74,14 @@ class Answer:
     nothing: str | None = None
 
 
-def rows(db: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> Rows:
-    """The rows of an answer, by the names of its columns."""
-    found = db.execute(sql, parameters)
+def rows(db: duckdb.DuckDBPyConnection, sql: str, parameters: Row | None = None) -> Rows:
+    """The rows of an answer, by the names of its columns; `parameters` are the $names in it."""
+    found = db.execute(sql, dict(parameters or {}))
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def row(db: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> Row:
+def row(db: duckdb.DuckDBPyConnection, sql: str, parameters: Row | None = None) -> Row:
     """The first row of an answer, {} without one."""
     found = rows(db, sql, parameters)
     return found[0] if found else {}

@@ -4,8 +4,8 @@ import json
 
 import duckdb
 
-from cksync.analyze.report.parts import Row, Tile, row
-from cksync.analyze.report.words import NONE, count, day, money, percent, signed
+from cksync.analyze.report.parts import Row, Tile, row, rows
+from cksync.analyze.report.words import NONE, count, day, many, money, percent, signed
 
 
 def tiles(db: duckdb.DuckDBPyConnection) -> list[Tile]:
@@ -13,7 +13,7 @@ def tiles(db: duckdb.DuckDBPyConnection) -> list[Tile]:
     glance = row(db, "from audience_snapshot")
     if not glance:
         return []
-    return [_active(glance), _leads(db, glance), _sent(db, glance), _earned(glance), _buyers(glance)]
+    return [_active(glance), _leads(db, glance), _sent(db, glance), _earned(db, glance), _buyers(glance)]
 
 
 def _active(glance: Row) -> Tile:
@@ -57,19 +57,25 @@ def _sent(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
     return Tile(label, percent(last["open_rate"]), f"to the ten before · {day(last['sent_on'])}", delta, more >= 0)
 
 
-def _earned(glance: Row) -> Tile:
-    """Revenue of 28 days: the largest of the currencies first, each for itself."""
+def _earned(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
+    """Revenue of 28 days: the currency of most orders first, each for itself."""
     earned = json.loads(glance["revenue_28d"] or "{}")
-    found = sorted(earned.items(), key=lambda item: (-item[1], item[0]))
-    label = "Revenue, 28 days"
+    usual = rows(db, "select currency from revenue_daily group by currency order by sum(orders) desc, currency")
+    found = [
+        f"{_short(earned[each['currency']])} {each['currency']}".strip() for each in usual if each["currency"] in earned
+    ]
+    label, orders = "Revenue, 28 days", glance["orders_28d"]
     if not found:
         return Tile(label, NONE, "no orders")
-    value, *others = (f"{money(amount)} {currency}".strip() for currency, amount in found)
-    orders = glance["orders_28d"]
-    note = f"{count(orders)} {'order' if orders == 1 else 'orders'}"
+    value, *others = found
+    note = many(orders, "order")
     if others:
-        note += "; also " + ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        note += f"; also {', '.join(others[:3])}" + (f" and {len(others) - 3} more" if len(others) > 3 else "")
     return Tile(label, value, note)
+
+
+def _short(amount: float) -> str:
+    return money(amount) if abs(amount) < 1000 else count(amount)
 
 
 def _buyers(glance: Row) -> Tile:

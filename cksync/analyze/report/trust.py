@@ -3,7 +3,7 @@
 import duckdb
 
 from cksync.analyze.report.parts import Answer, Column, Figure, Table, row, rows
-from cksync.analyze.report.words import count, many, moment
+from cksync.analyze.report.words import many, moment
 
 
 def sync(db: duckdb.DuckDBPyConnection) -> Answer:
@@ -23,8 +23,10 @@ def sync(db: duckdb.DuckDBPyConnection) -> Answer:
         """,
     )
     whole = not glance["incomplete_lists"]
-    lead = "Every list is vouched for: counted against the account's own total." if whole else (
-        f"{many(glance['incomplete_lists'], 'list')} cannot be vouched for; the table names why."
+    lead = (
+        "Every list is vouched for: counted against the account's own total."
+        if whole
+        else (f"{many(glance['incomplete_lists'], 'list')} cannot be vouched for; the table names why.")
     )
     lead += f" The last whole pull ended {moment(glance['last_pull_at'])}." if glance["last_pull_at"] else ""
     lead += f" {many(len(broken), 'check')} failed." if broken else " Every check of the numbers holds."
@@ -42,7 +44,11 @@ def sync(db: duckdb.DuckDBPyConnection) -> Answer:
     )
     figures = [Figure("List by list", table=Table("The mirror by stream", columns, streams, is_open=True))]
     if broken:
-        columns = (Column("name", "Check", "text"), Column("fact", "What must hold", "text"))
-        columns = (*columns, Column("finding", "Finding", "text"))
-        figures.append(Figure("What does not hold", table=Table(f"{count(len(broken))} found", columns, broken, True)))
+        told = (
+            Column("name", "Check", "text"),
+            Column("fact", "Must hold", "text"),
+            Column("finding", "Found", "text"),
+        )
+        title = many(len(broken), "finding")
+        figures.append(Figure("What does not hold", table=Table(title, told, broken, is_open=True)))
     return Answer(lead, figures)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-NONE = "–"
+NONE = "\N{EN DASH}"
 
 
 def count(value: float | None) -> str:

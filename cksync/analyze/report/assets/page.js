@@ -16,6 +16,9 @@
   const grid = {stroke: color("line"), strokeOpacity: 1};
   const tip = {stroke: color("soft"), textPadding: 10, lineHeight: 1.3, fontSize: 12.5, lineWidth: 26};
 
+  // Ticks of counts: never between two whole numbers.
+  const ticksOf = (values) => Math.max(1, Math.min(5, Math.floor(d3.max(values, Math.abs) ?? 1)));
+
   // A name keeps its own direction, whatever stands beside it, and never grows beyond its place.
   const isolated = (text) => `\u2068${text}\u2069`;
   const named = (text) => isolated(text == null || !text.trim() ? "(no name)" : text);
@@ -41,11 +44,12 @@
       const first = knownFrom && new Date(knownFrom);
       const isInside = first && data.length && first > data[0].start;
       const inset = data.length > width / 5 ? 0 : 0.5;
+      const ticks = ticksOf(data.flatMap((d) => [d.joined, d.lost ?? 0]));
       return Plot.plot({
-        width, height: 260, marginLeft: 44, marginRight: 12,
-        x: {type: "utc", label: null}, y: {label: null, nice: true, tickFormat: short, ticks: 5},
+        width, height: 260, marginLeft: 44, marginRight: 12, marginBottom: 38,
+        x: {type: "utc", label: null}, y: {label: null, nice: true, tickFormat: short, ticks},
         marks: [
-          Plot.gridY(grid),
+          Plot.gridY({...grid, ticks}),
           Plot.rectY(data, {x: "start", interval, y: "joined", fill: color("c1"), inset}),
           Plot.rectY(data, {x: "start", interval, y: (d) => (d.lost == null ? null : -d.lost), fill: color("c2"), inset}),
           "average" in (data[0] ?? {})
@@ -55,7 +59,7 @@
           isInside ? Plot.ruleX([first], {stroke: color("quiet"), strokeDasharray: "3,3"}) : null,
           isInside
             ? Plot.text([first], {x: (d) => d, text: ["first pull"], frameAnchor: "top", textAnchor: "end", dx: -5, dy: 2,
-                fill: color("quiet")})
+                fill: color("ink"), stroke: color("card"), strokeWidth: 4})
             : null,
           Plot.ruleY([0], {stroke: color("quiet")}),
           Plot.tip(data, Plot.pointerX({x: "start", y: "joined", title, ...tip})),
@@ -66,11 +70,12 @@
     line(rows, {x, y}, width) {
       const data = dated(rows, x);
       const last = data.at(-1);
+      const ticks = 5;
       return Plot.plot({
-        width, height: 220, marginLeft: 52, marginRight: 52,
-        x: {type: "utc", label: null}, y: {label: null, nice: true, tickFormat: short, ticks: 5, zero: false},
+        width, height: 220, marginLeft: 52, marginRight: 62, marginBottom: 38,
+        x: {type: "utc", label: null}, y: {label: null, nice: true, tickFormat: short, ticks, zero: false},
         marks: [
-          Plot.gridY(grid),
+          Plot.gridY({...grid, ticks}),
           Plot.lineY(data, {x, y, stroke: color("c1"), strokeWidth: 2.25, curve: "monotone-x"}),
           Plot.dot([last], {x, y, fill: color("c1"), r: 4}),
           Plot.text([last], {x, y, text: (d) => whole(d[y]), textAnchor: "start", dx: 9, fontWeight: 650,
@@ -92,13 +97,14 @@
       const [first, last] = d3.extent(data, (d) => d.x);
       const start = d3.min([first, d3.utcMonth.offset(last, -11)]);
       const end = interval.offset(interval.floor(last), 1);
+      const ticks = ticksOf(sums.map((d) => d.y));
       return Plot.plot({
-        width, height: 240, marginLeft: 52, marginRight: 12,
+        width, height: 240, marginLeft: 52, marginRight: 12, marginBottom: 38,
         x: {type: "utc", label: null, domain: [start, end]},
-        y: {label: null, nice: true, tickFormat: short, ticks: 5},
+        y: {label: null, nice: true, tickFormat: short, ticks},
         color: {domain: parts, range: parts.map((_, place) => color(colors[place]))},
         marks: [
-          Plot.gridY(grid),
+          Plot.gridY({...grid, ticks}),
           Plot.rectY(data, Plot.stackY({x: "x", interval, y: "y", fill: "part", order: parts, inset: 0.5})),
           Plot.ruleY([0], {stroke: color("quiet")}),
           Plot.tip(sums, Plot.pointerX({x: "x", y: "y", title: "title", ...tip})),
@@ -137,14 +143,15 @@
     retention(rows, _, width) {
       const data = dated(rows, "cohort");
       const interval = d3.utcMonth;
+      const ticks = 5;
       const title = (d) =>
         `joined in ${month(d.cohort)}\n${percent(d.retention_rate)} still active: ${whole(d.active)} of ${whole(d.size)}\n` +
         `by chance ${percent(d.retention_low)} to ${percent(d.retention_high)}`;
       return Plot.plot({
-        width, height: 230, marginLeft: 44, marginRight: 12,
-        x: {type: "utc", label: null}, y: {label: null, domain: [0, 100], tickFormat: (d) => `${d} %`, ticks: 5},
+        width, height: 230, marginLeft: 48, marginRight: 12, marginBottom: 38,
+        x: {type: "utc", label: null}, y: {label: null, domain: [0, 100], tickFormat: (d) => `${d} %`, ticks},
         marks: [
-          Plot.gridY(grid),
+          Plot.gridY({...grid, ticks}),
           Plot.rectY(data, {x: "cohort", interval, y1: "retention_low", y2: "retention_high", fill: color("soft"),
             fillOpacity: 0.28, insetLeft: 3, insetRight: 3, rx: 3}),
           Plot.rectY(data, {x: "cohort", interval, y1: (d) => d.retention_rate - 0.6, y2: (d) => d.retention_rate + 0.6,
@@ -156,30 +163,34 @@
     },
 
     cohorts(rows, _, width) {
-      const data = dated(rows, "cohort");
-      const size = data.length && d3.max(data, (d) => d.months_since) + 1;
-      const room = (width - 70) / size;
+      const data = dated(rows, "cohort", "month");
+      const [cohorts, months] = ["cohort", "month"].map((name) => d3.sort(new Set(data.map((d) => +d[name]))));
+      const left = 70;
       const title = (d) =>
-        `joined in ${month(d.cohort)}\n${d.months_since} months later: ${percent(d.retention_rate)}\n` +
+        `joined in ${month(d.cohort)}\nat the end of ${month(d.month)}: ${percent(d.retention_rate)} still active\n` +
         `${whole(d.active)} of ${whole(d.size)}`;
-      return heat(data, {x: "months_since", y: (d) => month(d.cohort), rate: "retention_rate", title, width, left: 70,
-        rows: new Set(data.map((d) => month(d.cohort))).size, low: 40, hasText: room > 30, xLabel: "months since →"});
+      return heat(data, {x: (d) => +d.month, y: (d) => +d.cohort, rate: "retention_rate", title, left, low: 40,
+        width: Math.min(width, left + months.length * 72), xDomain: months, yDomain: cohorts.reverse(),
+        xName: (time) => d3.utcFormat(months.length > width / 60 ? "%b" : "%b %y")(new Date(time)),
+        yName: (time) => month(new Date(time))});
     },
 
     overlap(rows, {ids, names}, width) {
       const isNarrow = width < NARROW;
-      const left = isNarrow ? 112 : 190;
+      const shown = isNarrow ? ids.slice(0, 8) : ids;
+      const name = new Map(ids.map((id, place) => [id, names[place]]));
       const title = (d) =>
         `${named(d.tag)}\nalso ${named(d.with_tag)}: ${percent(d.share)}\n${whole(d.people)} people · lift ${decimal(d.lift)}`;
-      const name = new Map(ids.map((id, place) => [id, names[place]]));
-      return heat(rows, {x: "with_id", y: "tag_id", rate: "share", title, width, left, rows: ids.length, domain: ids, low: 0,
-        hasText: (width - left) / ids.length > 27, top: isNarrow ? 100 : 118,
-        xName: (id) => cut(name.get(id), isNarrow ? 14 : 18), yName: (id) => cut(name.get(id), isNarrow ? 15 : 26)});
+      const data = rows.filter((d) => shown.includes(d.tag_id) && shown.includes(d.with_id));
+      return heat(data, {x: "with_id", y: "tag_id", rate: "share", title, width, left: isNarrow ? 106 : 190,
+        right: 48, top: isNarrow ? 92 : 118, rotate: -45, xDomain: shown, yDomain: shown, low: 0,
+        xName: (id) => cut(name.get(id), isNarrow ? 14 : 18), yName: (id) => cut(name.get(id), isNarrow ? 13 : 26)});
     },
 
-    sends(rows, {what, line}, width) {
+    // Each broadcast, and the rate over the recipients of the ten before it.
+    sends(rows, {what}, width) {
       const data = dated(rows, "sent_on");
-      const path = dated(line, "x");
+      const ticks = 5;
       const [above, near, below] = ["above", "near", "below"].map((verdict) => data.filter((d) => d.verdict === verdict));
       const title = (d) =>
         [d.subject == null ? "(no subject)" : isolated(d.subject), day(d.sent_on), `${what}: ${percent(d.rate)}`,
@@ -189,14 +200,13 @@
         Plot.dot(group, {x: "sent_on", y: "rate", fill: color(fill), symbol, r, rotate, stroke: color("card"),
           strokeWidth: 1});
       return Plot.plot({
-        width, height: 280, marginLeft: 48, marginRight: 14,
-        x: {type: "utc", label: null},
-        y: {label: null, nice: true, zero: true, tickFormat: (d) => `${d} %`, ticks: 5},
+        width, height: 280, marginLeft: 48, marginRight: 18, marginBottom: 38,
+        x: {type: "utc", label: null, inset: 8},
+        y: {label: null, nice: true, zero: true, tickFormat: (d) => `${d} %`, ticks},
         marks: [
-          Plot.gridY(grid),
+          Plot.gridY({...grid, ticks}),
           Plot.ruleY([0], {stroke: color("quiet")}),
-          Plot.lineY(path, {x: (d) => new Date(+d.x + 12e8), y: "y", stroke: color("ink"), strokeOpacity: 0.55,
-            strokeWidth: 1.75, curve: "monotone-x"}),
+          Plot.lineY(data, {x: "sent_on", y: "usual", stroke: color("ink"), strokeOpacity: 0.6, strokeWidth: 1.75}),
           mark(near, "soft", "circle", 4),
           mark(above, "c1", "triangle", 5.5),
           mark(below, "c2", "triangle", 5.5, 180),
@@ -207,23 +217,25 @@
   };
 
   // Cells of shares in percent: the more, the stronger.
-  function heat(rows, {x, y, rate, title, width, left, rows: count, domain, low, hasText, top = 30, xName, yName, xLabel}) {
-    const strength = d3.scaleLinear([low, 100], [0.08, 1]).clamp(true);
+  function heat(rows, {x, y, rate, title, width, left, right = 6, top = 30, rotate = 0, low, xDomain, yDomain, xName, yName}) {
+    // Half of the colour at most, so that the number in it can be read in light and dark.
+    const strength = d3.scaleLinear([low, 100], [0.06, 0.52]).clamp(true);
+    const hasText = (width - left - right) / xDomain.length > 25;
     return Plot.plot({
-      width, height: count * 30 + top + 10, marginLeft: left, marginTop: top, marginRight: 6, marginBottom: 6,
-      x: {type: "band", domain, axis: "top", label: xLabel ?? null, labelAnchor: "right", tickSize: 0, tickFormat: xName,
-        tickRotate: xName ? -45 : 0, padding: 0.06},
-      y: {type: "band", domain, label: null, tickSize: 0, tickFormat: yName, padding: 0.08},
+      width, height: yDomain.length * 30 + top + 10, marginLeft: left, marginTop: top, marginRight: right,
+      marginBottom: 6,
+      x: {type: "band", domain: xDomain, axis: "top", label: null, tickSize: 0, tickFormat: xName, tickRotate: rotate,
+        padding: 0.06},
+      y: {type: "band", domain: yDomain, label: null, tickSize: 0, tickFormat: yName, padding: 0.08},
+      opacity: {type: "identity"},
       marks: [
         Plot.cell(rows, {x, y, fill: color("c1"), fillOpacity: (d) => strength(d[rate]), rx: 3}),
         hasText
-          ? Plot.text(rows, {x, y, text: (d) => d[rate].toFixed(0), fontSize: 11.5, pointerEvents: "none",
-              fill: (d) => color(strength(d[rate]) > 0.55 ? "on-strong" : "ink")})
+          ? Plot.text(rows, {x, y, text: (d) => d[rate].toFixed(0), fontSize: 11.5, fill: color("ink"),
+              pointerEvents: "none"})
           : null,
         Plot.tip(rows, Plot.pointer({x, y, title, ...tip})),
       ],
-      opacity: {type: "identity"},
-      color: {type: "identity"},
     });
   }
 
