@@ -22,6 +22,14 @@ from cksync.mirror import open_mirror
 __all__ = ["Written", "write_report"]
 
 
+# What the mirror has; `main` goes without saying.
+_THERE = """
+    select case schema_name when 'main' then '' else schema_name || '.' end || table_name as name from duckdb_tables()
+    union all
+    select view_name from duckdb_views() where schema_name = 'main' and not internal
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """The file, its size in bytes, and the time the numbers speak of."""
@@ -41,15 +49,8 @@ def write_report(folder: Folder, path: Path) -> Written:
 
 
 def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetime | None]:
-    there = {
-        found["name"]
-        for found in rows(
-            db,
-            "select table_name as name from duckdb_tables() where schema_name = 'main'"
-            " union all select view_name from duckdb_views() where schema_name = 'main' and not internal",
-        )
-    }
-    if "model_settings" not in there:
+    there = {found["name"] for found in rows(db, _THERE)}
+    if not {"_cksync.models", "_cksync.checks", "model_settings"} <= there:
         raise Failed(f"{folder.mirror} was made by an older cksync, without models; `cksync rebuild` makes it anew")
     settings = row(db, "select as_of, timezone from model_settings")
     account = row(db, "select name from account")

@@ -64,7 +64,7 @@ def tags(db: duckdb.DuckDBPyConnection) -> Answer:
 
 
 def _named(name: str | None) -> str:
-    text = name or "(no name)"
+    text = (name or "").strip() or "(no name)"
     return text if len(text) <= 60 else text[:59] + "…"
 
 

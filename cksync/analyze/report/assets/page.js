@@ -3,6 +3,7 @@
 "use strict";
 {
   const NARROW = 560;
+  const SIGN = 6.6; // the usual width of a sign, in pixels
   const charts = JSON.parse(document.getElementById("charts").textContent);
   const color = (name) => `var(--${name})`;
   const whole = d3.format(",.0f");
@@ -112,29 +113,32 @@
       });
     },
 
-    // Names on the left, or above their bars where there is little room.
+    // Names on the left, values behind their bars; both above them where there is little room.
     bars(rows, {color: fill, tips = {}, max}, width) {
       const isNarrow = width < NARROW;
       const data = rows.map((row, place) => ({...row, place}));
       const title = (d) =>
         [named(d.name), d.text, ...Object.entries(tips).map(([name, label]) => `${label}: ${whole(d[name])}`)].join("\n");
-      const top = max ?? d3.max(data, (d) => d.value);
-      const room = d3.max(data, (d) => d.text.length) * 6.6 + 12;
+      const most = d3.max(data, (d) => d.value);
+      const top = Math.max(max ?? most, 0) || 1;
+      const room = d3.max(data, (d) => d.text.length) * SIGN + 12;
       const left = isNarrow ? 0 : 190;
-      const longest = d3.max(data, (d) => d.value) / (top || 1);
-      const right = Math.max(8, room - (1 - longest) * (width - left));
+      const right = isNarrow ? 4 : Math.min(Math.max(8, room - (1 - most / top) * (width - left)), 0.5 * (width - left));
+      const name = (d) => cut(d.name, isNarrow ? Math.max(6, Math.floor((width - room) / SIGN)) : 26);
       return Plot.plot({
-        width, height: data.length * (isNarrow ? 44 : 30) + 8, marginLeft: left + 1, marginRight: right, marginTop: 4,
+        width, height: data.length * (isNarrow ? 42 : 30) + 8, marginLeft: left + 1, marginRight: right, marginTop: 4,
         marginBottom: 4,
-        x: {axis: null, domain: [Math.min(0, d3.min(data, (d) => d.value)), top || 1]},
-        y: {axis: null, domain: data.map((d) => d.place), padding: 0.28},
+        x: {axis: null, domain: [Math.min(0, d3.min(data, (d) => d.value)), top]},
+        y: {axis: null, domain: data.map((d) => d.place), padding: isNarrow ? 0.1 : 0.28},
         marks: [
-          Plot.barX(data, {x: "value", y: "place", fill: color(fill), rx: 3, insetTop: isNarrow ? 16 : 0}),
-          Plot.ruleX([0], {stroke: color("soft")}),
-          Plot.text(data, {y: "place", text: (d) => cut(d.name, isNarrow ? 40 : 26), frameAnchor: "left",
-            textAnchor: isNarrow ? "start" : "end", dx: isNarrow ? 4 : -9, dy: isNarrow ? -11 : 0, fill: color("ink")}),
-          Plot.text(data, {x: (d) => Math.max(0, d.value), y: "place", text: "text", textAnchor: "start", dx: 6,
-            dy: isNarrow ? 8 : 0, fill: color("quiet")}),
+          Plot.barX(data, {x: "value", y: "place", fill: color(fill), rx: 3, insetTop: isNarrow ? 20 : 0}),
+          isNarrow ? null : Plot.ruleX([0], {stroke: color("soft")}),
+          Plot.text(data, {y: "place", text: name, frameAnchor: "left", textAnchor: isNarrow ? "start" : "end",
+            dx: isNarrow ? 0 : -9, dy: isNarrow ? -9 : 0, fill: color("ink")}),
+          isNarrow
+            ? Plot.text(data, {y: "place", text: "text", frameAnchor: "right", dy: -9, fill: color("quiet")})
+            : Plot.text(data, {x: (d) => Math.max(0, d.value), y: "place", text: "text", textAnchor: "start", dx: 6,
+                fill: color("quiet")}),
           Plot.tip(data, Plot.pointerY({x: (d) => Math.max(0, d.value) / 2, y: "place", title, ...tip})),
         ],
       });
