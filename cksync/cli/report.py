@@ -15,9 +15,10 @@ DEFAULT = "cksync-report.html"
 @common
 @click.pass_obj
 def report(settings: Settings, file: Path, is_opened: bool) -> None:
-    """Write one HTML file about the account, to read and to show: FILE, or cksync-report.html.
+    """Write one HTML file about the account, to read and to show.
 
-    It comes from the mirror alone, needs no network, and holds no address and no name of a subscriber.
+    FILE is cksync-report.html unless it is named. It comes from the mirror alone, needs no network, and holds
+    no address and no name of a subscriber.
     """
     from cksync.analyze.report import write_report
     from cksync.folder import Folder

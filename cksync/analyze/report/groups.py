@@ -3,7 +3,7 @@
 import duckdb
 
 from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Table, row, rows
-from cksync.analyze.report.words import count, many, people, percent
+from cksync.analyze.report.words import count, many, named, people, percent
 
 TAGS, PAIRS, FORMS = 12, 30, 15
 
@@ -38,7 +38,7 @@ def tags(db: duckdb.DuckDBPyConnection) -> Answer:
         {"tags": TAGS},
     )
     first = pairs[0]
-    lead = f"“{_named(first['tag'])}” and “{_named(first['other_tag'])}” are together {first['lift']:.1f} times"
+    lead = f"“{named(first['tag'])}” and “{named(first['other_tag'])}” are together {first['lift']:.1f} times"
     lead += " as often as chance would have it."
     ids = list(dict.fromkeys(cell["tag_id"] for cell in cells))
     names = {cell["tag_id"]: cell["tag"] for cell in cells}
@@ -63,11 +63,6 @@ def tags(db: duckdb.DuckDBPyConnection) -> Answer:
     return Answer(lead, [Figure("How tags overlap", note, chart, table)])
 
 
-def _named(name: str | None) -> str:
-    text = (name or "").strip() or "(no name)"
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
 def forms(db: duckdb.DuckDBPyConnection) -> Answer:
     """Which lead magnets bring buyers?"""
     found = rows(
@@ -86,7 +81,7 @@ def forms(db: duckdb.DuckDBPyConnection) -> Answer:
     shown = sorted(found[:FORMS], key=lambda each: (-(each["conversion_rate"] or 0), -each["joins"], each["id"]))
     best, has_buyers = shown[0], any(each["buyers"] for each in found)
     if has_buyers:
-        lead = f"“{_named(best['name'])}” has the highest Conversion Rate of the forms with the most joins: "
+        lead = f"“{named(best['name'])}” has the highest Conversion Rate of the forms with the most joins: "
         lead += f"{count(best['buyers'])} of {people(best['joins'])} bought after joining."
     else:
         lead = f"{many(len(found), 'form')} brought people; nobody has bought after joining one."
@@ -102,7 +97,7 @@ def forms(db: duckdb.DuckDBPyConnection) -> Answer:
     ]
     chart = Chart(
         "bars",
-        "Conversion Rate by form: " + ", ".join(f"{_named(b['name'])} {b['text']}" for b in bars[:5]) + ".",
+        "Conversion Rate by form: " + ", ".join(f"{named(b['name'])} {b['text']}" for b in bars[:5]) + ".",
         bars,
         {"color": "c1", "tips": {"joins": "Joins", "buyers": "Buyers"}},
     )

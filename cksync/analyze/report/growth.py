@@ -3,7 +3,7 @@
 import duckdb
 
 from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Row, Rows, Table, row, rows
-from cksync.analyze.report.words import count, day, many, month, people, percent, signed
+from cksync.analyze.report.words import count, day, many, month, named, people, percent, signed
 
 RECENT_DAYS = 90
 COHORTS = 24
@@ -53,7 +53,8 @@ def _recent(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
     found = rows(
         db,
         """
-        select day as start, joined, lost, net, joined_average_7d as average, active_end as active
+        select day as start, joined, lost, net, joined_average_7d as average, active_end as active,
+            precision
         from list_growth_daily
         where day > (select max(day) from list_growth_daily) - $days
         order by day
@@ -72,7 +73,11 @@ def _recent(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
         {"unit": "day", "knownFrom": span["known_from"]},
         (*_KEY, ("ink", "Mean of seven days")),
     )
-    table = Table("Day by day", (Column("start", "Day", "day"), *_GROWTH_COLUMNS), list(reversed(found)))
+    table = Table(
+        "Day by day",
+        (Column("start", "Day", "day"), *_GROWTH_COLUMNS, Column("precision", "Precision", "text")),
+        list(reversed(found)),
+    )
     return Figure(f"The last {many(len(found), 'day')}", note, chart, table)
 
 
@@ -180,7 +185,9 @@ def _shares(title: str, note: str, found: Rows, what: str, color: str) -> Figure
         }
         for each in found
     ]
-    label = f"{title}: " + ", ".join(f"{each['name']} {percent(each['people_rate'])}" for each in found[:5]) + "."
+    label = (
+        f"{title}: " + ", ".join(f"{named(each['name'])} {percent(each['people_rate'])}" for each in found[:5]) + "."
+    )
     chart = Chart("bars", label, bars, {"color": color, "tips": {"people": "People"}, "max": 100})
     columns = (Column("name", what, "text"), Column("people", "People"), Column("people_rate", "Share", "percent"))
     return Figure(title, note, chart, Table("The numbers", columns, found))

@@ -3,7 +3,7 @@
 import duckdb
 
 from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Row, Table, rows
-from cksync.analyze.report.words import count, many, money, month
+from cksync.analyze.report.words import count, many, money, month, named
 
 CURRENCIES, BARS = 5, 12
 
@@ -46,7 +46,7 @@ def revenue(db: duckdb.DuckDBPyConnection) -> Answer:
 
 
 def _code(total: Row) -> str:
-    return total["currency"] or "(no currency)"
+    return named(total["currency"], 12) if total["currency"] else "(no currency)"
 
 
 def _of_currency(db: duckdb.DuckDBPyConnection, total: Row, *, is_open: bool) -> list[Figure]:
@@ -109,7 +109,9 @@ def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> 
         {"name": each["product"], "value": each["revenue"], "text": money(each["revenue"]), "units": each["units"]}
         for each in found[:BARS]
     ]
-    label = f"Revenue in {code} by product: " + ", ".join(f"{bar['name']} {bar['text']}" for bar in bars[:5]) + "."
+    label = (
+        f"Revenue in {code} by product: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
+    )
     chart = Chart("bars", label, bars, {"color": "c1", "tips": {"units": "Units"}})
     columns = (
         Column("product", "Product", "text"),
@@ -150,7 +152,7 @@ def _by_source(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> F
         for each in found[:BARS]
     ]
     label = f"New Lead Revenue in {code} by first form: "
-    label += ", ".join(f"{bar['name']} {bar['text']}" for bar in bars[:5]) + "."
+    label += ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
     chart = Chart("bars", label, bars, {"color": "c3", "tips": {"leads": "New Leads"}})
     columns = (
         Column("source", "First form", "text"),

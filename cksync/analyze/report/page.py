@@ -36,14 +36,13 @@ def page(
     """The whole file."""
     charts: list[Chart] = []
     sections = "\n".join(_section(each, charts) for each in shown)
-    scripts = [_asset(name) for name in SCRIPTS]
     name = account or "Your account"
     data = [{"kind": c.kind, "label": c.label, "options": c.options, "rows": columnar(c.rows)} for c in charts]
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{escape(policy(scripts))}">
+<meta http-equiv="Content-Security-Policy" content="{escape(_policy())}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
@@ -72,7 +71,7 @@ and it asks nobody for anything. “{NONE}” means that it is not known, or tha
 <p>Charts: Observable Plot and D3, © Observable, Inc. and Mike Bostock, ISC licence.</p>
 </footer>
 <script type="application/json" id="charts">{as_json(data)}</script>
-{"".join(f"<script>{text}</script>" + chr(10) for text in scripts)}</body>
+{"".join(f"<script>{text}</script>" + chr(10) for text in map(_asset, SCRIPTS))}</body>
 </html>
 """
 
@@ -80,6 +79,11 @@ and it asks nobody for anything. “{NONE}” means that it is not known, or tha
 @cache
 def _asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
+
+
+@cache
+def _policy() -> str:
+    return policy(map(_asset, SCRIPTS))
 
 
 def _link(shown: Shown) -> str:

@@ -5,7 +5,7 @@ import json
 import duckdb
 
 from cksync.analyze.report.parts import Row, Tile, row, rows
-from cksync.analyze.report.words import NONE, count, day, many, money, percent, signed
+from cksync.analyze.report.words import NONE, count, day, many, money, named, percent, signed
 
 
 def tiles(db: duckdb.DuckDBPyConnection) -> list[Tile]:
@@ -61,9 +61,8 @@ def _earned(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
     """Revenue of 28 days: the currency of most orders first, each for itself."""
     earned = json.loads(glance["revenue_28d"] or "{}")
     usual = rows(db, "select currency from revenue_daily group by currency order by sum(orders) desc, currency")
-    found = [
-        f"{_short(earned[each['currency']])} {each['currency']}".strip() for each in usual if each["currency"] in earned
-    ]
+    codes = [each["currency"] for each in usual if each["currency"] in earned]
+    found = [f"{_short(earned[code])} {named(code, 12) if code else ''}".strip() for code in codes]
     label, orders = "Revenue, 28 days", glance["orders_28d"]
     if not found:
         return Tile(label, NONE, "no orders")

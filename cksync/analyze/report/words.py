@@ -80,6 +80,12 @@ def people(value: int) -> str:
     return f"{value:,} {'person' if value == 1 else 'people'}"
 
 
+def named(name: str | None, length: int = 60) -> str:
+    """A name inside a sentence: not too long, and in a direction of its own."""
+    known = (name or "").strip() or "no name"
+    return f"\u2068{known if len(known) <= length else known[: length - 1] + '…'}\u2069"
+
+
 def many(value: int, one: str, more: str = "") -> str:
     """1 order, 2 orders."""
     return f"{value:,} {one if value == 1 else more or one + 's'}"
