@@ -31,6 +31,7 @@ from tests.test_sql.book import Book
 from tests.test_sql.models.small import NAMES, small_account
 
 MOST_BYTES = 1_500_000
+MARKS = {"c2": 3, "c3": 3, "c4": 3, "c5": 3, "soft": 3}  # contrast of what is drawn
 QUESTIONS = [section.question for section in SECTIONS]
 
 
@@ -254,6 +255,26 @@ PLAIN = page_of("x").elements
 @example("' onmouseover='alert(1)")
 def test_no_text_is_markup(text: str) -> None:
     assert page_of(text).elements == PLAIN
+
+
+# -- colours
+
+
+def brightness(color: str) -> float:
+    """The relative luminance of #rrggbb, as WCAG defines it."""
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_colours_can_be_told_from_their_ground(scheme: int) -> None:
+    blocks = re.findall(r":root \{(.*?)\}", (ASSETS / "page.css").read_text(), re.DOTALL)
+    colors = dict(re.findall(r"--([\w-]+): (#\w{6});", blocks[scheme]))
+    for ground in (colors["card"], colors["page"]):
+        for name, least in {"ink": 7, "quiet": 4.5, "c1": 4.5, "good": 4.5, "bad": 4.5}.items() | MARKS.items():
+            darker, lighter = sorted([brightness(colors[name]), brightness(ground)])
+            assert (lighter + 0.05) / (darker + 0.05) >= least, (name, ground)
 
 
 # -- the policy

@@ -24,6 +24,7 @@ def report(settings: Settings, file: Path, is_opened: bool) -> None:
     from cksync.folder import Folder
 
     made = write_report(Folder(settings.load().data_dir), file)
-    click.echo(f"{made.path}: {made.size // 1000:,} kB, as of {made.as_of:%Y-%m-%d %H:%M} UTC")
+    as_of = f", as of {made.as_of:%Y-%m-%d %H:%M} UTC" if made.as_of else ""
+    click.echo(f"{made.path}: {made.size // 1000:,} kB{as_of}")
     if is_opened:
         click.launch(str(file.resolve()))

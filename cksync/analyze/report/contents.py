@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import duckdb
 
 from cksync.analyze.report.groups import forms, tags
-from cksync.analyze.report.growth import churn, cohorts, growth, health
+from cksync.analyze.report.growth import churn, growth
+from cksync.analyze.report.health import cohorts, health
 from cksync.analyze.report.mail import broadcasts
 from cksync.analyze.report.money import revenue
 from cksync.analyze.report.parts import Answer

@@ -47,7 +47,7 @@
       const inset = data.length > width / 5 ? 0 : 0.5;
       const ticks = ticksOf(data.flatMap((d) => [d.joined, d.lost ?? 0]));
       return Plot.plot({
-        width, height: 260, marginLeft: 44, marginRight: 12, marginBottom: 38,
+        width, height: 270, marginLeft: 44, marginRight: 12, marginTop: isInside ? 30 : 20, marginBottom: 38,
         x: {type: "utc", label: null}, y: {label: null, nice: true, tickFormat: short, ticks},
         marks: [
           Plot.gridY({...grid, ticks}),
@@ -57,10 +57,10 @@
             ? Plot.lineY(data, {x: (d) => new Date(+d.start + 432e5), y: "average", stroke: color("ink"), strokeWidth: 1.75,
                 curve: "monotone-x"})
             : null,
-          isInside ? Plot.ruleX([first], {stroke: color("quiet"), strokeDasharray: "3,3"}) : null,
+          isInside ? Plot.ruleX([first], {insetTop: -8, stroke: color("quiet"), strokeDasharray: "3,3"}) : null,
           isInside
-            ? Plot.text([first], {x: (d) => d, text: ["first pull"], frameAnchor: "top", textAnchor: "end", dx: -5, dy: 2,
-                fill: color("ink"), stroke: color("card"), strokeWidth: 4})
+            ? Plot.text([first], {x: (d) => d, text: ["first pull"], frameAnchor: "top", textAnchor: "end", dx: 8, dy: -18,
+                fill: color("quiet")})
             : null,
           Plot.ruleY([0], {stroke: color("quiet")}),
           Plot.tip(data, Plot.pointerX({x: "start", y: "joined", title, ...tip})),
@@ -86,7 +86,7 @@
       });
     },
 
-    stack(rows, {parts, unit, what, colors = ["c2", "c4", "c3", "c5"]}, width) {
+    stack(rows, {parts, unit, what, colors = ["c2", "c5", "c4", "soft"]}, width) {
       const data = dated(rows, "x");
       const interval = steps[unit];
       const sums = d3.rollups(data, (group) => group, (d) => +d.x).map(([x, group]) => ({
