@@ -41,7 +41,7 @@ class PullConfig:
 
 @dataclass(frozen=True)
 class ModelsConfig:
-    """Where the user's own models are, and what all models go by (rates and shares in percent)."""
+    """Whether models are made at all, where the user's own are, and what all go by (rates in percent)."""
 
     path: Path | None = None
     timezone: str = "UTC"
@@ -50,6 +50,7 @@ class ModelsConfig:
     unsubscribe_alarm: float = 0.5
     open_rate_drop_alarm: float = 20.0
     bounce_alarm: float = 2.0
+    build: bool = True
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,11 @@ def _models(raw: dict[str, Any], base: Path, problems: list[str]) -> ModelsConfi
     def number(key: str, default: float, highest: float, *, whole: bool = False) -> float:
         return _number(raw, key, default, 0, problems, whole=whole, table="models", highest=highest)
 
+    build = raw.get("build", True)
+    if not isinstance(build, bool):
+        problems.append(f"models.build: must be true or false, not {build!r}")
     return ModelsConfig(
+        build=build is not False,
         path=_path(raw["path"], "models.path", "models", base, problems) if "path" in raw else None,
         timezone=_timezone(raw.get("timezone", "UTC"), problems),
         attribution_hours=int(number("attribution_hours", 120, 1e5, whole=True)),

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cksync.config import ApiConfig, Config
+from cksync.config import ApiConfig, Config, ModelsConfig
 from cksync.sandbox import Sandbox, World, generate, serve
 from cksync.secrets import SecretRef
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
+# Tests of the mirror's own tables pull often, and need no models.
+BARE = ModelsConfig(build=False)
 RATE_LIMIT, RATE_PERIOD_SECONDS = 100_000, 1.0
 
 

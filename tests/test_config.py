@@ -303,6 +303,7 @@ def test_models_have_a_zone_and_a_folder_relative_to_the_file(write: Write, tmp_
             " Europe/Berlin?",
         ),
         ("timezone = 2", 'models.timezone: must be a time zone such as "Europe/Berlin", not 2'),
+        ('build = "no"', "models.build: must be true or false, not 'no'"),
         ("path = 1", 'models.path: must be a path such as "models", not 1'),
         ("attribution_hours = 1.5", "models.attribution_hours: must be a whole number from 0 to 100000, not 1.5"),
         ("bounce_alarm = -1", "models.bounce_alarm: must be a number from 0 to 100, not -1"),

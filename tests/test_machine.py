@@ -22,6 +22,7 @@ from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import NO_LIST, Findings, verify
 from tests.comparing import differences
+from tests.conftest import BARE
 
 SMALL: dict[str, Any] = {"tags": 3, "tag_memberships": 200, "forms": 2, "form_memberships": 60, "sequences": 1}
 SMALL |= {"sequence_memberships": 20, "broadcasts": 3, "purchases": 6, "custom_fields": 3}
@@ -92,7 +93,7 @@ class Account(RuleBasedStateMachine):
         api = ApiConfig(self.sandbox.url, secret, rate_limit=100_000, rate_period_seconds=1.0)
         self.is_cut_off = False
         self.moments: list[tuple[datetime, dict[str, list[Any]]]] = []
-        self.config = Config(Path(self.folder.name) / "data", "the test", api)
+        self.config = Config(Path(self.folder.name) / "data", "the test", api, models=BARE)
 
     @rule(name=st.sampled_from(sorted(EDITS)), number=st.integers(0, 200))
     def edit_while_nobody_looks(self, name: str, number: int) -> None:

@@ -1,24 +1,24 @@
 """The models: made at every publish in the order of what they read, ours and the user's, and facts that must hold."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from cksync.analyze.catalogue import in_order, model
+from cksync.analyze.models import noted
 from cksync.api.v3 import ACTIVE, whole
 from cksync.config import Config, ModelsConfig
+from cksync.domain import Analysis
 from cksync.load.publish import Published
 from cksync.load.tables import tables
 from cksync.sqltext import sql_folder
 from cksync.verbs.publishing import publish, rebuild
 from cksync.verbs.status import status
+from tests.conftest import BARE, Command
 from tests.test_sql.book import Book, at
 
 TAGS, FIELDS = whole("tags"), whole("custom_fields")
@@ -67,6 +67,12 @@ def kinds(book: Book) -> dict[str, str]:
 
 
 # -- the order
+
+
+def status_analysis(book: Book) -> Analysis:
+    """What the mirror notes of its models."""
+    with duckdb.connect(str(book.folder.mirror), read_only=True) as db:
+        return noted(db)
 
 
 def graph(**texts: str) -> dict[str, str | None]:
@@ -145,6 +151,18 @@ def test_every_column_of_every_model_has_a_description_and_no_other_has(book: Bo
         columns = {column for name, column in given if name == path.stem}
         assert told.header.grain.startswith("One row"), path.stem
         assert told.header.comments.keys() == columns, path.stem
+        assert told.header.words.keys() <= {"@key", "@stored", "@filter", "@unknown"}, path.stem
+        assert told.header.words["@unknown"], path.stem
+
+
+def test_columns_of_models_have_types_that_every_tool_knows(book: Book, config: Config) -> None:
+    publish(config, book.folder)
+    odd = book.rows(
+        "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'main' and not internal"
+        " and (data_type in ('HUGEINT', 'UBIGINT', 'INTERVAL', 'TIMESTAMP', 'NULL') or data_type like '%[]'"
+        " or data_type like 'STRUCT%' or data_type like 'MAP%')"
+    )
+    assert odd == []
 
 
 def test_every_model_reads_its_own_tables_whatever_the_file_is_called(book: Book, config: Config) -> None:
@@ -255,6 +273,14 @@ def test_models_are_dropped_changed_and_moved(book: Book, config: Config, write:
     assert sorted(kinds(book)) == sorted([*OURS, "model_settings"])
 
 
+def test_a_publish_without_models_drops_them(book: Book, config: Config, write: Write) -> None:
+    write("a.sql", "-- One row.\n-- @stored: table\nselect 1 as x")
+    publish(config, book.folder)
+    published = publish(replace(config, models=BARE), book.folder)
+    assert published.analysis == status_analysis(book) == Analysis()
+    assert kinds(book) == {}
+
+
 def test_a_rebuild_makes_the_models_too(book: Book, config: Config, write: Write) -> None:
     write("a.sql", "select name from tags")
     rebuild(config, book.folder)
@@ -285,18 +311,14 @@ def test_a_fact_that_does_not_hold_is_said_with_a_sample(book: Book, config: Con
     assert twice[:3] == ("wrong", 0, None) or wrong[0] == "twice_key"
 
 
-def test_complaints_are_in_the_report_and_the_exit_status_stays(book: Book, config: Config, write: Write) -> None:
+def test_complaints_are_in_the_report_and_the_exit_status_stays(
+    cksync: Command, environ: dict[str, str], write: Write
+) -> None:
     write("bad.sql", "select nothing from tags")
-    settings = write("../config.toml", f'data_dir = "{book.folder.root}"\n[models]\npath = "mine"\n')
-    done = run("rebuild", "--format", "json", config=settings)
-    assert done.returncode == 0
-    (complaint,) = json.loads(done.stdout)["complaints"]
-    assert complaint.startswith("bad: ")
-    assert complaint in run("status", config=settings).stdout
-    assert complaint in run("rebuild", config=settings).stderr
-
-
-def run(*arguments: Any, config: Path) -> subprocess.CompletedProcess[str]:
-    """The command with a configuration."""
-    command = [sys.executable, "-m", "cksync", *arguments, "--config", str(config)]
-    return subprocess.run(command, capture_output=True, text=True, check=True)
+    with open(environ["CKSYNC_CONFIG"], "a") as settings:
+        settings.write('[models]\npath = "mine"\n')
+    pulled = cksync("pull")
+    (complaint,) = (line for line in pulled.stderr.splitlines() if line.startswith("bad: "))
+    assert complaint.endswith('bad.sql:1: Binder Error: Referenced column "nothing" not found in FROM clause!')
+    assert complaint in cksync("status").stdout
+    assert json.loads(cksync("rebuild", "--format", "json").stdout)["complaints"] == [complaint]

@@ -26,6 +26,7 @@ from cksync.verbs.pull import pull
 from cksync.verbs.run import BY_ID_BUDGET
 from cksync.verbs.status import status
 from tests.comparing import differences
+from tests.conftest import BARE
 
 START = datetime(2026, 3, 2, 2, tzinfo=UTC)
 SIZES: dict[str, Any] = {"tags": 3, "tag_memberships": 300, "forms": 2, "form_memberships": 160, "sequences": 2}
@@ -168,7 +169,7 @@ def served(folder: Path, behaviour: Behaviour, people: int = PEOPLE) -> Iterator
     with serve(world, rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
         api = ApiConfig(sandbox.url, secret, rate_limit=100_000, rate_period_seconds=1.0)
-        yield Account(world, clock, sandbox, Config(folder / "data", "the test", api))
+        yield Account(world, clock, sandbox, Config(folder / "data", "the test", api, models=BARE))
 
 
 @pytest.fixture(scope="session")

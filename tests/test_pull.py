@@ -15,6 +15,13 @@ from cksync.secrets import SecretRef
 from cksync.verbs.events import PageRead, Report
 from cksync.verbs.pull import pull
 from tests.comparing import differences
+from tests.conftest import BARE
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Without models."""
+    return replace(config, models=BARE)
 
 
 def pulled(config: Config, **arguments: object) -> Report:

@@ -25,6 +25,14 @@ REPEATED_PAGES = 10
 Cksync = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    """Without models."""
+    with open(environ["CKSYNC_CONFIG"], "a") as settings:
+        settings.write("[models]\nbuild = false\n")
+    return environ
+
+
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> int:
     """The requests of an undisturbed pull of the account that every test here reads."""

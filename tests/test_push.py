@@ -28,9 +28,15 @@ from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from tests.comparing import differences
-from tests.conftest import Command
+from tests.conftest import BARE, Command
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Without models."""
+    return replace(config, models=BARE)
 
 
 class Work:
@@ -77,7 +83,12 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first")
     with serve(generate(PEOPLE, 7), rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
-        list(pull(Config(folder / "data", "the test", ApiConfig(sandbox.url, secret, rate_limit=100_000)), environ={}))
+        list(
+            pull(
+                Config(folder / "data", "the test", ApiConfig(sandbox.url, secret, rate_limit=100_000), models=BARE),
+                environ={},
+            )
+        )
     checkout(Folder(folder / "data"), folder / "work.duckdb")
     return folder
 

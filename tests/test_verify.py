@@ -1,6 +1,7 @@
 """Verify: what is proved, what differs, and what is mended."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,13 @@ from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import Findings, verify
 from tests.comparing import differences
-from tests.conftest import Command
+from tests.conftest import BARE, Command
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Without models."""
+    return replace(config, models=BARE)
 
 
 def found(config: Config, *, repair: bool = False, full: bool = False) -> Findings:

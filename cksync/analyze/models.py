@@ -50,8 +50,14 @@ _NOTES = {
 
 
 def build(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collection[str]) -> Analysis:
-    """Make every model in the current database, whose own tables in `main` are `tables`, and check the facts."""
+    """Make every model in the current database, whose own tables in `main` are `tables`, and check the facts.
+
+    Where the settings want none, what an earlier publish made is dropped.
+    """
     _clear(db, tables)
+    if not settings.build:
+        _note(db, [], [])
+        return Analysis()
     make_settings(db, settings, tables)
     ours = in_order([*read_folder(sql_folder() / "models", "sql/models"), wide_model(db)])
     taken = {*tables, SETTINGS, *(model.name.lower() for model in ours)}

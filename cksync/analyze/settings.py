@@ -60,4 +60,9 @@ def wide_model(db: duckdb.DuckDBPyConnection) -> Model:
     made = model("subscribers_wide", people(fields, "subscribers"), "made of the list of custom fields")
     grain = "One row per person, with a column for each custom field."
     meanings = {**{name: _WIDE[name] for name in PERSON}, **labels}
-    return replace(made, header=Header(grain, {"@key": "id", "@filter": "state = 'active'"}, meanings))
+    words = {
+        "@key": "id",
+        "@filter": "state = 'active'",
+        "@unknown": "Values of fields that are gone from the account.",
+    }
+    return replace(made, header=Header(grain, words, meanings))

@@ -91,8 +91,10 @@ def _publish(folder: Folder, analyze: Analyze | None, *, is_anew: bool) -> Publi
             rows = {table.name: _count(db, table) for table in tables()}
             db.execute("checkpoint")  # what is written out below is then read from the file
             exported = [_export(db, folder, change) for change in merged.changes]
-        with _open(temporary, folder) as db:  # as a reader will: without what the merge left in memory
-            analysis = analyze(db) if analyze else Analysis()
+        analysis = Analysis()
+        if analyze:
+            with _open(temporary, folder) as db:  # opened anew: without what the merge left in memory
+                analysis = analyze(db)
         # The mirror last: were the process killed in between, the next merge would find the same changes.
         for path in filter(None, exported):
             _put(path.with_name(f".{path.name}.new"), path)

@@ -75,6 +75,8 @@ def pull(
     is then in the log.
     """
     chosen = choose(streams)
+    if is_dry:
+        config = replace(config, models=replace(config.models, build=False))
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder, stop = Folder(config.data_dir), stop or threading.Event()
     with contextlib.ExitStack() as held:

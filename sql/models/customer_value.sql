@@ -21,7 +21,7 @@
 -- repeat_rate: Percent: 100 * repeat_customers / customers.
 -- currency_revenue: Revenue of all customers of the currency.
 -- customer_value: currency_revenue / customers.
-with customers as (
+with customers as materialized (
     select
         buyer,
         max(subscriber_id) as subscriber_id,
@@ -35,16 +35,25 @@ with customers as (
     group by 1, 3
 ),
 
+currencies as (
+    select
+        currency,
+        count(*) as customers,
+        count(*) filter (orders > 1) as repeat_customers,
+        sum(revenue)::decimal(38, 4) as currency_revenue
+    from customers
+    group by currency
+),
+
 ranked as (
     select
-        *,
-        floor((epoch((select as_of from model_settings)) - epoch(last_purchase_at)) / 86400)::bigint
-            as days_since_last,
-        rank() over (partition by currency order by revenue) as place,
-        count(*) over (partition by currency) as customers,
-        count(*) filter (orders > 1) over (partition by currency) as repeat_customers,
-        (sum(revenue) over (partition by currency))::decimal(38, 4) as currency_revenue
+        customers.*,
+        floor((epoch(model_settings.as_of) - epoch(customers.last_purchase_at)) / 86400)::bigint as days_since_last,
+        rank() over (partition by customers.currency order by customers.revenue) as place,
+        currencies.* exclude (currency)
     from customers
+    join currencies on currencies.currency = customers.currency
+    cross join model_settings
 ),
 
 banded as (

@@ -27,15 +27,20 @@
 -- revenue: Net of discount, without tax and shipping, of these orders.
 -- signup_value: revenue / joins.
 -- precision: Of the active columns: exact (nobody is unknown), interval (the rates lie between the two ends), unknown (of nobody is it known).
-with currencies as (
-    select coalesce(currency, '') as currency, row_number() over (order by count(*) desc, coalesce(currency, '')) as currency_rank
+with orders as materialized (
+    select id, subscriber_id, coalesce(currency, '') as currency, transaction_time, net
     from fct_purchase
     where is_counted
-    group by 1
+),
+
+currencies as (
+    select currency, row_number() over (order by count(*) desc, currency) as currency_rank
+    from orders
+    group by currency
 
     union all
 
-    select '', 1 where not exists (from fct_purchase where is_counted)
+    select '', 1 where not exists (from orders)
 ),
 
 joins as (
@@ -102,12 +107,6 @@ joined as (
     from stays
     cross join model_settings
     group by all
-),
-
-orders as (
-    select id, subscriber_id, coalesce(currency, '') as currency, transaction_time, net
-    from fct_purchase
-    where is_counted and subscriber_id is not null and transaction_time is not null
 ),
 
 buyers_joins as (

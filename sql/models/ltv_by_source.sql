@@ -25,30 +25,34 @@
 -- leads_180_days: People who signed up at least 180 days ago.
 -- revenue_180_days: Revenue from these by the end of their 180th day.
 -- value_180_days: revenue_180_days / leads_180_days.
-with currencies as (
-    select coalesce(currency, '') as currency, row_number() over (order by count(*) desc, coalesce(currency, '')) as currency_rank
+with orders as materialized (
+    select id, subscriber_id, coalesce(currency, '') as currency, transaction_time, net
     from fct_purchase
     where is_counted
-    group by 1
+),
+
+currencies as (
+    select currency, row_number() over (order by count(*) desc, currency) as currency_rank
+    from orders
+    group by currency
 
     union all
 
-    select '', 1 where not exists (from fct_purchase where is_counted)
+    select '', 1 where not exists (from orders)
 ),
 
 people as (
     select
         dim_subscriber.id,
-        first_form_id::varchar as first_form_id,
-        first_form,
-        first_tag_id::varchar as first_tag_id,
-        first_tag,
-        nullif(acquisition_source, '') as acquisition_source,
-        nullif(referrer_host, '') as referrer_host,
-        nullif(utm_source, '') as utm_source,
-        nullif(utm_medium, '') as utm_medium,
-        nullif(utm_campaign, '') as utm_campaign,
-        strftime(timezone(timezone, created_at), '%Y-%m') as signup_month,
+        first_form_id,
+        first_tag_id,
+        acquisition_source,
+        referrer_host,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        date_trunc('month', created_on) as signup_month,
+        is_customer,
         created_at,
         created_at <= as_of - to_hours(30 * 24) as is_30_days,
         created_at <= as_of - to_hours(90 * 24) as is_90_days,
@@ -59,22 +63,17 @@ people as (
 
 sales as (
     select
-        fct_purchase.subscriber_id as id,
-        coalesce(fct_purchase.currency, '') as currency,
+        orders.subscriber_id as id,
+        orders.currency,
         count(*) as orders,
-        sum(net) as revenue,
+        coalesce(sum(net), 0) as revenue,
         sum(net) filter (is_30_days and transaction_time < people.created_at + to_hours(30 * 24)) as revenue_30_days,
         sum(net) filter (is_90_days and transaction_time < people.created_at + to_hours(90 * 24)) as revenue_90_days,
         sum(net) filter (is_180_days and transaction_time < people.created_at + to_hours(180 * 24))
             as revenue_180_days
-    from fct_purchase
-    join people on people.id = fct_purchase.subscriber_id
-    where fct_purchase.is_counted
+    from orders
+    join people on people.id = orders.subscriber_id
     group by 1, 2
-),
-
-buyers as (
-    select distinct id from sales
 ),
 
 leads as (
@@ -93,16 +92,15 @@ leads as (
             when 254 then 'signup_month'
         end as dimension,
         coalesce(
-            first_form_id, first_tag_id, acquisition_source, referrer_host,
-            utm_source, utm_medium, utm_campaign, signup_month, ''
+            first_form_id::varchar, first_tag_id::varchar, acquisition_source, referrer_host,
+            utm_source, utm_medium, utm_campaign, strftime(signup_month, '%Y-%m'), ''
         ) as source_key,
         count(*) as new_leads,
-        count(buyers.id) as new_buyers,
+        count(*) filter (is_customer) as new_buyers,
         count(*) filter (is_30_days) as leads_30_days,
         count(*) filter (is_90_days) as leads_90_days,
         count(*) filter (is_180_days) as leads_180_days
     from people
-    left join buyers on buyers.id = people.id
     group by grouping sets (
         first_form_id, first_tag_id, acquisition_source, referrer_host,
         utm_source, utm_medium, utm_campaign, signup_month
@@ -125,8 +123,8 @@ earned as (
             when 254 then 'signup_month'
         end as dimension,
         coalesce(
-            first_form_id, first_tag_id, acquisition_source, referrer_host,
-            utm_source, utm_medium, utm_campaign, signup_month, ''
+            first_form_id::varchar, first_tag_id::varchar, acquisition_source, referrer_host,
+            utm_source, utm_medium, utm_campaign, strftime(signup_month, '%Y-%m'), ''
         ) as source_key,
         currency,
         count(*) as customers,
@@ -141,27 +139,16 @@ earned as (
         first_form_id, first_tag_id, acquisition_source, referrer_host,
         utm_source, utm_medium, utm_campaign, signup_month
     )
-),
-
-names as (
-    select 'first_form' as dimension, first_form_id as source_key, any_value(first_form) as source
-    from people
-    where first_form_id is not null
-    group by all
-
-    union all
-
-    select 'first_tag' as dimension, first_tag_id as source_key, any_value(first_tag) as source
-    from people
-    where first_tag_id is not null
-    group by all
 )
 
 select
     leads.dimension,
     leads.source_key,
-    case when leads.dimension in ('first_form', 'first_tag') then names.source else nullif(leads.source_key, '') end
-        as source,
+    case leads.dimension
+        when 'first_form' then forms.name
+        when 'first_tag' then tags.name
+        else nullif(leads.source_key, '')
+    end as source,
     currencies.currency,
     currencies.currency_rank,
     leads.new_leads,
@@ -187,4 +174,5 @@ left join earned
     on earned.dimension = leads.dimension
     and earned.source_key = leads.source_key
     and earned.currency = currencies.currency
-left join names on names.dimension = leads.dimension and names.source_key = leads.source_key
+left join forms on leads.dimension = 'first_form' and forms.id::varchar = leads.source_key
+left join tags on leads.dimension = 'first_tag' and tags.id::varchar = leads.source_key

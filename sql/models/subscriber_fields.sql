@@ -1,5 +1,6 @@
 -- One row per person and custom field that has a value.
 -- @filter: subscriber_id = 412000000
+-- @unknown: When a value was set: only when it was seen to have changed (hist_subscriber).
 -- subscriber_id: Id of the person.
 -- custom_field_id: Id of the field; null when the key belongs to no field of the account.
 -- key: The field's key now.

@@ -28,7 +28,8 @@ with stretches(stretch, from_days, to_days) as (
 ),
 
 people as (
-    select greatest(days_to_first_purchase, 0) as days, tenure_days from dim_subscriber
+    select case when days_to_first_purchase is not null then greatest(days_to_first_purchase, 0) end as days, tenure_days
+    from dim_subscriber
 ),
 
 counted as (
