@@ -5,6 +5,7 @@
 It is the same for the same mirror, holds no address and no name of a person, and needs no network.
 """
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -71,10 +72,14 @@ def _answer(db: duckdb.DuckDBPyConnection, section: Section, there: set[str]) ->
 
 
 def _write(path: Path, data: bytes) -> None:
+    place = path.resolve()  # a link stays one
     try:
-        if path.is_dir():
+        if place.is_dir():
             raise Failed(f"{path} is a folder; name the file, as in {path / 'report.html'}")
-        write_whole(path, data)
+        if place.exists() and not place.is_file():
+            raise Failed(f"{path} is no file; name another place for the report")
+        write_whole(place, data)
     except OSError as error:
-        path.with_name(f".{path.name}.new").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            place.with_name(f".{place.name}.new").unlink()
         raise Failed(f"{path} cannot be written: {error.strerror}; name another place for the report") from None

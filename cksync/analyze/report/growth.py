@@ -92,9 +92,10 @@ def _weeks(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
 
 def _whole(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
     """All years, in at most a few hundred points."""
-    unit = "week" if _is_daily(span) and span["days"] <= 3 * 365 else "month"
+    years = span["days"] / 365
+    unit = "week" if years <= 3 and _is_daily(span) else "month" if years <= 30 else "year"
     found = rows(db, _GROWTH, {"grain": unit, "since": span["first"]})
-    start = Column("start", unit.capitalize(), "month" if unit == "month" else "day")
+    start = Column("start", unit.capitalize(), "day" if unit == "week" else "month")
     table = Table(f"{unit.capitalize()} by {unit}", (start, *_GROWTH_COLUMNS), found[::-1])
     return _figure(span, found, unit, "From the beginning", f"Since {day(span['first'])}, by {unit}.", table)
 
@@ -118,7 +119,8 @@ def _figure(span: Row, found: Rows, unit: str, title: str, note: str, table: Tab
 def _active(db: duckdb.DuckDBPyConnection, span: Row) -> list[Figure]:
     if not span["known_from"] or (span["last"] - span["known_from"]).days < 2:
         return []
-    unit = "day" if (span["last"] - span["known_from"]).days <= 400 else "week"
+    known = (span["last"] - span["known_from"]).days
+    unit = "day" if known < 400 else "week" if known < 2500 else "month"
     found = rows(
         db,
         """

@@ -5,7 +5,7 @@ import duckdb
 from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Rows, Table, rows
 from cksync.analyze.report.words import count, many, month, named, people, percent
 
-COHORTS = 24
+COHORTS, BARS = 24, 15
 
 
 def health(db: duckdb.DuckDBPyConnection) -> Answer:
@@ -22,7 +22,7 @@ def health(db: duckdb.DuckDBPyConnection) -> Answer:
     figures = [
         _shares("People by state", "", states, "State", "c1"),
     ]
-    fields = [each for each in found if each["kind"] == "field" and each["of_people"]][:15]
+    fields = [each for each in found if each["kind"] == "field" and each["of_people"]]
     if fields:
         note = "Of the active people, how many have a value in each custom field."
         figures.append(_shares("Custom fields that are filled", note, fields, "Field", "c3"))
@@ -37,7 +37,7 @@ def _shares(title: str, note: str, found: Rows, what: str, color: str) -> Figure
             "text": percent(each["people_rate"]),
             "people": each["people"],
         }
-        for each in found
+        for each in found[:BARS]
     ]
     label = (
         f"{title}: " + ", ".join(f"{named(each['name'])} {percent(each['people_rate'])}" for each in found[:5]) + "."

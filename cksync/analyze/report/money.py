@@ -57,7 +57,8 @@ def _of_currency(db: duckdb.DuckDBPyConnection, total: Row, *, is_open: bool) ->
 
 def _by_month(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Figure | None:
     code = _code(total)
-    unit = "month" if not total["first"] or (total["last"] - total["first"]).days < 10 * 365 else "quarter"
+    years = (total["last"] - total["first"]).days / 365 if total["first"] else 0
+    unit = "month" if years < 10 else "quarter" if years < 50 else "year"
     found = rows(
         db,
         """

@@ -12,8 +12,9 @@
   const short = (value) => (Math.abs(value) < 10000 ? decimal(value) : d3.format(".3~s")(value).replace("G", "B"));
   const day = d3.utcFormat("%-d %b %Y");
   const month = d3.utcFormat("%b %Y");
-  const said = {day, week: (date) => `week of ${day(date)}`, month, quarter: (date) => `quarter from ${month(date)}`};
-  const steps = {day: d3.utcDay, week: d3.utcMonday, month: d3.utcMonth, quarter: d3.utcMonth.every(3)};
+  const said = {day, week: (date) => `week of ${day(date)}`, month, quarter: (date) => `quarter from ${month(date)}`,
+    year: d3.utcFormat("%Y")};
+  const steps = {day: d3.utcDay, week: d3.utcMonday, month: d3.utcMonth, quarter: d3.utcMonth.every(3), year: d3.utcYear};
   const grid = {stroke: color("line"), strokeOpacity: 1};
   const tip = {stroke: color("soft"), textPadding: 10, lineHeight: 1.3, fontSize: 12.5, lineWidth: 26};
 
@@ -248,11 +249,14 @@
     const width = Math.floor(place.clientWidth);
     if (!width || +place.dataset.width === width) return;
     place.dataset.width = width;
-    const data = unpacked(rows);
-    const drawn = draw[kind](data, options, width);
-    drawn.setAttribute("aria-hidden", "true");
-    place.replaceChildren(drawn);
-    place.setAttribute("aria-label", label);
+    try {
+      const drawn = draw[kind](unpacked(rows), options, width);
+      drawn.setAttribute("aria-hidden", "true");
+      place.replaceChildren(drawn);
+    } catch (error) {
+      console.error(label, error);
+      place.textContent = "This chart could not be drawn; its numbers are in the table.";
+    }
   }
 
   const observer = new ResizeObserver((entries) => entries.forEach((entry) => show(entry.target)));
