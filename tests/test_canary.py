@@ -184,7 +184,11 @@ def betrayals(parts: Iterable[tuple[str, bytes]]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("command", [("-v", "check"), ("-v", "-v", "pull", "forms", "tags")], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(("-v", "check"), marks=pytest.mark.heavy), ("-v", "-v", "pull", "forms", "tags")],
+    ids=" ".join,
+)
 def test_no_error_betrays_the_secret(command: tuple[str, ...], tmp_path: Path) -> None:
     """Several cases at a time: the first ones wait for further tries, seven in all."""
     with ExitStack() as stack, ThreadPoolExecutor(8) as pool:

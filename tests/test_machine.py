@@ -180,24 +180,24 @@ class Account(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-def play(examples: int, steps: int) -> None:
-    """Play so many lives of an account."""
+def play(machine: type[RuleBasedStateMachine], examples: int, steps: int) -> None:
+    """Play so many lives."""
     run_state_machine_as_test(
-        Account,
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
             deadline=None,
-            phases=[Phase.generate],  # each step is a whole pull: shrinking would take hours
+            phases=[Phase.generate],  # each step is a whole pull or push: shrinking would take hours
             suppress_health_check=list(HealthCheck),
         ),
     )
 
 
 def test_one_undisturbed_pull_makes_the_mirror_the_world() -> None:
-    play(examples=3, steps=8)
+    play(Account, examples=2, steps=8)
 
 
 @pytest.mark.heavy
 def test_one_undisturbed_pull_makes_the_mirror_the_world_in_many_lives() -> None:
-    play(examples=150, steps=20)
+    play(Account, examples=150, steps=20)

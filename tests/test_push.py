@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -24,13 +25,15 @@ from cksync.verbs.events import PageRead
 from cksync.verbs.pull import pull
 from cksync.verbs.push import plan_push, push
 from cksync.verbs.sending import PushReport
+from cksync.verbs.status import status
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from tests.comparing import differences
 from tests.conftest import BARE, Command
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 
 
 @pytest.fixture
@@ -83,12 +86,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first")
     with serve(generate(PEOPLE, 7), rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
-        list(
-            pull(
-                Config(folder / "data", "the test", ApiConfig(sandbox.url, secret, rate_limit=100_000), models=BARE),
-                environ={},
-            )
-        )
+        api = ApiConfig(sandbox.url, secret, rate_limit=100_000)
+        list(pull(Config(folder / "data", "the test", api, models=BARE), environ={}))
     checkout(Folder(folder / "data"), folder / "work.duckdb")
     return folder
 
@@ -221,7 +220,109 @@ def test_same_edit_on_both_sides_is_no_request(work: Work, sandbox: Sandbox, wor
     work.edit(f"update subscribers set first_name = 'Zed' where id = {person}")
     world.set_first_name(person, "Zed")
     report = work.push()
-    assert (report.exit_status, report.plan.noops, sandbox.journal.writes()) == (0, 1, [])
+    assert (report.exit_status, len(report.plan.noops), sandbox.journal.writes()) == (0, 1, [])
+    world.set_first_name(person, "Zoe")  # what both sides agreed upon is no edit any more
+    assert (work.push().plan, sandbox.journal.writes()) == (Plan(), [])
+
+
+def test_membership_made_or_ended_on_both_sides_is_no_edit_any_more(work: Work, sandbox: Sandbox, world: World) -> None:
+    (person,) = actives(work, 1)
+    tags = sorted(world.parents["tag"])
+    has = [tag for tag in tags if person in world.rosters["tag", tag].members]
+    mine = next(tag for tag in tags if tag not in has)
+    work.edit(
+        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+        f" values ('tag', {mine}, {person})",
+        f"delete from subscriptions where subscribable_type = 'tag' and subscribable_id = {has[0]}"
+        f" and subscriber_id = {person}",
+    )
+    world.tag(person, mine)
+    world.untag(person, has[0])
+    report = work.push()
+    assert (report.exit_status, len(report.plan.noops), sandbox.journal.writes()) == (0, 2, [])
+    world.untag(person, mine)
+    world.tag(person, has[0])
+    assert (work.push().plan, sandbox.journal.writes()) == (Plan(), [])
+    assert work.rows("select count(*) from subscriptions where id < 0") == [(0,)]
+
+
+def test_membership_taken_away_and_made_anew_is_kept(work: Work, sandbox: Sandbox, world: World) -> None:
+    """Of a tag, and of a form, which the API takes nobody out of."""
+    for kind in ("tag", "form"):
+        (row,) = work.rows(
+            "select subscribable_type, subscribable_id, subscriber_id, id from subscriptions"
+            f" where subscribable_type = '{kind}' order by id limit 1"
+        )
+        work.edit(
+            f"delete from subscriptions where subscribable_type = '{kind}' and id = {row[3]}",
+            f"insert into subscriptions (subscribable_type, subscribable_id, subscriber_id) values {row[:3]}",
+        )
+    assert (work.plan().actions, work.plan().problems) == ((), ())
+    assert (work.push().exit_status, sandbox.journal.writes(), work.push().plan) == (0, [], Plan())
+    level(work, world)
+
+
+def test_new_person_with_many_fields_gets_them_ten_at_a_time(work: Work, sandbox: Sandbox, world: World) -> None:
+    with work.open() as db:
+        columns = [name for (name,) in db.execute("select name from _cksync.columns order by 1").fetchall()]
+    names = ", ".join(f'"{name}"' for name in columns)
+    values = ", ".join(f"'v{number}'" for number in range(len(columns)))
+    work.edit(
+        f"insert into subscribers (email_address, {names}) values ('neo@example.com', {values})",
+        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+        " select 'form', (select min(id) from forms), id from subscribers where id < 0",
+    )
+    report = work.push()
+    assert [(a.what, len(a.args["fields"]), r.outcome) for a, r in report.results] == [
+        ("create person", 10, "done"),
+        ("update person", len(columns) - 10, "done"),
+    ]
+    (neo,) = (person for person in world.subscribers.values() if person.email_address == "neo@example.com")
+    assert sorted(world.truth().subscribers[neo.id]["fields"].values()) == sorted(values.replace("'", "").split(", "))
+    assert work.push().plan == Plan()
+    level(work, world)
+
+
+def test_new_person_whose_second_request_is_lost_gets_the_rest_later(
+    work: Work, sandbox: Sandbox, world: World
+) -> None:
+    with work.open() as db:
+        columns = [name for (name,) in db.execute("select name from _cksync.columns order by 1").fetchall()]
+    values = ", ".join(f"'v{number}'" for number in range(len(columns)))
+    work.edit(
+        f"insert into subscribers (email_address, {', '.join(f'{chr(34)}{c}{chr(34)}' for c in columns)})"
+        f" values ('neo@example.com', {values})",
+        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+        " select 'form', (select min(id) from forms), id from subscribers where id < 0",
+    )
+    sandbox.faults.add(
+        effects.status(422, '{"error": "x", "message": "no"}', "application/json"), method="PUT", count=1
+    )
+    assert work.push().exit_status == 3
+    report = work.push()
+    assert [(a.what, a.target.startswith("-"), r.outcome) for a, r in report.results] == [
+        ("update person", False, "done")
+    ]
+    level(work, world)
+
+
+def test_update_that_is_accepted_for_later_is_read_back(work: Work, sandbox: Sandbox, world: World) -> None:
+    first, second = actives(work, 2)
+    work.edit(f"update subscribers set company = 'Acme' where id in ({first}, {second})")
+
+    def accepted(asked: Any, handle: Callable[[Any], Any]) -> Any:
+        return replace(handle(asked), status=202)
+
+    def only_accepted(asked: Any, handle: Callable[[Any], Any]) -> Any:
+        return effects.status(202, '{"subscriber": {}}', "application/json")(asked, handle)
+
+    sandbox.faults.add(accepted, path=f"/subscribers/{first}", method="PUT")
+    sandbox.faults.add(only_accepted, path=f"/subscribers/{second}", method="PUT")
+    report = work.push()
+    assert {a.target: r.outcome for a, r in report.results} == {str(first): "done", str(second): "unknown"}
+    again = work.push()
+    assert [(a.target, r.outcome) for a, r in again.results] == [(str(second), "done")]
+    level(work, world)
 
 
 def test_value_changed_on_both_sides_is_a_conflict_and_the_others_merge(work: Work, world: World) -> None:
@@ -238,6 +339,10 @@ def test_value_changed_on_both_sides_is_a_conflict_and_the_others_merge(work: Wo
 
 
 PROBLEMS = {
+    "more fields than an account may have": (
+        "insert into custom_fields (label, key) select 'L' || n, 'l' || n from range(129) as numbers(n)",
+        "an account has at most 140 custom fields, it has 12",
+    ),
     "a read-only column": ("update subscribers set created_at = now() where id = {a}", "created_at cannot be changed"),
     "no address": ("update subscribers set email_address = 'nobody' where id = {a}", "is no e-mail address"),
     "no address at all": ("update subscribers set email_address = null where id = {a}", "needs an address"),
@@ -399,6 +504,36 @@ def test_redacted_plan_has_no_value_and_no_address(work: Work, cksync: Command) 
         assert re.search(r"zed|@example", shown, re.IGNORECASE) is None
 
 
+def test_problem_is_told_without_values_when_redacted(work: Work, cksync: Command) -> None:
+    (person,) = actives(work, 1)
+    work.edit(f"update subscribers set email_address = 'no-address-of-zed' where id = {person}")
+    refused = cksync("push", str(work.path), "--yes", "--redact", ok=False)
+    assert (refused.returncode, "zed" in refused.stdout + refused.stderr) == (1, False)
+    assert f"subscribers {person}" in refused.stderr
+
+
+def test_diff_of_one_table_lists_its_edits_and_prices_all(work: Work, cksync: Command) -> None:
+    work.edit(*EVERYTHING)
+    shown = cksync("diff", str(work.path), "--only", "tags").stdout
+    assert re.fullmatch(r"create tag: 1\n  -\d+: name 'bought twice'\n12 requests, .*; checksum \w+\n", shown)
+    part = json.loads(cksync("diff", str(work.path), "--only", "tags", "--format", "json").stdout)
+    assert ([action["what"] for action in part["actions"]], part["requests"]) == (["create tag"], 12)
+    assert part["checksum"] == work.plan().checksum
+
+
+def test_json_of_a_plan_is_as_the_documentation_says(work: Work, cksync: Command, sandbox: Sandbox) -> None:
+    """Every key in docs/push.md, and nothing else."""
+    (person,) = actives(work, 1)
+    work.edit(*EVERYTHING, f"update subscribers set created_at = now() where id = {person}")
+    plan = json.loads(cksync("diff", str(work.path), "--format", "json", ok=False).stdout)
+    told = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "push.md").read_text(), re.MULTILINE))
+    parts = [each for name in ("actions", "problems") for each in plan[name]]
+    parts += [part for action in plan["actions"] for name in ("rows", "cells") for part in action[name]]
+    keys = {*plan, *(key for part in parts for key in part)}
+    assert keys <= told
+    assert told - keys == {"rule", "count", "examples", "outcome", "message"}  # what is not in this plan
+
+
 def test_scheduled_time_can_be_changed_when_sending_is_allowed(work: Work, world: World) -> None:
     drafts = [broadcast.id for broadcast in world.broadcasts.values() if broadcast.status == "draft"]
     work.edit(f"update broadcasts set send_at = '2031-02-03 04:05:06+00' where id = {max(drafts)}")
@@ -512,9 +647,13 @@ def test_change_that_was_turned_down_is_kept_and_not_tried_again_until_it_is_edi
     sandbox.journal.clear()
     again = work.push()
     assert (again.exit_status, len(sandbox.journal.writes()), len(again.plan.parked)) == (3, 0, 1)
+    (left,) = status(work.config.data_dir).not_pushed
+    assert (left.what, left.target, left.outcome) == ("update person", str(first), "rejected")
+    assert left.message == "Email address has already been taken"
     work.edit(f"update subscribers set email_address = 'free@example.com' where id = {first}")
     sandbox.faults.clear()
     assert work.push().exit_status == 0
+    assert status(work.config.data_dir).not_pushed == ()
     level(work, world)
 
 
@@ -584,7 +723,7 @@ def test_pull_after_a_push_does_not_go_on_with_one_from_before_it(work: Work, wo
 
 def killed_push(environ: dict[str, str], folder: Path, sandbox: Sandbox, request: int, *, after: bool) -> int:
     """A push that is killed at its `request`th write, just before the API makes it, or just `after`."""
-    command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet"]
+    command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet", "--allow", "bulk"]
     process = subprocess.Popen(command, env=environ, cwd=folder, stderr=subprocess.PIPE, text=True)
 
     def kill(asked: Any, handle: Callable[[Any], Any]) -> Any:
@@ -593,9 +732,9 @@ def killed_push(environ: dict[str, str], folder: Path, sandbox: Sandbox, request
         process.wait()
         return answer or effects.reset()(asked, handle)
 
-    sandbox.faults.add(kill, where=lambda asked: asked.method != "GET", nth=request)
+    fault = sandbox.faults.add(kill, where=lambda asked: asked.method != "GET", nth=request)
     process.communicate()
-    sandbox.faults.clear()
+    sandbox.faults.rules.remove(fault)
     return process.returncode
 
 
@@ -617,3 +756,74 @@ def test_push_killed_at_any_write_is_completed_by_the_same_command(
     assert [len(each) - number for each, number in zip(counts, before, strict=True)] == [1, 1, 1, 1]
     assert work.plan().actions == ()
     level(work, world)
+
+
+# 200 changes of every kind; {a} are ids of active people.
+MIXED = (
+    "update subscribers set company = 'C' || id, first_name = 'F' || id where id in ({a[:80]})",
+    "insert into tags (name) select 'tag' || n from range(6) as numbers(n)",
+    "insert into custom_fields (label, key) select 'label' || n, 'label' || n from range(4) as numbers(n)",
+    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+    " select 'tag', tags.id, person.id from tags, subscribers as person"
+    " where tags.id < 0 and person.id in ({a[80:86]})",
+    "insert into subscribers (email_address, first_name)"
+    " select 'new' || n || '@example.com', 'New' from range(16) as numbers(n)",
+    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+    " select 'form', (select min(id) from forms), id from subscribers where id < 0",
+    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+    " select 'sequence', (select min(id) from sequences), id from subscribers where id < 0",
+    "insert into broadcasts (subject, content) select 'subject' || n, 'text' from range(8) as numbers(n)",
+    "insert into purchases (transaction_id, email_address, currency, total)"
+    " select 'T' || n, 'new' || n || '@example.com', 'USD', 5 from range(8) as numbers(n)",
+    "insert into purchase_products (purchase_id, position, name, pid, lid, sku, unit_price, quantity)"
+    " select id, 1, 'Book', 'p', 'l', 's', 5, 1 from purchases where id < 0",
+    "update subscribers set state = 'cancelled' where id in ({a[86:94]})",
+    "delete from subscriptions where subscribable_type = 'tag' and id in"
+    " (select id from subscriptions where subscribable_type = 'tag' and id > 0 order by id limit 18)",
+)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", range(3))
+def test_two_hundred_changes_are_made_once_through_kills_and_lost_answers(
+    seed: int, config: Config, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Twenty kills, before and after a write, and one write in thirty without an answer."""
+    random = Random(seed)
+    world = generate(600, seed)
+    with serve(world, rate_limit=None) as sandbox:
+        environ = {**environ, "CKSYNC_BASE_URL": sandbox.url, "CKSYNC_API_SECRET": sandbox.api_secret}
+        secret = SecretRef(sandbox.api_secret, "api.api_secret", tmp_path)
+        config = replace(config, api=replace(config.api, base_url=sandbox.url, api_secret=secret))
+        list(pull(config, environ={}))
+        checkout(Folder(config.data_dir), tmp_path / "work.duckdb")
+        work = Work(config, tmp_path / "work.duckdb")
+        active = actives(work, 94)
+        chosen = {"{a[:80]}": active[:80], "{a[80:86]}": active[80:86], "{a[86:94]}": active[86:]}
+        for statement in MIXED:
+            for name, ids in chosen.items():
+                statement = statement.replace(name, ", ".join(map(str, ids)))
+            work.edit(statement)
+        assert work.plan(["bulk"]).requests == 200
+        kinds: list[Sized] = [world.subscribers, world.parents["tag"], world.broadcasts, world.purchases]
+        kinds.append(world.custom_fields)
+        before = [len(each) for each in kinds]
+        for effect in (effects.lost_response, effects.error_after, effects.error_before):
+            unlucky = lambda asked: asked.method != "GET" and random.random() < 1 / 90  # noqa: E731
+            sandbox.faults.add(effect(), where=unlucky, count=None)
+        kills = 0
+        while kills < 20:
+            died = killed_push(environ, tmp_path, sandbox, random.randint(1, 9), after=random.random() < 0.5)
+            if died != -signal.SIGKILL:  # nothing was left to push
+                break
+            kills += 1
+        sandbox.faults.clear()
+        assert kills > 10
+        assert work.push(allow=["bulk"]).exit_status == 0
+        made = [len(each) - number for each, number in zip(kinds, before, strict=True)]
+        assert made == [16, 6, 8, 8, 4]
+        transactions = [purchase.transaction_id for purchase in world.purchases.values()]
+        assert [transactions.count(f"T{number}") for number in range(8)] == [1] * 8
+        assert work.plan().actions == ()
+        level(work, world)
+        assert world.mails == []

@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -47,21 +46,26 @@ class Model:
 
 def read_folder(folder: Path, shown: str) -> list[Model]:
     """Every file of a folder; `shown` is how messages call the folder."""
-    return [read_file(path, f"{shown}/{path.name}") for path in sorted(folder.glob("*.sql"))]
+    with duckdb.connect() as parser:
+        return [_read(path, f"{shown}/{path.name}", parser) for path in sorted(folder.glob("*.sql"))]
 
 
-def read_file(path: Path, shown: str) -> Model:
-    """One file; what is wrong with it is its problem."""
+def model(name: str, text: str, shown: str) -> Model:
+    """A model from its text; what is wrong with it is its problem."""
+    with duckdb.connect() as parser:
+        return _model(name, text, shown, parser)
+
+
+def _read(path: Path, shown: str, parser: duckdb.DuckDBPyConnection) -> Model:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         return Model(path.stem, "", shown, Header("", {}, {}), problem=f"{shown} cannot be read: {reason}")
-    return model(path.stem, text, shown)
+    return _model(path.stem, text, shown, parser)
 
 
-def model(name: str, text: str, shown: str) -> Model:
-    """A model from its text."""
+def _model(name: str, text: str, shown: str, parser: duckdb.DuckDBPyConnection) -> Model:
     made = Model(name, text, shown, header(text))
     if made.kind not in ("view", "table"):
         return replace(made, problem=f"{shown}: @stored is view or table, not {made.kind}")
@@ -69,23 +73,11 @@ def model(name: str, text: str, shown: str) -> Model:
         count = len(duckdb.extract_statements(text))
     except duckdb.Error as error:
         return replace(made, problem=sentence(error, shown))
-    reads = _reads(text) if count == 1 else None
-    if reads is None:
-        return replace(made, problem=f"{shown}: must be one select and nothing else")
-    return replace(made, reads=reads)
-
-
-@cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()
-
-
-@lru_cache(maxsize=1000)
-def _reads(text: str) -> frozenset[str] | None:
-    """The tables of `main` that a statement names; None: it is no select."""
-    (parsed,) = _parser().execute("select json_serialize_sql(?::varchar)", [text]).fetchone() or ("",)
+    (parsed,) = parser.execute("select json_serialize_sql(?::varchar)", [text]).fetchone() or ("",)
     tree = json.loads(parsed)
-    return None if tree["error"] else frozenset(_tables(tree["statements"][0]["node"], frozenset()))
+    if count != 1 or tree["error"]:
+        return replace(made, problem=f"{shown}: must be one select and nothing else")
+    return replace(made, reads=frozenset(_tables(tree["statements"][0]["node"], frozenset())))
 
 
 def sentence(error: duckdb.Error, shown: str) -> str:

@@ -1,11 +1,10 @@
 """What the models read beside the mirror's tables: their settings in one row, and people with a column per field."""
 
 from collections.abc import Collection
-from dataclasses import replace
 
 import duckdb
 
-from cksync.analyze.catalogue import Model, model
+from cksync.analyze.catalogue import Model
 from cksync.config import ModelsConfig
 from cksync.sqltext import Header, comments, identifier
 from cksync.wide import PERSON, field_columns, people
@@ -57,7 +56,6 @@ def wide_model(db: duckdb.DuckDBPyConnection) -> Model:
     known = db.execute("select id, key, label from main.custom_fields where key is not null order by id").fetchall()
     fields = field_columns([(id_, key) for id_, key, _ in known])
     labels = {field.column: label or field.key for field, (_, _, label) in zip(fields, known, strict=True)}
-    made = model("subscribers_wide", people(fields, "subscribers"), "made of the list of custom fields")
     grain = "One row per person, with a column for each custom field."
     meanings = {**{name: _WIDE[name] for name in PERSON}, **labels}
     words = {
@@ -65,4 +63,11 @@ def wide_model(db: duckdb.DuckDBPyConnection) -> Model:
         "@filter": "state = 'active'",
         "@unknown": "Values of fields that are gone from the account.",
     }
-    return replace(made, header=Header(grain, words, meanings))
+    made_of = "made of the list of custom fields"
+    return Model(
+        "subscribers_wide",
+        people(fields, "subscribers"),
+        made_of,
+        Header(grain, words, meanings),
+        frozenset({"subscribers"}),
+    )

@@ -12,6 +12,8 @@ from cksync.api.v3 import PARENTS
 
 # With more fields in one update the API answers 202 and does it later, if at all.
 FIELDS_AT_ONCE = 10
+# What an account may have.
+MOST_FIELDS = 140
 
 Json = Any
 Did = TypeVar("Did")

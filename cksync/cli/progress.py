@@ -11,7 +11,7 @@ import click
 from cksync.api.throttle import floor_seconds
 from cksync.config import Config
 from cksync.secrets import redact
-from cksync.verbs.events import Event, Note, PageRead
+from cksync.verbs.events import Event, Note, PageRead, Report
 
 
 @contextmanager
@@ -45,6 +45,8 @@ def _lines() -> Iterator[Callable[[Event], None]]:
             so_far = rows.setdefault(event.slice.stream, [0, 0])
             so_far[0] += event.rows
             so_far[1] += 1
+        if isinstance(event, Report):
+            flush()
 
     yield show
     flush()
@@ -89,8 +91,14 @@ def _bar(config: Config) -> Iterator[Callable[[Event], None]]:
 def _left(config: Config, requests: int, spent: float) -> str:
     """The time that the limit alone still takes for what is known to be left."""
     floor = floor_seconds(requests, config.api.rate_limit, config.api.rate_period_seconds)
-    left = floor - spent
-    return f"at least {left / 60:.0f} min left" if left >= 90 else f"at least {left:.0f} s left" if left >= 1 else ""
+    return said_left(floor - spent)
+
+
+def said_left(seconds: float) -> str:
+    """How long it still takes, as far as the limit tells; nothing when it does not hold anything up."""
+    if seconds < 1:
+        return ""
+    return f"at least {seconds / 60:.0f} min left" if seconds >= 90 else f"at least {seconds:.0f} s left"
 
 
 class _Clean(logging.Formatter):

@@ -1,7 +1,7 @@
 """`cksync checkout`, `cksync diff` and `cksync push`."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,19 @@ if TYPE_CHECKING:
     from cksync.verbs.sending import PushReport
     from cksync.write.plan import Action, Plan
 
+# Changes from one line of progress to the next.
+PROGRESS_STEP = 50
 RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk")
+TABLES = ("subscribers", "subscriptions", "tags", "custom_fields", "broadcasts", "purchases", "purchase_products")
 WORK = click.argument("work", type=click.Path(path_type=Path))
 ALLOW = click.option("--allow", multiple=True, type=click.Choice(RULES), help="Lift a safety rule; may be repeated.")
 LIMIT = click.option("--limit", type=click.IntRange(min=0), default=10, help="Changes of each kind to print.")
+ONLY = click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(TABLES),
+    help="Print the edits of this table only (the checksum stays that of all); may be repeated.",
+)
 REDACT = click.option("--redact", is_flag=True, help="Print ids only: no names, addresses or values.")
 
 
@@ -50,12 +59,21 @@ def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
 @click.command()
 @WORK
 @ALLOW
+@ONLY
 @LIMIT
 @REDACT
 @FORMAT
 @common
 @click.pass_obj
-def diff(settings: Settings, work: Path, allow: tuple[str, ...], limit: int, redact: bool, form: str) -> int:
+def diff(
+    settings: Settings,
+    work: Path,
+    allow: tuple[str, ...],
+    only: tuple[str, ...],
+    limit: int,
+    redact: bool,
+    form: str,
+) -> int:
     """What a push of WORK would do, compared with the mirror as it is. Asks the account for nothing."""
     from cksync.verbs.push import plan_push
     from cksync.write.plan import as_json
@@ -63,9 +81,9 @@ def diff(settings: Settings, work: Path, allow: tuple[str, ...], limit: int, red
     config = settings.load()
     plan = plan_push(config, work, allow)
     if form == "json":
-        print_json(as_json(plan, redact=redact))
+        print_json(as_json(plan, redact=redact, only=only))
     else:
-        print_plan(plan, config, limit, redact)
+        print_plan(plan, config, limit, redact, only)
     return 1 if plan.problems else 3 if plan.conflicts else 0
 
 
@@ -90,7 +108,7 @@ def push(
     form: str,
 ) -> int:
     """Take the edits of WORK to the account, each once; the same command goes on after any interruption."""
-    from cksync.cli.progress import shown, start_logging
+    from cksync.cli.progress import said_left, shown, start_logging
     from cksync.cli.pull import stop_on_signals
     from cksync.verbs.push import push as verb
     from cksync.verbs.sending import Pushed, PushReport
@@ -110,15 +128,16 @@ def push(
         return click.confirm("Push this?", err=True)
 
     with shown(config, quiet=settings.quiet) as show:
-        for event in verb(config, work, allow=allow, checksum=checksum, confirm=confirm, stop=stop):
+        for event in verb(config, work, allow=allow, checksum=checksum, confirm=confirm, redact=redact, stop=stop):
             if isinstance(event, PushReport):
                 report = event
             elif isinstance(event, Plan):
                 if is_said:
                     print_plan(event, config, limit, redact)
             elif isinstance(event, Pushed):
-                if is_said and (event.done == event.total or event.done % 50 == 0):
-                    click.echo(f"{event.done:,} of {event.total:,} pushed", err=True)
+                if is_said and (event.done == event.total or event.done % PROGRESS_STEP == 0):
+                    left = said_left(event.left_seconds)
+                    click.echo(f"{event.done:,} of {event.total:,} pushed" + (f", {left}" if left else ""), err=True)
             else:
                 show(event)
     assert report is not None
@@ -131,8 +150,11 @@ def push(
     return report.exit_status
 
 
-def print_plan(plan: "Plan", config: "Config", limit: int, redact: bool) -> None:
-    """A plan for people: by kind, before and after, then what stands in the way, then the price."""
+def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: Collection[str] = ()) -> None:
+    """A plan for people: by kind, before and after, then what stands in the way, then the price of all."""
+    from cksync.api.throttle import floor_seconds
+
+    plan = whole.about(only)
     for what in dict.fromkeys(action.what for action in plan.actions):
         of = [action for action in plan.actions if action.what == what]
         click.echo(f"{what}: {len(of):,}")
@@ -154,7 +176,7 @@ def print_plan(plan: "Plan", config: "Config", limit: int, redact: bool) -> None
     )
     _list(
         "turned down earlier (edit them to try again)",
-        (f"{p.action.what} {p.action.target}: {p.message}" for p in plan.parked),
+        (f"{p.action.what} {p.action.target}: {'(hidden)' if redact else p.message}" for p in plan.parked),
         limit,
     )
     _list(
@@ -162,14 +184,12 @@ def print_plan(plan: "Plan", config: "Config", limit: int, redact: bool) -> None
         (f"{held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}" for held in plan.held),
         limit,
     )
-    minutes = (
-        max(plan.requests - config.api.rate_limit, 0) / config.api.rate_limit * config.api.rate_period_seconds / 60
-    )
-    click.echo(
-        f"{plan.requests:,} requests, about {max(minutes, plan.requests / 600):.0f} min; checksum {plan.checksum}"
-        if plan.actions
-        else "nothing to push"
-    )
+    if not whole.actions:
+        click.echo("nothing to push")
+        return
+    seconds = floor_seconds(whole.requests, config.api.rate_limit, config.api.rate_period_seconds)
+    time = f"at least {seconds / 60:.0f} min" if seconds else "less than a minute"
+    click.echo(f"{whole.requests:,} request{'s'[: whole.requests != 1]}, {time}; checksum {whole.checksum}")
 
 
 def _list(title: str, lines: Iterable[str], limit: int) -> None:
@@ -185,11 +205,11 @@ def _list(title: str, lines: Iterable[str], limit: int) -> None:
 def _said(action: "Action", redact: bool) -> str:
     if redact:
         return action.target
-    if action.cells:
-        return f"{action.target}: " + ", ".join(
-            f"{c.column} {_short(c.base)} -> {_short(c.mine)}" for c in action.cells
-        )
-    words = [f"{name} {_short(value)}" for name, value in action.args.items() if not isinstance(value, dict | list)]
+    words = [f"{cell.column} {_short(cell.base)} -> {_short(cell.mine)}" for cell in action.cells]
+    if action.what.startswith("create") or not words:
+        args = {name: value for name, value in action.args.items() if not isinstance(value, dict | list)}
+        place = [f"into {args.pop('parent')} {args.pop('parent_id')}"] if "parent" in args else []
+        words = [*place, *(f"{name} {_short(value)}" for name, value in args.items()), *words]
     return f"{action.target}: " + ", ".join(words)
 
 

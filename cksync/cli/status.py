@@ -7,6 +7,8 @@ import click
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_pairs, print_table
 
+NOT_PUSHED_SHOWN = 10
+
 
 @click.command()
 @FORMAT
@@ -34,6 +36,10 @@ def status(settings: Settings, form: str) -> None:
         print_table(("stream", "lists", "complete", "records read", "read at (UTC)"), rows)
     for name, doubt in found.incomplete:
         click.echo(f"incomplete: {name}: {doubt}")
+    for each in found.not_pushed[:NOT_PUSHED_SHOWN]:
+        click.echo(f"not pushed: {each.what} {each.target}: {each.outcome}: {each.message}")
+    if len(found.not_pushed) > NOT_PUSHED_SHOWN:
+        click.echo(f"not pushed: {len(found.not_pushed) - NOT_PUSHED_SHOWN:,} more, see _cksync.pushes")
     for complaint in found.complaints:
         click.echo(complaint)
     if found.advice:

@@ -78,8 +78,11 @@ def choose(names: Sequence[str]) -> frozenset[str]:
     return frozenset(names).union({"account"}, *(NEEDS.get(name, set()) for name in names))
 
 
-def phases(streams: frozenset[str], reader: Reader) -> Phases:
-    """The walks, phase by phase; each phase must be driven to its end before the next is asked for."""
+def phases(streams: frozenset[str], reader: Reader, lists_of_members: Collection[str] = ()) -> Phases:
+    """The walks, phase by phase; each phase must be driven to its end before the next is asked for.
+
+    Of subscriptions all lists are read where the stream is asked for, else those that are named.
+    """
     lists = {name: reader.whole(whole(name)) for name in LISTS if name in streams}
     yield list(lists.values())
     listed: Sequence[Walk] = ()
@@ -88,9 +91,12 @@ def phases(streams: frozenset[str], reader: Reader) -> Phases:
         deleted = yield from _people_again(reader)
     elif "subscribers" in streams:
         listed = yield from _people(reader)
-    if "subscriptions" in streams:
+    if "subscriptions" in streams or lists_of_members:
         gone = reader.memberships_of(deleted)
-        slices = [members(word, key) for word, name in PARENTS.items() for key in sorted(lists[name].keys, key=int)]
+        listed_by = [(word, lists[name].keys) for word, name in PARENTS.items() if name in lists]
+        slices = [members(word, key) for word, keys in listed_by for key in sorted(keys, key=int)]
+        if "subscriptions" not in streams:
+            slices = [slice_ for slice_ in slices if slice_.name in lists_of_members]
         walks = [_membership(reader, slice_, gone.get(slice_.name, set())) for slice_ in slices]
         yield walks
         yield _again(walks)

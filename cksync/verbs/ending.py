@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cksync.api.v3 import BY_ID, PARENTS, members
+from cksync.api.v3 import BY_ID, PARENTS, STREAMS, members
 from cksync.domain import Checkpoint, LoadEnd
 from cksync.errors import CksyncError
 from cksync.load.compact import compact
@@ -33,7 +33,8 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
         run.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
         raise
     published = together(run.published)
-    compact(run.folder.log, but=run.writer.load_id)
+    if run.streams == STREAMS.keys():  # a pull of a few lists is to be quick, and a nightly one comes
+        compact(run.folder.log, but=run.writer.load_id)
     late = published.merged.doubts
     verdicts = [replace(v, is_complete=False, doubt=late[v.slice]) if v.slice in late else v for v in verdicts]
     if late:

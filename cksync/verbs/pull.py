@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,6 +56,7 @@ def pull(
     config: Config,
     *,
     streams: Sequence[str] = (),
+    lists: Collection[str] = (),
     depth: Depth = "nightly",
     max_minutes: float | None = None,
     accept_account: bool = False,
@@ -67,7 +68,8 @@ def pull(
 ) -> Iterator[Event]:
     """Bring the mirror up to date; the last event is the Report.
 
-    `streams` names what to read (all when empty), `depth` how much of it (see Run), `allow` the safety
+    `streams` names what to read (all when empty), `lists` the lists of members to read without all the others,
+    `depth` how much of it (see Run), `allow` the safety
     rules to lift (`vanish`). `is_dry` keeps nothing of what was read: the Report says what it would have
     changed. Setting
     `stop` ends the pull cleanly: it raises Interrupted, and the next pull goes on from there. Raises
@@ -101,7 +103,7 @@ def pull(
             walk.tell(page)
             try:
                 yield from _take(run, walk, page)
-                yield from _read(run, max_minutes)
+                yield from _read(run, lists, max_minutes)
             except CksyncError as error:
                 fail(run.writer, now(), error)
                 raise
@@ -222,7 +224,7 @@ def _take(run: Run, walk: Walk, page: Page) -> Iterator[Event]:
     yield PageRead(walk.slice, len(page.records), made, max(made + left, run.planned or 0))
 
 
-def _read(run: Run, max_minutes: float | None) -> Iterator[Event]:
+def _read(run: Run, lists: Collection[str], max_minutes: float | None) -> Iterator[Event]:
     """Drive every phase, publish as it goes on a first pull, and at the end for everybody."""
     is_time_up = threading.Event()
 
@@ -237,7 +239,7 @@ def _read(run: Run, max_minutes: float | None) -> Iterator[Event]:
     try:
         if run.loads and run.earlier:
             yield Note(f"going on with the pull of {run.loads[0].start.started_at:%Y-%m-%d %H:%M} UTC")
-        for walks in phases(run.streams, run):
+        for walks in phases(run.streams, run, lists):
             if any(walk.pages_left != 0 for walk in walks):
                 _publish_early(run, PUBLISH_SELDOM)
             yield from _drive(run, walks)

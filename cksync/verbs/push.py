@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from cksync.api import Stopped, connect, credentials
+from cksync.api.v3 import members
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config
 from cksync.errors import CksyncError, Failed, Interrupted, Refused
@@ -73,6 +74,7 @@ def push(
     allow: Sequence[str] = (),
     checksum: str | None = None,
     confirm: Callable[[Plan], bool] = lambda plan: True,
+    redact: bool = False,
     environ: Mapping[str, str] | None = None,
     stop: threading.Event | None = None,
     wall: Clock = wall_clock,
@@ -80,8 +82,9 @@ def push(
     """Take the edits of a workspace to the account; the last event is the PushReport.
 
     `allow` are the safety rules to lift; `confirm` is asked once the plan stands; `checksum` is the plan's that
-    the user has seen. Raises Refused (a safety rule, another plan than the one seen), Failed (an edit that the API
-    cannot express: nothing is written; or no answer), Interrupted, and what `pull` raises.
+    the user has seen; with `redact` no message has a value of anybody. Raises Refused (a safety rule, another plan
+    than the one seen), Failed (an edit that the API cannot express: nothing is written; or no answer), Interrupted,
+    and what `pull` raises.
     """
     stop = stop or threading.Event()
     given, redactor = credentials(config, environment() if environ is None else environ)
@@ -89,9 +92,10 @@ def push(
     first = plan_push(config, path, allow)
     touched = {table for action in first.actions for table, _ in action.settles}
     touched |= {conflict.table for conflict in first.conflicts} | {problem.table for problem in first.problems}
+    touched |= {noop.table for noop in first.noops}
     streams = sorted({stream for table in touched for stream in STREAMS.get(table, ())})
     if streams:
-        yield from pull(config, streams=streams, environ=environ, stop=stop, wall=wall)
+        yield from pull(config, streams=streams, lists=_lists(first), environ=environ, stop=stop, wall=wall)
     with folder.lock("push"), _workspace(config, path) as db, known(folder) as before:
         now = steady_clock(newest_observation(folder.log), wall)
         account = before.account or ""
@@ -101,7 +105,7 @@ def push(
                 run.resolve()
                 plan = _plan(db, allow)
                 yield plan
-                _check(plan, checksum)
+                _check(plan, checksum, redact=redact)
                 if plan.actions and not confirm(plan):
                     raise Refused("nothing was written: the plan was not accepted")
                 yield from run.carry_out(plan)
@@ -118,10 +122,21 @@ def push(
             yield run.finish(plan)
 
 
-def _check(plan: Plan, checksum: str | None) -> None:
+def _lists(plan: Plan) -> set[str]:
+    """The lists of members that a plan puts people into or takes them out of, as far as they are there."""
+    there = [noop.key[:2] for noop in plan.noops if noop.table == "subscriptions"]
+    for action in plan.actions:
+        if action.what == "subscribe":
+            there.append((action.args["parent"], action.args["parent_id"]))
+        elif action.what == "untag":
+            there.append(("tag", action.args["tag_id"]))
+    return {members(kind, str(id_)).name for kind, id_ in there if id_ > 0}
+
+
+def _check(plan: Plan, checksum: str | None, *, redact: bool) -> None:
     """Raise when the plan must not be carried out."""
     if plan.problems:
-        listed = "; ".join(f"{p.table} {p.key}: {p.reason}" for p in plan.problems[:5])
+        listed = "; ".join(f"{p.table} {p.key}: {'(hidden)' if redact else p.reason}" for p in plan.problems[:5])
         more = f"; and {len(plan.problems) - 5} more" if len(plan.problems) > 5 else ""
         raise Failed(f"nothing was written: {listed}{more}")
     if plan.held:

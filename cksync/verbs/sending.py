@@ -11,7 +11,8 @@ import msgspec
 
 from cksync.api import Stopped, WritingApi
 from cksync.api.client import Call, Reply
-from cksync.api.v3 import ask_page, whole
+from cksync.api.throttle import floor_seconds
+from cksync.api.v3 import BY_ID, ask_one, ask_page, whole
 from cksync.clock import Clock
 from cksync.config import Config
 from cksync.domain import LoadEnd, Page, Request
@@ -24,7 +25,7 @@ from cksync.write import journal
 from cksync.write.journal import Result
 from cksync.write.lookup import LOOKED_UP, LOOKS, look_up
 from cksync.write.plan import Action, Plan
-from cksync.write.replies import call_of, field_key, observation, result_of
+from cksync.write.replies import call_of, checked, field_key, observation, result_of
 
 # Actions that do not depend on one another: as many at a time as the configuration has connections.
 SIDE_BY_SIDE = frozenset({"update person", "unsubscribe", "subscribe", "untag"})
@@ -32,16 +33,20 @@ SIDE_BY_SIDE = frozenset({"update person", "unsubscribe", "subscribe", "untag"})
 LOOK_SHARE = 1 / 60
 # How often a write is sent whose outcome nobody knows, and which is not found in the account.
 SENDS = 3
+# The status that says: accepted, and not done yet.
+LATER = 202
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A change has an outcome; how many have one, of how many."""
+    """A change has an outcome; how many have one, of how many, and the seconds that the limit alone takes for
+    the rest."""
 
     action: Action
     result: Result
     done: int
     total: int
+    left_seconds: float
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,18 @@ class Sending:
                 self._note([(action, None, None, found)])
 
     def _look_up(self, action: Action, before: Mapping[str, frozenset[int]]) -> Result | None:
+        action = self._with_ids(action)
+        if action.args.get("parent_id", 0) < 0:  # the tag was never made
+            return None
         watched = _Watched(self.api)
         found = look_up(watched, action, before, self._wait)
-        for page in watched.pages:
+        self._observe(watched.pages)
+        return found
+
+    def _observe(self, pages: Sequence[Page]) -> None:
+        for page in pages:
             self.requests += len(page.attempts)
             self._writer().observe(page)
-        return found
 
     def _with_ids(self, action: Action) -> Action:
         """With the real id of a tag that was made in the same push."""
@@ -129,19 +140,23 @@ class Sending:
     def carry_out(self, plan: Plan) -> Iterator[Pushed]:
         """Every action of the plan, in its order."""
         total = len(plan.actions)
+        rate = self.config.api.rate_limit, self.config.api.rate_period_seconds
+        began = self.now()
         with ThreadPoolExecutor(self.config.api.concurrency) as pool:
             for wave in _waves(plan.actions, self.config.api.concurrency):
                 if self.stop.is_set():
                     raise Interrupted(f"stopped after {len(self.results)} of {total} changes; push again to go on")
                 for action, result in self._send(wave, pool):
-                    yield Pushed(action, result, len(self.results), total)
+                    spent = (self.now() - began).total_seconds()
+                    left = max(floor_seconds(total, *rate) - spent, 0) if len(self.results) < total else 0
+                    yield Pushed(action, result, len(self.results), total, left)
 
     def _send(self, wave: Sequence[Action], pool: ThreadPoolExecutor) -> list[tuple[Action, Result]]:
-        ids = journal.new_ids(self.db)
+        ids, keys = journal.new_ids(self.db), self._field_keys()
         calls: list[tuple[Action, Call]] = []
         for action in wave:
             try:
-                calls.append((action, call_of(action, ids, self._field_keys())))
+                calls.append((action, call_of(action, ids, keys)))
             except KeyError:
                 self._note([(action, None, None, Result("rejected", "what it needs could not be made"))])
         journal.send(self.db, [action for action, _ in calls], self.now())
@@ -154,7 +169,8 @@ class Sending:
             if isinstance(came, Reply) and came.status == 404 and _needs_what_was_made(action):
                 came = self._once_more(call, came)
             if isinstance(came, Reply):
-                done.append((action, call, came, result_of(action, call, came)))
+                result = self._read_back(call) if came.status == LATER else result_of(action, call, came)
+                done.append((action, call, came, result))
             elif came is not None:
                 failure = failure or came
         settled = self._note(done)
@@ -195,6 +211,19 @@ class Sending:
                 break
         return came
 
+    def _read_back(self, call: Call) -> Result:
+        """What became of an update that the API accepted, to be done later: its answer proves nothing."""
+        watched = _Watched(self.api)
+        result = Result("unknown", "the API accepted it and has not done it yet")
+        for number in range(1, LOOKS):
+            self._wait(number)
+            (record,) = watched.fetch(ask_one(BY_ID, call.path.rpartition("/")[2], number)).records
+            if record.text is not None and checked(call, msgspec.json.decode(record.text)).outcome == "done":
+                result = Result("done")
+                break
+        self._observe(watched.pages)
+        return result
+
     def _field_keys(self) -> Mapping[str, str]:
         rows = self.db.execute(
             "select '@' || ids.local_id, columns.key from _cksync.ids as ids"
@@ -220,7 +249,12 @@ class Sending:
         if call is not None and reply is not None:
             self.requests += len(reply.attempts)
             writer.add_attempts(reply.attempts)
-            if result.outcome == "done" and reply.is_done and (seen := observation(action, call, reply)):
+            if (
+                result.outcome == "done"
+                and reply.is_done
+                and reply.status != LATER
+                and (seen := observation(action, call, reply))
+            ):
                 writer.observe(*seen)
         cells = [{"column": c.column, "from": c.base, "to": c.mine} for c in action.cells]
         said = {"action": action.id, "what": action.what, "target": action.target, "cells": cells}
@@ -261,6 +295,7 @@ class Sending:
             walk.tell(page)
             self._writer().add(page, walk.checkpoint)
             self.requests += len(page.attempts)
+        journal.agree(self.db, plan.noops)
         if self.writer is not None:
             self._end(exit_status, message)
         elif was_cut_off(self.folder.log):  # what it did is in the log, and not in the mirror yet

@@ -14,6 +14,8 @@ from cksync.load.outdated import ADVICE, is_outdated
 from cksync.mirror import open_mirror
 
 LOADS_SHOWN = 5
+# How long a change that was not pushed is listed: by then it was edited, or is no longer wanted.
+DAYS_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,17 @@ class LoadStatus:
 
 
 @dataclass(frozen=True)
+class NotPushed:
+    """A change that a push did not get into the account, and nobody got there since: rejected or unknown."""
+
+    pushed_at: datetime
+    what: str
+    target: str
+    outcome: str
+    message: str | None
+
+
+@dataclass(frozen=True)
 class Status:
     """What `cksync status` shows; `complaints` are models that could not be made, and facts that do not hold."""
 
@@ -51,6 +64,7 @@ class Status:
     streams: tuple[StreamStatus, ...]
     incomplete: tuple[tuple[str, str], ...]
     loads: tuple[LoadStatus, ...]
+    not_pushed: tuple[NotPushed, ...] = ()
     advice: str | None = None
     complaints: tuple[str, ...] = ()
 
@@ -75,6 +89,7 @@ def status(data_dir: Path) -> Status:
             streams=_streams(db),
             incomplete=_incomplete(db),
             loads=_loads(folder, known),
+            not_pushed=_not_pushed(db),
             advice=ADVICE if is_outdated(db) else None,
             complaints=noted(db).complaints,
         )
@@ -111,6 +126,21 @@ def _incomplete(db: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
         """
     ).fetchall()
     return tuple(rows)
+
+
+def _not_pushed(db: duckdb.DuckDBPyConnection) -> tuple[NotPushed, ...]:
+    """What the last push about something did not get done, newest first."""
+    rows = db.execute(
+        """
+        select pushed_at, what, target, outcome, message
+        from _cksync.pushes
+        where pushed_at > now() - to_days(?)
+        qualify load_id = max(load_id) over (partition by what, target) and outcome <> 'done'
+        order by pushed_at desc, what, target
+        """,
+        [DAYS_SHOWN],
+    ).fetchall()
+    return tuple(NotPushed(*row) for row in rows)
 
 
 _KNOWN = "load_id, requests, segments, exit_status, message"

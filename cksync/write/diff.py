@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from cksync.api.writes import FIELDS_AT_ONCE
+from cksync.api.writes import FIELDS_AT_ONCE, MOST_FIELDS
 from cksync.write.edits import Account, Cell, Edit, Problem
-from cksync.write.plan import Action, Conflict, Parked, Plan
+from cksync.write.plan import Action, Conflict, Noop, Parked, Plan
 from cksync.write.rules import held_back
 from cksync.write.workspace import NUMBERED
 
@@ -51,7 +51,7 @@ def diff(
         (*problems, *work.problems),
         tuple(held),
         tuple(Parked(action, *left[action.id]) for action in wanted if action.id in left),
-        work.noops,
+        tuple(work.noops),
         Counter(action.what for action in actions),
     )
 
@@ -64,7 +64,7 @@ class _Work:
         self.actions: list[Action] = []
         self.conflicts: list[Conflict] = []
         self.problems: list[Problem] = []
-        self.noops = 0
+        self.noops: list[Noop] = []
         self.revived: list[str] = []
         self._new = {name: _new(edits, name) for name in ("subscribers", "tags", "custom_fields", "purchases")}
         self._joins = [edit for edit in edits if edit.table == "subscriptions" and edit.kind == "insert"]
@@ -94,16 +94,21 @@ class _Work:
 
     def _wanted(self, edit: Edit) -> list[Cell]:
         """The cells that are to be written: not those that the account has already, nor those in conflict."""
-        wanted = []
+        wanted, agreed = [], []
         for cell in edit.cells:
             base, mine, theirs = (value or "" for value in (cell.base, cell.mine, cell.theirs))
             if mine == theirs:
-                self.noops += 1
+                agreed.append(cell)
             elif theirs == base:
                 wanted.append(cell)
             else:
                 self.conflicts.append(Conflict(edit.table, _key(edit), cell))
+        if agreed:
+            self._agree(edit, agreed)
         return wanted
+
+    def _agree(self, edit: Edit, cells: Sequence[Cell] = ()) -> None:
+        self.noops.append(Noop(edit.table, edit.kind, edit.key, tuple(cells)))
 
     # -- people
 
@@ -122,7 +127,7 @@ class _Work:
             raise ValueError("a person needs an address")
         for number in range(0, max(len(fields), 1), FIELDS_AT_ONCE):
             part = fields[number : number + FIELDS_AT_ONCE]
-            args = {**basics, **({"fields": {self._keys[c.column]: c.mine or "" for c in part}} if part else {})}
+            args = {**basics, **({"fields": self._values(part)} if part else {})}
             said = [cell for cell in cells if cell in part or (cell.column in basics and number == 0)]
             if args:
                 self._add("update person", id_, args, edit, said)
@@ -152,12 +157,18 @@ class _Work:
         if first is None:
             raise ValueError("a new person needs a row in subscriptions: the API makes people by subscribing them")
         kind, parent = self._parent(first)
-        fields = {key: edit.row[column] for column, key in self._keys.items() if edit.row.get(column)}
-        given = {"first_name": edit.row["first_name"] or None, "fields": fields or None}
+        cells = [Cell(column, None, edit.row[column], None) for column in self._keys if edit.row.get(column)]
+        given = {"first_name": edit.row["first_name"], "fields": self._values(cells[:FIELDS_AT_ONCE])}
         args = {"parent": kind, "parent_id": parent, "email_address": address}
         args |= {name: value for name, value in given.items() if value}
         rows = ((edit.table, _key(edit)), (first.table, _key(first)))
-        self.actions.append(Action("create person", str(edit.key[0]), args, rows))
+        self.actions.append(Action("create person", str(edit.key[0]), args, rows, tuple(cells[:FIELDS_AT_ONCE])))
+        for number in range(FIELDS_AT_ONCE, len(cells), FIELDS_AT_ONCE):
+            part = cells[number : number + FIELDS_AT_ONCE]
+            self._add("update person", edit.key[0], {"fields": self._values(part)}, edit, part)
+
+    def _values(self, cells: Sequence[Cell]) -> dict[str, str]:
+        return {self._keys[cell.column]: cell.mine or "" for cell in cells}
 
     # -- memberships
 
@@ -189,7 +200,7 @@ class _Work:
         if person is None:
             raise ValueError(f"there is no person {who}")
         if (kind, parent, who) in self.account.memberships:
-            self.noops += 1
+            self._agree(edit)
             return
         if person.state in _GONE_STATES:
             self.revived.append(f"{who} ({person.state})")
@@ -197,13 +208,14 @@ class _Work:
         self._add("subscribe", who, args, edit)
 
     def _delete_subscriptions(self, edit: Edit) -> None:
-        if edit.row["subscribable_type"] != "tag":
-            raise ValueError("the API takes nobody out of a form or a sequence; set state = 'cancelled' to unsubscribe")
-        membership = ("tag", edit.row["subscribable_id"], edit.row["subscriber_id"])
-        if membership not in self.account.memberships:
-            self.noops += 1
+        kind, parent, who = (edit.row[name] for name in ("subscribable_type", "subscribable_id", "subscriber_id"))
+        is_made_anew = (kind, parent, who) in self._wishes
+        if is_made_anew or (kind == "tag" and (kind, parent, who) not in self.account.memberships):
+            self._agree(edit)
             return
-        self._add("untag", membership[2], {"subscriber_id": membership[2], "tag_id": membership[1]}, edit)
+        if kind != "tag":
+            raise ValueError("the API takes nobody out of a form or a sequence; set state = 'cancelled' to unsubscribe")
+        self._add("untag", who, {"subscriber_id": who, "tag_id": parent}, edit)
 
     # -- tags and custom fields
 
@@ -218,6 +230,8 @@ class _Work:
         self._add("create tag", edit.key[0], {"name": name}, edit)
 
     def _insert_custom_fields(self, edit: Edit) -> None:
+        if len(self.account.labels) + len(self._new["custom_fields"]) > MOST_FIELDS:
+            raise ValueError(f"an account has at most {MOST_FIELDS} custom fields, it has {len(self.account.labels)}")
         label = self._label(edit.row["label"])
         self._add("create field", edit.key[0], {"label": label}, edit)
 
@@ -242,7 +256,7 @@ class _Work:
         if edit.is_there:
             self._add("delete field", edit.key[0], {"field_id": int(edit.key[0])}, edit)
         else:
-            self.noops += 1
+            self._agree(edit)
 
     # -- broadcasts
 
@@ -260,7 +274,7 @@ class _Work:
 
     def _delete_broadcasts(self, edit: Edit) -> None:
         if not edit.is_there:
-            self.noops += 1
+            self._agree(edit)
             return
         self._check_unsent(edit, int(edit.key[0]))
         self._add("delete broadcast", edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)

@@ -15,6 +15,7 @@ from cksync.write.workspace import TABLES, key_of, mirror_fields, rows_of
 
 Kind = Literal["insert", "update", "delete"]
 Key = tuple[Any, ...]
+Shapes = Mapping[tuple[str, str], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +81,30 @@ def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem]
     mirror knows it."""
     edits: list[Edit] = []
     problems: list[Problem] = []
+    shapes = shapes_of(db)
     for table in ("subscribers", *TABLES):
-        found = list(shape(db, table))
+        found = list(misshapen(db, shapes, table))
         problems += found
         if not found:
-            edits += _edits(db, table)
+            edits += _edits(db, shapes, table)
     return edits, problems, _account(db, edits)
 
 
-def _columns(db: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
+def shapes_of(db: duckdb.DuckDBPyConnection) -> Shapes:
+    """The columns and their types of every table of the workspace, by schema and table."""
     rows = db.execute(
-        "select column_name, data_type from duckdb_columns()"
-        " where database_name = 'work' and schema_name = ? and table_name = ? order by column_index",
-        [schema, table],
+        "select schema_name, table_name, column_name, data_type from duckdb_columns()"
+        " where database_name = 'work' order by column_index"
     ).fetchall()
-    return dict(rows)
+    shapes: dict[tuple[str, str], dict[str, str]] = {}
+    for schema, table, name, kind in rows:
+        shapes.setdefault((schema, table), {})[name] = kind
+    return shapes
 
 
-def shape(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Problem]:
+def misshapen(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterator[Problem]:
     """Why a table is not the one that was checked out."""
-    base, mine = _columns(db, "base", table), _columns(db, "main", table)
+    base, mine = shapes.get(("base", table), {}), shapes.get(("main", table), {})
     if not mine:
         yield Problem(table, "", "the table is gone; `cksync checkout` makes a new workspace")
         return
@@ -125,12 +130,12 @@ def shape(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Problem]:
         yield Problem(table, doubled, "there are several rows with this key")
 
 
-def _edits(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Edit]:
+def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterator[Edit]:
     key = key_of(table)
     keys = quoted(key)
     theirs = people(_known_fields(db), "mirror.main.subscribers") if table == "subscribers" else rows_of(db, table)
-    columns = [name for name in _columns(db, "main", table) if name not in key]
-    known = set(_columns(db, "base", table))
+    columns = [name for name in shapes["main", table] if name not in key]
+    known = set(shapes["base", table])
     current = [name for name, *_ in db.execute(f"describe {theirs}").fetchall()]
     db.execute(
         f"""
@@ -159,7 +164,7 @@ def _edits(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[Edit]:
         yield Edit(table, "update", id_, dict(zip(key, id_, strict=True)), found, bool(row[-1]))
     ways: tuple[tuple[Kind, str, str], ...] = (("insert", "main", "base"), ("delete", "base", "main"))
     for kind, one, other in ways:
-        names = list(_columns(db, one, table))
+        names = list(shapes[one, table])
         for row in db.execute(
             f"""
             select one.*, theirs is not null

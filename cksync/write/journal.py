@@ -13,9 +13,10 @@ from typing import Any, Literal
 import duckdb
 
 from cksync.sqltext import identifier, quoted
-from cksync.write.edits import Cell
-from cksync.write.plan import Action
-from cksync.write.workspace import key_of
+from cksync.wide import PERSON
+from cksync.write.edits import Cell, Key
+from cksync.write.plan import Action, Noop
+from cksync.write.workspace import key_of, rows_of
 
 Outcome = Literal["done", "rejected", "unknown"]
 
@@ -80,25 +81,59 @@ def new_ids(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], int]:
 def settle(db: duckdb.DuckDBPyConnection, results: Sequence[tuple[Action, Result]], at: datetime) -> None:
     """Note outcomes, and make what was done the base."""
     db.execute("begin")
+    ids = new_ids(db)
     for action, result in results:
         db.execute(
             "update _cksync.actions set state = ?, message = ?, done_at = ? where id = ?",
             [result.outcome, result.message, at, action.id],
         )
         if result.outcome == "done":
-            _make_base(db, action, result)
+            _make_base(db, action, result, ids)
     db.execute("commit")
 
 
-def _make_base(db: duckdb.DuckDBPyConnection, action: Action, result: Result) -> None:
+def agree(db: duckdb.DuckDBPyConnection, noops: Sequence[Noop]) -> None:
+    """Make the base of what the account has already, so that it is no edit any more."""
+    db.execute("begin")
+    for noop in sorted(noops, key=lambda noop: noop.kind != "delete"):  # what was taken away and made anew is there
+        if noop.kind == "update":
+            _take_cells(db, noop.table, noop.key, noop.cells)
+        elif noop.kind == "delete":
+            db.execute(f"delete from base.{noop.table} where {_is(noop.table)}", noop.key)
+        else:
+            _take_membership(db, noop.key)
+    db.execute("commit")
+
+
+def _take_membership(db: duckdb.DuckDBPyConnection, key: Key) -> None:
+    """Instead of a row of subscriptions that was made here, the one that the account has."""
+    query = f"delete from main.subscriptions where {_is('subscriptions')} returning subscriber_id"
+    ((who,),) = db.execute(query, key).fetchall()
+    for schema in ("base", "main"):
+        db.execute(
+            f"""
+            insert into {schema}.subscriptions
+            from ({rows_of(db, "subscriptions")}) as theirs
+            anti join {schema}.subscriptions using (subscribable_type, subscribable_id, id)
+            where (subscribable_type, subscribable_id, subscriber_id) = (?, ?, ?)
+            """,
+            [*key[:2], who],
+        )
+
+
+def _make_base(
+    db: duckdb.DuckDBPyConnection, action: Action, result: Result, ids: Mapping[tuple[str, int], int]
+) -> None:
     for table, text in action.settles:
         key = _split(table, text)
         if action.what in ("update person", "unsubscribe", "update broadcast", "rename field"):
-            _take_cells(db, table, key, action.cells)
+            _take_cells(db, table, [ids.get((table, key[0]), key[0])], action.cells)
         elif action.what in ("untag", "delete broadcast", "delete field"):
             db.execute(f"delete from base.{table} where {_is(table)}", key)
         else:
             _take_row(db, table, key, result)
+            if table == "subscribers":  # what did not fit into one request is an edit still
+                _take_cells(db, table, [result.ids[table]], action.cells)
 
 
 def _split(table: str, key: str) -> list[Any]:
@@ -130,8 +165,13 @@ def _take_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], res
         new = [*key[:-1], result.ids.get(table, key[-1])]
         db.execute("insert into _cksync.ids values (?, ?, ?)", [table, key[-1], new[-1]])
         _rename(db, table, key, new[-1], result.values if table in ("tags", "custom_fields") else {})
-    columns = [name for name, *_ in db.execute(f"describe base.{table}").fetchall()]
-    db.execute(f"insert into base.{table} select {quoted(columns)} from main.{table} where {_is(table)}", new)
+    columns: Sequence[str] = [name for name, *_ in db.execute(f"describe base.{table}").fetchall()]
+    if table == "subscribers":
+        columns = PERSON
+    db.execute(
+        f"insert into base.{table} ({quoted(columns)}) select {quoted(columns)} from main.{table} where {_is(table)}",
+        new,
+    )
 
 
 def _rename(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], id_: int, values: Mapping[str, Any]) -> None:

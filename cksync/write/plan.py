@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from cksync.write.edits import Cell, Problem
+from cksync.write.edits import Cell, Key, Kind, Problem
 
 Row = tuple[str, str]
 
@@ -27,6 +27,16 @@ class Action:
         """The same for the same wish, whatever else is in the plan."""
         text = json.dumps([self.what, self.target, self.args], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Noop:
+    """An edit that the account has already, from elsewhere: nothing is sent for it. Of an updated row `cells`."""
+
+    table: str
+    kind: Kind
+    key: Key
+    cells: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class Plan:
     problems: tuple[Problem, ...] = ()
     held: tuple[Held, ...] = ()
     parked: tuple[Parked, ...] = ()
-    noops: int = 0
+    noops: tuple[Noop, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -80,10 +90,28 @@ class Plan:
         """How many requests carry it out."""
         return len(self.actions)
 
+    def about(self, tables: Collection[str]) -> "Plan":
+        """The part that is about edits of some tables; of all when none is named."""
+        if not tables:
+            return self
 
-def as_json(plan: Plan, *, redact: bool = False) -> dict[str, Any]:
-    """A plan for machines; `redact` leaves out all that is not a count or an id."""
-    head = {"checksum": plan.checksum, "requests": plan.requests, "noops": plan.noops, "counts": dict(plan.counts)}
+        def settles(action: Action) -> bool:
+            return any(table in tables for table, _ in action.settles)
+
+        return replace(
+            self,
+            actions=tuple(filter(settles, self.actions)),
+            conflicts=tuple(conflict for conflict in self.conflicts if conflict.table in tables),
+            problems=tuple(problem for problem in self.problems if problem.table in tables),
+            parked=tuple(parked for parked in self.parked if settles(parked.action)),
+        )
+
+
+def as_json(plan: Plan, *, redact: bool = False, only: Collection[str] = ()) -> dict[str, Any]:
+    """A plan for machines, as docs/push.md describes it. `redact` leaves out all that is not a count or an id;
+    `only` lists what is about some tables, beside the counts and the checksum of all."""
+    head = {"checksum": plan.checksum, "requests": plan.requests, "noops": len(plan.noops), "counts": dict(plan.counts)}
+    plan = plan.about(only)
     if redact:
         return {
             **head,
@@ -95,9 +123,16 @@ def as_json(plan: Plan, *, redact: bool = False) -> dict[str, Any]:
         }
     return {
         **head,
-        "actions": [{"id": a.id, **asdict(a)} for a in plan.actions],
-        "conflicts": [asdict(conflict) for conflict in plan.conflicts],
+        "actions": [_action(action) for action in plan.actions],
+        "conflicts": [{"table": c.table, "key": c.key, **asdict(c.cell)} for c in plan.conflicts],
         "problems": [asdict(problem) for problem in plan.problems],
         "held": [asdict(held) for held in plan.held],
-        "parked": [{"id": p.action.id, **asdict(p)} for p in plan.parked],
+        "parked": [{**_action(p.action), "outcome": p.outcome, "message": p.message} for p in plan.parked],
     }
+
+
+def _action(action: Action) -> dict[str, Any]:
+    rows = [{"table": table, "key": key} for table, key in action.settles]
+    cells = [asdict(cell) for cell in action.cells]
+    head = {"id": action.id, "what": action.what, "target": action.target}
+    return {**head, "rows": rows, "cells": cells, "args": dict(action.args)}

@@ -8,7 +8,7 @@ from cksync.errors import Failed
 from cksync.folder import Folder
 from cksync.load.publish import STORAGE_VERSION
 from cksync.sqltext import identifier, literal, quoted
-from cksync.write.edits import differs, shape
+from cksync.write.edits import differs, misshapen, shapes_of
 from cksync.write.workspace import TABLES, fill, key_of, opened, written
 
 
@@ -19,7 +19,8 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
     Failed when the tables of the workspace cannot be compared.
     """
     with written(path) as temporary, opened(path, folder) as db:
-        if problems := [problem for table in ("subscribers", *TABLES) for problem in shape(db, table)]:
+        shapes = shapes_of(db)
+        if problems := [each for table in ("subscribers", *TABLES) for each in misshapen(db, shapes, table)]:
             raise Failed(f"{path} cannot be refreshed: {problems[0].table}: {problems[0].reason}")
         db.execute(f"attach {literal(temporary)} as fresh (storage_version '{STORAGE_VERSION}')")
         db.execute("use fresh")

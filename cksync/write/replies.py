@@ -34,7 +34,8 @@ def call_of(action: Action, ids: Ids, keys: Mapping[str, str]) -> Call:
             parent, parent_id, address = args.pop("parent"), args.pop("parent_id"), args.pop("email_address")
             return CALLS.subscribe(parent, parent_id, address, **args)
         case "update person":
-            return CALLS.update_subscriber(int(action.target), **args)
+            who = int(action.target)
+            return CALLS.update_subscriber(ids["subscribers", who] if who < 0 else who, **args)
         case "create purchase":
             return CALLS.create_purchase(args["purchase"])
         case _:
@@ -93,10 +94,10 @@ def _made(action: Action, call: Call, record: bytes) -> Result:
                 Result("done") if values["state"] == "cancelled" else Result("unknown", f"is {values['state']} still")
             )
         case _:
-            return _checked(call, values)
+            return checked(call, values)
 
 
-def _checked(call: Call, values: Mapping[str, Any]) -> Result:
+def checked(call: Call, values: Mapping[str, Any]) -> Result:
     """The API passes over what it does not know or like without a word: compare."""
     fields, found = call.body.get("fields") or {}, values.get("fields") or {}
     basics = {name: value for name, value in call.body.items() if name != "fields" and name in values}

@@ -124,6 +124,7 @@ def test_more_memberships_than_people_can_have_are_refused() -> None:
         spread(31, 3, 10)
 
 
+@pytest.mark.heavy
 def test_a_hundred_thousand_people_are_served(serving: "Serving") -> None:
     world = generate(100_000, 7, tag_memberships=100_000, form_memberships=0, sequence_memberships=0)
     ask = serving(world)
@@ -133,6 +134,7 @@ def test_a_hundred_thousand_people_are_served(serving: "Serving") -> None:
     assert last["subscribers"][-1]["created_at"] > first["subscribers"][0]["created_at"]
 
 
+@pytest.mark.heavy
 def test_a_list_of_two_thousand_pages_can_be_made() -> None:
     """100,000 active people (of 121,211, for the other states), and one tag with 100,000 of them all."""
     world = generate(

@@ -5,7 +5,8 @@
     21 March   Bob has cancelled, Eve is deleted, Dee is new
     10 April   nothing: the models' now
 
-Cyd bought before signing up; one order has neither a buyer nor a day that exists. The names are as odd as people make them.
+Cyd bought before signing up; one order has neither a buyer nor a day that exists. The names are as odd as people make
+them.
 """
 
 from pathlib import Path
