@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from cksync.analyze.report import write_report
 from cksync.analyze.report.contents import SECTIONS
 from cksync.analyze.report.embed import as_json
+from cksync.analyze.report.groups import forms
 from cksync.analyze.report.growth import growth
 from cksync.analyze.report.money import revenue
 from cksync.analyze.report.page import ASSETS, SCRIPTS, Shown, page
@@ -181,6 +182,37 @@ def test_currencies_are_many_and_never_added_up(db: duckdb.DuckDBPyConnection) -
     shown = [f"Revenue \u2068C{n}\u2069" for n in (0, 1, 10, 11, 12)]
     assert [chart.options["what"] for chart in charts(answer)] == shown
     assert str(sum(10 * (n + 1) for n in range(40))) not in answer.lead
+
+
+@pytest.mark.parametrize(
+    ("forms_of", "said"),
+    [
+        ([("a", 50, 5), ("b", 2, 2), ("c", 100, 1)], "“\u2068a\u2069” has the highest Conversion Rate"),
+        ([("a", 19, 5)], "1 form brought people; of none with buyers there are 20 joins"),
+        ([("a", 50, 0), ("b", 10, 0)], "2 forms brought people; nobody has bought"),
+    ],
+)
+def test_a_form_is_praised_for_enough_joins_only(
+    db: duckdb.DuckDBPyConnection, forms_of: list[tuple[str, int, int]], said: str
+) -> None:
+    db.execute("create table model_settings as select 20 as minimum_support")
+    db.execute(
+        """
+        create table lead_magnet_conversion (subscribable_id bigint, name varchar, joins bigint, buyers bigint,
+            subscribable_type varchar default 'form', currency_rank bigint default 1, members bigint default 1,
+            active_after_90_days_rate double, active_after_90_days_rate_at_most double, median_days_to_buy double,
+            currency varchar default 'USD', revenue decimal default 0, signup_value decimal default 0,
+            conversion_rate double generated always as (100.0 * buyers / joins))
+        """
+    )
+    for number, form in enumerate(forms_of):
+        db.execute(
+            "insert into lead_magnet_conversion (subscribable_id, name, joins, buyers) values (?, ?, ?, ?)",
+            [number, *form],
+        )
+    answer = forms(db)
+    assert answer.lead.startswith(said)
+    assert len(charts(answer)[0].rows) == len(forms_of)
 
 
 # -- foreign text

@@ -2,7 +2,7 @@
 
 import duckdb
 
-from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Table, row, rows
+from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Rows, Table, row, rows
 from cksync.analyze.report.words import count, many, named, people, percent
 
 TAGS, PAIRS, FORMS = 12, 30, 15
@@ -78,29 +78,8 @@ def forms(db: duckdb.DuckDBPyConnection) -> Answer:
     )
     if not found:
         return Answer(nothing="Nothing yet: nobody has joined by a form.")
-    shown = sorted(found[:FORMS], key=lambda each: (-(each["conversion_rate"] or 0), -each["joins"], each["id"]))
-    best, has_buyers = shown[0], any(each["buyers"] for each in found)
-    if has_buyers:
-        lead = f"“{named(best['name'])}” has the highest Conversion Rate of the forms with the most joins: "
-        lead += f"{count(best['buyers'])} of {people(best['joins'])} bought after joining."
-    else:
-        lead = f"{many(len(found), 'form')} brought people; nobody has bought after joining one."
-    bars = [
-        {
-            "name": each["name"],
-            "value": each["conversion_rate"],
-            "text": f"{percent(each['conversion_rate'])} · {count(each['buyers'])} of {count(each['joins'])}",
-            "joins": each["joins"],
-            "buyers": each["buyers"],
-        }
-        for each in shown
-    ]
-    chart = Chart(
-        "bars",
-        "Conversion Rate by form: " + ", ".join(f"{named(b['name'])} {b['text']}" for b in bars[:5]) + ".",
-        bars,
-        {"color": "c1", "tips": {"joins": "Joins", "buyers": "Buyers"}},
-    )
+    largest, has_buyers = found[:FORMS], any(each["buyers"] for each in found)
+    chart = _converting(largest) if has_buyers else _joining(largest)
     currency = found[0]["currency"]
     columns = (
         Column("name", "Form", "text"),
@@ -115,4 +94,39 @@ def forms(db: duckdb.DuckDBPyConnection) -> Answer:
     )
     table = Table("All forms" if len(found) <= 100 else "The hundred largest forms", columns, found[:100])
     title = "Conversion Rate by form" if has_buyers else "Joins by form"
-    return Answer(lead, [Figure(title, "", chart if has_buyers else None, table)])
+    return Answer(_best(db, largest, has_buyers=has_buyers), [Figure(title, "", chart, table)])
+
+
+def _best(db: duckdb.DuckDBPyConnection, found: Rows, *, has_buyers: bool) -> str:
+    """The form with the highest rate, of those that enough people joined."""
+    brought = f"{many(len(found), 'form')} brought people"
+    if not has_buyers:
+        return f"{brought}; nobody has bought after joining one."
+    support = row(db, "select minimum_support from model_settings")["minimum_support"]
+    enough = [each for each in found if each["joins"] >= support and each["buyers"]]
+    if not enough:
+        return f"{brought}; of none with buyers there are {many(support, 'join')}, so that the rates say little yet."
+    best = max(enough, key=lambda each: each["conversion_rate"])
+    bought = f"{count(best['buyers'])} of {people(best['joins'])} bought after joining"
+    return f"“{named(best['name'])}” has the highest Conversion Rate of the forms that many join: {bought}."
+
+
+def _converting(found: Rows) -> Chart:
+    bars = [
+        {
+            "name": each["name"],
+            "value": each["conversion_rate"],
+            "text": f"{percent(each['conversion_rate'])} · {count(each['buyers'])} of {count(each['joins'])}",
+            "joins": each["joins"],
+            "buyers": each["buyers"],
+        }
+        for each in sorted(found, key=lambda each: (-each["conversion_rate"], -each["joins"], each["id"]))
+    ]
+    label = "Conversion Rate by form: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
+    return Chart("bars", label, bars, {"color": "c1", "tips": {"joins": "Joins", "buyers": "Buyers"}})
+
+
+def _joining(found: Rows) -> Chart:
+    bars = [{"name": each["name"], "value": each["joins"], "text": count(each["joins"])} for each in found]
+    label = "Joins by form: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
+    return Chart("bars", label, bars, {"color": "c1"})

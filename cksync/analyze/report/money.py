@@ -2,10 +2,11 @@
 
 import duckdb
 
-from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Row, Table, rows
+from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Row, Rows, Table, rows
 from cksync.analyze.report.words import count, many, money, month, named
 
-CURRENCIES, BARS = 5, 12
+CURRENCIES, BARS, SOURCES = 5, 12, 50
+WAYS = (("referrer_host", "Referrer"), ("utm_source", "utm_source"), ("first_tag", "First tag"))
 
 
 def revenue(db: duckdb.DuckDBPyConnection) -> Answer:
@@ -51,7 +52,8 @@ def _code(total: Row) -> str:
 
 def _of_currency(db: duckdb.DuckDBPyConnection, total: Row, *, is_open: bool) -> list[Figure]:
     fold = None if is_open else f"{_code(total)}: {money(total['revenue'])} from {many(total['orders'], 'order')}"
-    figures = [_by_month(db, total, fold), _by_product(db, total, fold), _by_source(db, total, fold)]
+    figures = [_by_month(db, total, fold), _by_product(db, total, fold), _by_form(db, total, fold)]
+    figures += [_by_source(db, total, fold, *way) for way in WAYS]
     return [figure for figure in figures if figure]
 
 
@@ -128,19 +130,9 @@ def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> 
     return Figure(f"{code} by product", note, chart, Table("The numbers", columns, found[:100]), fold)
 
 
-def _by_source(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Figure | None:
-    found = rows(
-        db,
-        """
-        select source_key, coalesce(source, '(no form)') as source, new_leads, customers, new_lead_revenue,
-            new_lead_value, customer_value, value_90_days
-        from ltv_by_source
-        where dimension = 'first_form' and currency = $currency
-        order by new_lead_revenue desc, new_leads desc, source_key
-        """,
-        {"currency": total["currency"]},
-    )
-    if not any(each["customers"] for each in found):
+def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Figure | None:
+    found = _sources(db, total, "first_form")
+    if not found:
         return None
     code = _code(total)
     bars = [
@@ -155,8 +147,37 @@ def _by_source(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> F
     label = f"New Lead Revenue in {code} by first form: "
     label += ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
     chart = Chart("bars", label, bars, {"color": "c3", "tips": {"leads": "New Leads"}})
+    note = "All revenue ever from the people who came by each form first."
+    return Figure(f"{code} by source", note, chart, _source_table(found, "First form"), fold)
+
+
+def _by_source(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None, dimension: str, name: str) -> Figure | None:
+    """Another way in which people came, as a table."""
+    found = _sources(db, total, dimension)
+    if all(each["source_key"] == "" for each in found):
+        return None
+    return Figure("", table=_source_table(found, name), fold=fold)
+
+
+def _sources(db: duckdb.DuckDBPyConnection, total: Row, dimension: str) -> Rows:
+    """The ways in which the buyers of a currency came."""
+    return rows(
+        db,
+        """
+        select source_key, coalesce(source, '(none)') as source, new_leads, customers, new_lead_revenue, new_lead_value,
+            customer_value, value_90_days
+        from ltv_by_source
+        where dimension = $dimension and currency = $currency and customers > 0
+        order by new_lead_revenue desc, new_leads desc, source_key
+        limit $sources
+        """,
+        {"dimension": dimension, "currency": total["currency"], "sources": SOURCES},
+    )
+
+
+def _source_table(found: Rows, name: str) -> Table:
     columns = (
-        Column("source", "First form", "text"),
+        Column("source", name, "text"),
         Column("new_leads", "New Leads"),
         Column("customers", "Customers"),
         Column("new_lead_revenue", "New Lead Revenue", "money"),
@@ -164,5 +185,4 @@ def _by_source(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> F
         Column("customer_value", "Customer Value", "money"),
         Column("value_90_days", "Value after 90 days", "money"),
     )
-    note = "All revenue ever from the people who came by each form first."
-    return Figure(f"{code} by source", note, chart, Table("The numbers", columns, found[:100]), fold)
+    return Table(f"By {name[0].lower()}{name[1:]}", columns, found)
