@@ -101,8 +101,8 @@ SECTIONS = (
         "sync",
         "Sync",
         "Can these numbers be trusted?",
-        "A list is vouched for when as many different rows were read as the account counts. Figures come from the"
-        " mirror alone; nothing is asked while this report is written.",
+        "A list is vouched for when as many different rows were read as the account counts; broadcasts and purchases,"
+        " which it does not count, when they were read to the end.",
         ("sync_health", "audience_snapshot"),
         sync,
     ),

@@ -137,7 +137,7 @@ def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Fig
     code = _code(total)
     bars = [
         {
-            "name": each["source"],
+            "name": each["source"] if each["source_key"] else "(no form)",
             "value": each["new_lead_revenue"],
             "text": f"{money(each['new_lead_revenue'])} · {money(each['new_lead_value'])} a lead",
             "leads": each["new_leads"],

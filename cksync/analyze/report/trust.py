@@ -24,7 +24,7 @@ def sync(db: duckdb.DuckDBPyConnection) -> Answer:
     )
     whole = not glance["incomplete_lists"]
     lead = (
-        "Every list is vouched for: counted against the account's own total."
+        "The mirror vouches for every list."
         if whole
         else (f"{many(glance['incomplete_lists'], 'list')} cannot be vouched for; the table names why.")
     )
