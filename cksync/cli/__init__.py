@@ -29,6 +29,7 @@ COMMANDS = {
     "status": ("status", "How fresh and how whole the mirror is, and what failed."),
     "sql": ("sql", "Ask the mirror in SQL, read-only."),
     "export": ("export", "Write tables and models where other tools want them."),
+    "report": ("report", "Write one HTML file about the account, to read and to show."),
     "checkout": ("push", "Write a copy of the mirror to edit with any SQL tool."),
     "diff": ("push", "What a push of the edits would do."),
     "push": ("push", "Take the edits to the account, each once."),

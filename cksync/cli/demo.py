@@ -53,9 +53,11 @@ def demo(settings: Settings) -> int:
     """Start a simulated account, pull it, and ask it three questions. Everything stays in ./cksync-demo."""
     import duckdb
 
+    from cksync.analyze.report import write_report
     from cksync.cli.progress import shown, start_logging
     from cksync.cli.pull import print_report
     from cksync.config import load_config
+    from cksync.folder import Folder
     from cksync.verbs.events import Report
     from cksync.verbs.pull import pull
 
@@ -74,11 +76,14 @@ def demo(settings: Settings) -> int:
         for question, query in QUESTIONS:
             click.echo(f"\n{question}")
             db.sql(query).show(max_width=100)
+    report = write_report(Folder(config.data_dir), FOLDER / "report.html")
     command = "cksync" if shutil.which("cksync") else sys.argv[0]
     click.echo("What next:")
     click.echo(f'  {command} sql --config {config_path} "from subscribers limit 5"')
     click.echo(f"  {command} status --config {config_path}")
+    click.echo(f"  {command} report --config {config_path}")
     click.echo(f"  {command} init       # then your own account: check, pull")
+    click.echo(f"\nAll of it in pictures, to open in a browser: {report.path}")
     return event.exit_status
 
 

@@ -1,0 +1,85 @@
+"""The report: one HTML file about the account, from the models of the published mirror and nothing else.
+
+    Section -> Answer (sentence, charts, tables: values without markup) -> page.py -> one file
+
+It is the same for the same mirror, holds no address and no name of a person, and needs no network.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from cksync.analyze.report.contents import SECTIONS, Section
+from cksync.analyze.report.page import Shown, page
+from cksync.analyze.report.parts import Answer, row, rows
+from cksync.analyze.report.tiles import tiles
+from cksync.errors import Failed
+from cksync.folder import Folder, write_whole
+from cksync.mirror import open_mirror
+
+__all__ = ["Written", "write_report"]
+
+
+# What the mirror has; `main` goes without saying.
+_THERE = """
+    select case schema_name when 'main' then '' else schema_name || '.' end || table_name as name from duckdb_tables()
+    union all
+    select view_name from duckdb_views() where schema_name = 'main' and not internal
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The file, its size in bytes, and the time the numbers speak of."""
+
+    path: Path
+    size: int
+    as_of: datetime | None
+
+
+def write_report(folder: Folder, path: Path) -> Written:
+    """Write the report, replacing the file if there is one. Raises Failed when there is no mirror or no room."""
+    with open_mirror(folder) as db:
+        html, as_of = _report(db, folder)
+    data = html.encode()
+    _write(path, data)
+    return Written(path, len(data), as_of)
+
+
+def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetime | None]:
+    there = {found["name"] for found in rows(db, _THERE)}
+    if not {"_cksync.models", "_cksync.checks", "model_settings"} <= there:
+        raise Failed(f"{folder.mirror} was made by an older cksync, without models; `cksync rebuild` makes it anew")
+    settings = row(db, "select as_of, timezone from model_settings")
+    account = row(db, "select name from account")
+    unknown = dict(db.execute("select name, unknown from _cksync.models where unknown is not null").fetchall())
+    shown = [
+        Shown(section, _answer(db, section, there), [unknown[name] for name in section.models if name in unknown])
+        for section in SECTIONS
+    ]
+    top = tiles(db) if {"audience_snapshot", "list_growth_daily", "broadcast_performance"} <= there else []
+    return page(account.get("name"), settings["as_of"], settings["timezone"], top, shown), settings["as_of"]
+
+
+def _answer(db: duckdb.DuckDBPyConnection, section: Section, there: set[str]) -> Answer:
+    missing = [name for name in section.models if name not in there]
+    if missing:
+        return Answer(nothing=f"Cannot be shown: {', '.join(missing)} could not be made; `cksync status` says why.")
+    return section.answer(db)
+
+
+def _write(path: Path, data: bytes) -> None:
+    place = path.resolve()  # a link stays one
+    try:
+        if place.is_dir():
+            raise Failed(f"{path} is a folder; name the file, as in {path / 'report.html'}")
+        if place.exists() and not place.is_file():
+            raise Failed(f"{path} is no file; name another place for the report")
+        write_whole(place, data)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            place.with_name(f".{place.name}.new").unlink()
+        raise Failed(f"{path} cannot be written: {error.strerror}; name another place for the report") from None

@@ -1,0 +1,171 @@
+"""Sections about the list over time: growth and churn."""
+
+from datetime import timedelta
+
+import duckdb
+
+from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Row, Rows, Table, row, rows
+from cksync.analyze.report.words import count, day, many, month, people, percent, signed
+
+RECENT_DAYS, RECENT_WEEKS = 90, 52
+# With fewer New Leads in these days, days are no more than noise, and weeks are shown.
+ENOUGH = 180
+
+_GROWTH = """
+    select
+        date_trunc($grain, day)::date as start,
+        sum(joined)::bigint as joined,
+        case when count(lost) = count(*) then sum(lost)::bigint end as lost,
+        case when count(net) = count(*) then sum(net)::bigint end as net,
+        max_by(active_end, day) as active
+    from list_growth_daily
+    where day >= $since
+    group by all
+    order by start
+"""
+_NEW, _LOST, _MEAN = ("c1", "New Leads"), ("c2", "Lost"), ("ink", "Mean of seven days")
+_GROWTH_COLUMNS = (
+    Column("joined", "New Leads"),
+    Column("lost", "Lost"),
+    Column("net", "Net", "signed"),
+    Column("active", "Active at the end"),
+)
+
+
+def growth(db: duckdb.DuckDBPyConnection) -> Answer:
+    """Is the list growing?"""
+    span = row(
+        db,
+        """
+        select min(day) as first, max(day) as last, count(*) as days, coalesce(sum(joined), 0)::bigint as joined,
+            min(day) filter (active_end is not null) as known_from,
+            sum(joined) filter (day > (select max(day) from list_growth_daily) - $days)::bigint as joined_lately
+        from list_growth_daily
+        """,
+        {"days": RECENT_DAYS},
+    )
+    glance = row(db, "select active, people, joined_28d, net_28d from audience_snapshot")
+    if not span.get("joined") and not glance.get("people"):
+        return Answer(nothing="Nobody is on the list.")
+    lead = f"{people(glance['active'])} {'is' if glance['active'] == 1 else 'are'} active"
+    if glance["joined_28d"] is not None:
+        lead += f"; {count(glance['joined_28d'])} joined in the last 28 days"
+    if glance["net_28d"] is not None:
+        lead += f", and with those who left that makes {signed(glance['net_28d'])}"
+    figures = [_days(db, span) if _is_daily(span) else _weeks(db, span), *_active(db, span)]
+    if span["days"] > RECENT_DAYS:
+        figures.append(_whole(db, span))
+    return Answer(f"{lead}.", figures)
+
+
+def _is_daily(span: Row) -> bool:
+    return bool(span["days"] <= RECENT_DAYS or span["joined_lately"] >= ENOUGH)
+
+
+def _days(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
+    found = rows(
+        db,
+        """
+        select day as start, joined, lost, net, joined_average_7d as average, active_end as active, precision
+        from list_growth_daily
+        where day > (select max(day) from list_growth_daily) - $days
+        order by day
+        """,
+        {"days": RECENT_DAYS},
+    )
+    table = Table(
+        "Day by day",
+        (Column("start", "Day", "day"), *_GROWTH_COLUMNS, Column("precision", "Precision", "text")),
+        found[::-1],
+    )
+    note = "The curve is the mean of seven days."
+    return _figure(span, found, "day", f"The last {many(len(found), 'day')}", note, table)
+
+
+def _weeks(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
+    monday = span["last"] - timedelta(days=span["last"].weekday())
+    found = rows(db, _GROWTH, {"grain": "week", "since": monday - timedelta(weeks=RECENT_WEEKS - 1)})
+    table = Table("Week by week", (Column("start", "Week from", "day"), *_GROWTH_COLUMNS), found[::-1])
+    note = "Weeks begin on Monday; the running one is not over."
+    return _figure(span, found, "week", f"The last {many(len(found), 'week')}", note, table)
+
+
+def _whole(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
+    """All years, in at most a few hundred points."""
+    years = span["days"] / 365
+    unit = "week" if years <= 3 and _is_daily(span) else "month" if years <= 30 else "year"
+    found = rows(db, _GROWTH, {"grain": unit, "since": span["first"]})
+    start = Column("start", unit.capitalize(), "day" if unit == "week" else "month")
+    table = Table(f"{unit.capitalize()} by {unit}", (start, *_GROWTH_COLUMNS), found[::-1])
+    return _figure(span, found, unit, "From the beginning", f"Since {day(span['first'])}, by {unit}.", table)
+
+
+def _figure(span: Row, found: Rows, unit: str, title: str, note: str, table: Table) -> Figure:
+    """New people above the line, lost ones below it; `found` has a row for each day, week or month."""
+    key = [_NEW]
+    if any(each["lost"] for each in found):
+        key.append(_LOST)
+    if "average" in found[0]:
+        key.append(_MEAN)
+    if span["known_from"] is None:
+        note += " Who left is not known before the first pull has ended."
+    elif span["known_from"] > found[0]["start"]:
+        note += f" Who left is known from the first pull on, which was on {day(span['known_from'])}."
+    label = f"New Leads and lost people by {unit}, {day(found[0]['start'])} to {day(found[-1]['start'])}."
+    chart = Chart("growth", label, found, {"unit": unit, "knownFrom": span["known_from"]}, key)
+    return Figure(title, note, chart, table)
+
+
+def _active(db: duckdb.DuckDBPyConnection, span: Row) -> list[Figure]:
+    if not span["known_from"] or (span["last"] - span["known_from"]).days < 2:
+        return []
+    known = (span["last"] - span["known_from"]).days
+    unit = "day" if known < 400 else "week" if known < 2500 else "month"
+    found = rows(
+        db,
+        """
+        select max(day) as day, max_by(active_end, day) as active
+        from list_growth_daily
+        where active_end is not null
+        group by date_trunc($unit, day)
+        order by 1
+        """,
+        {"unit": unit},
+    )
+    chart = Chart("line", f"Active people by {unit} since {day(found[0]['day'])}.", found, {"x": "day", "y": "active"})
+    table = Table("Active people", (Column("day", "Day", "day"), Column("active", "Active")), found[::-1])
+    note = "At the end of the day. The axis does not begin at zero, so that changes show."
+    return [Figure("Active people since the first pull", note, chart, table)]
+
+
+def churn(db: duckdb.DuckDBPyConnection) -> Answer:
+    """Who leaves?"""
+    found = rows(db, "from churn_monthly order by month")[-36:]
+    if not found:
+        return Answer(nothing="Nothing yet: churn is known from the second day of pulls on.")
+    last = found[-1]
+    lead = f"In {month(last['month'])}, {count(last['cancelled'])} of {people(last['active_start'])} cancelled"
+    lead += f": a churn rate of {percent(last['churn_rate'])}"
+    if last["days_covered"] < last["days_in_month"]:
+        lead += f", over the {many(last['days_covered'], 'day')} that are known"
+    if last["lost"]:
+        lead += f". {count(last['early_lost'])} of {count(last['lost'])} who left had joined at most 30 days before"
+    reasons = ("cancelled", "bounced", "complained", "deleted")
+    chart = Chart(
+        "stack",
+        f"People lost by month, from {month(found[0]['month'])} to {month(last['month'])}, by what became of them.",
+        [{"x": each["month"], "part": reason, "y": each[reason]} for each in found for reason in reasons],
+        {"parts": reasons, "unit": "month", "what": "People"},
+        (("c2", "cancelled"), ("c5", "bounced"), ("c4", "complained"), ("soft", "deleted")),
+    )
+    columns = (
+        Column("month", "Month", "month"),
+        Column("days_covered", "Days known"),
+        Column("active_start", "Active at the start"),
+        *(Column(reason, reason.capitalize()) for reason in reasons),
+        Column("churn_rate", "Churn rate", "percent"),
+        Column("lost_rate", "Lost rate", "percent"),
+        Column("early_lost", "Lost within 30 days"),
+    )
+    table = Table("Month by month", columns, found[::-1], is_open=len(found) <= 6)
+    return Answer(f"{lead}.", [Figure("People lost by month", "", chart, table)])

@@ -1,0 +1,108 @@
+"""Sections about who is on the list: their health, and whether they stay."""
+
+import duckdb
+
+from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Rows, Table, rows
+from cksync.analyze.report.words import count, many, month, named, people, percent
+
+COHORTS, BARS = 24, 15
+
+
+def health(db: duckdb.DuckDBPyConnection) -> Answer:
+    """How healthy is the list?"""
+    found = rows(db, "from list_health order by people desc, name")
+    states = [each for each in found if each["kind"] == "state"]
+    if not states:
+        return Answer(nothing="Nobody is on the list.")
+    problem = next(each for each in found if each["kind"] == "problem")
+    untagged = next(each for each in found if each["kind"] == "tag")
+    lead = f"{percent(problem['people_rate'])} bounced or complained"
+    lead += ", which is above the alarm" if problem["is_alarming"] else ""
+    lead += f"; {percent(untagged['people_rate'])} of the active people carry no tag." if untagged["of_people"] else "."
+    figures = [
+        _shares("People by state", "", states, "State", "c1"),
+    ]
+    fields = [each for each in found if each["kind"] == "field" and each["of_people"]]
+    if fields:
+        note = "Of the active people, how many have a value in each custom field."
+        figures.append(_shares("Custom fields that are filled", note, fields, "Field", "c3"))
+    return Answer(lead, figures)
+
+
+def _shares(title: str, note: str, found: Rows, what: str, color: str) -> Figure:
+    bars = [
+        {
+            "name": each["name"],
+            "value": each["people_rate"],
+            "text": percent(each["people_rate"]),
+            "people": each["people"],
+        }
+        for each in found[:BARS]
+    ]
+    label = (
+        f"{title}: " + ", ".join(f"{named(each['name'])} {percent(each['people_rate'])}" for each in found[:5]) + "."
+    )
+    chart = Chart("bars", label, bars, {"color": color, "tips": {"people": "People"}, "max": 100})
+    columns = (Column("name", what, "text"), Column("people", "People"), Column("people_rate", "Share", "percent"))
+    return Figure(title, note, chart, Table("The numbers", columns, found))
+
+
+def cohorts(db: duckdb.DuckDBPyConnection) -> Answer:
+    """Do people stay?"""
+    found = rows(
+        db,
+        """
+        select cohort, month, months_since, size, active, retention_rate, retention_low, retention_high, is_supported,
+            precision
+        from cohort_retention
+        where variant = 'all' and cohort > (
+            select max(cohort) - to_months($cohorts::integer) from cohort_retention where variant = 'all'
+        )
+        order by cohort, month
+        """,
+        {"cohorts": COHORTS},
+    )
+    if not found:
+        return Answer(nothing="Nothing yet: nobody has joined.")
+    latest = max(each["month"] for each in found)
+    now = [each for each in found if each["month"] == latest]
+    kept, joined = sum(each["active"] for each in now), sum(each["size"] for each in now)
+    lead = (
+        f"Of the {people(joined)} known from the last {many(len(now), 'month')} of joining, {count(kept)} are active."
+    )
+    chart = Chart(
+        "retention",
+        f"Share of each month's New Leads that is active now, {month(now[0]['cohort'])} to {month(now[-1]['cohort'])}.",
+        now,
+        {"least": 0},
+        (("c1", "Share still active"), ("soft", "May be so by chance (95 %)")),
+    )
+    columns = (
+        Column("cohort", "Joined in", "month"),
+        Column("size", "People"),
+        Column("active", "Active now"),
+        Column("retention_rate", "Still active", "percent"),
+        Column("retention_low", "At least", "percent"),
+        Column("retention_high", "At most", "percent"),
+        Column("precision", "Precision", "text"),
+    )
+    figures = [Figure("Still active, by month of joining", "", chart, Table("The numbers", columns, now[::-1]))]
+    months = len({each["month"] for each in found})
+    if months >= 3:
+        heat = Chart(
+            "cohorts",
+            f"Share still active by month of joining and months since, for {months} months that pulls cover.",
+            found,
+            {},
+        )
+        by_month = (
+            Column("cohort", "Joined in", "month"),
+            Column("month", "At the end of", "month"),
+            Column("months_since", "Months since"),
+            Column("size", "People"),
+            Column("active", "Active"),
+            Column("retention_rate", "Still active", "percent"),
+        )
+        note = "Each row is a month of joining, each column the end of a month; before the first pull nothing is known."
+        figures.append(Figure("Month after month", note, heat, Table("The numbers", by_month, found[::-1])))
+    return Answer(lead, figures)

@@ -1,0 +1,188 @@
+"""The section about revenue: one figure group a currency, never a sum of several."""
+
+import duckdb
+
+from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Row, Rows, Table, rows
+from cksync.analyze.report.words import count, many, money, month, named
+
+CURRENCIES, BARS, SOURCES = 5, 12, 50
+WAYS = (("referrer_host", "Referrer"), ("utm_source", "utm_source"), ("first_tag", "First tag"))
+
+
+def revenue(db: duckdb.DuckDBPyConnection) -> Answer:
+    """What earns the money?"""
+    totals = rows(
+        db,
+        """
+        select currency, sum(orders)::bigint as orders, sum(units)::bigint as units, sum(revenue) as revenue,
+            sum(discount) as discount, sum(new_revenue) as new_revenue, sum(repeat_revenue) as repeat_revenue,
+            (sum(revenue)::double / sum(orders))::decimal(18, 2) as average_order_value,
+            date_trunc('month', min(day))::date as first, date_trunc('month', max(day))::date as last
+        from revenue_daily
+        group by currency
+        order by orders desc, currency
+        """,
+    )
+    if not totals:
+        return Answer(nothing="Nothing yet: no purchase is counted.")
+    lead = "; ".join(
+        f"{_code(each)} {money(each['revenue'])} from {many(each['orders'], 'order')}" for each in totals[:4]
+    )
+    if len(totals) > 4:
+        lead += f"; and {many(len(totals) - 4, 'currency more', 'currencies more')}"
+    columns = (
+        Column("currency", "Currency", "text"),
+        Column("orders", "Orders"),
+        Column("units", "Units"),
+        Column("revenue", "Revenue", "money"),
+        Column("discount", "Discount given", "money"),
+        Column("average_order_value", "AOV", "money"),
+        Column("new_revenue", "First orders", "money"),
+        Column("repeat_revenue", "Repeat orders", "money"),
+    )
+    figures = [Figure("By currency", table=Table("All currencies", columns, totals, is_open=len(totals) <= 8))]
+    for place, total in enumerate(totals[:CURRENCIES]):
+        figures += _of_currency(db, total, is_open=place == 0)
+    return Answer(f"{lead}.", figures)
+
+
+def _code(total: Row) -> str:
+    return named(total["currency"], 12) if total["currency"] else "(no currency)"
+
+
+def _of_currency(db: duckdb.DuckDBPyConnection, total: Row, *, is_open: bool) -> list[Figure]:
+    fold = None if is_open else f"{_code(total)}: {money(total['revenue'])} from {many(total['orders'], 'order')}"
+    figures = [_by_month(db, total, fold), _by_product(db, total, fold), _by_form(db, total, fold)]
+    figures += [_by_source(db, total, fold, *way) for way in WAYS]
+    return [figure for figure in figures if figure]
+
+
+def _by_month(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Figure | None:
+    code = _code(total)
+    years = (total["last"] - total["first"]).days / 365 if total["first"] else 0
+    unit = "month" if years < 10 else "quarter" if years < 50 else "year"
+    found = rows(
+        db,
+        """
+        select date_trunc($unit, day)::date as start, sum(orders)::bigint as orders, sum(revenue) as revenue,
+            sum(new_revenue) as new_revenue, sum(repeat_revenue) as repeat_revenue
+        from revenue_daily
+        where currency = $currency and day is not null
+        group by all
+        order by start
+        """,
+        {"currency": total["currency"], "unit": unit},
+    )
+    if not found:
+        return None
+    parts = (("first orders", "new_revenue"), ("repeat orders", "repeat_revenue"))
+    chart = Chart(
+        "stack",
+        f"Revenue in {code} by {unit}, {month(found[0]['start'])} to {month(found[-1]['start'])}.",
+        [{"x": each["start"], "part": part, "y": each[name]} for each in found for part, name in parts],
+        {"parts": [part for part, _ in parts], "unit": unit, "what": f"Revenue {code}", "colors": ["c1", "c4"]},
+        (("c1", "First orders"), ("c4", "Repeat orders")),
+    )
+    columns = (
+        Column("start", unit.capitalize(), "month"),
+        Column("orders", "Orders"),
+        Column("revenue", "Revenue", "money"),
+        Column("new_revenue", "First orders", "money"),
+        Column("repeat_revenue", "Repeat orders", "money"),
+    )
+    return Figure(f"{code} by {unit}", "", chart, Table(f"{unit.capitalize()} by {unit}", columns, found[::-1]), fold)
+
+
+def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Figure | None:
+    found = rows(
+        db,
+        """
+        select coalesce(product, '(no product)') as product, orders, units, gross, discount, revenue,
+            revenue_share_rate, buyers, new_buyers
+        from revenue_by_product
+        where currency = $currency
+        order by revenue desc, product_key
+        """,
+        {"currency": total["currency"]},
+    )
+    if not found:
+        return None
+    code = _code(total)
+    bars = [
+        {"name": each["product"], "value": each["revenue"], "text": money(each["revenue"]), "units": each["units"]}
+        for each in found[:BARS]
+    ]
+    label = (
+        f"Revenue in {code} by product: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
+    )
+    chart = Chart("bars", label, bars, {"color": "c1", "tips": {"units": "Units"}})
+    columns = (
+        Column("product", "Product", "text"),
+        Column("orders", "Orders"),
+        Column("units", "Units"),
+        Column("gross", "Before discount", "money"),
+        Column("revenue", "Revenue", "money"),
+        Column("revenue_share_rate", "Share", "percent"),
+        Column("buyers", "Buyers"),
+        Column("new_buyers", "New Buyers"),
+    )
+    note = "" if len(found) <= BARS else f"The first {BARS} of {count(len(found))}."
+    return Figure(f"{code} by product", note, chart, Table("The numbers", columns, found[:100]), fold)
+
+
+def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Figure | None:
+    found = _sources(db, total, "first_form")
+    if not found:
+        return None
+    code = _code(total)
+    bars = [
+        {
+            "name": each["source"] if each["source_key"] else "(no form)",
+            "value": each["new_lead_revenue"],
+            "text": f"{money(each['new_lead_revenue'])} · {money(each['new_lead_value'])} a lead",
+            "leads": each["new_leads"],
+        }
+        for each in found[:BARS]
+    ]
+    label = f"New Lead Revenue in {code} by first form: "
+    label += ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
+    chart = Chart("bars", label, bars, {"color": "c3", "tips": {"leads": "New Leads"}})
+    note = "All revenue ever from the people who came by each form first."
+    return Figure(f"{code} by source", note, chart, _source_table(found, "First form"), fold)
+
+
+def _by_source(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None, dimension: str, name: str) -> Figure | None:
+    """Another way in which people came, as a table."""
+    found = _sources(db, total, dimension)
+    if all(each["source_key"] == "" for each in found):
+        return None
+    return Figure("", table=_source_table(found, name), fold=fold)
+
+
+def _sources(db: duckdb.DuckDBPyConnection, total: Row, dimension: str) -> Rows:
+    """The ways in which the buyers of a currency came."""
+    return rows(
+        db,
+        """
+        select source_key, coalesce(source, '(none)') as source, new_leads, customers, new_lead_revenue, new_lead_value,
+            customer_value, value_90_days
+        from ltv_by_source
+        where dimension = $dimension and currency = $currency and customers > 0
+        order by new_lead_revenue desc, new_leads desc, source_key
+        limit $sources
+        """,
+        {"dimension": dimension, "currency": total["currency"], "sources": SOURCES},
+    )
+
+
+def _source_table(found: Rows, name: str) -> Table:
+    columns = (
+        Column("source", name, "text"),
+        Column("new_leads", "New Leads"),
+        Column("customers", "Customers"),
+        Column("new_lead_revenue", "New Lead Revenue", "money"),
+        Column("new_lead_value", "New Lead Value", "money"),
+        Column("customer_value", "Customer Value", "money"),
+        Column("value_90_days", "Value after 90 days", "money"),
+    )
+    return Table(f"By {name[0].lower()}{name[1:]}", columns, found)

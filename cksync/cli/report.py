@@ -1,0 +1,30 @@
+"""`cksync report`."""
+
+from pathlib import Path
+
+import click
+
+from cksync.cli import Settings, common
+
+DEFAULT = "cksync-report.html"
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT)
+@click.option("--open", "is_opened", is_flag=True, help="Show it in the browser.")
+@common
+@click.pass_obj
+def report(settings: Settings, file: Path, is_opened: bool) -> None:
+    """Write one HTML file about the account, to read and to show.
+
+    FILE is cksync-report.html unless it is named. It comes from the mirror alone, needs no network, and holds
+    no address and no name of a subscriber.
+    """
+    from cksync.analyze.report import write_report
+    from cksync.folder import Folder
+
+    made = write_report(Folder(settings.load().data_dir), file)
+    as_of = f", as of {made.as_of:%Y-%m-%d %H:%M} UTC" if made.as_of else ""
+    click.echo(f"{made.path}: {made.size // 1000:,} kB{as_of}")
+    if is_opened:
+        click.launch(str(file.resolve()))

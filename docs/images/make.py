@@ -1,0 +1,64 @@
+"""The pictures of the README, made of the demo's report in headless Chromium.
+
+    cksync demo && python docs/images/make.py cksync-demo/report.html
+
+Needs Debian's chromium, chromium-driver and fonts-noto-core, and fonts-noto-color-emoji for emoji.
+"""
+
+import base64
+import sys
+import tempfile
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+HEIGHT = 1400
+# The same report on a desk in light and on a phone in dark, beside one another at four fifths of their size.
+PAGE = """
+<body style="margin: 0; padding: 24px; display: flex; gap: 24px; background: #fff; width: max-content">
+<img src="data:image/png;base64,{desk}" style="height: 1120px; border: 1px solid #ddd; border-radius: 12px">
+<img src="data:image/png;base64,{phone}" style="height: 1120px; border: 1px solid #ddd; border-radius: 12px">
+"""
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars")
+
+
+def main() -> None:
+    """Write report.png beside this file."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in FLAGS:
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    try:
+        report = Path(sys.argv[1]).resolve().as_uri()
+        shots = {
+            "desk": picture(driver, report, 1080, "light"),
+            "phone": picture(driver, report, 390, "dark", "broadcasts"),
+        }
+        with tempfile.NamedTemporaryFile("w", suffix=".html") as file:
+            file.write(PAGE.format(**shots))
+            file.flush()
+            whole = picture(driver, Path(file.name).as_uri(), 1250, "light", height=1170)
+    finally:
+        driver.quit()
+    Path(__file__).with_name("report.png").write_bytes(base64.b64decode(whole))
+
+
+def picture(driver: webdriver.Chrome, url: str, width: int, scheme: str, place: str = "", height: int = HEIGHT) -> str:
+    """What a window of that width shows from `place` on, as PNG in base64."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    features = [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": "reduce"},
+    ]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    driver.get(url)
+    driver.execute_script("document.getElementById(arguments[0])?.scrollIntoView()", place)
+    driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    return str(driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"])
+
+
+if __name__ == "__main__":
+    main()

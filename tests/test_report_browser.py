@@ -1,0 +1,228 @@
+"""The report in a real browser, headless: it draws every chart, complains of nothing and asks nobody.
+
+Needs Debian's chromium and chromium-driver (`.ci/run` installs them); heavy, for a browser takes seconds to start.
+"""
+
+import base64
+import json
+import shutil
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver import ActionChains
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from cksync.analyze.report import write_report
+from cksync.analyze.report.contents import SECTIONS
+from cksync.config import Config
+from cksync.folder import Folder
+from cksync.verbs.pull import pull
+from tests.accounts import EVIL, PEOPLE, empty_account, hostile_account
+from tests.test_sql.models.small import small_account
+
+pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+PHONE, DESK = 390, 1100
+
+
+class Browser:
+    """A Chromium that notes what pages say on the console and ask of the network."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
+
+    def open(self, path: Path, width: int = DESK, scheme: str = "light") -> None:
+        """Show a page that wide, in that scheme, every fold of it open."""
+        self.requests(), self.complaints()
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        self.driver.get(path.as_uri())
+        self.js("document.querySelectorAll('details.fold').forEach((fold) => { fold.open = true; })")
+        self.settle()
+
+    def settle(self) -> None:
+        """Until two more frames are drawn: charts follow their width in between."""
+        self.driver.execute_async_script(
+            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
+        )
+
+    def js(self, script: str, *arguments: Any) -> Any:
+        """What a script gives, run inside the page."""
+        return self.driver.execute_script(script, *arguments)
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """What came into a log of the driver since the last call."""
+        found: list[dict[str, Any]] = self.driver.get_log(name)  # type: ignore[no-untyped-call]
+        return found
+
+    def complaints(self) -> list[str]:
+        """The console since the last call."""
+        return [entry["message"] for entry in self.log("browser")]
+
+    def requests(self) -> list[str]:
+        """The addresses asked for since the last call."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
+        sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
+        return [params["request"]["url"] for params in sent]
+
+    def charts(self) -> list[dict[str, Any]]:
+        """Each chart: what it is, how many marks of data it has, and by how much it is wider than its place."""
+        found: list[dict[str, Any]] = self.js(
+            """
+            const kinds = ["rect", "bar", "dot", "line", "cell"].map((kind) => `g[aria-label=${kind}] > *`).join(", ");
+            return [...document.querySelectorAll("[data-chart]")].map((place) => ({
+                label: place.getAttribute("aria-label"),
+                marks: place.querySelectorAll(kinds).length,
+                over: (place.querySelector("svg")?.getBoundingClientRect().width ?? 0) - place.clientWidth,
+            }))
+            """
+        )
+        return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests."""
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("there is no chromium; apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield Browser(driver)
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The report of each account of tests/accounts.py and of the small one."""
+    root = tmp_path_factory.mktemp("reports")
+    makers = {"small": small_account, "hostile": hostile_account, "empty": empty_account}
+    for name, make in makers.items():
+        write_report(make(root / name).folder, root / f"{name}.html")
+    return {name: root / f"{name}.html" for name in makers}
+
+
+@pytest.fixture
+def pulled(config: Config, tmp_path: Path) -> Path:
+    """The report of the sandbox's account with every oddity."""
+    *_, _ = pull(config, environ={})
+    write_report(Folder(config.data_dir), tmp_path / "report.html")
+    return tmp_path / "report.html"
+
+
+def assert_whole(browser: Browser, path: Path) -> None:
+    """Nothing is complained of, nobody is asked, every chart is drawn and nothing is wider than the page."""
+    assert browser.complaints() == []
+    assert [url for url in browser.requests() if url != path.as_uri() and url != "data:,"] == []
+    for chart in browser.charts():
+        assert chart["label"]
+        assert chart["marks"] > 0, chart["label"]
+        assert chart["over"] <= 0, chart["label"]
+    assert browser.js("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("account", ["small", "hostile", "empty"])
+@pytest.mark.parametrize(("width", "scheme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light")])
+def test_it_is_drawn_whole(browser: Browser, reports: dict[str, Path], account: str, width: int, scheme: str) -> None:
+    browser.open(reports[account], width, scheme)
+    assert_whole(browser, reports[account])
+    assert len(browser.charts()) == {"small": 16, "hostile": 18, "empty": 0}[account]
+    assert browser.js("return document.querySelectorAll('main > section').length") == len(SECTIONS) + 1
+
+
+def test_an_account_with_every_oddity_is_drawn_whole(browser: Browser, pulled: Path) -> None:
+    for width in (DESK, PHONE):
+        browser.open(pulled, width)
+        assert len(browser.charts()) > 10
+        assert_whole(browser, pulled)
+
+
+def test_no_name_does_anything(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["hostile"])
+    assert browser.js("return window.evil") is None
+    assert browser.js("return document.querySelectorAll('img, iframe, object, embed, main script').length") == 0
+    said = browser.js("return document.body.textContent")
+    for what in ("account", "tag", "form", "subject", "product", "field"):
+        assert f"{EVIL} {what}" in said
+    assert "zz-private" not in browser.js("return document.documentElement.outerHTML")
+    assert f"{PEOPLE} people are active" in said
+
+
+def test_the_policy_lets_nothing_out_and_no_script_in(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["small"])
+    refused = browser.driver.execute_async_script(
+        """
+        const done = arguments[0], refused = [];
+        document.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+        const add = (name, of) => document.body.append(Object.assign(document.createElement(name), of));
+        add("script", {textContent: "window.evil = 1"});
+        add("img", {src: "http://127.0.0.1:9/a.png"});
+        add("iframe", {src: "http://127.0.0.1:9/"});
+        fetch("http://127.0.0.1:9/").catch(() => {});
+        const wait = () => refused.length < 4 ? setTimeout(wait, 10) : done(refused);
+        wait();
+        """
+    )
+    assert set(refused) == {"script-src-elem", "img-src", "frame-src", "connect-src"}
+    assert browser.js("return window.evil") is None
+    assert not [url for url in browser.requests() if url.startswith("http:") and "a.png" not in url]
+
+
+def test_a_chart_answers_the_pointer_with_numbers(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["small"])
+    chart = browser.driver.find_element(By.CSS_SELECTOR, "[data-chart] svg")
+    ActionChains(browser.driver).move_to_element_with_offset(chart, 300, 0).perform()
+    browser.settle()
+    assert "New Leads:" in browser.js("return arguments[0].querySelector('g[aria-label=tip]').textContent", chart)
+
+
+def test_charts_follow_the_width_and_the_scheme(browser: Browser, reports: dict[str, Path]) -> None:
+    def ink() -> str:
+        text: str = browser.js(
+            "return getComputedStyle(document.body).color + getComputedStyle(document.querySelector('svg text')).fill"
+        )
+        return text
+
+    browser.open(reports["small"], DESK, "light")
+    light, wide = ink(), browser.js("return document.querySelector('svg').clientWidth")
+    browser.open(reports["small"], PHONE, "dark")
+    assert ink() != light
+    assert browser.js("return document.querySelector('svg').clientWidth") < PHONE < wide
+
+
+def test_numbers_are_there_without_scripts(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.driver.get(reports["small"].as_uri())
+        assert len(browser.driver.find_elements(By.TAG_NAME, "table")) > 10
+        assert "5 people are active" in browser.driver.find_element(By.ID, "growth").text
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_it_prints(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["small"])
+    printed = browser.driver.execute_cdp_cmd("Page.printToPDF", {})["data"]
+    assert BytesIO(base64.b64decode(printed)).read(5) == b"%PDF-"
