@@ -1,10 +1,12 @@
 """The sending of a plan: each change is noted, sent, and noted again with what became of it."""
 
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 
 import duckdb
 import msgspec
@@ -144,40 +146,55 @@ class Sending:
         rate = self.config.api.rate_limit, self.config.api.rate_period_seconds
         began = self.now()
         with ThreadPoolExecutor(self.config.api.concurrency) as pool:
-            for wave in _waves(plan.actions, self.config.api.concurrency):
-                if self.stop.is_set():
-                    raise Interrupted(f"stopped after {len(self.results)} of {total} changes; push again to go on")
-                for action, result in self._send(wave, pool):
+            for group in _side_by_side(plan.actions):
+                for action, result in self._send(deque(group), pool):
                     spent = (self.now() - began).total_seconds()
                     left = max(floor_seconds(total, *rate) - spent, 0) if len(self.results) < total else 0
                     yield Pushed(action, result, len(self.results), total, left)
+                if self.stop.is_set():
+                    raise Interrupted(f"stopped after {len(self.results)} of {total} changes; push again to go on")
 
-    def _send(self, wave: Sequence[Action], pool: ThreadPoolExecutor) -> list[tuple[Action, Result]]:
+    def _send(self, waiting: deque[Action], pool: ThreadPoolExecutor) -> Iterator[tuple[Action, Result]]:
+        """Some actions, as many at a time as there are connections; what became of one is stored before the next
+        one takes its place."""
         ids, keys = journal.new_ids(self.db), self._field_keys()
-        calls: list[tuple[Action, Call]] = []
-        for action in wave:
-            try:
-                calls.append((action, call_of(action, ids, keys)))
-            except KeyError:
-                self._note([(action, None, None, Result("rejected", "what it needs could not be made"))])
-        journal.send(self.db, [action for action, _ in calls], self.now())
-        done: list[Done] = []
+        flying: dict[Future[Reply | Exception], tuple[Action, Call, datetime]] = {}
         failure: Exception | None = None
-        sent_at = self.now()
-        for (action, call), answer in zip(calls, pool.map(lambda each: self._write(each[1]), calls), strict=True):
-            is_unknown = isinstance(answer, OutcomeUnknown)
-            came = self._after_silence(action, call, sent_at, done) if is_unknown else answer
-            if isinstance(came, Reply) and came.status == 404 and _needs_what_was_made(action):
-                came = self._once_more(call, came)
-            if isinstance(came, Reply):
-                result = self._read_back(call) if came.status == LATER else result_of(action, call, came)
-                done.append((action, call, came, result))
-            elif came is not None:
-                failure = failure or came
-        settled = self._note(done)
+        while (waiting and not failure and not self.stop.is_set()) or flying:
+            done: list[Done] = []
+            calls: list[tuple[Action, Call]] = []
+            while waiting and not failure and len(flying) + len(calls) < self.config.api.concurrency:
+                targets = {action.target for action, *_ in flying.values()} | {action.target for action, _ in calls}
+                if waiting[0].target in targets:
+                    break
+                action = waiting.popleft()
+                try:
+                    calls.append((action, call_of(action, ids, keys)))
+                except KeyError:
+                    done.append((action, None, None, Result("rejected", "what it needs could not be made")))
+            sent_at = self.now()
+            journal.send(self.db, [action for action, _ in calls], sent_at)
+            flying |= {pool.submit(self._write, call): (action, call, sent_at) for action, call in calls}
+            for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                failure = self._take(*flying.pop(future), future.result(), done) or failure
+            yield from self._note(done)
         if failure is not None:
             raise failure
-        return settled
+
+    def _take(
+        self, action: Action, call: Call, sent_at: datetime, answer: Reply | Exception, done: list[Done]
+    ) -> Exception | None:
+        """What an answer means is `done`; a failure that nothing can be made of is returned."""
+        came: Reply | Exception | None = answer
+        if isinstance(answer, OutcomeUnknown):
+            came = self._after_silence(action, call, sent_at, done)
+        if isinstance(came, Reply) and came.status == 404 and _needs_what_was_made(action):
+            came = self._once_more(call, came)
+        if isinstance(came, Reply):
+            result = self._read_back(call) if came.status == LATER else result_of(action, call, came)
+            done.append((action, call, came, result))
+            return None
+        return came
 
     def _write(self, call: Call) -> Reply | Exception:
         try:
@@ -234,6 +251,8 @@ class Sending:
 
     def _note(self, done: Sequence[Done]) -> list[tuple[Action, Result]]:
         """Outcomes -> the journal of the workspace, and the log."""
+        if not done:
+            return []
         at = self.now()
         settled = [(action, result) for action, _, _, result in done]
         for action, call, reply, result in done:
@@ -311,14 +330,10 @@ def _needs_what_was_made(action: Action) -> bool:
     return any(isinstance(id_, int) and id_ < 0 for id_ in (action.args.get("parent_id"), int(action.target)))
 
 
-def _waves(actions: Sequence[Action], size: int) -> Iterator[list[Action]]:
-    """Actions that may be sent side by side: of one kind, and each about something else."""
-    wave: list[Action] = []
-    for action in actions:
-        fits = wave and len(wave) < size and action.what == wave[0].what and action.what in SIDE_BY_SIDE
-        if wave and not (fits and action.target not in {other.target for other in wave}):
-            yield wave
-            wave = []
-        wave.append(action)
-    if wave:
-        yield wave
+def _side_by_side(actions: Sequence[Action]) -> Iterator[list[Action]]:
+    """Runs of actions that do not depend on one another; all others alone."""
+    for what, run in groupby(actions, key=lambda action: action.what):
+        if what in SIDE_BY_SIDE:
+            yield list(run)
+        else:
+            yield from ([action] for action in run)

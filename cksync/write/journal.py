@@ -5,7 +5,7 @@ the workspace in the same transaction. So whatever is interrupted, the next push
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -34,16 +34,16 @@ class Result:
 
 def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime) -> None:
     """Note that some actions are about to be sent."""
-    db.execute("begin")
+    if not actions:
+        return
+    rows = []
     for action in actions:
-        db.execute("delete from _cksync.actions where id = ?", [action.id])
-        args = json.dumps(action.args, default=str)
-        rows = json.dumps([action.settles, [[c.column, c.base, c.mine, c.theirs] for c in action.cells]])
-        db.execute(
-            "insert into _cksync.actions (id, kind, target, body, rows, state, sent_at)"
-            " values (?, ?, ?, ?, ?, 'sent', ?)",
-            [action.id, action.what, action.target, args, rows, at],
-        )
+        settles = json.dumps([action.settles, [[c.column, c.base, c.mine, c.theirs] for c in action.cells]])
+        rows += [action.id, action.what, action.target, json.dumps(action.args, default=str), settles, at]
+    places = ", ".join(["(?, ?, ?, ?, ?, 'sent', ?)"] * len(actions))
+    db.execute("begin")
+    db.execute("delete from _cksync.actions where id in (select unnest(?))", [[action.id for action in actions]])
+    db.execute(f"insert into _cksync.actions (id, kind, target, body, rows, state, sent_at) values {places}", rows)
     db.execute("commit")
 
 
@@ -80,8 +80,11 @@ def new_ids(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], int]:
 
 def settle(db: duckdb.DuckDBPyConnection, results: Sequence[tuple[Action, Result]], at: datetime) -> None:
     """Note outcomes, and make what was done the base."""
+    if not results:
+        return
     db.execute("begin")
     ids = new_ids(db)
+    _make_room(db, (c for action, _ in results if "person" in action.what for c in action.cells))
     for action, result in results:
         db.execute(
             "update _cksync.actions set state = ?, message = ?, done_at = ? where id = ?",
@@ -95,6 +98,7 @@ def settle(db: duckdb.DuckDBPyConnection, results: Sequence[tuple[Action, Result
 def agree(db: duckdb.DuckDBPyConnection, noops: Sequence[Noop]) -> None:
     """Make the base of what the account has already, so that it is no edit any more."""
     db.execute("begin")
+    _make_room(db, (cell for noop in noops if noop.table == "subscribers" for cell in noop.cells))
     for noop in sorted(noops, key=lambda noop: noop.kind != "delete"):  # what was taken away and made anew is there
         if noop.kind == "update":
             _take_cells(db, noop.table, noop.key, noop.cells)
@@ -145,13 +149,21 @@ def _is(table: str) -> str:
     return " and ".join(f'"{name}" = ?' for name in key_of(table))
 
 
+def _make_room(db: duckdb.DuckDBPyConnection, cells: Iterable[Cell]) -> None:
+    """Columns of base.subscribers for the values of fields that were not there at the checkout."""
+    rows = db.execute(
+        "select column_name from duckdb_columns()"
+        " where database_name = current_database() and schema_name = 'base' and table_name = 'subscribers'"
+    ).fetchall()
+    there = {name for (name,) in rows}
+    for column in {cell.column for cell in cells} - there:
+        db.execute(f"alter table base.subscribers add column {identifier(column)} varchar")
+
+
 def _take_cells(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], cells: Sequence[Cell]) -> None:
-    there = {name for name, *_ in db.execute(f"describe base.{table}").fetchall()}
-    for cell in cells:
-        column = identifier(cell.column)
-        if cell.column not in there:
-            db.execute(f"alter table base.{table} add column {column} varchar")
-        db.execute(f"update base.{table} set {column} = ? where {_is(table)}", [cell.mine, *key])
+    if cells:
+        sets = ", ".join(f"{identifier(cell.column)} = ?" for cell in cells)
+        db.execute(f"update base.{table} set {sets} where {_is(table)}", [*(cell.mine for cell in cells), *key])
 
 
 def _take_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], result: Result) -> None:
