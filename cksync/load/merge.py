@@ -94,7 +94,11 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], rounds: Sequen
     keys = key_versions(db, tables)
     for table in tables:
         renames = rekeyings(db, table, keys)
-        for number, change in _merge_table(db, table, _new(rounds, table.streams), renames, doubts):
+        files = _new(rounds, table.streams)
+        begin_gone(db, table)
+        if not (files or renames) and _is_untouched(db, table, rounds):
+            continue
+        for number, change in _merge_table(db, table, files, renames, doubts):
             changes[number, table.name] = changes.get((number, table.name), Change(table.name)) + change
     note_listings(db, [table.name for table in tables], doubts)
     return [
@@ -114,7 +118,6 @@ def _merge_table(
     doubts: dict[tuple[int, str], str],
 ) -> Iterator[tuple[int, Change]]:
     """Take segments into one table; what that did in which round. Adds to the `doubts`."""
-    begin_gone(db, table)
     _load_tombstones(db, table, files)
     for span in _spans(db, files, renames):
         parts = _parts(table, span.files)
@@ -128,6 +131,15 @@ def _merge_table(
             yield from write_changed(db, table)
         if span.end:
             yield _round_at(db, span.end.at), Change(table.name, updated=rekey(db, table, span.end))
+
+
+def _is_untouched(db: duckdb.DuckDBPyConnection, table: Table, rounds: Sequence[Round]) -> bool:
+    """Whether nothing ends in a table of which nothing was seen: none of its lists is complete, and nothing has
+    gone that its rows go with."""
+    complete = {reading.slice.split("/")[0] for found in rounds for reading in found.complete}
+    owners = [owner.table for owner in (table.child_of, table.part_of) if owner]
+    gone = [db.execute(f"select 1 from gone_{owner} limit 1").fetchone() for owner in owners]
+    return complete.isdisjoint(table.streams) and not any(gone)
 
 
 def _new(rounds: Sequence[Round], streams: Collection[str] | None = None) -> list[Path]:
