@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,10 +20,15 @@ BARE = ModelsConfig(build=False)
 RATE_LIMIT, RATE_PERIOD_SECONDS = 100_000, 1.0
 
 
+def some(values: Sequence[Any], few: Sequence[Any]) -> list[Any]:
+    """A few of the values for every day, the others for `make test-all`."""
+    return [value if value in few else pytest.param(value, marks=pytest.mark.heavy) for value in values]
+
+
 @pytest.fixture
 def world() -> World:
     """An account of 300 people with every oddity; a test's own, to be edited at will."""
-    return generate(300, 7)
+    return generate(300, 7, broadcasts=20)
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def sandbox(world: World) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def config(sandbox: Sandbox, tmp_path: Path) -> Config:
-    """A Config for the sandbox: data in tmp_path/"data", waits of a fraction of a second."""
+    """A Config for the sandbox: data in tmp_path/"data", waits of a fraction of a second, and no models."""
     return Config(
         data_dir=tmp_path / "data",
         source="the test",
@@ -45,18 +51,20 @@ def config(sandbox: Sandbox, tmp_path: Path) -> Config:
             rate_period_seconds=RATE_PERIOD_SECONDS,
             timeout_seconds=5.0,
         ),
+        models=BARE,
     )
 
 
 @pytest.fixture
 def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    """The whole environment of a process that works on the sandbox, with the same settings as `config`.
+    """The whole environment of a process that works on the sandbox, with the same settings as `config`, and BARE.
 
     The secret, the address and the folder come from variables, the rest from tmp_path/"settings.toml".
     """
     settings = tmp_path / "settings.toml"
     settings.write_text(
         f"[api]\nrate_limit = {RATE_LIMIT}\nrate_period_seconds = {RATE_PERIOD_SECONDS}\ntimeout_seconds = 5\n"
+        "[models]\nbuild = false\n"
     )
     return {
         "PATH": os.environ["PATH"],

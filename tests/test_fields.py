@@ -270,4 +270,3 @@ def test_parquet_follows_the_new_keys(tmp_path: Path) -> None:
     book.write(FIELDS, 3, listed("b"), is_complete=True)
     publish(book.folder)
     assert book.rows(f"select fields from '{book.folder.parquet}/subscribers/part-0.parquet'") == [('{"b":1}',)]
-    assert book.rows("select key, value from subscriber_fields") == [("b", "1")]

@@ -315,8 +315,8 @@ def test_complaints_are_in_the_report_and_the_exit_status_stays(
     cksync: Command, environ: dict[str, str], write: Write
 ) -> None:
     write("bad.sql", "select nothing from tags")
-    with open(environ["CKSYNC_CONFIG"], "a") as settings:
-        settings.write('[models]\npath = "mine"\n')
+    settings = Path(environ["CKSYNC_CONFIG"])
+    settings.write_text(settings.read_text().replace("build = false", 'path = "mine"'))
     pulled = cksync("pull")
     (complaint,) = (line for line in pulled.stderr.splitlines() if line.startswith("bad: "))
     assert complaint.endswith('bad.sql:1: Binder Error: Referenced column "nothing" not found in FROM clause!')

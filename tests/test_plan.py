@@ -39,6 +39,7 @@ def test_night_on_which_nothing_happens_costs_what_was_planned(config: Config, s
     assert (report.planned, sum(report.requests.values()), len(sandbox.journal)) == (planned, planned, planned)
 
 
+@pytest.mark.heavy
 def test_reading_every_row_again_costs_what_was_planned(config: Config, sandbox: Sandbox) -> None:
     spent(config)
     planned = plan(config, depth="full").requests
@@ -47,6 +48,7 @@ def test_reading_every_row_again_costs_what_was_planned(config: Config, sandbox:
     assert len(sandbox.journal) == planned
 
 
+@pytest.mark.heavy
 def test_what_nights_use_to_spend_beyond_what_is_certain_is_planned_too(
     config: Config, sandbox: Sandbox, world: World
 ) -> None:

@@ -17,6 +17,7 @@ from cksync.errors import CksyncError, Failed
 from cksync.load.compact import compact
 from cksync.load.publish import publish, rebuild
 from cksync.load.tables import tables
+from tests.conftest import some
 from tests.test_sql.book import Book, at, gone
 
 TAGS, TAG, SEQUENCE = whole("tags"), members("tag", "7"), members("sequence", "7")
@@ -91,7 +92,11 @@ def test_everything_published_is_for_its_owner_alone_whatever_the_umask(book: Bo
 
 
 @pytest.mark.parametrize(
-    "name", ["it's here", "[my] data", "a*b", "50% ü", "{a,b}", "stream=x", "key=5", "observed_at=3"]
+    "name",
+    some(
+        ["it's here", "[my] data", "a*b", "50% ü", "{a,b}", "stream=x", "key=5", "observed_at=3"],
+        ["it's here", "a*b", "stream=x"],
+    ),
 )
 def test_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     """DuckDB takes `*` for a pattern and `stream=x` for a column, unless told."""
@@ -226,7 +231,7 @@ except CksyncError as error:
 """
 
 
-@pytest.mark.parametrize("room", [-1, 0, 100_000], ids=["copy", "merge", "write"])
+@pytest.mark.parametrize("room", some([-1, 0, 100_000], [0, 100_000]), ids=["copy", "merge", "write"])
 def test_full_disk_is_one_sentence_and_leaves_the_mirror_and_no_rubbish(book: Book, room: int) -> None:
     book.write(TAGS, 1, [tag(1)], is_complete=True)
     publish(book.folder)

@@ -15,13 +15,7 @@ from cksync.secrets import SecretRef
 from cksync.verbs.events import PageRead, Report
 from cksync.verbs.pull import pull
 from tests.comparing import differences
-from tests.conftest import BARE
-
-
-@pytest.fixture
-def config(config: Config) -> Config:
-    """Without models."""
-    return replace(config, models=BARE)
+from tests.conftest import some
 
 
 def pulled(config: Config, **arguments: object) -> Report:
@@ -74,7 +68,7 @@ BEHAVIOURS = [
 ]
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=range(len(BEHAVIOURS)))
+@pytest.mark.parametrize("behaviour", some(BEHAVIOURS, BEHAVIOURS[1:4]), ids=range(len(BEHAVIOURS)))
 def test_mirror_is_right_whatever_nobody_knows_about_the_api(
     behaviour: Behaviour, config: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -138,7 +132,7 @@ def test_deleted_person_is_asked_for_by_id_and_becomes_a_tombstone(config: Confi
     assert rows(config, f"select count(*) from subscriptions where subscriber_id = {person}") == [(0,)]
 
 
-@pytest.mark.parametrize("page", [2, 3, 5])
+@pytest.mark.parametrize("page", some([2, 3, 5], [3]))
 def test_person_who_leaves_while_the_list_is_read_loses_nobody_else(
     page: int, config: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -174,12 +168,14 @@ LIES: dict[str, Callable[[], effects.Effect]] = {
 }
 
 
-@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
-def test_list_of_an_api_that(lie: Callable[[], effects.Effect], config: Config, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("lie", some([*LIES], ["ignores the page", "counts wrong"]))
+def test_list_of_an_api_that(lie: str, config: Config, sandbox: Sandbox) -> None:
     """... lies is marked incomplete, ends, and takes no row out."""
     pulled(config)
     before = rows(config, "select count(*) from subscribers")
-    sandbox.faults.add(lie(), path="/subscribers", where=lambda request: "sort_field" not in request.params, count=None)
+    sandbox.faults.add(
+        LIES[lie](), path="/subscribers", where=lambda request: "sort_field" not in request.params, count=None
+    )
     sandbox.journal.clear()
     report = pulled(config)
     assert report.exit_status == 3
@@ -192,12 +188,10 @@ def test_list_of_an_api_that(lie: Callable[[], effects.Effect], config: Config, 
     ("path", "id_"),
     [
         ("/subscribers", "abc"),
-        ("/subscribers", None),
-        ("/tags/[0-9]+/subscriptions", 1.5),
         *(
             pytest.param(path, id_, marks=pytest.mark.heavy)
             for path in ("/subscribers", "/tags/[0-9]+/subscriptions")
-            for id_ in (10**19, True, [1])
+            for id_ in (None, 1.5, 10**19, True, [1])
         ),
     ],
     ids=str,
@@ -213,12 +207,13 @@ def test_id_that_is_none_spoils_one_night_and_not_the_next(
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
-@pytest.mark.parametrize("path", ["/broadcasts", "/purchases", "/tags/[0-9]+/subscriptions"])
+@pytest.mark.parametrize("path", some(["/broadcasts", "/purchases", "/tags/[0-9]+/subscriptions"], ["/broadcasts"]))
 def test_no_list_passes_when_the_api_ignores_its_page(
     path: str, config: Config, sandbox: Sandbox, world: World
 ) -> None:
     for number in range(60):
         world.add_purchase(f"buyer{number}@example.com")
+        world.add_broadcast(f"subject {number}")
     sandbox.faults.add(effects.ignore_page(), path=path, count=None)
     report = pulled(config)
     assert report.exit_status == 3

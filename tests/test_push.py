@@ -30,16 +30,10 @@ from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from tests.comparing import differences
-from tests.conftest import BARE, Command
+from tests.conftest import BARE, Command, some
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-
-
-@pytest.fixture
-def config(config: Config) -> Config:
-    """Without models."""
-    return replace(config, models=BARE)
 
 
 class Work:
@@ -104,11 +98,9 @@ def actives(work: Work, count: int) -> list[int]:
 
 
 def level(work: Work, world: World) -> None:
-    """The next pull finds nothing that the mirror has not, but for figures of new broadcasts."""
+    """The mirror has what the account has, but for figures of new broadcasts."""
     wrong = differences(work.config.data_dir / "mirror.duckdb", world)
     assert [text for text in wrong if not text.startswith("broadcast_stats")] == []
-    list(pull(work.config, environ={}))
-    assert differences(work.config.data_dir / "mirror.duckdb", world) == []
 
 
 # One of everything that the API can do.
@@ -174,6 +166,8 @@ def test_everything_that_the_api_can_do_is_done_once_and_seen(work: Work, sandbo
     assert len(sandbox.journal.writes()) == 12
     assert work.plan().actions == ()
     level(work, world)
+    list(pull(work.config, environ={}))
+    assert differences(work.config.data_dir / "mirror.duckdb", world) == []
     assert work.push().results == ()
     assert len(sandbox.journal.writes()) == 12
     assert work.rows("select count(*) from subscribers where id < 0") == [(0,)]
@@ -435,6 +429,14 @@ RULES = {
 
 
 @pytest.mark.parametrize("rule", RULES)
+def test_safety_rule_is_named_by_the_plan(rule: str, work: Work, world: World) -> None:
+    drafts = [broadcast.id for broadcast in world.broadcasts.values() if broadcast.status == "draft"]
+    work.edit(RULES[rule].replace("(select max(broadcast_id) from drafts)", str(max(drafts))))
+    assert [held.rule for held in work.plan().held] == [rule]
+    assert work.plan(allow=[rule]).held == ()
+
+
+@pytest.mark.parametrize("rule", some([*RULES], ["send"]))
 def test_safety_rule_holds_back_everything_until_it_is_lifted(
     rule: str, work: Work, sandbox: Sandbox, world: World
 ) -> None:
@@ -660,7 +662,7 @@ def test_change_that_was_turned_down_is_kept_and_not_tried_again_until_it_is_edi
 @pytest.mark.parametrize(
     ("what", "path"),
     [
-        ("tag", "/tags"),
+        pytest.param("tag", "/tags", marks=pytest.mark.heavy),
         pytest.param("field", "/custom_fields", marks=pytest.mark.heavy),
         ("person", "/forms/[0-9]+/subscribe"),
         pytest.param("sequence", "/sequences/[0-9]+/subscribe", marks=pytest.mark.heavy),
@@ -736,11 +738,6 @@ def killed_push(environ: dict[str, str], folder: Path, sandbox: Sandbox, request
     process.communicate()
     sandbox.faults.rules.remove(fault)
     return process.returncode
-
-
-def some(values: Sequence[Any], few: Sequence[Any]) -> list[Any]:
-    """A few of the values for every day, the others for `make test-all`."""
-    return [value if value in few else pytest.param(value, marks=pytest.mark.heavy) for value in values]
 
 
 @pytest.mark.parametrize("after", some([False, True], [True]), ids=["before", "after"])

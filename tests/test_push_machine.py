@@ -260,7 +260,7 @@ class Pushing(RuleBasedStateMachine):
 
 
 def test_every_wish_comes_true_once() -> None:
-    play(Pushing, examples=1, steps=10)
+    play(Pushing, examples=1, steps=8)
 
 
 @pytest.mark.heavy

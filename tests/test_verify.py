@@ -1,7 +1,6 @@
 """Verify: what is proved, what differs, and what is mended."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,7 @@ from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import Findings, verify
 from tests.comparing import differences
-from tests.conftest import BARE, Command
-
-
-@pytest.fixture
-def config(config: Config) -> Config:
-    """Without models."""
-    return replace(config, models=BARE)
+from tests.conftest import Command
 
 
 def found(config: Config, *, repair: bool = False, full: bool = False) -> Findings:
