@@ -19,6 +19,7 @@ import pytest
 
 from cksync.sandbox import Answer, Effect, Sandbox, effects, generate, serve
 from cksync.sandbox.messages import Handler, Request
+from tests.conftest import some
 
 # Letters and digits are the same in every spelling, so these parts betray any of them.
 MARKS = (b"CANARY", b"s3cr", b"YRANAC")
