@@ -77,7 +77,10 @@ select
     sales.orders_28d,
     case when sales.orders_28d > 0 then sales.revenue_28d end as revenue_28d,
     pulled.last_pull_at,
-    greatest(round(date_diff('second', pulled.last_pull_at, model_settings.as_of) / 3600, 1), 0) as hours_since_pull,
+    case
+        when pulled.last_pull_at >= model_settings.as_of then 0
+        else round(date_diff('second', pulled.last_pull_at, model_settings.as_of) / 3600, 1)
+    end as hours_since_pull,
     (select count(*) from _cksync.slices where not is_complete) as incomplete_lists
 from model_settings
 cross join growth
