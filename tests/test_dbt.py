@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from cksync.config import Config
+from cksync.config import Config, ModelsConfig
 from cksync.verbs.pull import pull
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "dbt"
@@ -31,7 +32,7 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.heavy
 @pytest.mark.timeout(900)
 def test_the_example_builds_on_a_mirror_and_leaves_it_alone(dbt: Path, config: Config, tmp_path: Path) -> None:
-    for _ in pull(config, environ={}):
+    for _ in pull(replace(config, models=ModelsConfig()), environ={}):
         pass
     mirror = config.data_dir / "mirror.duckdb"
     before = mirror.read_bytes()

@@ -404,4 +404,7 @@ def test_a_mirror_without_models_is_told_to_be_made_anew(
     monkeypatch.setenv("CKSYNC_API_SECRET", "x")
     duckdb.connect(str(tmp_path / "mirror.duckdb")).close()
     assert _run(["report", str(tmp_path / "r.html")]) == 1
-    assert "was made by an older cksync, without models; `cksync rebuild` makes it anew" in capsys.readouterr().err
+    assert (
+        "has no models: [models] build is false, or an older cksync made it; `cksync rebuild` makes them"
+        in capsys.readouterr().err
+    )

@@ -7,6 +7,7 @@ import base64
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from selenium.webdriver.common.by import By
 
 from cksync.analyze.report import write_report
 from cksync.analyze.report.contents import SECTIONS
-from cksync.config import Config
+from cksync.config import Config, ModelsConfig
 from cksync.folder import Folder
 from cksync.verbs.pull import pull
 from tests.accounts import EVIL, PEOPLE, empty_account, hostile_account
@@ -127,7 +128,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def pulled(config: Config, tmp_path: Path) -> Path:
     """The report of the sandbox's account with every oddity."""
-    *_, _ = pull(config, environ={})
+    *_, _ = pull(replace(config, models=ModelsConfig()), environ={})
     write_report(Folder(config.data_dir), tmp_path / "report.html")
     return tmp_path / "report.html"
 

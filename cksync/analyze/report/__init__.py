@@ -52,7 +52,10 @@ def write_report(folder: Folder, path: Path) -> Written:
 def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetime | None]:
     there = {found["name"] for found in rows(db, _THERE)}
     if not {"_cksync.models", "_cksync.checks", "model_settings"} <= there:
-        raise Failed(f"{folder.mirror} was made by an older cksync, without models; `cksync rebuild` makes it anew")
+        raise Failed(
+            f"{folder.mirror} has no models: [models] build is false, or an older cksync made it;"
+            " `cksync rebuild` makes them"
+        )
     settings = row(db, "select as_of, timezone from model_settings")
     account = row(db, "select name from account")
     unknown = dict(db.execute("select name, unknown from _cksync.models where unknown is not null").fetchall())
