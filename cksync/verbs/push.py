@@ -93,6 +93,9 @@ def push(
     touched = {table for action in first.actions for table, _ in action.settles}
     touched |= {conflict.table for conflict in first.conflicts} | {problem.table for problem in first.problems}
     touched |= {noop.table for noop in first.noops}
+    with _workspace(config, path) as db:
+        if journal.has_unread_fields(db):  # an earlier push was killed before it read them
+            touched.add("custom_fields")
     streams = sorted({stream for table in touched for stream in STREAMS.get(table, ())})
     if streams:
         yield from pull(

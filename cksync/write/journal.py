@@ -78,6 +78,18 @@ def new_ids(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], int]:
     return {(table, local): id_ for table, local, id_ in rows}
 
 
+def has_unread_fields(db: duckdb.DuckDBPyConnection) -> bool:
+    """Whether fields were made, renamed or deleted since the list of them was read: no reply shows that list."""
+    found = db.execute(
+        """
+        select 1 from _cksync.actions
+        where kind like '% field' and state = 'done'
+            and done_at > (select max(read_at) from mirror._cksync.slices where slice = 'custom_fields')
+        """
+    ).fetchone()
+    return found is not None
+
+
 def settle(db: duckdb.DuckDBPyConnection, results: Sequence[tuple[Action, Result]], at: datetime) -> None:
     """Note outcomes, and make what was done the base."""
     if not results:
