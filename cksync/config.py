@@ -74,6 +74,8 @@ def find_config(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
     if named is not None:
         if not named.is_file():
             where = "--config" if flag else "CKSYNC_CONFIG"
+            if named.is_dir():
+                raise BadConfig([f"{where}: {named} is a folder; name the file in it"])
             raise BadConfig([f"{where}: there is no file {named}; `cksync init --config {named}` writes one"])
         return named
     for candidate in (Path("config.toml"), user_config()):

@@ -552,3 +552,25 @@ def test_sandbox_serves_until_it_is_told_to_stop(environ: dict[str, str]) -> Non
             assert json.load(answer)["total_subscribers"] > 0
         process.terminate()
         assert process.wait(10) == 0
+
+
+def test_work_goes_on_when_nobody_reads_its_progress(environ: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cksync", "pull"]
+    with subprocess.Popen(
+        command, env=environ, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.close()
+        assert process.stdout is not None
+        assert b": complete" in process.stdout.read()
+    assert process.returncode == 0
+    assert (tmp_path / "data" / "mirror.duckdb").exists()
+
+
+@pytest.mark.parametrize("option", ["--nope", "--lst", "-x", "--formt=csv"])
+def test_option_of_sql_that_is_none_is_no_comment(option: str, cksync: Command) -> None:
+    refused = cksync("sql", option, ok=False)
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        f"cksync: there is no option {option.split('=')[0]}; `cksync sql --help` lists them\n",
+    )

@@ -258,7 +258,7 @@ def test_a_named_file_that_is_not_there_is_said_by_the_name_of_what_named_it(tmp
 
 def test_a_folder_is_no_config_file(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path)
-    assert "there is no file" in problem
+    assert "is a folder; name the file in it" in problem
 
 
 # -- secrets in it

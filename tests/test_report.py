@@ -353,11 +353,24 @@ def report(small: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
 def test_the_command_names_the_file_it_wrote(
     report: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "cksync-report.html").write_text("an older one")
     assert report() == 0
+    older = (tmp_path / "cksync-report.html").read_text()
+    (tmp_path / "cksync-report.html").write_text(older + "of yesterday")
+    capsys.readouterr()
+    assert report() == 0
+    assert (tmp_path / "cksync-report.html").read_text() == older
     assert re.fullmatch(r"cksync-report\.html: \d+ kB, as of 2026-03-04 \d\d:\d\d UTC\n", capsys.readouterr().out)
     assert (tmp_path / "cksync-report.html").read_text().startswith("<!doctype html>")
     assert [path.name for path in tmp_path.iterdir()] == ["cksync-report.html"]
+
+
+def test_a_file_that_is_no_report_is_not_replaced_unless_forced(report: Callable[..., int], tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    assert (report(str(notes)), notes.read_text()) == (4, "mine")
+    assert report(str(notes), "--force") == 0
+    assert report(str(notes)) == 0  # a report by now
+    assert notes.read_text().startswith("<!doctype html>")
 
 
 def test_a_link_stays_a_link(report: Callable[..., int], tmp_path: Path) -> None:
@@ -388,7 +401,7 @@ def test_what_cannot_be_written_is_one_sentence(
 def test_a_full_disk_leaves_the_old_report(small: Book, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("an older one")
-    command = f"ulimit -f 100; exec {sys.executable} -m cksync report {path}"
+    command = f"ulimit -f 100; exec {sys.executable} -m cksync report --force {path}"
     env = {"PATH": os.environ["PATH"], "CKSYNC_DATA_DIR": str(small.folder.root), "CKSYNC_API_SECRET": "x"}
     done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True)
     assert done.returncode == 1

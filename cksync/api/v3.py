@@ -141,7 +141,10 @@ class V3:
             tombstone = (Record(request.key, None),) if answer.is_json else ()
             return replace(page, records=tombstone, is_missing=True)
         if not STREAMS[request.slice.stream].is_paged:
-            raise Rejected(f"GET {request.path} is not known there (404): api.base_url is not API v3's address")
+            raise Rejected(
+                f"GET {request.path} is not known there (404): api.base_url is not API v3's address, which ends"
+                " with /v3"
+            )
         return replace(page, is_missing=True)
 
     def read(self, path: str) -> Any:

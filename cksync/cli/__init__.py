@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -120,9 +120,40 @@ def cli() -> None:
     """
 
 
+class _Lasting:
+    """stderr, for progress and complaints: work goes on when nobody reads them any more."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write as far as somebody reads."""
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            _close(2)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush as far as somebody reads."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            _close(2)
+
+
+def _close(descriptor: int) -> None:
+    """What is written there from now on goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     os.umask(0o077)  # what cksync writes is its owner's alone
+    sys.stderr = _Lasting(sys.stderr)
     sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -148,7 +179,7 @@ def _run(arguments: list[str]) -> int:
         click.echo("cksync: interrupted", err=True)
         return 130
     except (BrokenPipeError, SystemExit):  # the reader of a pipe has seen enough; click's name for it is the latter
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _close(1)
         return 0
     except OSError as error:
         click.echo(redact(f"cksync: {error.filename or 'the output'} cannot be written: {error.strerror}"), err=True)

@@ -167,7 +167,8 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
         "conflicts (not pushed)",
         (
             f"{c.table} {c.key}: {c.cell.column}"
-            + ("" if redact else f" was {c.cell.base!r}, is {c.cell.mine!r} here and {c.cell.theirs!r} in the account")
+            + ("" if redact else f" was {_short(c.cell.base)}, is {_short(c.cell.mine)} here and")
+            + ("" if redact else f" {_short(c.cell.theirs)} in the account")
             for c in plan.conflicts
         ),
         limit,
@@ -185,11 +186,16 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
         (f"{held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}" for held in plan.held),
         limit,
     )
+    if others := len(whole.problems) - len(plan.problems):
+        click.echo(f"{others:,} more edits of other tables cannot be pushed: leave --only out")
     if not whole.actions:
-        click.echo("nothing to push")
+        if not whole.problems:
+            click.echo("nothing to push")
         return
     seconds = floor_seconds(whole.requests, config.api.rate_limit, config.api.rate_period_seconds)
-    time = f"at least {seconds / 60:.0f} min" if seconds else "less than a minute"
+    time = f"at least {seconds / 60:.0f} min" if seconds >= 60 else "less than a minute"
+    if only:
+        click.echo("all tables together: ", nl=False)
     click.echo(f"{whole.requests:,} request{'s'[: whole.requests != 1]}, {time}; checksum {whole.checksum}")
 
 
@@ -237,6 +243,7 @@ def _print_report(report: "PushReport", work: Path) -> None:
     ]
     for action, text in bad[:20]:
         click.echo(f"{action.what} {action.target} {text}", err=True)
-    click.echo(f"{report.message}, with {report.requests:,} requests")
+    if report.results or report.exit_status:
+        click.echo(f"{report.message}, with {report.requests:,} requests")
     if bad:
         click.echo(f"what was turned down stays in {work}; edit it and push again")

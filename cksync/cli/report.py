@@ -12,9 +12,10 @@ DEFAULT = "cksync-report.html"
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT)
 @click.option("--open", "is_opened", is_flag=True, help="Show it in the browser.")
+@click.option("--force", is_flag=True, help="Replace a file that is no report.")
 @common
 @click.pass_obj
-def report(settings: Settings, file: Path, is_opened: bool) -> None:
+def report(settings: Settings, file: Path, is_opened: bool, force: bool) -> None:
     """Write one HTML file about the account, to read and to show.
 
     FILE is cksync-report.html unless it is named. It comes from the mirror alone, needs no network, and holds
@@ -23,7 +24,7 @@ def report(settings: Settings, file: Path, is_opened: bool) -> None:
     from cksync.analyze.report import write_report
     from cksync.folder import Folder
 
-    made = write_report(Folder(settings.load().data_dir), file)
+    made = write_report(Folder(settings.load().data_dir), file, force=force)
     as_of = f", as of {made.as_of:%Y-%m-%d %H:%M} UTC" if made.as_of else ""
     click.echo(f"{made.path}: {made.size // 1000:,} kB{as_of}")
     if is_opened:

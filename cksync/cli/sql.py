@@ -69,6 +69,8 @@ def sql(settings: Settings, query: str | None, listing: bool, describe: str | No
     """
     if listing + (describe is not None) + (query is not None) > 1:
         raise click.UsageError("a query, --list and --describe are three questions; ask one at a time")
+    if query is not None and re.fullmatch(r"--?[\w-]+(=.*)?", query):
+        raise click.UsageError(f"there is no option {query.split('=')[0]}; `cksync sql --help` lists them")
     if form == "parquet" and sys.stdout.isatty():
         raise click.UsageError(
             "parquet is no text: send it into a file, as in `cksync sql … --format parquet > out.parquet`"

@@ -14,7 +14,7 @@ import msgspec
 from cksync.api import Stopped, WritingApi
 from cksync.api.client import Call, Reply
 from cksync.api.throttle import floor_seconds
-from cksync.api.v3 import BY_ID, ask_one, ask_page, whole
+from cksync.api.v3 import BY_ID, STATS, ask_one, ask_page, whole
 from cksync.clock import Clock
 from cksync.config import Config
 from cksync.domain import LoadEnd, Page, Request
@@ -144,13 +144,14 @@ class Sending:
         """Every action of the plan, in its order."""
         total = len(plan.actions)
         rate = self.config.api.rate_limit, self.config.api.rate_period_seconds
-        began = self.now()
+        began, done = self.now(), 0
         with ThreadPoolExecutor(self.config.api.concurrency) as pool:
             for group in _side_by_side(plan.actions):
                 for action, result in self._send(deque(group), pool):
                     spent = (self.now() - began).total_seconds()
-                    left = max(floor_seconds(total, *rate) - spent, 0) if len(self.results) < total else 0
-                    yield Pushed(action, result, len(self.results), total, left)
+                    done += 1
+                    left = max(floor_seconds(total, *rate) - spent, 0) if done < total else 0
+                    yield Pushed(action, result, done, total, left)
                 if self.stop.is_set():
                     raise Interrupted(f"stopped after {len(self.results)} of {total} changes; push again to go on")
 
@@ -310,6 +311,9 @@ class Sending:
         if plan.parked:
             message += f"; {len(plan.parked):,} turned down earlier and not edited since"
         exit_status = 3 if left else 0
+        for id_ in sorted(_written_broadcasts(self.results)):  # their figures are not in the replies
+            page = self.api.fetch(ask_one(STATS, str(id_), 1))
+            self._observe([page])
         if any(action.what.endswith("field") for action, _ in self.results):
             walk = ListWalk(whole("custom_fields"))
             walk.ask()
@@ -323,6 +327,13 @@ class Sending:
         elif self.is_stale or was_cut_off(self.folder.log):  # what was done is in the log, and not in the mirror yet
             publish(self.config, self.folder)
         return PushReport(exit_status, message, plan, tuple(self.results), self.requests)
+
+
+def _written_broadcasts(results: Sequence[tuple[Action, Result]]) -> set[int]:
+    """The ids of broadcasts that were made or changed."""
+    done = [(action, result) for action, result in results if result.outcome == "done"]
+    made = {result.ids["broadcasts"] for action, result in done if action.what == "create broadcast"}
+    return made | {int(action.target) for action, _ in done if action.what == "update broadcast"}
 
 
 def _needs_what_was_made(action: Action) -> bool:

@@ -85,7 +85,7 @@ def written(path: Path) -> Iterator[Path]:
 
 def check(path: Path) -> None:
     """Raise Rejected when a file is no workspace, Locked when another program has it open for writing."""
-    none = Rejected(f"{path} is no workspace; `cksync checkout {path}` makes one")
+    none = Rejected(f"{path} is no workspace; `cksync checkout NEW.duckdb` makes one")
     if not path.is_file():
         raise none
     try:

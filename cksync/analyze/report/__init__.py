@@ -16,7 +16,7 @@ from cksync.analyze.report.contents import SECTIONS, Section
 from cksync.analyze.report.page import Shown, page
 from cksync.analyze.report.parts import Answer, row, rows
 from cksync.analyze.report.tiles import tiles
-from cksync.errors import Failed
+from cksync.errors import Failed, Refused
 from cksync.folder import Folder, write_whole
 from cksync.mirror import open_mirror
 
@@ -30,6 +30,9 @@ _THERE = """
     select view_name from duckdb_views() where schema_name = 'main' and not internal
 """
 
+# A report says at its beginning what it is.
+HEAD_BYTES = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -40,8 +43,10 @@ class Written:
     as_of: datetime | None
 
 
-def write_report(folder: Folder, path: Path) -> Written:
-    """Write the report, replacing the file if there is one. Raises Failed when there is no mirror or no room."""
+def write_report(folder: Folder, path: Path, *, force: bool = False) -> Written:
+    """Write the report, replacing an older one. Raises Refused for a file that no report is, unless forced, and
+    Failed when there is no mirror or no room."""
+    _check(path, force=force)
     with open_mirror(folder) as db:
         html, as_of = _report(db, folder)
     data = html.encode()
@@ -72,6 +77,17 @@ def _answer(db: duckdb.DuckDBPyConnection, section: Section, there: set[str]) ->
     if missing:
         return Answer(nothing=f"Cannot be shown: {', '.join(missing)} could not be made; `cksync status` says why.")
     return section.answer(db)
+
+
+def _check(path: Path, *, force: bool) -> None:
+    """Raise Refused where a file is that `cksync report` did not make."""
+    try:
+        with open(path, "rb") as file:
+            is_ours = b'<meta name="generator" content="cksync ' in file.read(HEAD_BYTES)
+    except OSError:  # nothing there, or what writing says more about
+        return
+    if path.is_file() and not (is_ours or force):
+        raise Refused(f"{path} is no report of cksync; name another file, or --force replaces it")
 
 
 def _write(path: Path, data: bytes) -> None:
