@@ -230,7 +230,9 @@ def test_the_public_key_alone_is_told_from_the_secret(config: Config, sandbox: S
 def test_an_address_that_knows_no_account_is_the_callers_mistake(config: Config, sandbox: Sandbox) -> None:
     error = error_of(having(config, base_url=f"{sandbox.url}/nowhere"))
     assert type(error) is Rejected
-    assert str(error) == "GET account is not known there (404): api.base_url is not API v3's address"
+    assert (
+        str(error) == "GET account is not known there (404): api.base_url is not API v3's address, which ends with /v3"
+    )
 
 
 def test_a_redirect_is_named_and_not_followed(config: Config, sandbox: Sandbox) -> None:
