@@ -588,6 +588,21 @@ EVENTS = st.lists(
 )
 
 
+def consistent(events: list[Event]) -> list[Event]:
+    """Without people who are back in a list after a 404 and before anything shows a membership of theirs: ids do not
+    come back, and whether such a 404 was believed, and took memberships along, depends on where a round is cut."""
+    lost: set[int] = set()
+    found: list[Event] = []
+    for what, given_ in events:
+        rows = {key: value for key, value in given_.items() if what != "people" or key not in lost}
+        lost = lost | rows.keys() if what == "404" else lost - rows.keys()
+        found.append((what, rows))
+    return found
+
+
+CONSISTENT = EVENTS.map(consistent)
+
+
 @settings(max_examples=15, deadline=None)
 @given(TAG_EVENTS, st.data())
 def test_table_says_what_was_seen_last_however_the_log_is_cut_into_merges(
@@ -619,7 +634,7 @@ def test_history_has_every_version_when_each_page_is_merged_alone(events: list[E
 
 
 @settings(max_examples=8, deadline=None)
-@given(EVENTS, st.data())
+@given(CONSISTENT, st.data())
 def test_people_and_memberships_are_what_was_seen_last_however_the_log_is_cut_into_merges(
     events: list[Event], data: st.DataObject
 ) -> None:
@@ -649,7 +664,7 @@ def test_history_of_people_has_every_version_when_each_page_is_merged_alone(even
 
 
 @settings(max_examples=8, deadline=None)
-@given(EVENTS, TAG_EVENTS, st.data())
+@given(CONSISTENT, TAG_EVENTS, st.data())
 def test_history_has_every_version_when_rounds_are_merged_together(
     events: list[Event], more: list[Event], data: st.DataObject
 ) -> None:
