@@ -588,11 +588,11 @@ EVENTS = st.lists(
 )
 
 
-def consistent(events: list[Event]) -> list[Event]:
+def consistent(events: list[tuple[str, dict[int, str | None]]]) -> list[tuple[str, dict[int, str | None]]]:
     """Without people who are back in a list after a 404 and before anything shows a membership of theirs: ids do not
     come back, and whether such a 404 was believed, and took memberships along, depends on where a round is cut."""
     lost: set[int] = set()
-    found: list[Event] = []
+    found = []
     for what, given_ in events:
         rows = {key: value for key, value in given_.items() if what != "people" or key not in lost}
         lost = lost | rows.keys() if what == "404" else lost - rows.keys()
