@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from cksync.config import ApiConfig, Config
-from cksync.errors import Failed, Refused, Rejected
+from cksync.errors import ApiUnavailable, Failed, Refused, Rejected
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
@@ -316,6 +316,38 @@ def test_update_that_is_accepted_for_later_is_read_back(work: Work, sandbox: San
     again = work.push()
     assert [(a.target, r.outcome) for a, r in again.results] == [(str(second), "done")]
     level(work, world)
+
+
+def test_person_who_is_accepted_for_later_is_made_once(work: Work, sandbox: Sandbox, world: World) -> None:
+    """A status that the documentation knows for updates alone."""
+    work.edit(*EVERYTHING)
+
+    def accepted(asked: Any, handle: Callable[[Any], Any]) -> Any:
+        return replace(handle(asked), status=202)
+
+    sandbox.faults.add(accepted, path="/(forms|sequences|tags)/[0-9]+/subscribe", method="POST", count=None)
+    people = len(world.subscribers)
+    assert work.push().exit_status == 0
+    assert (len(world.subscribers), work.plan().actions) == (people + 1, ())
+    list(pull(work.config, environ={}))
+    assert differences(work.config.data_dir / "mirror.duckdb", world) == []
+
+
+def test_account_that_goes_silent_after_the_last_write_loses_nothing(
+    work: Work, sandbox: Sandbox, world: World
+) -> None:
+    work.edit(*EVERYTHING)
+    sandbox.faults.add(effects.status(503), path="/broadcasts/[0-9]+/stats", count=None)
+    with pytest.raises(ApiUnavailable):
+        work.push()
+    names = duckdb.connect(str(work.config.data_dir / "mirror.duckdb"), read_only=True)
+    with closing(names):  # what was done is published all the same
+        assert names.execute("select count(*) from tags where name = 'bought twice'").fetchone() == (1,)
+    sandbox.faults.clear()
+    sandbox.journal.clear()
+    assert (work.push().exit_status, sandbox.journal.writes()) == (0, [])
+    list(pull(work.config, environ={}))
+    assert differences(work.config.data_dir / "mirror.duckdb", world) == []
 
 
 def test_value_changed_on_both_sides_is_a_conflict_and_the_others_merge(work: Work, world: World) -> None:

@@ -89,13 +89,15 @@ def push(
     stop = stop or threading.Event()
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder = Folder(config.data_dir)
-    first = plan_push(config, path, allow)
+    with _workspace(config, path) as db:
+        _check_origin(db, path)
+        first = _plan(db, allow)
+        has_unread_fields = journal.has_unread_fields(db)  # an earlier push was killed before it read them
     touched = {table for action in first.actions for table, _ in action.settles}
     touched |= {conflict.table for conflict in first.conflicts} | {problem.table for problem in first.problems}
     touched |= {noop.table for noop in first.noops}
-    with _workspace(config, path) as db:
-        if journal.has_unread_fields(db):  # an earlier push was killed before it read them
-            touched.add("custom_fields")
+    if has_unread_fields:
+        touched.add("custom_fields")
     streams = sorted({stream for table in touched for stream in STREAMS.get(table, ())})
     if streams:
         yield from pull(
@@ -114,6 +116,7 @@ def push(
                 if plan.actions and not confirm(plan):
                     raise Refused("nothing was written: the plan was not accepted")
                 yield from run.carry_out(plan)
+                run.read_the_rest()
             except Stopped:
                 run.close(Interrupted("stopped; `cksync push` goes on from there"))
                 raise Interrupted("stopped; `cksync push` goes on from there") from None

@@ -1,0 +1,133 @@
+"""What became of a write whose answer proves nothing: the account is asked, nothing is guessed.
+
+That is no answer at all, "later" (202), and a 404 for something that was made a moment ago.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import msgspec
+
+from cksync.api import WritingApi
+from cksync.api.client import Call, Reply
+from cksync.api.v3 import BY_ID, ask_one
+from cksync.domain import Page, Request
+from cksync.errors import OutcomeUnknown
+from cksync.write import journal
+from cksync.write.journal import Result
+from cksync.write.lookup import LOOKED_UP, LOOKS, look_up
+from cksync.write.plan import Action
+from cksync.write.replies import checked, result_of
+
+# The wait before the second look at an unknown outcome, as a share of the limit's period; then doubled.
+LOOK_SHARE = 1 / 60
+# How often a write is sent whose outcome nobody knows, and which is not found in the account.
+SENDS = 3
+# The status that says: accepted, and not done yet.
+LATER = 202
+
+Known = Mapping[str, frozenset[int]]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Finds outcomes for one push. What is seen on the way is an observation like any other: `observe` keeps it."""
+
+    api: WritingApi
+    db: duckdb.DuckDBPyConnection
+    period_seconds: float
+    stop: threading.Event
+    observe: Callable[[Page], None]
+
+    def fetch(self, request: Request) -> Page:
+        """Ask for one page, and keep it."""
+        page = self.api.fetch(request)
+        self.observe(page)
+        return page
+
+    def of_sent(self, action: Action, sent_at: datetime) -> Result | None:
+        """The outcome of an action that was sent before somebody died; None: it was not executed, or is as good
+        twice as once."""
+        return self._look_up(action, self._known(sent_at)) if action.what in LOOKED_UP else None
+
+    def of_call(
+        self, action: Action, call: Call, sent_at: datetime, answer: Callable[[], Reply]
+    ) -> tuple[Reply | None, Result]:
+        """What a write came to, and its reply (None: the account was asked instead). `answer` gives the reply, or
+        raises, as `WritingApi.write` does; raises what nothing can be made of."""
+        try:
+            came: Reply | Result = answer()
+        except OutcomeUnknown:
+            came = self._after_silence(action, call, sent_at)
+        if isinstance(came, Reply) and came.status == 404 and _needs_what_was_made(action):
+            came = self._once_more(call, came)
+        if isinstance(came, Result):
+            return None, came
+        if came.status == LATER and action.what == "update person":
+            return came, self._read_back(call)
+        return came, result_of(action, call, came)
+
+    def _after_silence(self, action: Action, call: Call, sent_at: datetime) -> Reply | Result:
+        """Nobody can say whether it was executed: look it up, and repeat it if it is not there."""
+        before = self._known(sent_at)
+        for number in range(SENDS):
+            if found := self._look_up(action, before):
+                return found
+            if number + 1 < SENDS:
+                try:
+                    return self.api.write(call)
+                except OutcomeUnknown:
+                    continue
+        return Result("unknown", f"sent {SENDS} times without an answer, and not to be found in the account")
+
+    def _once_more(self, call: Call, came: Reply) -> Reply:
+        """What was just made may not be seen everywhere yet: wait as for a look-up."""
+        for number in range(1, LOOKS):
+            self._wait(number)
+            came = self.api.write(call)
+            if came.status != 404:
+                break
+        return came
+
+    def _read_back(self, call: Call) -> Result:
+        """What became of the update of a person that the API accepted, to be done later."""
+        for number in range(1, LOOKS):
+            self._wait(number)
+            for record in self.fetch(ask_one(BY_ID, call.path.rpartition("/")[2], number)).records:
+                if record.text is not None and checked(call, msgspec.json.decode(record.text)).outcome == "done":
+                    return Result("done")
+        return Result("unknown", "the API accepted it and has not done it yet")
+
+    def _look_up(self, action: Action, before: Known) -> Result | None:
+        action = self._with_ids(action)
+        if action.args.get("parent_id", 0) < 0:  # the tag was never made
+            return None
+        return look_up(self, action, before, self._wait)
+
+    def _with_ids(self, action: Action) -> Action:
+        """With the real id of a tag that was made in the same push."""
+        ids = journal.new_ids(self.db)
+        parent = action.args.get("parent_id")
+        if not isinstance(parent, int) or ("tags", parent) not in ids:
+            return action
+        return Action(action.what, action.target, {**action.args, "parent_id": ids["tags", parent]}, action.settles)
+
+    def _known(self, at: datetime) -> Known:
+        """What the account had then of the things that are told apart by nothing but their ids."""
+        query = "select id from mirror.main.{} where _first_seen_at < ?"
+        return {
+            name: frozenset(row[0] for row in self.db.execute(query.format(name), [at]).fetchall())
+            for name in ("broadcasts", "purchases")
+        }
+
+    def _wait(self, number: int) -> None:
+        if number:
+            self.stop.wait(self.period_seconds * LOOK_SHARE * 2 ** (number - 1))
+
+
+def _needs_what_was_made(action: Action) -> bool:
+    """Whether it is about a row that this push has made."""
+    return any(isinstance(id_, int) and id_ < 0 for id_ in (action.args.get("parent_id"), int(action.target)))
