@@ -1,0 +1,91 @@
+"""A folder and a half-pushed workspace of release 0.1.0 are taken over with everything in them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from cksync.config import Config
+from cksync.load.tables import tables
+from cksync.sandbox import Sandbox, World, serve
+from tests import release
+from tests.comparing import differences
+from tests.conftest import Command
+
+
+@pytest.fixture
+def world() -> World:
+    """The account of the fixture instead of a generated one."""
+    return release.account()
+
+
+@pytest.fixture
+def sandbox(world: World) -> Iterator[Sandbox]:
+    """The secret is the one the log was written with."""
+    with serve(world, rate_limit=None) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """tmp_path with `data/` and `work.duckdb` of release 0.1.0."""
+    release.unpack(tmp_path)
+    return tmp_path
+
+
+def rows(mirror: Path, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(mirror), read_only=True) as db:
+        db.execute("set TimeZone = 'UTC'")
+        return db.execute(query).fetchall()
+
+
+def history(mirror: Path, before: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Every version of every table that began before a moment, without how it ended since."""
+    query = "select * exclude (valid_to, _extra), _extra::varchar from history.{} where valid_from < '{}' order by all"
+    return {table.name: rows(mirror, query.format(table.name, before)) for table in tables()}
+
+
+def assert_moments(mirror: Path) -> None:
+    """`as_of` says of every night what the account was then."""
+    for moment in release.moments():
+        at = moment.at.isoformat()
+        states = dict(rows(mirror, f"select id, state from as_of.subscribers('{at}')"))
+        assert states == moment.states, at
+        assert sorted(name for (name,) in rows(mirror, f"select name from as_of.tags('{at}')")) == moment.tags
+        assert rows(mirror, f"select count(*) from as_of.subscriptions('{at}')") == [(moment.memberships,)]
+
+
+def test_folder_of_0_1_0_is_brought_up_to_date_with_its_history(folder: Path, world: World, cksync: Command) -> None:
+    mirror = folder / "data" / "mirror.duckdb"
+    last = release.moments()[-1].at.isoformat()
+    before = history(mirror, last)
+    cksync("pull")
+    assert differences(mirror, world) == []
+    assert history(mirror, last) == before
+    assert_moments(mirror)
+
+
+def test_folder_of_0_1_0_is_rebuilt_with_its_history(folder: Path, cksync: Command) -> None:
+    mirror = folder / "data" / "mirror.duckdb"
+    last = release.moments()[-1].at.isoformat()
+    before = history(mirror, last)
+    cksync("rebuild")
+    assert history(mirror, last) == before
+    assert_moments(mirror)
+
+
+def test_push_that_0_1_0_began_is_completed_each_change_once(
+    folder: Path, world: World, config: Config, cksync: Command
+) -> None:
+    cksync("push", "work.duckdb", "--yes", "--allow", "bulk")
+    assert sorted(tag.name for tag in world.parents["tag"].values()).count("From 0.1.0") == 1
+    assert [field.key for field in world.custom_fields.values()].count("shoe_size") == 1
+    assert [mail.subject for mail in world.broadcasts.values()].count("Draft of 0.1.0") == 1
+    assert [purchase.transaction_id for purchase in world.purchases.values()].count("T010") == 1
+    assert sum((person.first_name or "").startswith("Pushed ") for person in world.subscribers.values()) == 6
+    tag = next(tag.id for tag in world.parents["tag"].values() if tag.name == "From 0.1.0")
+    assert len(world.rosters["tag", tag].members) == 6
+    assert '"actions": []' in cksync("diff", "work.duckdb", "--format", "json").stdout
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
