@@ -1,7 +1,6 @@
 """A first pull, side by side: cksync, dlt and a bare loop against one sandbox, without a rate limit.
 
-    python -m bench.pull                    100,000 people, nothing else: 2,001 pages
-    python -m bench.pull --all-streams      20,000 people with everything that belongs to them
+    python -m bench.pull                    100,000 people, nothing else: 2,001 pages (bench.account has the rest)
 
 Every tool runs as a process of its own, in turn, several times; requests are counted by the sandbox,
 seconds and memory by the kernel, and the rows are compared with the sandbox's truth.
@@ -11,29 +10,21 @@ import argparse
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from bench.measure import Spent, markdown, run_well, size_mb
-from bench.rows import account_keys, compare, keys_in, listed_people, people_in
+from bench.rows import compare, listed_people, people_in
 from bench.sandbox import Sandbox, sandbox
 from bench.tools import Command, cksync_pull, peer
 from bench.venv import peers_python, versions
 
 # Of the sandbox's people 7.5 % are in states that no list shows: so many give 100,000 in the two lists.
 PEOPLE = 108_108
-PEOPLE_OF_ACCOUNT = 20_000
 SEED = 7
 PACKAGES = ("cksync", "dlt", "duckdb", "pyarrow", "requests")
-
-CKSYNC_TABLES = {
-    **dict.fromkeys(("custom_fields", "forms", "sequences", "tags", "broadcasts", "purchases"), "id"),
-    **dict.fromkeys(("subscribers", "subscriptions"), "id"),
-    "broadcast_stats": "broadcast_id",
-}
-DLT_TABLES = {**CKSYNC_TABLES, "broadcast_stats": "id"}
 
 Check = Callable[[Path], str]
 
@@ -71,24 +62,6 @@ def people_tools(server: Sandbox, python: str) -> list[Tool]:
         Tool("cksync", cksync_pull(("subscribers",)), "data/mirror.duckdb", check),
         Tool("dlt", peer("dlt_subscribers.py", python), "mirror.duckdb", check),
         Tool("bare loop", peer("bare_loop.py", python), "mirror.duckdb", check),
-    ]
-
-
-def account_tools(server: Sandbox, python: str) -> list[Tool]:
-    """The two ways to read everything."""
-    expected = account_keys(server)
-
-    def check(tables: Mapping[str, str]) -> Check:
-        def compared(database: Path) -> str:
-            each = {name: compare(found, expected[name]) for name, found in keys_in(database, tables).items()}
-            wrong = [f"{name} {result}" for name, result in each.items() if result.right != result.expected]
-            return "; ".join(wrong) or f"all {sum(map(len, expected.values())):,}"
-
-        return compared
-
-    return [
-        Tool("cksync", cksync_pull(()), "data/mirror.duckdb", check(CKSYNC_TABLES)),
-        Tool("dlt", peer("dlt_account.py", python), "mirror.duckdb", check(DLT_TABLES)),
     ]
 
 
@@ -151,16 +124,13 @@ def _all_same(values: Iterable[object]) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.pull", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--all-streams", action="store_true", help="a whole account instead of people alone")
-    parser.add_argument("--subscribers", type=int, help=f"default {PEOPLE}; with --all-streams {PEOPLE_OF_ACCOUNT}")
+    parser.add_argument("--subscribers", type=int, default=PEOPLE)
     parser.add_argument("--runs", type=int, default=3, help="of each tool, in turn")
     given = parser.parse_args()
-    people = given.subscribers or (PEOPLE_OF_ACCOUNT if given.all_streams else PEOPLE)
     python = peers_python()
-    with sandbox(people, seed=SEED, rate_limit=0) as server:
-        server.warm(with_members=given.all_streams)
-        tools = account_tools(server, python) if given.all_streams else people_tools(server, python)
-        rounds = interleaved(tools, server, given.runs)
+    with sandbox(given.subscribers, seed=SEED, rate_limit=0) as server:
+        server.warm(with_members=False)
+        rounds = interleaved(people_tools(server, python), server, given.runs)
     print(table(rounds))
     print(f"\nMedians of {given.runs} runs in turn. Python {platform.python_version()}, {platform.system()}.")
     for where, interpreter in (("cksync", sys.executable), ("peers", python)):

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +30,13 @@ class Sandbox:
     def truth(self, table: str) -> Any:
         """The records that a right mirror holds."""
         return _ask(f"{self._control}truth?{urlencode({'table': table})}")
+
+    def edit(self, edit: str, **args: Any) -> Any:
+        """Change the account: an edit of the sandbox's world by its name."""
+        body = json.dumps({"edit": edit, "args": args}).encode()
+        request = urllib.request.Request(self._control + "edits", data=body, method="POST")
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)["result"]
 
     def journal(self) -> Any:
         """The requests since it was last cleared: counts and the list."""
@@ -66,10 +73,14 @@ def _ask(url: str, method: str = "GET") -> Any:
 
 
 @contextmanager
-def sandbox(subscribers: int, *, seed: int, **options: float) -> Iterator[Sandbox]:
-    """Serves a generated account until the block ends; `options` are those of `python -m cksync.sandbox`."""
+def sandbox(
+    subscribers: int, *, seed: int, sizes: Mapping[str, int] | None = None, **options: float
+) -> Iterator[Sandbox]:
+    """Serves a generated account until the block ends; `options` are those of `python -m cksync.sandbox`, `sizes`
+    how much of everything it has."""
     given = {"subscribers": subscribers, "seed": seed, "port": 0, **options}
     flags = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    flags += [text for name, number in (sizes or {}).items() for text in ("--size", f"{name}={number}")]
     command = [sys.executable, "-m", "cksync.sandbox", *flags, "--api-secret", SECRET]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -15,6 +15,9 @@ def main() -> None:
     parser.add_argument("--rate-period", type=float, default=60.0, help="seconds")
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--api-secret", default=None)
+    parser.add_argument(
+        "--size", action="append", default=[], type=_size, metavar="NAME=NUMBER", help="such as tags=60; repeatable"
+    )
     given = parser.parse_args()
     run(
         subscribers=given.subscribers,
@@ -25,7 +28,13 @@ def main() -> None:
         rate_period_seconds=given.rate_period,
         latency_seconds=given.latency_ms / 1000,
         api_secret=given.api_secret,
+        sizes=dict(given.size),
     )
+
+
+def _size(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    return name, int(number)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from .behaviour import Behaviour
 from .faults import Faults
@@ -91,11 +92,12 @@ def run(
     rate_period_seconds: float,
     latency_seconds: float,
     api_secret: str | None,
+    sizes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Serves a generated world until SIGTERM or SIGINT; call it from the main thread."""
+    """Serves a generated world (`sizes`: see `generate`) until SIGTERM or SIGINT; call it from the main thread."""
     from .seed import generate
 
-    world = generate(subscribers, seed)
+    world = generate(subscribers, seed, **(sizes or {}))
     world.api_secret = api_secret or world.api_secret
     with (
         _until_signalled() as stopped,
