@@ -43,8 +43,8 @@ from cksync.verbs.run import Run
 KEEP = timedelta(days=1)
 # A pull that goes on later than this (pages of one pull may be as far apart) looks back first.
 STALE = timedelta(minutes=1)
-# A first pull takes long: people can begin to look while it runs, after every stream (but not for what
-# takes a moment), when the limit makes us wait anyway (but not all the time), and every few minutes.
+# A first pull takes long: people can begin to look while it runs, every few minutes, and when the limit makes us wait
+# anyway: then (but not all the time), and after every stream (but not for what takes a moment).
 PUBLISH_SELDOM = timedelta(seconds=10)
 PUBLISH_WHEN_IDLE = timedelta(seconds=30)
 PUBLISH_EVERY = timedelta(minutes=5)
@@ -241,7 +241,7 @@ def _read(run: Run, lists: Collection[str], max_minutes: float | None) -> Iterat
             yield Note(f"going on with the pull of {run.loads[0].start.started_at:%Y-%m-%d %H:%M} UTC")
         for walks in phases(run.streams, run, lists):
             if any(walk.pages_left != 0 for walk in walks):
-                _publish_early(run, PUBLISH_SELDOM)
+                _publish_early(run, PUBLISH_SELDOM if run.has_waited else PUBLISH_EVERY)
             yield from _drive(run, walks)
             if run.stop.is_set():
                 break
@@ -261,6 +261,7 @@ def _drive(run: Run, walks: Sequence[Walk]) -> Iterator[Event]:
     with contextlib.closing(drive(walks, run.api, run.config.api.concurrency, run.stop)) as pages:
         for item in pages:
             if item is None:
+                run.has_waited = True
                 run.writer.flush_if_due()
                 _publish_early(run, max(PUBLISH_WHEN_IDLE, 20 * run.publishing))
             else:

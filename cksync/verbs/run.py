@@ -58,6 +58,7 @@ class Run:
     requests: Counter[str] = field(default_factory=Counter)
     published_at: datetime | None = None
     publishing: timedelta = timedelta(0)
+    has_waited: bool = False
     published: list[Published] = field(default_factory=list)
 
     # -- lists
@@ -170,11 +171,11 @@ class Run:
         if self.agenda.depth == "full":
             missing |= {key for key, _ in self.known.unlisted()}
         missing -= {int(key) for walk in lists for key in walk.keys}
-        return missing - seen_otherwise(self.segments, missing)
+        return missing - seen_otherwise(self.folder, self.segments, missing)
 
     def unsettled(self) -> set[int]:
         """People of whom two answers that were under way together say different things."""
-        return seen_at_once(self.segments)
+        return seen_at_once(self.folder, self.segments)
 
     @property
     def in_turn(self) -> Collection[int]:
