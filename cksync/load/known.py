@@ -179,47 +179,64 @@ def known(folder: Folder) -> Iterator[Known]:
         yield Known(db)
 
 
-def seen_otherwise(segments: Sequence[Path], people: Collection[int]) -> set[int]:
+# What is read of a person, alone and inside a subscription.
+_PERSON = "texts('id, state, email_address, first_name')"
+
+
+@contextlib.contextmanager
+def _read_log(folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database to read segments with."""
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": "256MB",
+        "threads": 2,
+        "temp_directory": str(folder.state / "spill"),
+    }
+    with duckdb.connect(config=settings) as db:
+        db.execute(casts())
+        yield db
+
+
+def seen_otherwise(folder: Folder, segments: Sequence[Path], people: Collection[int]) -> set[int]:
     """Those of some people whom a subscription in `segments` shows in a state that no list shows."""
     if not people or not segments:
         return set()
-    with duckdb.connect() as db:
-        db.execute(casts())
+    with _read_log(folder) as db:
         rows = db.execute(
-            """
+            f"""
             with seen as (
-                select record -> 'subscriber' as person, observed_at
+                select from_json(record, '{{"subscriber": ' || {_PERSON} || '}}').subscriber as person, observed_at
                 from read_parquet(?, hive_partitioning = false) where stream = 'subscriptions' and json_valid(record)
             )
-            select as_bigint(person ->> 'id') as id
-            from seen where as_bigint(person ->> 'id') in (select unnest(?::bigint[]))
-            group by id having arg_max(person ->> 'state', observed_at) not in ('active', 'cancelled')
+            select as_bigint(person.id) as id
+            from seen where as_bigint(person.id) in (select unnest(?::bigint[]))
+            group by all having arg_max(person.state, observed_at) not in ('active', 'cancelled')
             """,
             [list(map(str, segments)), list(people)],
         ).fetchall()
     return {row[0] for row in rows}
 
 
-def seen_at_once(segments: Sequence[Path]) -> set[int]:
+def seen_at_once(folder: Folder, segments: Sequence[Path]) -> set[int]:
     """People of whom two answers that were under way together say different things: nobody knows which
     is the newer one."""
     if not segments:
         return set()
-    with duckdb.connect() as db:
-        db.execute(casts())
+    with _read_log(folder) as db:
         rows = db.execute(
-            """
+            f"""
             with people as (
-                select case when stream = 'subscribers' then record else record -> 'subscriber' end as person,
-                    observed_at, received_at
+                select case
+                        when stream = 'subscribers' then from_json(record, {_PERSON})
+                        else from_json(record, '{{"subscriber": ' || {_PERSON} || '}}').subscriber
+                    end as person, observed_at, received_at
                 from read_parquet(?, hive_partitioning = false)
-                where stream in ('subscribers', 'subscriptions') and record is not null and json_valid(record)
+                where stream in ('subscribers', 'subscriptions') and json_valid(record)
             ),
 
             heard as (
-                select as_bigint(person ->> 'id') as id, observed_at, received_at,
-                    hash(person ->> 'state', person ->> 'email_address', person ->> 'first_name') as said
-                from people where as_bigint(person ->> 'id') is not null and json_exists(person, '$.state')
+                select as_bigint(person.id) as id, observed_at, received_at,
+                    hash(person.state, person.email_address, person.first_name) as said
+                from people where id is not null and person.state is not null
             ),
 
             pairs as (
