@@ -35,3 +35,7 @@ create or replace temp macro as_money(value, number) as
 -- The JSON pointer to a key of an object, whatever characters the key has.
 create or replace temp macro json_place(name) as
     '/' || replace(replace(name, '~', '~0'), '/', '~1');
+
+-- The structure with which from_json reads an object once: the named keys, each as text.
+create or replace temp macro texts(names) as
+    '{"' || replace(names, ', ', '": "VARCHAR", "') || '": "VARCHAR"}';

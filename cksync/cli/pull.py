@@ -102,6 +102,8 @@ def print_report(report: "Report", mirror: str) -> None:
     if odd:
         named = ", ".join(f"{name} {count:,}" for name, count in odd.items())
         click.echo(f"values that are no date, number or flag, kept as text in _extra: {named}", err=True)
+    if count := report.published.merged.repeated:
+        click.echo(f"{count:,} records hold a key twice; the last value of each counts", err=True)
     for verdict in report.verdicts:
         if not verdict.is_complete:
             click.echo(f"incomplete: {verdict.slice}: {verdict.doubt}", err=True)
@@ -151,6 +153,7 @@ def _report(report: "Report") -> dict[str, object]:
         "advice": report.published.advice,
         "tables": _changes(report.published, report.requests),
         "complaints": list(report.published.analysis.complaints),
+        "repeated": report.published.merged.repeated,
         "incomplete": [asdict(verdict) for verdict in report.verdicts if not verdict.is_complete],
     }
 
@@ -159,8 +162,11 @@ def _report(report: "Report") -> dict[str, object]:
 @FORMAT
 @common
 @click.pass_obj
-def rebuild(settings: Settings, form: str) -> None:
-    """Make mirror.duckdb anew from log/ alone; no request is made."""
+def rebuild(settings: Settings, form: str) -> int:
+    """Make mirror.duckdb anew from log/ alone; no request is made.
+
+    Ends with 3 when the log holds a record that no table can hold.
+    """
     from cksync.folder import Folder
     from cksync.verbs import publishing
 
@@ -169,7 +175,16 @@ def rebuild(settings: Settings, form: str) -> None:
     with folder.lock("rebuild"):
         published = publishing.rebuild(config, folder)
     if form == "json":
-        print_json({"tables": _changes(published, {}), "complaints": list(published.analysis.complaints)})
+        print_json(
+            {
+                "tables": _changes(published, {}),
+                "complaints": list(published.analysis.complaints),
+                "set_aside": dict(published.set_aside),
+            }
+        )
     elif not settings.quiet:
         print_changes(published, {})
         print_complaints(published)
+    for slice_, what in published.set_aside.items():
+        click.echo(f"incomplete: {slice_}: {what}", err=True)
+    return 3 if published.set_aside else 0

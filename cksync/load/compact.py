@@ -20,6 +20,7 @@ from cksync.load.log import (
     segment_files,
     segment_numbers,
     size,
+    write_rows,
 )
 
 
@@ -52,6 +53,6 @@ def _write_snapshot(folder: Path, paths: Sequence[Path]) -> None:
     try:
         table = pa.concat_tables([pq.read_table(path, schema=SCHEMA) for path in paths]).cast(schema)
         with put_whole(snapshot) as file:
-            pq.write_table(table, file, compression="zstd")
+            write_rows(table, file)
     except OSError as error:
         raise Failed(f"log: {snapshot} cannot be written: {error.strerror or error}") from None

@@ -52,7 +52,7 @@ def load_ends(db: duckdb.DuckDBPyConnection, table: Table, times: Callable[[str]
     if table.child_of:
         finds.append(_with_owner(table, table.child_of))
     if table.part_of:
-        finds += [_with_owner(table, table.part_of), _missing_part(table, table.part_of)]
+        finds += [_with_owner(table, table.part_of), _missing_part(table, table.part_of, times("observed_at"))]
     union = " union all ".join(f"({find})" for find in finds)
     db.execute(
         f"""
@@ -141,13 +141,14 @@ def _with_owner(table: Table, owner: Owner) -> str:
     """
 
 
-def _missing_part(table: Table, owner: Owner) -> str:
-    """Rows that a record of their owner does not hold."""
+def _missing_part(table: Table, owner: Owner, is_meant: str) -> str:
+    """Rows that a record of their owner, observed when `is_meant`, does not hold."""
     return f"""
         select {quoted(table.key, "row.")}, parent.observed_at as found_at, rounds.round, null::varchar as slice
         from {_rows(table, owner.column)} as row
         join (
-            select distinct key, observed_at from records where stream = '{owner.table}'
+            select distinct key, observed_at from seen semi join segments using (file)
+            where stream = '{owner.table}' and state = 'usable' and {is_meant}
         ) as parent on parent.key = cast(row."{owner.column}" as varchar)
         join rounds on rounds.begins_at <= parent.observed_at and rounds.ends_at > parent.observed_at
         anti join incoming

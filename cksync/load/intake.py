@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from cksync.load.log import (
     segment_files,
     size,
 )
-from cksync.load.merge import PART_BYTES, Merged, Reading, Round, merge
+from cksync.load.merge import PART_BYTES, Merged, merge
+from cksync.load.seen import Reading, Round
 from cksync.load.tables import tables
 from cksync.load.versions import Change
 
@@ -33,15 +35,22 @@ _COUNTS = ("inserted", "updated", "deleted", "unread")
 
 def take_in(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
     """Merge everything of the log that the mirror (the current database of `db`) has not taken in."""
-    done = []
+    done: list[Merged] = []
     sized = ((loads, sum(map(size, _files(loads)))) for loads in _rounds(db, folder))
     for group in portions(sized, PART_BYTES):
         news = [_new_segments(db, loads) for loads in group]
         merged = merge(db, tables(), [_round(folder, new) for new in news])
         for new, of_round in zip(news, merged, strict=True):
+            of_round = _of_what_was_read(new, of_round)
             _note(db, new, of_round)
-        done += merged
+            done.append(of_round)
     return total(done)
+
+
+def _of_what_was_read(new: Sequence[tuple[Load, list[Segment]]], merged: Merged) -> Merged:
+    """Without doubts about slices that these loads say nothing of."""
+    read = {c.slice.name for _, segments in new for segment in segments for c in segment.checkpoints}
+    return replace(merged, doubts={name: why for name, why in merged.doubts.items() if name in read})
 
 
 def total(done: Sequence[Merged]) -> Merged:
@@ -50,7 +59,7 @@ def total(done: Sequence[Merged]) -> Merged:
     for change in (change for merged in done for change in merged.changes):
         changes[change.table] += change
     doubts = {name: why for merged in done for name, why in merged.doubts.items()}
-    return Merged(tuple(changes.values()), doubts)
+    return Merged(tuple(changes.values()), doubts, sum(merged.repeated for merged in done))
 
 
 def _rounds(db: duckdb.DuckDBPyConnection, folder: Folder) -> list[list[Load]]:
@@ -170,9 +179,16 @@ def _note_requests(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence
     rows = db.execute(
         """
         insert into _cksync.requests
-        select ?, observed_at, record ->> 'endpoint', record ->> 'params', (record ->> 'status')::integer,
-            (record ->> 'milliseconds')::bigint, (record ->> 'rows')::bigint, record ->> 'problem'
-        from read_parquet(?, hive_partitioning = false) where stream = ? order by observed_at
+        select ?, observed_at, made.endpoint, made.params, made.status, made.milliseconds, made.rows, made.problem
+        from (
+            select observed_at, from_json(
+                record,
+                '{"endpoint": "VARCHAR", "params": "VARCHAR", "status": "INTEGER", "milliseconds": "BIGINT",
+                  "rows": "BIGINT", "problem": "VARCHAR"}'
+            ) as made
+            from read_parquet(?, hive_partitioning = false) where stream = ?
+        )
+        order by observed_at
         """,
         [load.load_id, list(map(str, files)), REQUESTS],
     ).fetchone()

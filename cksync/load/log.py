@@ -13,9 +13,10 @@ everything once: a killed or stopped load leaves its round open, and the next on
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -47,9 +48,16 @@ PUSH = ("push",)
 # The page of a row that was found to be in its slice no more. (A 404 stands on the page that asked for it.)
 ABSENT = 0
 FLUSH_SECONDS = 1.0
-# So much text is taken apart at once: every value that DuckDB takes out of JSON costs it several times the
-# length of the text, and all of them at the same time.
-PORTION_BYTES = 2_000_000
+# So much text is typed at once: DuckDB holds several copies of all of it.
+PORTION_BYTES = 8_000_000
+# A segment with so much text is stored at once.
+SEGMENT_BYTES = 1_000_000
+# How the log is written: only the names of streams and slices repeat, and nothing searches by a column.
+_PARQUET: Mapping[str, Any] = {
+    "compression": "zstd",
+    "use_dictionary": ["stream", "slice"],
+    "write_statistics": False,
+}
 # Pages that a kill may cost: those read and not yet stored, and those under way. One is left for the
 # page that a resumed slice reads again.
 LOSE_PAGES = 9
@@ -154,7 +162,7 @@ class Writer:
 
     def flush_if_due(self) -> None:
         """Store what has come when it is enough or old enough."""
-        is_enough = self._pages >= self._flush_pages or self._bytes >= PORTION_BYTES // 2
+        is_enough = self._pages >= self._flush_pages or self._bytes >= SEGMENT_BYTES
         if is_enough or time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
@@ -191,7 +199,12 @@ def _write_segment(path: Path, rows: list[tuple[Any, ...]], segment: Segment) ->
     schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segment)})
     arrays = [pa.array(column, type=kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
     with put_whole(path) as file:
-        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), file, compression="zstd")
+        write_rows(pa.Table.from_arrays(arrays, schema=schema), file)
+
+
+def write_rows(table: pa.Table, file: BinaryIO) -> None:
+    """Rows of the log as Parquet."""
+    pq.write_table(table, file, **_PARQUET)
 
 
 @contextlib.contextmanager
@@ -205,13 +218,41 @@ def put_whole(path: Path) -> Iterator[BinaryIO]:
     put_in_place(temporary, path)
 
 
-def size(path: Path) -> int:
-    """How many bytes a file of the log holds when it is unpacked. Raises Failed when it cannot be read."""
+@lru_cache(maxsize=10_000)  # a stored file never changes
+def _extent(path: Path) -> tuple[int, int]:
     try:
         held = pq.read_metadata(path)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from None
-    return sum(int(held.row_group(number).total_byte_size) for number in range(held.num_row_groups))
+    return sum(int(held.row_group(n).total_byte_size) for n in range(held.num_row_groups)), int(held.num_rows)
+
+
+def size(path: Path) -> int:
+    """How many bytes a file of the log holds when it is unpacked. Raises Failed when it cannot be read."""
+    return _extent(path)[0]
+
+
+def row_count(path: Path) -> int:
+    """How many rows a file of the log holds. Raises Failed when it cannot be read."""
+    return _extent(path)[1]
+
+
+def row_of(path: Path, number: int) -> pa.Table:
+    """One row of a file, as a table. Raises Failed when the file cannot be read."""
+    return _read_table(path, SCHEMA.names).slice(number, 1)
+
+
+def records(path: Path, numbers: Sequence[int]) -> list[str]:
+    """The records of some rows of a file. Raises Failed when it cannot be read."""
+    texts: list[str] = _read_table(path, ["record"])["record"].take(numbers).to_pylist()
+    return texts
+
+
+def _read_table(path: Path, names: Sequence[str]) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=list(names))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(path, error) from None
 
 
 def portions(sized: Iterable[tuple[T, int]], most: int) -> Iterator[list[T]]:
@@ -246,10 +287,7 @@ def decode(path: Path) -> tuple[Segment, ...]:
 
 def _columns(path: Path, names: list[str]) -> list[list[Any]]:
     """Columns of a segment. Raises Failed when it cannot be read."""
-    try:
-        return [column.to_pylist() for column in pq.read_table(path, columns=names).columns]
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(path, error) from None
+    return [column.to_pylist() for column in _read_table(path, names).columns]
 
 
 def _damaged(path: Path, error: Exception) -> Failed:

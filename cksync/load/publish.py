@@ -7,7 +7,7 @@ opens it later gets the new one, and a process killed at any instant leaves a wh
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,20 +21,23 @@ from cksync.load.log import load_ids
 from cksync.load.merge import Merged
 from cksync.load.outdated import ADVICE, MADE_ANEW, has_other_columns, is_outdated
 from cksync.load.schema import create
+from cksync.load.set_aside import set_aside
 from cksync.load.tables import Table, casts, tables
 from cksync.load.versions import Change
 from cksync.mirror import STORAGE_VERSION as STORAGE_VERSION
 from cksync.sqltext import literal
 
-# DuckDB spills to disk beyond it: a nightly job shares its machine.
+# DuckDB spills to disk beyond it: a nightly job shares its machine. What it cannot spill (a record of many megabytes
+# while it is parsed, hundreds of mails with pictures in them) is tried again with more.
 MEMORY_LIMIT = "256MB"
+MORE_MEMORY = ("1GB", "60%")
 # What was written stays in memory until it is put away. Each time leaves dead space in the file, so a night's
 # work is put away once, at its end.
 CHECKPOINT_SIZE = "32MB"
 # Every thread has memory of its own: a machine with many must not need more.
 THREADS = 2
-# Rows of a Parquet file that are in memory together: people with a hundred fields are wide.
-ROW_GROUP = 20_480
+# Rows of a Parquet file that are in memory together: people with a hundred fields are wide, mails are long.
+ROW_GROUP, ROW_GROUP_BYTES = 20_480, "16MB"
 
 # What is made of the tables once they are merged, in the database that is current.
 Analyze = Callable[[duckdb.DuckDBPyConnection], Analysis]
@@ -43,12 +46,14 @@ Analyze = Callable[[duckdb.DuckDBPyConnection], Analysis]
 @dataclass(frozen=True)
 class Published:
     """What a publish did, and how many rows each table of `main` has now. `advice` is a sentence for the
-    user when other SQL made the mirror that was there; `analysis` is what was made of the tables."""
+    user when other SQL made the mirror that was there; `analysis` is what was made of the tables; `set_aside` names
+    the records that no table can hold, by slice."""
 
     merged: Merged
     rows: dict[str, int]
     advice: str | None = None
     analysis: Analysis = field(default_factory=Analysis)
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -73,6 +78,16 @@ def rebuild(folder: Folder, analyze: Analyze | None = None) -> Published:
 
 
 def _publish(folder: Folder, analyze: Analyze | None, *, is_anew: bool) -> Published:
+    try:
+        for memory in (MEMORY_LIMIT, *MORE_MEMORY[:-1]):
+            with contextlib.suppress(duckdb.OutOfMemoryException):
+                return _publish_within(memory, folder, analyze, is_anew=is_anew)
+        return _publish_within(MORE_MEMORY[-1], folder, analyze, is_anew=is_anew)
+    except (duckdb.Error, OSError) as error:
+        raise _failure(folder, error) from None
+
+
+def _publish_within(memory: str, folder: Folder, analyze: Analyze | None, *, is_anew: bool) -> Published:
     temporary = folder.root / ".mirror.duckdb.new"
     advice = None
     try:
@@ -82,29 +97,28 @@ def _publish(folder: Folder, analyze: Analyze | None, *, is_anew: bool) -> Publi
             is_anew = advice == MADE_ANEW
         if folder.mirror.exists() and not is_anew:
             shutil.copyfile(folder.mirror, temporary)
-        with _open(temporary, folder) as db:
+        with _open(temporary, folder, memory) as db:
             db.execute(casts())
             create(db, tables())
             merged = take_in(db, folder)
             rows = {table.name: _count(db, table) for table in tables()}
+            missing = set_aside(db)
             db.execute("checkpoint")  # what is written out below is then read from the file
             exported = [_export(db, folder, change) for change in merged.changes]
         analysis = Analysis()
         if analyze:
-            with _open(temporary, folder) as db:  # opened anew: without what the merge left in memory
+            with _open(temporary, folder, memory) as db:  # opened anew: without what the merge left in memory
                 analysis = analyze(db)
         # The mirror last: were the process killed in between, the next merge would find the same changes.
         for path in filter(None, exported):
             _put(path.with_name(f".{path.name}.new"), path)
         _put(temporary, folder.mirror)
-    except (duckdb.Error, OSError) as error:
-        raise _failure(folder, error) from None
     finally:
         with contextlib.suppress(OSError):
             _clear(temporary)
             for path in folder.parquet.glob("*/.*.new"):
                 path.unlink()
-    return Published(merged, rows, advice, analysis)
+    return Published(merged, rows, advice, analysis, missing)
 
 
 def _advice(folder: Folder) -> str | None:
@@ -130,7 +144,7 @@ def together(several: Sequence[Published]) -> Published:
     """What several publishes of one pull did."""
     advice = next((published.advice for published in several if published.advice), None)
     merged = total([published.merged for published in several])
-    return Published(merged, several[-1].rows, advice, several[-1].analysis)
+    return Published(merged, several[-1].rows, advice, several[-1].analysis, several[-1].set_aside)
 
 
 def _clear(temporary: Path) -> None:
@@ -153,10 +167,10 @@ def _failure(folder: Folder, error: Exception) -> Failed:
 
 
 @contextlib.contextmanager
-def _open(path: Path, folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
+def _open(path: Path, folder: Folder, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database at `path`, attached for writing; detached (and so whole) after."""
     settings: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": MEMORY_LIMIT,
+        "memory_limit": memory,
         "threads": THREADS,
         "temp_directory": str(folder.state / "spill"),
         "preserve_insertion_order": False,  # quicker in less memory, and no reader may count on an order
@@ -184,6 +198,6 @@ def _export(db: duckdb.DuckDBPyConnection, folder: Folder, change: Change) -> Pa
         return None
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.new")
-    into = f"{literal(temporary)} (format parquet, compression zstd, row_group_size {ROW_GROUP})"
-    db.execute(f'copy main."{change.table}" to {into}')
+    groups = f"row_group_size {ROW_GROUP}, row_group_size_bytes '{ROW_GROUP_BYTES}'"
+    db.execute(f'copy main."{change.table}" to {literal(temporary)} (format parquet, compression zstd, {groups})')
     return target

@@ -64,6 +64,15 @@ _CKSYNC = {
             "doubt": ("varchar", "What keeps it from being complete."),
         },
     ),
+    "set_aside": (
+        "One row per record that no table can hold; the log has it, and its slice is incomplete.",
+        {
+            "slice": ("varchar", "The slice it was seen in."),
+            "key": ("varchar", "Its id; empty when it has none."),
+            "observed_at": ("timestamptz", "When it was seen last."),
+            "reason": ("varchar", "Why no table can hold it."),
+        },
+    ),
     "listings": (
         "One row per row of a list, in the list's order; of single records, when they were asked for.",
         {
@@ -109,8 +118,12 @@ NO_RECORDS = (
 
 def columns(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     """A table's own columns and their types, as its select gives them from the view `records`."""
-    rows = db.execute(f"describe {table.sql}").fetchall()
-    return {row[0]: row[1] for row in rows if row[0] not in ("_extra", "_synced_at")}
+    return {name: kind for name, kind in given_columns(db, table).items() if not name.startswith("_")}
+
+
+def given_columns(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+    """All columns that a table's select gives: its own, and those for the merge (see tables.py)."""
+    return {row[0]: row[1] for row in db.execute(f"describe {table.sql}").fetchall()}
 
 
 def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:

@@ -10,6 +10,10 @@ A header (see sqltext.py) begins with the grain; the words with a meaning are:
     @keyed_by: t (a)     the JSON column a has the key of every row of table t, which is merged before
     @kept: a             once known, a column keeps its value
     @unknown: TEXT       what the API cannot tell; for readers
+
+Beside the table's columns the select gives `_synced_at` (when the record was observed) and `_record` (its JSON), and
+where that is more than one row's: `_at` (the JSON pointer to the row's object in it) and `_read` (keys that
+something else reads). What of the object has no column goes into `_extra`.
 """
 
 import hashlib

@@ -107,6 +107,16 @@ def lone_surrogate() -> Effect:
     return _changed(lambda answer: replace(answer, body=_into_first_text(answer.body, rb"\ud800")))
 
 
+def repeated_key(key: str = "first_name", value: Any = None) -> Effect:
+    """Every object that has the key has it twice, first with another value."""
+    doubled = f'"{key}":'.encode()
+    return _changed(
+        lambda answer: replace(
+            answer, body=answer.body.replace(doubled, doubled + encode(value) + b"," + doubled)
+        )
+    )
+
+
 def _into_first_text(body: bytes, inserted: bytes) -> bytes:
     wanted = rb'"(first_name|name|subject|message)":(?:"|null)'
     return re.sub(wanted, lambda match: b'"' + match[1] + b'":"' + inserted + _rest(match[0]), body, count=1)
@@ -265,6 +275,7 @@ EFFECTS: dict[str, Callable[..., Effect]] = {
         garbage,
         invalid_utf8,
         lone_surrogate,
+        repeated_key,
         latency,
         hang,
         drip,

@@ -5,11 +5,19 @@
 -- name: The account's name; may be empty.
 -- plan_type: The plan, as the API calls it.
 -- primary_email_address: The owner's address: the only thing in v3 that tells one account from another.
+with answers as (
+    select
+        from_json(record, texts('name, plan_type, primary_email_address')) as given,
+        record,
+        observed_at
+    from records
+    where stream = 'account'
+)
+
 select
-    record ->> 'name' as name,
-    record ->> 'plan_type' as plan_type,
-    record ->> 'primary_email_address' as primary_email_address,
-    record as _extra,
+    given.name,
+    given.plan_type,
+    given.primary_email_address,
+    record as _record,
     observed_at as _synced_at
-from records
-where stream = 'account'
+from answers

@@ -26,30 +26,39 @@ with answers as (
     where stream = 'broadcast_stats'
 ),
 
-stats as (
+figures as (
     select
-        *,
+        from_json(record, '{"id": "VARCHAR"}').id as broadcast_id,
+        from_json(
+            stats,
+            texts(
+                'recipients, open_rate, click_rate, unsubscribes, total_clicks, show_total_clicks, status, '
+                || 'progress, open_tracking_disabled, click_tracking_disabled'
+            )
+        ) as given,
         case
             when json_type(stats) = 'OBJECT' and len(json_keys(record)) = 2 then stats
             when json_type(stats) = 'OBJECT' then json_merge_patch(json_remove(record, '$.stats'), stats)
             when coalesce(json_type(record, '$.stats'), 'NULL') = 'NULL' then json_remove(record, '$.stats')
             else record
-        end as beside
+        end as beside,
+        observed_at
     from answers
 )
 
 select
-    as_bigint(record ->> 'id') as broadcast_id,
-    as_bigint(stats ->> 'recipients') as recipients,
-    as_double(stats ->> 'open_rate') as open_rate,
-    as_double(stats ->> 'click_rate') as click_rate,
-    as_bigint(stats ->> 'unsubscribes') as unsubscribes,
-    as_bigint(stats ->> 'total_clicks') as total_clicks,
-    as_boolean(stats ->> 'show_total_clicks') as show_total_clicks,
-    stats ->> 'status' as status,
-    as_double(stats ->> 'progress') as progress,
-    as_boolean(stats ->> 'open_tracking_disabled') as open_tracking_disabled,
-    as_boolean(stats ->> 'click_tracking_disabled') as click_tracking_disabled,
-    json_remove(beside, '$.id') as _extra,
+    as_bigint(broadcast_id) as broadcast_id,
+    as_bigint(given.recipients) as recipients,
+    as_double(given.open_rate) as open_rate,
+    as_double(given.click_rate) as click_rate,
+    as_bigint(given.unsubscribes) as unsubscribes,
+    as_bigint(given.total_clicks) as total_clicks,
+    as_boolean(given.show_total_clicks) as show_total_clicks,
+    given.status,
+    as_double(given.progress) as progress,
+    as_boolean(given.open_tracking_disabled) as open_tracking_disabled,
+    as_boolean(given.click_tracking_disabled) as click_tracking_disabled,
+    beside as _record,
+    ['id'] as _read,
     observed_at as _synced_at
-from stats
+from figures

@@ -15,20 +15,34 @@
 -- created_at: When the broadcast was made.
 -- published_at: When the post was published; also filled after sending.
 -- send_at: When it was, or is to be, sent; null for drafts.
+with answers as (
+    select
+        from_json(
+            record,
+            texts(
+                'id, subject, description, content, public, email_address, email_layout_template, '
+                || 'thumbnail_alt, thumbnail_url, created_at, published_at, send_at'
+            )
+        ) as given,
+        record,
+        observed_at
+    from records
+    where slice = 'broadcasts/detail' -- the list has only three of the columns; it says which ones there are
+)
+
 select
-    as_bigint(record ->> 'id') as id,
-    record ->> 'subject' as subject,
-    record ->> 'description' as description,
-    record ->> 'content' as content,
-    as_boolean(record ->> 'public') as public,
-    record ->> 'email_address' as email_address,
-    record ->> 'email_layout_template' as email_layout_template,
-    record ->> 'thumbnail_alt' as thumbnail_alt,
-    record ->> 'thumbnail_url' as thumbnail_url,
-    as_timestamp(record ->> 'created_at') as created_at,
-    as_timestamp(record ->> 'published_at') as published_at,
-    as_timestamp(record ->> 'send_at') as send_at,
-    record as _extra,
+    as_bigint(given.id) as id,
+    given.subject,
+    given.description,
+    given.content,
+    as_boolean(given.public) as public,
+    given.email_address,
+    given.email_layout_template,
+    given.thumbnail_alt,
+    given.thumbnail_url,
+    as_timestamp(given.created_at) as created_at,
+    as_timestamp(given.published_at) as published_at,
+    as_timestamp(given.send_at) as send_at,
+    record as _record,
     observed_at as _synced_at
-from records
-where slice = 'broadcasts/detail' -- the list has only three of the columns; it says which ones there are
+from answers

@@ -6,12 +6,20 @@
 -- name: The name used in HTML forms, `ck_field_{id}_{key}`, frozen when the field was made.
 -- key: The key in `subscribers.fields`; it follows the label.
 -- label: What people see.
+with answers as (
+    select
+        from_json(record, texts('id, name, key, label')) as given,
+        record,
+        observed_at
+    from records
+    where stream = 'custom_fields'
+)
+
 select
-    as_bigint(record ->> 'id') as id,
-    record ->> 'name' as name,
-    record ->> 'key' as key,
-    record ->> 'label' as label,
-    record as _extra,
+    as_bigint(given.id) as id,
+    given.name,
+    given.key,
+    given.label,
+    record as _record,
     observed_at as _synced_at
-from records
-where stream = 'custom_fields'
+from answers

@@ -17,22 +17,36 @@
 -- embed_js: Address of the script that embeds the form; a key in it is masked.
 -- embed_url: Address of the form's HTML.
 -- created_at: When the form was made.
+with answers as (
+    select
+        from_json(
+            record,
+            texts(
+                'id, uid, name, type, format, archived, title, description, sign_up_button_text, '
+                || 'success_message, url, embed_js, embed_url, created_at'
+            )
+        ) as given,
+        record,
+        observed_at
+    from records
+    where stream = 'forms'
+)
+
 select
-    as_bigint(record ->> 'id') as id,
-    record ->> 'uid' as uid,
-    record ->> 'name' as name,
-    record ->> 'type' as type,
-    record ->> 'format' as format,
-    as_boolean(record ->> 'archived') as archived,
-    record ->> 'title' as title,
-    record ->> 'description' as description,
-    record ->> 'sign_up_button_text' as sign_up_button_text,
-    record ->> 'success_message' as success_message,
-    record ->> 'url' as url,
-    record ->> 'embed_js' as embed_js,
-    record ->> 'embed_url' as embed_url,
-    as_timestamp(record ->> 'created_at') as created_at,
-    record as _extra,
+    as_bigint(given.id) as id,
+    given.uid,
+    given.name,
+    given.type,
+    given.format,
+    as_boolean(given.archived) as archived,
+    given.title,
+    given.description,
+    given.sign_up_button_text,
+    given.success_message,
+    given.url,
+    given.embed_js,
+    given.embed_url,
+    as_timestamp(given.created_at) as created_at,
+    record as _record,
     observed_at as _synced_at
-from records
-where stream = 'forms'
+from answers

@@ -10,13 +10,12 @@
 -- lid: The shop's id of the line.
 -- unit_price: Price of one.
 -- quantity: How many.
-with purchase as (
+with orders as (
     select
-        as_bigint(record ->> 'id') as purchase_id,
+        from_json(record, '{"id": "VARCHAR"}').id as purchase_id,
         case json_type(record, '$.products')
             when 'ARRAY' then record -> 'products'
             when 'OBJECT' then json_array(record -> 'products')
-            else '[]'::json
         end as products,
         from_json(record, '{"products": [{"unit_price": "DECIMAL(38,18)"}]}').products as numbers,
         from_json(record, '{"products": {"unit_price": "DECIMAL(38,18)"}}').products as number,
@@ -25,30 +24,41 @@ with purchase as (
     where stream = 'purchases'
 ),
 
+lists as (
+    select
+        purchase_id,
+        from_json(products, '["JSON"]') as texts,
+        coalesce(numbers, [number]) as numbers,
+        observed_at
+    from orders
+),
+
 lines as (
-    select *, unnest(range(1, json_array_length(products)::bigint + 1)) as position
-    from purchase
+    select
+        purchase_id,
+        generate_subscripts(texts, 1) as position,
+        unnest(texts) as text,
+        unnest(numbers).unit_price as number,
+        observed_at
+    from lists
 ),
 
 products as (
-    select *, json_extract(products, '$[' || (position - 1) || ']') as product
+    select
+        *,
+        from_json(text, texts('name, sku, pid, lid, unit_price, quantity')) as given
     from lines
 )
 
 select
-    purchase_id,
+    as_bigint(purchase_id) as purchase_id,
     position,
-    product ->> 'name' as name,
-    product ->> 'sku' as sku,
-    product ->> 'pid' as pid,
-    product ->> 'lid' as lid,
-    as_money(
-        product ->> 'unit_price',
-        coalesce(
-            numbers[position].unit_price, number.unit_price, try_cast(product ->> 'unit_price' as decimal(38, 18))
-        )
-    ) as unit_price,
-    as_bigint(product ->> 'quantity') as quantity,
-    case json_type(product) when 'OBJECT' then product else json_object('product', product) end as _extra,
+    given.name,
+    given.sku,
+    given.pid,
+    given.lid,
+    as_money(given.unit_price, coalesce(number, try_cast(given.unit_price as decimal(38, 18)))) as unit_price,
+    as_bigint(given.quantity) as quantity,
+    case json_type(text) when 'OBJECT' then text else json_object('product', text) end as _record,
     observed_at as _synced_at
 from products

@@ -16,45 +16,50 @@
 -- shipping: Shipping.
 -- discount: Discount.
 -- total: Amount paid.
-with exact as (
+with orders as (
     select
-        record,
-        observed_at,
+        from_json(
+            record,
+            texts(
+                'id, transaction_id, status, email_address, subscriber_id, currency, transaction_time, '
+                || 'subtotal, tax, shipping, discount, total'
+            )
+        ) as given,
         from_json(
             record,
             '{"subtotal": "DECIMAL(38,18)", "tax": "DECIMAL(38,18)", "shipping": "DECIMAL(38,18)",
               "discount": "DECIMAL(38,18)", "total": "DECIMAL(38,18)"}'
-        ) as number
+        ) as number,
+        record,
+        observed_at
     from records
     where stream = 'purchases'
 )
 
 select
-    as_bigint(record ->> 'id') as id,
-    record ->> 'transaction_id' as transaction_id,
-    record ->> 'status' as status,
-    record ->> 'email_address' as email_address,
+    as_bigint(given.id) as id,
+    given.transaction_id,
+    given.status,
+    given.email_address,
     coalesce(
-        as_bigint(record ->> 'subscriber_id'),
+        as_bigint(given.subscriber_id),
         (
             select min(person.id)
             from history.subscribers as person
-            where lower(person.email_address) = lower(record ->> 'email_address')
+            where lower(person.email_address) = lower(given.email_address)
                 and person.change <> 'delete'
                 and person.valid_from <= observed_at
                 and (person.valid_to is null or person.valid_to > observed_at)
         )
     ) as subscriber_id,
-    record ->> 'currency' as currency,
-    as_timestamp(record ->> 'transaction_time') as transaction_time,
-    as_money(record ->> 'subtotal', number.subtotal) as subtotal,
-    as_money(record ->> 'tax', number.tax) as tax,
-    as_money(record ->> 'shipping', number.shipping) as shipping,
-    as_money(record ->> 'discount', number.discount) as discount,
-    as_money(record ->> 'total', number.total) as total,
-    case
-        when json_type(record, '$.products') in ('ARRAY', 'OBJECT', 'NULL') then json_remove(record, '$.products')
-        else record
-    end as _extra,
+    given.currency,
+    as_timestamp(given.transaction_time) as transaction_time,
+    as_money(given.subtotal, number.subtotal) as subtotal,
+    as_money(given.tax, number.tax) as tax,
+    as_money(given.shipping, number.shipping) as shipping,
+    as_money(given.discount, number.discount) as discount,
+    as_money(given.total, number.total) as total,
+    record as _record,
+    case when json_type(record, '$.products') in ('ARRAY', 'OBJECT', 'NULL') then ['products'] end as _read,
     observed_at as _synced_at
-from exact
+from orders

@@ -8,13 +8,21 @@
 -- hold: Whether the sequence is on hold.
 -- repeat: Whether people may go through it again.
 -- created_at: When the sequence was made.
+with answers as (
+    select
+        from_json(record, texts('id, name, hold, repeat, created_at')) as given,
+        record,
+        observed_at
+    from records
+    where stream = 'sequences'
+)
+
 select
-    as_bigint(record ->> 'id') as id,
-    record ->> 'name' as name,
-    as_boolean(record ->> 'hold') as hold,
-    as_boolean(record ->> 'repeat') as repeat,
-    as_timestamp(record ->> 'created_at') as created_at,
-    record as _extra,
+    as_bigint(given.id) as id,
+    given.name,
+    as_boolean(given.hold) as hold,
+    as_boolean(given.repeat) as repeat,
+    as_timestamp(given.created_at) as created_at,
+    record as _record,
     observed_at as _synced_at
-from records
-where stream = 'sequences'
+from answers

@@ -10,24 +10,44 @@
 -- created_at: When the person joined the account.
 -- fields: Custom field values by key; `subscriber_fields` has them one a row.
 with people as (
-    select record, observed_at
+    select
+        from_json(
+            record,
+            '{"id": "VARCHAR", "email_address": "VARCHAR", "first_name": "VARCHAR", "state": "VARCHAR",
+              "created_at": "VARCHAR", "fields": "JSON"}'
+        ) as given,
+        record,
+        '' as place,
+        observed_at
     from records
     where stream = 'subscribers'
     union all
     -- every subscription carries the whole person: the only bulk source of those whom no list shows
-    select record -> 'subscriber', observed_at
+    select
+        from_json(
+            record,
+            '{"subscriber": {"id": "VARCHAR", "email_address": "VARCHAR", "first_name": "VARCHAR", "state": "VARCHAR",
+                             "created_at": "VARCHAR", "fields": "JSON"}}'
+        ).subscriber,
+        record,
+        '/subscriber',
+        observed_at
     from records
     where stream = 'subscriptions'
 )
 
 select
-    as_bigint(record ->> 'id') as id,
-    record ->> 'email_address' as email_address,
-    record ->> 'first_name' as first_name,
-    record ->> 'state' as state,
-    as_timestamp(record ->> 'created_at') as created_at,
-    record -> 'fields' as fields,
-    record as _extra,
+    as_bigint(given.id) as id,
+    given.email_address,
+    given.first_name,
+    given.state,
+    as_timestamp(given.created_at) as created_at,
+    given.fields,
+    record as _record,
+    place as _at,
     observed_at as _synced_at
 from people
-where json_exists(record, '$.email_address') or json_exists(record, '$.state') -- a public key gives only the id
+where given.email_address is not null -- a public key gives only the id
+    or given.state is not null
+    or json_exists(record, place || '/email_address')
+    or json_exists(record, place || '/state')

@@ -12,19 +12,30 @@
 -- source: How the person was added, such as the API's controller; often null.
 -- referrer: The page the person came from; null or empty when unknown.
 -- created_at: When the person joined.
+with memberships as (
+    select
+        from_json(
+            record,
+            '{"id": "VARCHAR", "state": "VARCHAR", "source": "VARCHAR", "referrer": "VARCHAR", "created_at": "VARCHAR",
+              "subscriber": {"id": "VARCHAR"}}'
+        ) as given,
+        slice,
+        record,
+        observed_at
+    from records
+    where stream = 'subscriptions'
+)
+
 select
-    as_bigint(record ->> 'id') as id,
+    as_bigint(given.id) as id,
     split_part(slice, '/', 2) as subscribable_type,
     split_part(slice, '/', 3)::bigint as subscribable_id,
-    as_bigint(record -> 'subscriber' ->> 'id') as subscriber_id,
-    record ->> 'state' as state,
-    record ->> 'source' as source,
-    record ->> 'referrer' as referrer,
-    as_timestamp(record ->> 'created_at') as created_at,
-    case
-        when subscriber_id is null and json_type(record, '$.subscriber') <> 'NULL' then record
-        else json_remove(record, '$.subscriber')
-    end as _extra,
+    as_bigint(given.subscriber.id) as subscriber_id,
+    given.state,
+    given.source,
+    given.referrer,
+    as_timestamp(given.created_at) as created_at,
+    record as _record,
+    case when subscriber_id is not null or json_type(record, '$.subscriber') = 'NULL' then ['subscriber'] end as _read,
     observed_at as _synced_at
-from records
-where stream = 'subscriptions'
+from memberships

@@ -5,11 +5,19 @@
 -- id: The tag's id.
 -- name: The tag's name, unique in the account.
 -- created_at: When the tag was made.
+with answers as (
+    select
+        from_json(record, texts('id, name, created_at')) as given,
+        record,
+        observed_at
+    from records
+    where stream = 'tags'
+)
+
 select
-    as_bigint(record ->> 'id') as id,
-    record ->> 'name' as name,
-    as_timestamp(record ->> 'created_at') as created_at,
-    record as _extra,
+    as_bigint(given.id) as id,
+    given.name,
+    as_timestamp(given.created_at) as created_at,
+    record as _record,
     observed_at as _synced_at
-from records
-where stream = 'tags'
+from answers

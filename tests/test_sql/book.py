@@ -11,8 +11,9 @@ import duckdb
 from cksync.domain import Checkpoint, LoadEnd, Page, Record, Request, Slice
 from cksync.folder import Folder
 from cksync.load.log import Start, Writer, load_id_at
-from cksync.load.merge import Merged, Reading, Round, merge
+from cksync.load.merge import Merged, merge
 from cksync.load.schema import create
+from cksync.load.seen import Reading, Round
 from cksync.load.tables import casts, tables
 from cksync.load.versions import Change
 

@@ -1,0 +1,103 @@
+"""Records of the log as typed rows: what a table's select in sql/tables makes of them, and what that leaves."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+
+from cksync.load.log import PORTION_BYTES, portions, row_count, size
+from cksync.load.schema import given_columns
+from cksync.load.seen import TOGETHER_BYTES, each_long, relation
+from cksync.load.tables import Table
+from cksync.sqltext import literal, quoted
+
+# Of longer records, and of records that become many rows, so much text is typed at once.
+FEW_BYTES = 1_000_000
+USUAL_RECORD_BYTES = 2_000
+
+
+def load_incoming(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], during: str) -> None:
+    """`incoming`: every observation of some segments `during` a time (in SQL) as a typed row.
+
+    A portion of the text at a time, for DuckDB holds several copies of all that it types together.
+    """
+    rows = _typed(db, table)
+    before = "create or replace temp table incoming as"
+    is_corrected = db.execute("select 1 from corrected limit 1").fetchone() is not None
+    for source in _sources(db, table, files):
+        _view_records(db, source, during, is_corrected=is_corrected)
+        db.execute(f"{before} {rows}")
+        before = "insert into incoming"
+
+
+def _sources(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> Iterator[str]:
+    """The records of the segments that a table can hold, in SQL: many short ones together, long ones one by one."""
+    most = FEW_BYTES if table.part_of else PORTION_BYTES
+    short = f"case when strlen(record) <= {TOGETHER_BYTES} then record end"  # no filter: DuckDB may reorder them
+    for portion in list(portions(((path, _weight(path)) for path in files), most)) or [[]]:
+        yield f"(select * replace ({short} as record) from {relation(portion)})"
+    for _ in each_long(db, frozenset(files)):
+        yield "alone"
+
+
+def _weight(path: Path) -> int:
+    """The bytes of a file as they count for a portion: DuckDB parses up to 2,048 records together, so that records
+    of many bytes count for more."""
+    bytes_, rows = size(path), row_count(path)
+    return bytes_ * (1 if bytes_ <= rows * USUAL_RECORD_BYTES else PORTION_BYTES // FEW_BYTES)
+
+
+def _view_records(db: duckdb.DuckDBPyConnection, source: str, during: str, *, is_corrected: bool) -> None:
+    """`records`, which the selects of sql/tables read."""
+    record, join = "record", ""
+    if is_corrected:
+        record, join = "coalesce(fixed, record) as record", "left join corrected using (record)"
+    db.execute(
+        f"""
+        create or replace temp view records as
+        select stream, slice, key, observed_at, {record} from {source} {join} where json_valid(record) and {during}
+        """
+    )
+
+
+def _typed(db: duckdb.DuckDBPyConnection, table: Table) -> str:
+    """A select that gives the view `records` as typed rows; `_extra` is what of the record no column holds: unknown
+    keys, and those (`_unread`) whose value fits no column."""
+    every = given_columns(db, table)
+    own = [name for name in every if not name.startswith("_")]
+    at, read = (name if name in every else other for name, other in (("_at", "''"), ("_read", "null")))
+    checked = [name for name in own if every[name] not in ("VARCHAR", "JSON")]
+    given = {name: f"json_extract_string(_record, _at || {literal(f'/{name}')})" for name in checked}
+    is_unread = {name: f'"{name}" is null and {given[name]} is not null' for name in checked}
+    any_unread = " or ".join(f"({test})" for test in is_unread.values()) or "false"
+    unread = ", ".join(f"case when {test} then '{name}' end" for name, test in is_unread.items())
+    return f"""
+        with typed as (
+            select {quoted(own)}, _record, {at} as _at, {read}::varchar[] as _read, _synced_at
+            from ({table.sql})
+            where {" and ".join(f'"{name}" is not null' for name in table.key)}
+        ),
+
+        sorted_out as (
+            select *, list_filter(
+                    json_keys(_record, _at),
+                    lambda name: name not in ({", ".join(map(literal, own))})
+                        and not list_contains(coalesce(_read, []), name)
+                ) as _unknown,
+                case when {any_unread} then list_filter([{unread}]::varchar[], lambda name: name is not null)
+                    else [] end as _unread
+            from typed
+        ),
+
+        left_over as (
+            select *, case when len(_unknown) + len(_unread) > 0 -- sorted: another order of the keys is no change
+                then list_sort(list_distinct(list_concat(_unknown, _unread))) end as _left
+            from sorted_out
+        )
+
+        select {quoted(own)}, _synced_at, len(_unread) as _unread,
+            case when _left is not null then cast('{{' || array_to_string(list_transform(
+                _left, lambda name: to_json(name) || ':' || json_extract(_record, _at || json_place(name))
+            ), ',') || '}}' as json) end as _extra
+        from left_over
+    """
