@@ -247,7 +247,9 @@ def test_every_query_of_ours_answers_and_says_what(path: Path, mirror: duckdb.Du
         ("history.tags", "from history.tags order by valid_from desc nulls last, id, change limit 100"),
         # its filter leaves nothing, so it is left away
         ("hist_subscriber", "from hist_subscriber order by valid_from desc nulls last, id, change limit 100"),
-        ("velocity", "from velocity order by from_days limit 100"),
+        ("velocity", "from velocity order by place limit 100"),
+        # no key: what its rows differ by
+        ("revenue_daily", 'from revenue_daily order by "day" desc nulls last, currency, orders limit 100'),
     ],
 )
 def test_a_table_or_model_is_asked_for_its_newest_rows(

@@ -251,7 +251,8 @@ def test_organic_and_attributed_revenue(shop: Shop) -> None:
 def test_lead_magnet_conversion(shop: Shop) -> None:
     found = shop.rows(
         "select subscribable_type, subscribable_id, joins, joins_30_days, active_after_30_days, unknown_after_30_days,"
-        " buyers, median_days_to_buy, revenue from lead_magnet_conversion where currency = 'USD'"
+        " buyers, median_days_to_buy, revenue from lead_magnet_conversion"
+        " join lead_magnet_revenue using (subscribable_type, subscribable_id) where currency = 'USD'"
     )
     assert len(found) == len(shop.world.parents["form"]) + len(shop.world.parents["tag"])
     sales, now_ms = shop.sales(), shop.now_ms
@@ -283,7 +284,8 @@ def test_value_of_a_sign_up_by_its_month(shop: Shop, days: int) -> None:
         if sale.currency == "USD" and sale.person in old and sale.at_ms < created[sale.person] + days * DAY_MS:
             revenue[old[sale.person]] += sale.revenue
     found = shop.rows(
-        f"select source_key, leads_{days}_days, revenue_{days}_days, new_lead_revenue from ltv_by_source"
+        f"select source_key, leads_{days}_days, revenue_{days}_days, new_lead_revenue"
+        " from ltv_by_source join revenue_by_source using (dimension, source_key)"
         " where dimension = 'signup_month' and currency = 'USD'"
     )
     assert {month: count for month, count, _, _ in found if count} == leads
@@ -306,7 +308,8 @@ def test_value_by_first_form(shop: Shop) -> None:
         lambda sale: str(first[sale.person][1]) if sale.person in first else "",
     )
     found = shop.rows(
-        "select source_key, new_leads, new_lead_revenue from ltv_by_source"
+        "select source_key, new_leads, new_lead_revenue"
+        " from ltv_by_source join revenue_by_source using (dimension, source_key)"
         " where dimension = 'first_form' and currency = 'USD'"
     )
     assert {key: count for key, count, _ in found} == leads

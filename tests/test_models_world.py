@@ -3,20 +3,25 @@
 What the world was at each pull is kept; who came and left is the difference of two of them. No SQL takes part.
 """
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
 from cksync.config import ModelsConfig
+from cksync.folder import Folder
 from cksync.sandbox import Behaviour, World
+from cksync.verbs.publishing import rebuild
 from tests.test_nights import Account, served
+from tests.test_sql.models.test_rebuilt import differing, read
 
 ZONE, AHEAD = "Asia/Tokyo", timedelta(hours=9)
 NIGHTS, PEOPLE = 4, 140
@@ -122,6 +127,15 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Week]:
             assert (report.exit_status, report.published.analysis.complaints) == (0, ())
             seen.append((day_of(account.clock()), people_of(account.world, seen[-1][1] if seen else {})))
         yield Week(account, seen)
+
+
+def test_rebuild_gives_every_model_row_for_row(week: Week, tmp_path: Path) -> None:
+    """Of four real nights, with their loads, requests and lists."""
+    config = replace(week.account.config, data_dir=tmp_path / "data")
+    shutil.copytree(week.account.config.data_dir, config.data_dir)
+    nightly = read(config)
+    rebuild(config, Folder(config.data_dir))
+    assert differing(nightly, read(config)) == {}
 
 
 def test_growth(week: Week) -> None:

@@ -128,14 +128,17 @@ EVERYTHING = (
 
 
 def test_worked_example_of_the_readme_does_what_it_says(
-    cksync: Command, config: Config, sandbox: Sandbox, world: World, tmp_path: Path
+    cksync: Command, config: Config, sandbox: Sandbox, world: World, environ: dict[str, str], tmp_path: Path
 ) -> None:
     """As written; only `duckdb work.duckdb < edits.sql` is done by DuckDB's Python."""
+    settings_file = Path(environ["CKSYNC_CONFIG"])
+    settings_file.write_text(settings_file.read_text().replace("build = false", "build = true"))
     section = README[README.index("## Edit it, and push the edits back") :]
     (sql,) = re.findall(r"```sql\n(.*?)```", section.split("## Commands")[0], re.DOTALL)
-    buyers = [person for person in world.subscribers.values() if person.state == "active"][:2]
+    *buyers, refunded = [person for person in world.subscribers.values() if person.state == "active"][-3:]
     for number in range(4):
         world.add_purchase(buyers[number % 2].email_address)
+        world.add_purchase(refunded.email_address, status="refunded")
     csv = "email_address,company\n" + "".join(f"{person.email_address},Acme {person.id}\n" for person in buyers)
     (tmp_path / "companies.csv").write_text(csv)
     cksync("pull")
@@ -144,6 +147,10 @@ def test_worked_example_of_the_readme_does_what_it_says(
     subprocess.run([sys.executable, "-c", script], input=sql, text=True, check=True, cwd=tmp_path)
     shown = cksync("diff", "work.duckdb").stdout
     assert {"create tag: 1", "create broadcast: 1"} <= set(shown.splitlines())
+    twice = cksync("sql", "@bought_twice", "--format", "csv").stdout.splitlines()[1:]
+    assert f"subscribe: {len(twice)}" in shown.splitlines()
+    assert {person.email_address for person in buyers} <= {row.split(",")[1] for row in twice}
+    assert refunded.email_address not in {row.split(",")[1] for row in twice}
     assert "'Acme " in shown
     refused = cksync("push", "work.duckdb", ok=False)
     assert (refused.returncode, len(sandbox.journal.writes())) == (2, 0)  # nobody there to ask

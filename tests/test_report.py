@@ -10,7 +10,9 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
+from math import sqrt
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import duckdb
@@ -21,7 +23,7 @@ from hypothesis import strategies as st
 from cksync.analyze.report import write_report
 from cksync.analyze.report.contents import SECTIONS
 from cksync.analyze.report.embed import as_json
-from cksync.analyze.report.groups import forms
+from cksync.analyze.report.groups import forms, tags
 from cksync.analyze.report.growth import growth
 from cksync.analyze.report.money import revenue
 from cksync.analyze.report.page import ASSETS, SCRIPTS, Shown, page
@@ -164,15 +166,17 @@ def test_currencies_are_many_and_never_added_up(db: duckdb.DuckDBPyConnection) -
         """
         create table revenue_daily as
         select date '2026-01-01' + (n % 40)::integer as day, 'C' || n % 40 as currency, 1 as orders, 1 as units,
-            (n % 40 + 1)::decimal(38, 4) as revenue, 0::decimal(38, 4) as discount, 1::decimal(38, 4) as new_revenue,
+            0 as orders_without_amount, (n % 40 + 1)::decimal(38, 4) as revenue, 0::decimal(38, 4) as discount,
+            1::decimal(38, 4) as new_revenue,
             (n % 40)::decimal(38, 4) as repeat_revenue
         from range(400) as t(n);
         create table revenue_by_product (product_key varchar, product varchar, currency varchar, orders bigint,
             units bigint, gross decimal, discount decimal, revenue decimal, revenue_share_rate double, buyers bigint,
             new_buyers bigint);
-        create table ltv_by_source (dimension varchar, source_key varchar, source varchar, currency varchar,
-            new_leads bigint, customers bigint, new_lead_revenue decimal, new_lead_value decimal,
-            customer_value decimal, value_90_days decimal);
+        create table ltv_by_source (dimension varchar, source_key varchar, source varchar, new_leads bigint);
+        create table revenue_by_source (dimension varchar, source_key varchar, source varchar, currency varchar,
+            currency_customers bigint, new_lead_revenue decimal, new_lead_value decimal, customer_value decimal,
+            value_90_days decimal);
         """
     )
     answer = revenue(db)
@@ -187,32 +191,89 @@ def test_currencies_are_many_and_never_added_up(db: duckdb.DuckDBPyConnection) -
 @pytest.mark.parametrize(
     ("forms_of", "said"),
     [
-        ([("a", 50, 5), ("b", 2, 2), ("c", 100, 1)], "“\u2068a\u2069” has the highest Conversion Rate"),
+        ([("a", 50, 20), ("b", 2, 2), ("c", 100, 1)], "“\u2068a\u2069” has the highest Conversion Rate"),
+        ([("a", 50, 20)], "“\u2068a\u2069” is the one form with 20 joins or more: 20 of 50 people bought"),
         ([("a", 19, 5)], "1 form brought people; of none with buyers there are 20 joins"),
+        ([("a", 19, 5), ("b", 50, 0)], "2 forms brought people; of none with buyers there are 20 joins"),
         ([("a", 50, 0), ("b", 10, 0)], "2 forms brought people; nobody has bought"),
+        (
+            [("a", 183, 9), ("b", 122, 6)],
+            "No form is clearly the best: “\u2068a\u2069” (9 of 183 people bought after joining) and “\u2068b\u2069”"
+            " (6 of 122) differ by no more than chance can explain.",
+        ),
+        # twice the rate, and no more than chance: 8 of 100, 3.5 to 15.2 %, 3 of 80, 1.0 to 10.5 %
+        ([("a", 100, 8), ("b", 80, 3)], "No form is clearly the best: "),
+        # of few joins nobody knows: 0 of 20 may be 16 %
+        ([("a", 500, 50), ("b", 20, 0)], "No form is clearly the best: "),
+        # sure against the second, not against the third, which fewer joined
+        ([("a", 1000, 100), ("b", 1000, 50), ("c", 30, 1)], "No form is clearly the best: “\u2068a\u2069” "),
     ],
 )
-def test_a_form_is_praised_for_enough_joins_only(
+def test_a_form_is_praised_only_if_the_numbers_bear_it(
     db: duckdb.DuckDBPyConnection, forms_of: list[tuple[str, int, int]], said: str
 ) -> None:
     db.execute("create table model_settings as select 20 as minimum_support")
     db.execute(
         """
-        create table lead_magnet_conversion (subscribable_id bigint, name varchar, joins bigint, buyers bigint,
-            subscribable_type varchar default 'form', currency_rank bigint default 1, members bigint default 1,
+        create table lead_magnet_conversion (subscribable_type varchar, subscribable_id bigint, name varchar,
+            joins bigint, buyers bigint, conversion_low double, conversion_high double, members bigint default 1,
             active_after_90_days_rate double, active_after_90_days_rate_at_most double, median_days_to_buy double,
-            currency varchar default 'USD', revenue decimal default 0, signup_value decimal default 0,
-            conversion_rate double generated always as (100.0 * buyers / joins))
+            conversion_rate double generated always as (100.0 * buyers / joins));
+        create table lead_magnet_revenue as
+        select 'form' as subscribable_type, n as subscribable_id, 'USD' as currency, 1 as currency_rank,
+            0::decimal(18, 4) as revenue, 0::decimal(18, 4) as signup_value
+        from range(10) as t(n)
         """
     )
-    for number, form in enumerate(forms_of):
+    for number, (name, joins, buyers) in enumerate(forms_of):
+        low, high = (100 * end for end in wilson(buyers, joins))
         db.execute(
-            "insert into lead_magnet_conversion (subscribable_id, name, joins, buyers) values (?, ?, ?, ?)",
-            [number, *form],
+            "insert into lead_magnet_conversion (subscribable_type, subscribable_id, name, joins, buyers,"
+            " conversion_low, conversion_high) values ('form', ?, ?, ?, ?, ?, ?)",
+            [number, name, joins, buyers, low, high],
         )
     answer = forms(db)
     assert answer.lead.startswith(said)
     assert len(charts(answer)[0].rows) == len(forms_of)
+
+
+def wilson(of: int, among: int) -> tuple[float, float]:
+    """The range of a share, by the textbook."""
+    z, share = NormalDist().inv_cdf(0.975), of / among
+    middle = share + z * z / (2 * among)
+    half = z * sqrt(share * (1 - share) / among + z * z / (4 * among * among))
+    return (middle - half) / (1 + z * z / among), (middle + half) / (1 + z * z / among)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([(3.0, 2.0, 4.0)], "“\u2068a0\u2069” and “\u2068b0\u2069” go together most: 3.0 times as often as chance"),
+        (
+            [(3.0, 2.0, 4.0), (2.9, 2.1, 3.7), (1.2, 0.9, 1.5)],
+            "“\u2068a1\u2069” and “\u2068b1\u2069” are together 2.9 times as often as chance would have it;"
+            " 1 other pair may be as close.",
+        ),
+        ([(1.4, 0.9, 1.9)], "No two tags are on the same people clearly more often than chance would have it."),
+    ],
+)
+def test_tags_are_called_close_only_if_the_numbers_bear_it(
+    db: duckdb.DuckDBPyConnection, pairs: list[tuple[float, float, float]], said: str
+) -> None:
+    db.execute("create table model_settings as select 20 as minimum_support")
+    db.execute(
+        """
+        create table tag_overlap (tag_id bigint, tag varchar, other_tag_id bigint, other_tag varchar, people bigint,
+            tag_people bigint, other_people bigint, tag_share_rate double, other_share_rate double,
+            jaccard_rate double, lift double, lift_low double, lift_high double)
+        """
+    )
+    for number, pair in enumerate(pairs):
+        db.execute(
+            "insert into tag_overlap values (?, ?, ?, ?, 30, 40, 40, 75, 75, 60, ?, ?, ?)",
+            [number, f"a{number}", 100 + number, f"b{number}", *pair],
+        )
+    assert tags(db).lead.startswith(said)
 
 
 # -- foreign text

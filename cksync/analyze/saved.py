@@ -78,11 +78,12 @@ def _leaves_rows(db: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
 
 
 def _order(key: Sequence[str], known: Sequence[Column]) -> list[tuple[str, str]]:
-    """Columns, and how each is ordered."""
+    """Columns, and how each is ordered; without a key the first few, by which rows differ."""
     dated = [column.name for column in known if column.type in _TIMES and not column.name.startswith("_")]
     newest = next((name for name in key if name in dated), next(iter(dated), None))
     first = [(newest, " desc nulls last")] if newest else []
-    return [*first, *((name, "") for name in key if name != newest)]
+    by = key or [column.name for column in known[:3]]
+    return [*first, *((name, "") for name in by if name != newest)]
 
 
 def _plain(db: duckdb.DuckDBPyConnection, *names: str) -> str:

@@ -9,6 +9,9 @@ from cksync.config import ModelsConfig
 from cksync.sqltext import Header, comments, identifier
 from cksync.wide import PERSON, field_columns, people
 
+# Long before Kit, and after the dates that stand for "none" elsewhere (year 1, 1900, 1970).
+PLAUSIBLE_FROM = "2000-01-01"
+
 _SETTINGS = {
     "timezone": "The zone of day boundaries.",
     "attribution_hours": "A purchase counts for a touch at most so many hours before it.",
@@ -17,6 +20,8 @@ _SETTINGS = {
     "open_rate_drop_alarm": "An open rate more percent below the usual stands out.",
     "bounce_alarm": "A share of bounced and complained people above so many percent stands out.",
     "as_of": "When the newest observation of the mirror was made: the models' now.",
+    "plausible_from": "Models read an earlier time as unknown: nothing in an account is so old.",
+    "plausible_to": "Models read a later time as unknown: a day after as_of, for clocks and zones differ.",
 }
 _WIDE = {
     "id": "The person's id.",
@@ -34,9 +39,12 @@ def make_settings(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables:
     db.execute(
         f"""
         create table main.model_settings as
+        with newest as (select max(seen_at) as as_of from ({" union all ".join(seen)}))
         select ?::varchar as timezone, ?::bigint as attribution_hours, ?::bigint as minimum_support,
             ?::double as unsubscribe_alarm, ?::double as open_rate_drop_alarm, ?::double as bounce_alarm,
-            (select max(seen_at) from ({" union all ".join(seen)})) as as_of
+            as_of, timestamptz '{PLAUSIBLE_FROM} 00:00:00+00' as plausible_from,
+            as_of + to_hours(24) as plausible_to
+        from newest
         """,
         [
             settings.timezone,

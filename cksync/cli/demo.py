@@ -20,7 +20,7 @@ SECRET = "demo-secret-of-the-sandbox-0000"
 QUESTIONS = (
     (
         "How is the list made up?",
-        "select state, count(*) as people from subscribers group by all order by people desc",
+        "select state, count(*) as people from subscribers group by all order by people desc, state",
     ),
     (
         "Which tags do buyers have?",
@@ -28,19 +28,17 @@ QUESTIONS = (
         select tags.name as tag, count(distinct subscriptions.subscriber_id) as buyers
         from subscriptions
         join tags on tags.id = subscriptions.subscribable_id and subscriptions.subscribable_type = 'tag'
-        where subscriptions.subscriber_id in (select subscriber_id from purchases)
+        where subscriptions.subscriber_id in (select id from dim_subscriber where is_customer)
         group by all order by buyers desc, tag limit 5
         """,
     ),
     (
         "What do they buy?",
         """
-        select purchases.currency, products.name as product, sum(products.quantity)::bigint as units,
-            sum(products.unit_price * products.quantity) as revenue
-        from purchase_products as products
-        join purchases on purchases.id = products.purchase_id
-        where purchases.status = 'paid'
-        group by all order by revenue desc limit 5
+        select currency, product, units, revenue
+        from revenue_by_product
+        order by currency <> (select currency from dim_currency where currency_rank = 1), revenue desc, product_key
+        limit 5
         """,
     ),
 )

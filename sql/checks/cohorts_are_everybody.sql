@@ -1,6 +1,6 @@
 -- The cohorts of cohort_retention have everybody once in each variant, and as many active people as there are.
 with people as (
-    select count(*) filter (state = 'active' and created_at is not null) as active from subscribers
+    select count(*) filter (state = 'active') as active, count(*) as people from subscribers
 ),
 
 last_month as (
@@ -13,4 +13,4 @@ last_month as (
 select *
 from last_month, people
 where last_month.active <> people.active or not fits or least < 0
-    or last_month.size <> (select max(size) from last_month)
+    or last_month.size <> (select max(size) from last_month) or last_month.size < people.people

@@ -1,8 +1,8 @@
 -- Counts of people stay within what they are a part of, in velocity, lead_magnet_conversion and sequence_funnel.
-select 'velocity' as model, from_days::varchar as row
+select 'velocity' as model, stretch as row
 from velocity
-where cumulative_customers > all_customers or old_enough_customers > old_enough_subscribers
-    or old_enough_subscribers > subscribers
+where cumulative_customers > all_customers or customers > cumulative_customers
+    or old_enough_customers > old_enough_subscribers or old_enough_subscribers > subscribers
 
 union all
 

@@ -1,19 +1,31 @@
--- In every dimension of ltv_by_source the people are all people, and the revenue all revenue that is not an orphan's.
+-- In every dimension of ltv_by_source the people are all people, and in revenue_by_source the orders and the revenue all that are not an orphan's.
 with dimensions as (
-    select dimension, currency, sum(new_leads) as people, sum(new_lead_revenue) as revenue
+    select dimension, sum(new_leads) as people, sum(new_buyers) as buyers
     from ltv_by_source
+    group by dimension
+),
+
+earned as (
+    select dimension, currency, sum(orders) as orders, sum(new_lead_revenue) as revenue
+    from revenue_by_source
     group by all
 ),
 
 currencies as (
-    select coalesce(currency, '') as currency, coalesce(sum(net) filter (not is_orphan), 0) as revenue
+    select
+        coalesce(currency, '') as currency,
+        count(*) filter (not is_orphan) as orders,
+        sum(net) filter (not is_orphan) as revenue
     from fct_purchase
     where is_counted
     group by all
 )
 
-select dimensions.*, currencies.revenue as expected_revenue
+select dimensions.dimension, earned.currency, currencies.revenue as expected_revenue
 from dimensions
-left join currencies on currencies.currency = dimensions.currency
+join earned on earned.dimension = dimensions.dimension
+left join currencies on currencies.currency = earned.currency
 where dimensions.people <> (select count(*) from dim_subscriber)
-    or dimensions.revenue <> coalesce(currencies.revenue, 0)
+    or dimensions.buyers <> (select count(*) filter (is_customer) from dim_subscriber)
+    or earned.orders <> coalesce(currencies.orders, 0)
+    or coalesce(earned.revenue, 0) <> coalesce(currencies.revenue, 0)

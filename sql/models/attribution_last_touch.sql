@@ -3,11 +3,11 @@
 -- @filter: purchased_on >= (select as_of from model_settings)::date - 365
 -- @unknown: Who was sent, opened or clicked a broadcast: v3 has no rows of recipients. A broadcast is an *assumed exposure* of everybody who had signed up before it was sent, whether or not it went to all of the list. Mails of a sequence after the person entered it, and joins that were gone before the first pull, are not known.
 -- purchase_id: The order.
--- subscriber_id: The person whose address bought; null for an orphan, who has no touch.
+-- subscriber_id: The person who bought; null for an orphan, who has no touch.
 -- currency: The currency's code, '' where the order has none; never sum across currencies.
 -- transaction_time: When the order was made.
 -- purchased_on: Its day in the configured zone.
--- revenue: Net of discount, without tax and shipping.
+-- revenue: Net of discount, without tax and shipping; null where it is not known.
 -- is_first_order: Whether it is the buyer's first.
 -- is_attributed: Whether there was a touch within the hours before.
 -- touch_type: `broadcast`, `form`, `sequence` or `tag`; null: none. At the same instant a join goes before a broadcast, a form before a sequence before a tag, then the larger id.
@@ -24,22 +24,22 @@ with orders as (
         coalesce(purchase.currency, '') as currency,
         purchase.transaction_time,
         purchase.purchased_on,
-        coalesce(purchase.net, 0) as revenue,
+        purchase.net as revenue,
         purchase.is_first_order,
         purchase.transaction_time - to_hours(model_settings.attribution_hours) as window_from,
         -- nobody was sent what went out before the sign-up, and an orphan nothing at all
         case when person.created_at is not null then greatest(person.created_at, window_from) end as sent_from
     from fct_purchase as purchase
     cross join model_settings
-    left join subscribers as person on person.id = purchase.subscriber_id
+    left join dim_subscriber as person on person.id = purchase.subscriber_id
     where purchase.is_counted
 ),
 
 broadcasts_sent as (
-    select sent_at, max(id) as id, arg_max(subject, id) as subject
+    select sent_at, id, subject
     from fct_broadcast
     where is_sent and sent_at is not null
-    group by all
+    qualify row_number() over (partition by sent_at order by id desc) = 1
 ),
 
 broadcast_touches as (

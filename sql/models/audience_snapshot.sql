@@ -13,9 +13,11 @@
 -- last_sent_at: When it was sent.
 -- last_recipients: To how many people.
 -- last_open_rate: Its open rate in percent.
--- customers: Buyers ever: different addresses with a counted purchase.
--- orders_28d: Counted purchases of the last 28 days.
--- revenue_28d: Their net revenue by currency, as JSON; null where there is none.
+-- customers: Buyers ever: people, and addresses of nobody on the list, with a counted purchase.
+-- orders_28d: Counted purchases of the last 28 days, in all currencies.
+-- revenue_28d: Net revenue of those of them in revenue_currency; null where no amount is known. All currencies are in revenue_daily.
+-- revenue_currency: The currency with the most of them ('' where orders have none); null: there is no order.
+-- orders_without_amount_28d: Those of them in it whose amount is not known.
 -- last_pull_at: When the last pull that read all it was to read ended.
 -- hours_since_pull: From then to the newest observation.
 -- incomplete_lists: Lists that the mirror does not vouch for.
@@ -43,7 +45,11 @@ last_broadcast as (
 ),
 
 sold as (
-    select coalesce(currency, '') as currency, sum(net) as net, count(*) as orders
+    select
+        coalesce(currency, '') as currency,
+        sum(net)::decimal(38, 4) as revenue,
+        count(*) as orders,
+        count(*) - count(net) as orders_without_amount
     from fct_purchase, model_settings
     where is_counted and purchased_on > timezone(timezone, as_of)::date - 28
     group by 1
@@ -51,9 +57,13 @@ sold as (
 
 sales as (
     select
-        coalesce(sum(orders), 0)::bigint as orders_28d,
-        to_json(map_from_entries(list(row(currency, net) order by currency))) as revenue_28d
+        sum(sold.orders) over ()::bigint as orders_28d,
+        sold.revenue as revenue_28d,
+        sold.currency as revenue_currency,
+        sold.orders_without_amount as orders_without_amount_28d
     from sold
+    join dim_currency on dim_currency.currency = sold.currency
+    qualify row_number() over (order by sold.orders desc, dim_currency.currency_rank) = 1
 ),
 
 pulled as (
@@ -74,8 +84,10 @@ select
     last_broadcast.recipients as last_recipients,
     last_broadcast.open_rate as last_open_rate,
     (select count(distinct buyer) from fct_purchase where is_counted) as customers,
-    sales.orders_28d,
-    case when sales.orders_28d > 0 then sales.revenue_28d end as revenue_28d,
+    coalesce(sales.orders_28d, 0) as orders_28d,
+    sales.revenue_28d,
+    sales.revenue_currency,
+    coalesce(sales.orders_without_amount_28d, 0) as orders_without_amount_28d,
     pulled.last_pull_at,
     case
         when pulled.last_pull_at >= model_settings.as_of then 0
@@ -84,6 +96,6 @@ select
     (select count(*) from _cksync.slices where not is_complete) as incomplete_lists
 from model_settings
 cross join growth
-cross join sales
 cross join pulled
+left join sales on true
 left join last_broadcast on true

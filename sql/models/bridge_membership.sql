@@ -7,7 +7,7 @@
 -- name: Its name; null where it is gone.
 -- subscription_id: The membership's id.
 -- subscriber_id: The person; null where v3 named nobody.
--- joined_at: When the membership was made.
+-- joined_at: When the membership was made; null where the API gave no readable time, or one before model_settings.plausible_from or after plausible_to.
 -- state: The person's state as the membership last had it.
 -- referrer: The page that the form was filled in on, where v3 knows it.
 -- source: What made the membership, where v3 knows it.
@@ -57,7 +57,10 @@ select
     parents.name,
     memberships.id as subscription_id,
     memberships.subscriber_id,
-    memberships.created_at as joined_at,
+    case
+        when memberships.created_at between model_settings.plausible_from and model_settings.plausible_to
+        then memberships.created_at
+    end as joined_at,
     memberships.state,
     memberships.referrer,
     memberships.source,
@@ -70,6 +73,7 @@ select
         else 'interval'
     end as left_precision
 from memberships
+cross join model_settings
 left join parents
     on parents.subscribable_type = memberships.subscribable_type
     and parents.id = memberships.subscribable_id

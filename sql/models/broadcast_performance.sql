@@ -23,13 +23,17 @@
 -- baseline_open_rate: Percent: opens of those sends / recipients of those that track opens.
 -- baseline_clickers: Their clickers.
 -- baseline_click_rate: Percent: clickers of those sends / recipients of those that track clicks.
--- baseline_unsubscribes: Their unsubscribes.
--- baseline_unsubscribe_rate: Percent: 100 * baseline_unsubscribes / baseline_recipients.
+-- baseline_unsubscribes: Their unsubscribes; null where they are known of none.
+-- baseline_unsubscribe_rate: Percent: baseline_unsubscribes / recipients of the sends of which they are known.
 -- open_rate_rank: Place by open rate among itself and the baseline, 1 is the highest.
 -- click_rate_rank: The same by click rate.
 -- open_rate_z: (open_rate - baseline_open_rate) / deviation of the baseline's rates, both weighted by recipients; null with fewer than three sends or without deviation.
 -- click_rate_z: The same for the click rate.
--- open_verdict: `above`, `near` or `below` the baseline: z from 1, between, to -1; null where z is.
+-- open_rate_low: The lower end of what the open rate may be by chance with so many recipients (Wilson, 95 %).
+-- open_rate_high: The upper end.
+-- click_rate_low: The lower end of the click rate, likewise.
+-- click_rate_high: The upper end.
+-- open_verdict: `above` or `below` the baseline: z from 1 or to -1, and the baseline outside of what chance may make of the rate; else `near`; null where z is.
 -- click_verdict: The same for the click rate.
 with sends as (
     -- place counts the sends with recipients up to this one
@@ -64,7 +68,8 @@ compared as (
         before.open_rate as open_rate_before,
         before.click_rate as click_rate_before,
         case when before.opens is not null then before.recipients end as open_recipients,
-        case when before.clickers is not null then before.recipients end as click_recipients
+        case when before.clickers is not null then before.recipients end as click_recipients,
+        case when before.unsubscribes is not null then before.recipients end as unsubscribe_recipients
     from measured
     join measured as before
         on before.recipients > 0
@@ -76,13 +81,13 @@ baselines as (
     select
         id,
         count(*) as baseline_sends,
-        sum(recipients)::bigint as baseline_recipients,
-        sum(opens)::bigint as baseline_opens,
+        try_cast(sum(recipients) as bigint) as baseline_recipients,
+        try_cast(sum(opens) as bigint) as baseline_opens,
         100.0 * sum(opens) / sum(open_recipients) as baseline_open_rate,
-        sum(clickers)::bigint as baseline_clickers,
+        try_cast(sum(clickers) as bigint) as baseline_clickers,
         100.0 * sum(clickers) / sum(click_recipients) as baseline_click_rate,
-        coalesce(sum(unsubscribes), 0)::bigint as baseline_unsubscribes,
-        100.0 * coalesce(sum(unsubscribes), 0) / sum(recipients) as baseline_unsubscribe_rate,
+        try_cast(sum(unsubscribes) as bigint) as baseline_unsubscribes,
+        100.0 * sum(unsubscribes) / sum(unsubscribe_recipients) as baseline_unsubscribe_rate,
         1 + count(*) filter (open_rate_before > open_rate) as open_rate_rank,
         1 + count(*) filter (click_rate_before > click_rate) as click_rate_rank,
         count(open_rate_before) as open_sends,
@@ -92,13 +97,16 @@ baselines as (
 ),
 
 deviations as (
+    -- doubles are added up in an order of their own: the same in every build
     select
         compared.id,
         sqrt(
-            sum(open_recipients * pow(open_rate_before - baseline_open_rate, 2)) / sum(open_recipients)
+            list_sum(list_sort(list(open_recipients * pow(open_rate_before - baseline_open_rate, 2))))
+                / sum(open_recipients)
         ) as open_deviation,
         sqrt(
-            sum(click_recipients * pow(click_rate_before - baseline_click_rate, 2)) / sum(click_recipients)
+            list_sum(list_sort(list(click_recipients * pow(click_rate_before - baseline_click_rate, 2))))
+                / sum(click_recipients)
         ) as click_deviation
     from compared
     join baselines on baselines.id = compared.id
@@ -120,6 +128,28 @@ scored as (
     from measured
     join baselines on baselines.id = measured.id
     join deviations on deviations.id = measured.id
+),
+
+ranges as (
+    select
+        id,
+        100 * (opens + 1.9208 - 1.96 * sqrt(opens * (recipients - opens) / recipients + 0.9604)) / (recipients + 3.8416)
+            as open_rate_low,
+        100 * (opens + 1.9208 + 1.96 * sqrt(opens * (recipients - opens) / recipients + 0.9604)) / (recipients + 3.8416)
+            as open_rate_high,
+        100 * (clickers + 1.9208 - 1.96 * sqrt(clickers * (recipients - clickers) / recipients + 0.9604))
+            / (recipients + 3.8416) as click_rate_low,
+        100 * (clickers + 1.9208 + 1.96 * sqrt(clickers * (recipients - clickers) / recipients + 0.9604))
+            / (recipients + 3.8416) as click_rate_high
+    from (
+        select
+            id,
+            recipients::double as recipients,
+            case when opens between 0 and recipients then opens end::double as opens,
+            case when clickers between 0 and recipients then clickers end::double as clickers
+        from measured
+        where recipients > 0
+    )
 )
 
 select
@@ -150,13 +180,21 @@ select
     case when measured.click_rate is not null then coalesce(click_rate_rank, 1) end as click_rate_rank,
     open_rate_z,
     click_rate_z,
-    case when open_rate_z >= 1 then 'above' when open_rate_z <= -1 then 'below' when open_rate_z is not null then 'near' end
-        as open_verdict,
+    open_rate_low,
+    open_rate_high,
+    click_rate_low,
+    click_rate_high,
     case
-        when click_rate_z >= 1 then 'above'
-        when click_rate_z <= -1 then 'below'
+        when open_rate_z >= 1 and open_rate_low > baseline_open_rate then 'above'
+        when open_rate_z <= -1 and open_rate_high < baseline_open_rate then 'below'
+        when open_rate_z is not null then 'near'
+    end as open_verdict,
+    case
+        when click_rate_z >= 1 and click_rate_low > baseline_click_rate then 'above'
+        when click_rate_z <= -1 and click_rate_high < baseline_click_rate then 'below'
         when click_rate_z is not null then 'near'
     end as click_verdict
 from measured
 left join baselines on baselines.id = measured.id
 left join scored on scored.id = measured.id
+left join ranges on ranges.id = measured.id

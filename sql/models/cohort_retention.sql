@@ -4,8 +4,8 @@
 -- @filter: variant = 'all'
 -- @unknown: How many were active at any time before the first pull; people deleted before it are in no cohort.
 -- variant: By what people are grouped: `all`, `form` (joined first), `tag` (given first) or `source`.
--- value: The group: the form's or tag's name, or the source; `all`; `none` without any; `deleted` for people who are gone.
--- cohort: First day of the month, in the configured zone, in which they joined.
+-- value: The group: the form's or tag's name, or the source; `all`; `none` without any; `deleted` for people who are gone; `undated` in every variant for people who joined on no plausible day (see dim_subscriber.created_at).
+-- cohort: First day of the month, in the configured zone, in which they joined; of the undated that in which the mirror first saw them.
 -- month: First day of the month at whose end they are counted; the running one up to the newest observation.
 -- months_since: Months between the two.
 -- is_complete: Whether the month is over.
@@ -22,7 +22,9 @@ with bounds as (
         timezone(model_settings.timezone, dim_pull.ended_at)::date as first_pull_on,
         timezone(model_settings.timezone, model_settings.as_of)::date as last_day,
         model_settings.timezone,
-        model_settings.minimum_support
+        model_settings.minimum_support,
+        model_settings.plausible_from,
+        model_settings.plausible_to
     from model_settings, dim_pull
     where dim_pull.is_first
 ),
@@ -35,23 +37,38 @@ months as (
 ),
 
 deleted as (
-    select id, min(created_at) as created_at
+    select id, min(created_at) as created_at, min(_first_seen_at) as first_seen_at
     from history.subscribers
     where change = 'delete' and id not in (select id from subscribers)
     group by id
 ),
 
-people as (
+everybody as (
     select
-        id, date_trunc('month', created_on)::date as cohort, (state = 'active')::int as is_active,
+        id, created_on as joined_on, first_seen_at, coalesce(state = 'active', false)::int as is_active,
         coalesce(first_form, 'none') as form, coalesce(first_tag, 'none') as tag, acquisition_source as source
     from dim_subscriber
-    where created_at is not null
     union all
     select
-        id, date_trunc('month', timezone(bounds.timezone, created_at))::date, 0, 'deleted', 'deleted', 'deleted'
+        id,
+        case
+            when created_at between plausible_from and plausible_to
+            then least(timezone(timezone, created_at)::date, last_day)
+        end,
+        first_seen_at, 0, 'deleted', 'deleted', 'deleted'
     from deleted, bounds
-    where created_at is not null
+),
+
+people as (
+    select
+        id,
+        date_trunc('month', coalesce(joined_on, timezone(timezone, first_seen_at)::date))::date as cohort,
+        is_active,
+        case when joined_on is null then 'undated' else 'all' end as whole,
+        case when joined_on is null then 'undated' else form end as form,
+        case when joined_on is null then 'undated' else tag end as tag,
+        case when joined_on is null then 'undated' else source end as source
+    from everybody, bounds
 ),
 
 moved as (
@@ -64,20 +81,21 @@ moved as (
 
 -- before grouping by four ways, so that each person is read once
 groups as (
-    select cohort, form, tag, source, count(*) as size, sum(is_active) as active_now
+    select cohort, whole, form, tag, source, count(*) as size, sum(is_active) as active_now
     from people
     group by all
 ),
 
 group_moves as (
-    select people.cohort, people.form, people.tag, people.source, moved.month, sum(moved.net) as net
+    select
+        people.cohort, people.whole, people.form, people.tag, people.source, moved.month, sum(moved.net) as net
     from moved
     join people on people.id = moved.id
     group by all
 ),
 
 sizes as (
-    select 'all' as variant, 'all' as value, cohort, sum(size) as size, sum(active_now) as active_now
+    select 'all' as variant, whole as value, cohort, sum(size) as size, sum(active_now) as active_now
     from groups group by all
     union all
     select 'form', form, cohort, sum(size), sum(active_now) from groups group by all
@@ -88,7 +106,7 @@ sizes as (
 ),
 
 moves as (
-    select 'all' as variant, 'all' as value, cohort, month, sum(net) as net from group_moves group by all
+    select 'all' as variant, whole as value, cohort, month, sum(net) as net from group_moves group by all
     union all
     select 'form', form, cohort, month, sum(net) from group_moves group by all
     union all

@@ -1,33 +1,36 @@
 -- One row per customer (a buyer) and currency: recency, frequency, money in bands from 1 to 5 (5 is best), beside the figures of all customers of the currency.
 -- @key: buyer, currency
 -- @filter: currency = 'USD'
--- @unknown: People who buy under several addresses (each counts as a customer), costs and margins, and orders never reported to the account.
--- buyer: The buyer: the address in lower case.
--- subscriber_id: The person with that address; null for an orphan.
+-- @unknown: People who buy under several addresses, unless the mirror saw a person change the address (each counts as a customer), costs and margins, and orders never reported to the account.
+-- buyer: The buyer, as in fct_purchase.
+-- subscriber_id: The person; null for an orphan.
 -- currency: The currency's code, '' where the order has none; never sum across currencies.
 -- orders: Counted orders.
--- revenue: Net of discount, without tax and shipping.
--- average_order_value: revenue / orders.
+-- orders_without_amount: Those of them whose amount is not known; they are in no sum and no average.
+-- revenue: Net of discount, without tax and shipping; null where no amount is known.
+-- average_order_value: revenue / (orders - orders_without_amount).
 -- first_purchase_at: The first counted order.
 -- last_purchase_at: The latest counted order.
--- days_since_last: Whole days from the latest order to model_settings.as_of.
+-- days_since_last: Whole days from the latest order to model_settings.as_of; null where no order has a plausible time.
 -- is_repeat: Whether there is more than one order in the currency.
 -- recency_band: 5: bought within 30 days, 4: 90, 3: 180, 2: 365, 1: longer ago.
 -- frequency_band: The number of orders, 5 for five and more.
--- monetary_band: Fifths of the currency's customers by revenue, equal revenue in the same band.
+-- monetary_band: Fifths of the valued customers by revenue, equal revenue in the same band; null without revenue.
 -- segment: champion (repeat, within 90 days, upper two fifths of revenue), loyal (repeat, within 180 days), at risk (repeat, longer ago), new (one order, within 90 days), waning (one order, within 180 days), lost.
 -- customers: All customers of the currency.
 -- repeat_customers: Those with more than one order.
 -- repeat_rate: Percent: 100 * repeat_customers / customers.
 -- currency_revenue: Revenue of all customers of the currency.
--- customer_value: currency_revenue / customers.
+-- valued_customers: Customers whose revenue is known.
+-- customer_value: currency_revenue / valued_customers.
 with customers as materialized (
     select
         buyer,
         max(subscriber_id) as subscriber_id,
         coalesce(currency, '') as currency,
         count(*) as orders,
-        coalesce(sum(net), 0)::decimal(38, 4) as revenue,
+        count(*) - count(net) as orders_without_amount,
+        sum(net)::decimal(38, 4) as revenue,
         min(transaction_time) as first_purchase_at,
         max(transaction_time) as last_purchase_at
     from fct_purchase
@@ -40,7 +43,8 @@ currencies as (
         currency,
         count(*) as customers,
         count(*) filter (orders > 1) as repeat_customers,
-        sum(revenue)::decimal(38, 4) as currency_revenue
+        sum(revenue)::decimal(38, 4) as currency_revenue,
+        count(revenue) as valued_customers
     from customers
     group by currency
 ),
@@ -48,8 +52,11 @@ currencies as (
 ranked as (
     select
         customers.*,
-        floor((epoch(model_settings.as_of) - epoch(customers.last_purchase_at)) / 86400)::bigint as days_since_last,
-        rank() over (partition by customers.currency order by customers.revenue) as place,
+        case
+            when customers.last_purchase_at is not null
+            then floor(greatest(0, epoch(model_settings.as_of) - epoch(customers.last_purchase_at)) / 86400)
+        end::bigint as days_since_last,
+        rank() over (partition by customers.currency order by customers.revenue nulls last) as place,
         currencies.* exclude (currency)
     from customers
     join currencies on currencies.currency = customers.currency
@@ -68,7 +75,9 @@ banded as (
             else 1
         end as recency_band,
         least(orders, 5)::integer as frequency_band,
-        least(5, 1 + 5 * (place - 1) // greatest(customers - 1, 1))::integer as monetary_band
+        case
+            when revenue is not null then least(5, 1 + 5 * (place - 1) // greatest(valued_customers - 1, 1))
+        end::integer as monetary_band
     from ranked
 )
 
@@ -77,8 +86,9 @@ select
     subscriber_id,
     currency,
     orders,
+    orders_without_amount,
     revenue,
-    (revenue::double / orders)::decimal(18, 4) as average_order_value,
+    try_cast(revenue::double / (orders - orders_without_amount) as decimal(18, 4)) as average_order_value,
     first_purchase_at,
     last_purchase_at,
     days_since_last,
@@ -99,5 +109,6 @@ select
     repeat_customers,
     100.0 * repeat_customers / customers as repeat_rate,
     currency_revenue,
-    (currency_revenue::double / customers)::decimal(18, 4) as customer_value
+    valued_customers,
+    try_cast(currency_revenue::double / nullif(valued_customers, 0) as decimal(18, 4)) as customer_value
 from banded

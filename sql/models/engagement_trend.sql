@@ -6,8 +6,8 @@
 -- starts_on: Its first day in the configured zone.
 -- ends_on: Its last day.
 -- broadcasts: Broadcasts sent.
--- recipients: Mails sent: the sum of the broadcasts' recipients.
--- average_recipients: recipients / broadcasts.
+-- recipients: Mails sent: the sum of the broadcasts' recipients; null where they are known of none, as with all sums here.
+-- average_recipients: recipients / broadcasts of which they are known.
 -- open_recipients: Recipients of broadcasts that track opens.
 -- opens: Their opens.
 -- open_rate: Percent: 100 * opens / open_recipients.
@@ -19,7 +19,8 @@
 -- click_to_open_rate: Percent: 100 * both_clickers / both_opens.
 -- total_clicks: Clicks, several of a person counted.
 -- unsubscribes: People who unsubscribed from a broadcast.
--- unsubscribe_rate: Percent: 100 * unsubscribes / recipients.
+-- unsubscribe_recipients: Recipients of broadcasts of which unsubscribes are known.
+-- unsubscribe_rate: Percent: 100 * unsubscribes / unsubscribe_recipients.
 -- active: Active people at the end of the period, for the running one at model_settings.as_of; null before the first pull ended.
 -- reach_rate: Percent: 100 * average_recipients / active: the share of the list that a send reached.
 -- precision: Of active: interval (as the latest pull before the end saw it) or unknown (before the first pull ended).
@@ -41,15 +42,17 @@ summed as (
         starts_on,
         (starts_on + case period when 'week' then interval 7 days else interval 1 month end)::date as next_starts_on,
         count(*) as broadcasts,
-        coalesce(sum(recipients), 0)::bigint as recipients,
-        coalesce(sum(recipients) filter (opens is not null), 0)::bigint as open_recipients,
-        coalesce(sum(opens), 0)::bigint as opens,
-        coalesce(sum(recipients) filter (clickers is not null), 0)::bigint as click_recipients,
-        coalesce(sum(clickers), 0)::bigint as clickers,
-        coalesce(sum(opens) filter (clickers is not null), 0)::bigint as both_opens,
-        coalesce(sum(clickers) filter (opens is not null), 0)::bigint as both_clickers,
-        coalesce(sum(total_clicks), 0)::bigint as total_clicks,
-        coalesce(sum(unsubscribes), 0)::bigint as unsubscribes
+        try_cast(sum(recipients) as bigint) as recipients,
+        sum(recipients) / count(recipients) as average_recipients,
+        try_cast(sum(recipients) filter (opens is not null) as bigint) as open_recipients,
+        try_cast(sum(opens) as bigint) as opens,
+        try_cast(sum(recipients) filter (clickers is not null) as bigint) as click_recipients,
+        try_cast(sum(clickers) as bigint) as clickers,
+        try_cast(sum(opens) filter (clickers is not null) as bigint) as both_opens,
+        try_cast(sum(clickers) filter (opens is not null) as bigint) as both_clickers,
+        try_cast(sum(total_clicks) as bigint) as total_clicks,
+        try_cast(sum(unsubscribes) as bigint) as unsubscribes,
+        try_cast(sum(recipients) filter (unsubscribes is not null) as bigint) as unsubscribe_recipients
     from periods
     group by all
 ),
@@ -107,7 +110,7 @@ select
     next_starts_on - 1 as ends_on,
     broadcasts,
     recipients,
-    recipients / broadcasts as average_recipients,
+    average_recipients,
     open_recipients,
     opens,
     100.0 * opens / nullif(open_recipients, 0) as open_rate,
@@ -119,8 +122,9 @@ select
     100.0 * both_clickers / nullif(both_opens, 0) as click_to_open_rate,
     total_clicks,
     unsubscribes,
-    100.0 * unsubscribes / nullif(recipients, 0) as unsubscribe_rate,
+    unsubscribe_recipients,
+    100.0 * unsubscribes / nullif(unsubscribe_recipients, 0) as unsubscribe_rate,
     active,
-    100.0 * recipients / broadcasts / nullif(active, 0) as reach_rate,
+    100.0 * average_recipients / nullif(active, 0) as reach_rate,
     precision
 from counted

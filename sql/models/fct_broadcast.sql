@@ -7,7 +7,7 @@
 -- created_at: When it was written.
 -- published_at: When it was published; null before.
 -- send_at: When it is, or was, scheduled for.
--- sent_at: When it was sent, as well as v3 tells: scheduled for, else published, else created; null where it was not sent.
+-- sent_at: When it was sent, as well as v3 tells: scheduled for, else published, else created, the first of them that lies between model_settings.plausible_from and plausible_to; null where it was not sent.
 -- sent_on: The day of sent_at in the configured zone.
 -- status: `draft`, `scheduled`, `sending`, `completed`, `aborted`; null where v3 has no figures.
 -- progress: How much of it was sent, in percent.
@@ -44,9 +44,16 @@ sent as (
         coalesce(figures.is_sent, false) as is_sent,
         case
             when figures.is_sent
-            then coalesce(broadcasts.send_at, broadcasts.published_at, broadcasts.created_at)
+            then coalesce(
+                case when broadcasts.send_at between plausible_from and plausible_to then broadcasts.send_at end,
+                case
+                    when broadcasts.published_at between plausible_from and plausible_to then broadcasts.published_at
+                end,
+                case when broadcasts.created_at between plausible_from and plausible_to then broadcasts.created_at end
+            )
         end as sent_at
     from broadcasts
+    cross join model_settings
     left join figures on figures.broadcast_id = broadcasts.id
 )
 
@@ -64,8 +71,8 @@ select
     recipients,
     open_rate,
     click_rate,
-    round(recipients * open_rate / 100)::bigint as opens,
-    round(recipients * click_rate / 100)::bigint as clickers,
+    try_cast(round(recipients * open_rate / 100) as bigint) as opens,
+    try_cast(round(recipients * click_rate / 100) as bigint) as clickers,
     total_clicks,
     unsubscribes,
     100 * unsubscribes / nullif(recipients, 0) as unsubscribe_rate,

@@ -12,7 +12,7 @@
 -- total_clicks: Clicks, several of a person counted.
 -- unsubscribes: People who unsubscribed from it.
 -- new_recipients: More than on the row before.
--- new_opens: More than on the row before; below zero where Kit took some back.
+-- new_opens: More than on the row before; below zero where Kit took some back; null where they were not known then.
 -- new_clickers: More than on the row before.
 -- new_total_clicks: More than on the row before.
 -- new_unsubscribes: More than on the row before.
@@ -27,11 +27,11 @@ with seen as (
         versions.recipients,
         case
             when not coalesce(versions.open_tracking_disabled, false)
-            then round(versions.recipients * versions.open_rate / 100)::bigint
+            then try_cast(round(versions.recipients * versions.open_rate / 100) as bigint)
         end as opens,
         case
             when not coalesce(versions.click_tracking_disabled, false)
-            then round(versions.recipients * versions.click_rate / 100)::bigint
+            then try_cast(round(versions.recipients * versions.click_rate / 100) as bigint)
         end as clickers,
         versions.total_clicks,
         versions.unsubscribes
@@ -39,6 +39,11 @@ with seen as (
     where versions.change <> 'delete'
         and versions.recipients > 0
     qualify row_number() over (partition by versions.broadcast_id, day order by versions.valid_from desc) = 1
+),
+
+numbered as (
+    select *, row_number() over (partition by broadcast_id order by day) = 1 as is_first
+    from seen
 )
 
 select
@@ -51,14 +56,14 @@ select
     seen.clickers,
     seen.total_clicks,
     seen.unsubscribes,
-    seen.recipients - coalesce(lag(seen.recipients) over earlier, 0) as new_recipients,
-    seen.opens - coalesce(lag(seen.opens) over earlier, 0) as new_opens,
-    seen.clickers - coalesce(lag(seen.clickers) over earlier, 0) as new_clickers,
-    seen.total_clicks - coalesce(lag(seen.total_clicks) over earlier, 0) as new_total_clicks,
-    seen.unsubscribes - coalesce(lag(seen.unsubscribes) over earlier, 0) as new_unsubscribes,
+    seen.recipients - case when is_first then 0 else lag(seen.recipients) over earlier end as new_recipients,
+    seen.opens - case when is_first then 0 else lag(seen.opens) over earlier end as new_opens,
+    seen.clickers - case when is_first then 0 else lag(seen.clickers) over earlier end as new_clickers,
+    seen.total_clicks - case when is_first then 0 else lag(seen.total_clicks) over earlier end as new_total_clicks,
+    seen.unsubscribes - case when is_first then 0 else lag(seen.unsubscribes) over earlier end as new_unsubscribes,
     seen.seen_at,
     lag(seen.seen_at) over earlier as seen_before_at,
     case when lag(seen.seen_at) over earlier is null then 'unknown' else 'interval' end as precision
-from seen
+from numbered as seen
 left join fct_broadcast on fct_broadcast.id = seen.broadcast_id
 window earlier as (partition by seen.broadcast_id order by seen.day)

@@ -7,54 +7,108 @@
 -- transaction_id: The seller's own number.
 -- status: As the shop gave it; mostly `paid`.
 -- is_counted: Whether it is a sale; not one that was refunded, voided, failed or is still open.
--- subscriber_id: The buyer in the mirror; null: nobody there has the address.
+-- subscriber_id: The buyer in the mirror: who had the address when the purchase was first seen, else who has it now or had it last; null: nobody who is there.
 -- email_address: The buyer's address, as the shop gave it.
--- buyer: The buyer: the address in lower case.
+-- buyer: The buyer: the person's address of today in lower case, so that orders under a former address are the same buyer's; of an orphan the address of the order.
 -- is_orphan: Whether the buyer is no person of the mirror.
--- currency: Of all amounts of this purchase.
--- transaction_time: When it was made.
+-- currency: Of all amounts of this purchase: the code in capitals; null where the shop gave none.
+-- transaction_time: When it was made; null where the API gave no readable time, or one before model_settings.plausible_from or after plausible_to.
 -- purchased_on: The day in the configured zone.
--- subtotal: As the shop gave it; what was bought, before discount, tax and shipping.
--- discount: As the shop gave it; 0 where it gave none.
--- tax: As the shop gave it; 0 where it gave none.
--- shipping: As the shop gave it; 0 where it gave none.
+-- subtotal: As the shop gave it; what was bought, before discount, tax and shipping; null where it is not known, as with all amounts.
+-- discount: As the shop gave it.
+-- tax: As the shop gave it.
+-- shipping: As the shop gave it.
 -- total: As the shop gave it; what was paid.
--- net: Revenue: what was bought less the discount, without tax and shipping; null where no amount is known.
--- units: How many pieces all its lines have.
+-- gross: What was bought, before discount, without tax and shipping: subtotal, else worked back from net.
+-- net: Revenue: subtotal less discount, else total less tax and shipping; an amount that the shop did not give is none, with one that cannot be read net is null.
+-- units: How many pieces its lines have; null where there is no line, or a quantity is not known.
 -- order_number: 1 for the buyer's first counted purchase; null where it is not counted.
 -- is_first_order: Whether it is the buyer's first counted purchase.
 with orders as (
     select
-        purchases.*,
-        coalesce(lower(trim(email_address)), 'purchase ' || id) as buyer,
+        purchases.* replace (
+            nullif(upper(trim(currency)), '') as currency,
+            case when transaction_time between plausible_from and plausible_to then transaction_time end
+                as transaction_time
+        ),
+        nullif(lower(trim(email_address)), '') as address,
         lower(trim(coalesce(status, ''))) not in (
             'refunded', 'refund', 'voided', 'void', 'failed', 'pending', 'cancelled', 'canceled', 'declined',
             'disputed', 'chargeback', 'charged_back', 'incomplete', 'expired', 'unpaid', 'open', 'error'
-        ) as is_counted
+        ) as is_counted,
+        -- none where the shop gave none, null where it gave what cannot be read, which is in _extra
+        case when not coalesce(json_exists(_extra, '$.discount'), false) then coalesce(discount, 0) else discount end
+            as discount_taken,
+        case when not coalesce(json_exists(_extra, '$.tax'), false) then coalesce(tax, 0) else tax end as tax_taken,
+        case when not coalesce(json_exists(_extra, '$.shipping'), false) then coalesce(shipping, 0) else shipping end
+            as shipping_taken
     from purchases
+    cross join model_settings
+),
+
+last_addresses as (
+    -- of whoever is named in an order; of those who are gone, too
+    select id, arg_max(nullif(lower(trim(email_address)), ''), (valid_from, change)) as address
+    from history.subscribers
+    where id in (select subscriber_id from orders)
+    group by id
+),
+
+addressed as (
+    select
+        orders.id,
+        people.id as named_id,
+        coalesce(last_addresses.address, orders.address) as address
+    from orders
+    left join last_addresses on last_addresses.id = orders.subscriber_id
+    left join subscribers as people on people.id = orders.subscriber_id
+),
+
+holders as (
+    -- who has an address now, else who had it last
+    select
+        nullif(lower(trim(email_address)), '') as address,
+        arg_max(id, (valid_to is null, valid_from, -id)) as id
+    from history.subscribers
+    where change <> 'delete' and lower(trim(email_address)) in (select address from addressed where named_id is null)
+    group by 1
+),
+
+buyers as (
+    select
+        addressed.id,
+        person.id as subscriber_id,
+        coalesce(nullif(lower(trim(person.email_address)), ''), addressed.address, 'purchase ' || addressed.id) as buyer
+    from addressed
+    left join holders on holders.address = addressed.address
+    left join subscribers as person on person.id = coalesce(addressed.named_id, holders.id)
 ),
 
 numbered as (
-    select id, row_number() over (partition by buyer order by transaction_time nulls last, id) as order_number
+    select
+        orders.id,
+        row_number() over (
+            partition by buyers.buyer order by orders.transaction_time nulls last, orders.id
+        ) as order_number
     from orders
-    where is_counted
+    join buyers on buyers.id = orders.id
+    where orders.is_counted
 ),
 
 units as (
-    select purchase_id, sum(quantity)::bigint as units
+    select purchase_id, case when count(quantity) = count(*) then sum(quantity) end as units
     from purchase_products
     group by purchase_id
 ),
 
-addresses as (
-    select lower(trim(email_address)) as email_address, min(id) as id
-    from subscribers
-    where lower(trim(email_address)) in (select buyer from orders)
-    group by 1
-),
-
-people as (
-    select id from subscribers where id in (select subscriber_id from orders)
+priced as (
+    select
+        id,
+        discount_taken,
+        try_cast(
+            coalesce(subtotal - discount_taken, total - tax_taken - shipping_taken) as decimal(18, 4)
+        ) as net
+    from orders
 )
 
 select
@@ -62,30 +116,26 @@ select
     orders.transaction_id,
     orders.status,
     orders.is_counted,
-    coalesce(addresses.id, people.id) as subscriber_id,
+    buyers.subscriber_id,
     orders.email_address,
-    orders.buyer,
-    coalesce(addresses.id, people.id) is null as is_orphan,
+    buyers.buyer,
+    buyers.subscriber_id is null as is_orphan,
     orders.currency,
     orders.transaction_time,
     timezone(model_settings.timezone, orders.transaction_time)::date as purchased_on,
     orders.subtotal,
-    coalesce(orders.discount, 0) as discount,
-    coalesce(orders.tax, 0) as tax,
-    coalesce(orders.shipping, 0) as shipping,
+    orders.discount,
+    orders.tax,
+    orders.shipping,
     orders.total,
-    (
-        coalesce(
-            orders.subtotal,
-            orders.total - coalesce(orders.tax, 0) - coalesce(orders.shipping, 0) + coalesce(orders.discount, 0)
-        ) - coalesce(orders.discount, 0)
-    )::decimal(18, 4) as net,
-    coalesce(units.units, 0) as units,
+    try_cast(coalesce(orders.subtotal, priced.net + priced.discount_taken) as decimal(18, 4)) as gross,
+    priced.net,
+    try_cast(units.units as bigint) as units,
     numbered.order_number,
     coalesce(numbered.order_number = 1, false) as is_first_order
 from orders
 cross join model_settings
+join buyers on buyers.id = orders.id
+join priced on priced.id = orders.id
 left join numbered on numbered.id = orders.id
 left join units on units.purchase_id = orders.id
-left join addresses on addresses.email_address = orders.buyer
-left join people on people.id = orders.subscriber_id

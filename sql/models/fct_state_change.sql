@@ -4,7 +4,7 @@
 -- @filter: is_leaving
 -- @unknown: When somebody left: only between which two pulls. Everything before the first pull. Two changes between two pulls are seen as one, or as none.
 -- subscriber_id: The person.
--- created_at: When the person joined the account.
+-- created_at: When the person joined the account; null where that is not known (see dim_subscriber).
 -- from_state: The state before; null: the person was not known.
 -- to_state: The state after; `deleted`: the person is gone from the account.
 -- seen_at: When it was seen.
@@ -71,7 +71,10 @@ changes as (
 
 select
     changes.id as subscriber_id,
-    changes.created_at,
+    case
+        when changes.created_at between model_settings.plausible_from and model_settings.plausible_to
+        then changes.created_at
+    end as created_at,
     changes.state_before as from_state,
     changes.to_state,
     changes.valid_from as seen_at,

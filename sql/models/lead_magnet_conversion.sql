@@ -1,13 +1,11 @@
--- One row per form or tag and currency of the account: who joined, who was still active later, who bought afterwards. Counts of people are over all currencies and the same in each of an object's rows.
--- @key: subscribable_type, subscribable_id, currency
+-- One row per form or tag: who joined, who was still active later, who bought afterwards, in whatever currency (their revenue is in lead_magnet_revenue).
+-- @key: subscribable_type, subscribable_id
 -- @stored: table
--- @filter: currency_rank = 1
+-- @filter: joins > 0
 -- @unknown: Views of a form (so that views to joins cannot be told), people removed before the first pull, whether an object caused a purchase (somebody in several objects counts in each), and when those left whom the first pull found gone: they are the unknown ones of the active columns.
 -- subscribable_type: `form` or `tag`.
 -- subscribable_id: The id of the form or tag.
 -- name: Its name now; names need not be unique.
--- currency: The currency's code, '' where orders have none or there are none; never sum across currencies.
--- currency_rank: 1 for the currency with the most counted orders of the account.
 -- joins: People who ever joined, each once, at the first time.
 -- members: People who are in it now, in whatever state.
 -- joins_30_days: People who joined at least 30 days ago.
@@ -22,25 +20,14 @@
 -- active_after_90_days_rate_at_most: Percent: 100 * (active_after_90_days + unknown_after_90_days) / joins_90_days.
 -- buyers: People with a counted order at or after their joining.
 -- conversion_rate: Percent: 100 * buyers / joins.
+-- conversion_low: The lower end of what the rate may be by chance with so many joins (Wilson, 95 %).
+-- conversion_high: The upper end. Rates whose ranges overlap are no ranking.
 -- median_days_to_buy: Median over the buyers of the days from joining to the first such order.
--- orders: Their counted orders in the currency since they joined.
--- revenue: Net of discount, without tax and shipping, of these orders.
--- signup_value: revenue / joins.
 -- precision: Of the active columns: exact (nobody is unknown), interval (the rates lie between the two ends), unknown (of nobody is it known).
 with orders as materialized (
-    select id, subscriber_id, coalesce(currency, '') as currency, transaction_time, net
+    select subscriber_id, transaction_time
     from fct_purchase
-    where is_counted
-),
-
-currencies as (
-    select currency, row_number() over (order by count(*) desc, currency) as currency_rank
-    from orders
-    group by currency
-
-    union all
-
-    select '', 1 where not exists (from orders)
+    where is_counted and subscriber_id is not null
 ),
 
 joins as (
@@ -67,9 +54,10 @@ away as (
 
     union all
 
-    select id, valid_from, valid_from, 'infinity'::timestamptz
+    select id, max(valid_from), max(valid_from), 'infinity'::timestamptz
     from history.subscribers
     where change = 'delete' and id not in (select id from subscribers)
+    group by id
 ),
 
 numbered as (
@@ -116,34 +104,21 @@ buyers_joins as (
     group by all
 ),
 
-sales as (
+first_sales as (
     select
         buyers_joins.subscribable_type,
         buyers_joins.subscribable_id,
         buyers_joins.subscriber_id,
-        orders.currency,
-        orders.net,
-        (epoch(orders.transaction_time) - epoch(buyers_joins.joined_at)) / 86400 as days
+        min((epoch(orders.transaction_time) - epoch(buyers_joins.joined_at)) / 86400) as days
     from orders
     join buyers_joins
         on buyers_joins.subscriber_id = orders.subscriber_id and orders.transaction_time >= buyers_joins.joined_at
-),
-
-first_sales as (
-    select subscribable_type, subscribable_id, subscriber_id, min(days) as days
-    from sales
     group by all
 ),
 
 bought as (
     select subscribable_type, subscribable_id, count(*) as buyers, median(days) as median_days_to_buy
     from first_sales
-    group by all
-),
-
-earned as (
-    select subscribable_type, subscribable_id, currency, count(*) as orders, sum(net)::decimal(38, 4) as revenue
-    from sales
     group by all
 ),
 
@@ -174,11 +149,9 @@ counted as (
 )
 
 select
-    counted.subscribable_type,
-    counted.subscribable_id,
-    counted.name,
-    currencies.currency,
-    currencies.currency_rank,
+    subscribable_type,
+    subscribable_id,
+    name,
     joins,
     members,
     joins_30_days,
@@ -195,18 +168,14 @@ select
         as active_after_90_days_rate_at_most,
     buyers,
     100.0 * buyers / nullif(joins, 0) as conversion_rate,
+    100 * (buyers + 1.9208 - 1.96 * sqrt(buyers * (joins - buyers) / nullif(joins, 0) + 0.9604)) / (joins + 3.8416)
+        as conversion_low,
+    100 * (buyers + 1.9208 + 1.96 * sqrt(buyers * (joins - buyers) / nullif(joins, 0) + 0.9604)) / (joins + 3.8416)
+        as conversion_high,
     median_days_to_buy,
-    coalesce(orders, 0) as orders,
-    coalesce(revenue, 0)::decimal(38, 4) as revenue,
-    (coalesce(revenue, 0)::double / nullif(joins, 0))::decimal(18, 4) as signup_value,
     case
         when unknown_after_30_days + unknown_after_90_days = 0 then 'exact'
         when unknown_after_30_days = joins_30_days and unknown_after_90_days = joins_90_days then 'unknown'
         else 'interval'
     end as precision
 from counted
-cross join currencies
-left join earned
-    on earned.subscribable_type = counted.subscribable_type
-    and earned.subscribable_id = counted.subscribable_id
-    and earned.currency = currencies.currency

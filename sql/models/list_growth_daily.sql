@@ -5,7 +5,8 @@
 -- @unknown: When somebody left is known only between two pulls: it counts for the day it was seen. Who left before the first pull, and so how many were active then.
 -- day: The day.
 -- joined: New Leads: people who joined the account that day, whatever became of them; deleted people only where the mirror knew them.
--- new: People who became active; up to the day of the first pull the same as joined.
+-- undated: People whom the mirror first saw that day and who joined on no plausible day (see dim_subscriber.created_at); they are not in joined.
+-- new: People who became active; up to the day of the first pull the same as joined, without the undated.
 -- lost: Active people who cancelled, bounced, complained or were deleted; null up to the day of the first pull.
 -- net: new less lost.
 -- active_start: Active people when the day began; null up to the day of the first pull.
@@ -19,22 +20,35 @@
 with bounds as (
     select
         timezone(model_settings.timezone, dim_pull.ended_at)::date as first_pull_on,
-        timezone(model_settings.timezone, model_settings.as_of)::date as last_day
+        timezone(model_settings.timezone, model_settings.as_of)::date as last_day,
+        model_settings.timezone,
+        model_settings.plausible_from,
+        model_settings.plausible_to
     from model_settings
     left join dim_pull on dim_pull.is_first
 ),
 
 people as (
-    select id, created_at from subscribers
-    union
-    select id, created_at from history.subscribers where change = 'delete' and id not in (select id from subscribers)
+    select created_at, _first_seen_at from subscribers
+    union all
+    select min(created_at), min(_first_seen_at)
+    from history.subscribers
+    where change = 'delete' and id not in (select id from subscribers)
+    group by id
+),
+
+dated as (
+    select
+        case when created_at between plausible_from and plausible_to then timezone(timezone, created_at)::date end
+            as joined_on,
+        least(coalesce(joined_on, timezone(timezone, _first_seen_at)::date), last_day) as day
+    from people, bounds
 ),
 
 joined as (
-    select least(timezone(model_settings.timezone, created_at)::date, last_day) as day, count(distinct id) as joined
-    from people, model_settings, bounds
-    where created_at is not null
-    group by 1
+    select day, count(joined_on) as joined, count(*) - count(joined_on) as undated
+    from dated
+    group by day
 ),
 
 moved as (
@@ -58,6 +72,7 @@ counted as (
     select
         days.day,
         coalesce(joined.joined, 0) as joined,
+        coalesce(joined.undated, 0) as undated,
         days.day > bounds.first_pull_on as is_known,
         days.day = bounds.first_pull_on as is_first_pull,
         case when is_known then coalesce(moved.new, 0) else coalesce(joined.joined, 0) end as new,
@@ -87,6 +102,7 @@ added_up as (
 select
     day,
     joined,
+    undated,
     new,
     lost,
     net,

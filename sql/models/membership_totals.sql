@@ -8,8 +8,8 @@
 -- members: People who are in it now, in any state.
 -- active_members: Those of them who are active.
 -- members_ever: People who are or were in it.
--- first_joined_at: When the first of them joined.
--- last_joined_at: When the last of them joined.
+-- first_joined_at: When the first of them joined, of those of whom that is known (see bridge_membership).
+-- last_joined_at: When the last of them joined, likewise.
 with active as (
     select id as subscriber_id from subscribers where state = 'active'
 ),
@@ -21,9 +21,10 @@ today as (
         subscribable_id,
         count(*) as members,
         count(active.subscriber_id) as active_members,
-        min(created_at) as first_joined_at,
-        max(created_at) as last_joined_at
+        min(created_at) filter (created_at between plausible_from and plausible_to) as first_joined_at,
+        max(created_at) filter (created_at between plausible_from and plausible_to) as last_joined_at
     from subscriptions
+    cross join model_settings
     left join active using (subscriber_id)
     group by subscribable_type, subscribable_id
 ),

@@ -2,17 +2,20 @@
 -- @key: product_key, currency
 -- @filter: revenue > 0
 -- @unknown: What a line was sold for after the order's discount (it is spread over the lines by their gross amounts) and which line was refunded.
--- product_key: pid:..., sku:... or name:..., and `none` for orders without a line.
--- product: The product's name in its latest sale; null for orders without a line.
+-- product_key: pid:..., sku:... or name:...; `none` for orders without a line; `unsplit` for the revenue of orders that cannot be split, because the price or quantity of one of several lines is not known.
+-- product: The product's name in its latest sale; null for `none` and `unsplit`.
 -- currency: The currency's code, '' where the order has none; never sum across currencies.
 -- orders: Counted orders that have the product.
--- units: Pieces sold.
--- gross: unit_price * quantity.
--- discount: Gross less revenue: the lines' part of the orders' discounts.
--- revenue: The lines' part of the orders' revenue (net of discount, without tax and shipping).
--- average_unit_price: gross / units.
--- revenue_per_order: revenue / orders.
--- buyers: Different buyers (by address, whatever its case).
+-- lines: Their lines that have it; of `none` and `unsplit` their orders.
+-- units: Pieces sold, in the lines of which that is known; null where it is of none, as with every sum here.
+-- lines_without_units: Lines of which it is not known.
+-- gross: unit_price * quantity, of the lines of which both are known.
+-- discount: The lines' part of the orders' discounts, as far as it is known.
+-- revenue: The lines' part of the orders' revenue (net of discount, without tax and shipping), as far as it is known.
+-- lines_without_amount: Lines whose part of the revenue is not known.
+-- average_unit_price: gross / units, of the lines of which both are known.
+-- revenue_per_order: revenue / orders with a known amount.
+-- buyers: Different buyers.
 -- new_buyers: Buyers whose first order ever has the product.
 -- first_sold_on: The first day of sale.
 -- last_sold_on: The last day of sale.
@@ -26,28 +29,45 @@ with lines as (
             else 'name:' || coalesce(product, '')
         end as product_key,
         purchase_id,
+        position,
         product,
         quantity,
         gross,
+        discount_share as discount,
         net
     from fct_purchase_item
 
     union all
 
-    select 'none', id, null, 0, net, net
+    select 'none', id, null, null, null, gross, discount, net
     from fct_purchase
     where id not in (select purchase_id from fct_purchase_item)
+
+    union all
+
+    select 'unsplit', id, null, null, null, null, discount, net
+    from fct_purchase
+    where net is not null and id in (select purchase_id from fct_purchase_item where net is null)
 ),
 
 products as (
     select
         lines.product_key,
-        arg_max(lines.product, (fct_purchase.transaction_time, fct_purchase.id)) as product,
+        arg_max(
+            lines.product,
+            (fct_purchase.transaction_time is not null, fct_purchase.transaction_time, fct_purchase.id, lines.position)
+        ) as product,
         coalesce(fct_purchase.currency, '') as currency,
         count(distinct fct_purchase.id) as orders,
-        coalesce(sum(lines.quantity), 0)::bigint as units,
-        coalesce(sum(lines.gross), 0)::decimal(38, 4) as gross,
-        coalesce(sum(lines.net), 0)::decimal(38, 4) as revenue,
+        count(*) as lines,
+        try_cast(sum(lines.quantity) as bigint) as units,
+        count(*) - count(lines.quantity) as lines_without_units,
+        sum(lines.gross)::decimal(38, 4) as gross,
+        sum(lines.discount)::decimal(38, 4) as discount,
+        sum(lines.net)::decimal(38, 4) as revenue,
+        count(*) - count(lines.net) as lines_without_amount,
+        sum(lines.quantity) filter (lines.gross is not null) as priced_units,
+        count(distinct fct_purchase.id) filter (lines.net is not null) as priced_orders,
         count(distinct fct_purchase.buyer) as buyers,
         count(distinct fct_purchase.buyer) filter (fct_purchase.is_first_order) as new_buyers,
         min(fct_purchase.purchased_on) as first_sold_on,
@@ -63,12 +83,15 @@ select
     product,
     currency,
     orders,
+    lines,
     units,
+    lines_without_units,
     gross,
-    (gross - revenue)::decimal(38, 4) as discount,
+    discount,
     revenue,
-    (gross::double / nullif(units, 0))::decimal(18, 4) as average_unit_price,
-    (revenue::double / orders)::decimal(18, 4) as revenue_per_order,
+    lines_without_amount,
+    try_cast(gross::double / nullif(priced_units, 0)::double as decimal(18, 4)) as average_unit_price,
+    try_cast(revenue::double / nullif(priced_orders, 0) as decimal(18, 4)) as revenue_per_order,
     buyers,
     new_buyers,
     first_sold_on,

@@ -16,6 +16,8 @@
 -- tag_share_rate: Percent: 100 * people / tag_people.
 -- other_share_rate: Percent: 100 * people / other_people.
 -- lift: P(A and B) / (P(A) P(B)) = people * subscribers / (tag_people * other_people); 1: as often together as by chance.
+-- lift_low: The lower end of what lift may be by chance, from the share of the rarer tag's people (Wilson, 95 %). Above 1 the tags do go together.
+-- lift_high: The upper end.
 with tagged as (
     select subscribable_id as tag_id, subscriber_id
     from subscriptions
@@ -43,6 +45,17 @@ pairs as (
     join common as other on other.subscriber_id = common.subscriber_id and other.tag_id > common.tag_id
     group by all
     having count(*) >= (select minimum_support from model_settings)
+),
+
+ranges as (
+    select
+        pairs.*,
+        least(supported.people, other_supported.people)::double as rarer,
+        greatest(supported.people, other_supported.people)::double as commoner,
+        1.96 * sqrt(pairs.people * (rarer - pairs.people) / rarer + 0.9604) as width
+    from pairs
+    join supported on supported.tag_id = pairs.tag_id
+    join supported as other_supported on other_supported.tag_id = pairs.other_tag_id
 )
 
 select
@@ -58,8 +71,10 @@ select
     100.0 * pairs.people / (supported.people + other_supported.people - pairs.people) as jaccard_rate,
     100.0 * pairs.people / supported.people as tag_share_rate,
     100.0 * pairs.people / other_supported.people as other_share_rate,
-    pairs.people::double * subscribers.people / (supported.people::double * other_supported.people) as lift
-from pairs
+    pairs.people::double * subscribers.people / (supported.people::double * other_supported.people) as lift,
+    (pairs.people + 1.9208 - pairs.width) / (pairs.rarer + 3.8416) * subscribers.people / pairs.commoner as lift_low,
+    (pairs.people + 1.9208 + pairs.width) / (pairs.rarer + 3.8416) * subscribers.people / pairs.commoner as lift_high
+from ranges as pairs
 join supported on supported.tag_id = pairs.tag_id
 join supported as other_supported on other_supported.tag_id = pairs.other_tag_id
 left join tags on tags.id = pairs.tag_id

@@ -1,13 +1,15 @@
--- Active people who bought more than once, the best customers first.
+-- Active people with more than one counted order in whatever currency (a refund is none), best customers first.
 select
-    customer_value.subscriber_id,
-    customer_value.buyer,
-    customer_value.currency,
-    customer_value.orders,
-    customer_value.revenue,
+    person.id as subscriber_id,
+    person.email_address,
+    person.order_count as orders,
+    person.revenue_currency as currency,
+    person.revenue,
     customer_value.last_purchase_at::date as last_purchase_on,
     customer_value.segment
-from customer_value
-join subscribers on subscribers.id = customer_value.subscriber_id and subscribers.state = 'active'
-where customer_value.is_repeat
-order by customer_value.currency, customer_value.revenue desc, customer_value.buyer
+from dim_subscriber as person
+join dim_currency on dim_currency.currency = person.revenue_currency
+left join customer_value
+    on customer_value.subscriber_id = person.id and customer_value.currency = person.revenue_currency
+where person.order_count > 1 and person.state = 'active'
+order by dim_currency.currency_rank, person.revenue desc nulls last, person.id

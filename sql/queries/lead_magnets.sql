@@ -1,13 +1,16 @@
 -- Forms by what a signup is worth: who came, who was still active after 30 days (at least), who bought.
 select
-    name as form,
-    joins,
-    round(active_after_30_days_rate, 1) as active_after_30_days_rate,
-    buyers,
-    round(conversion_rate, 1) as conversion_rate,
-    currency,
-    revenue,
-    signup_value
-from lead_magnet_conversion
-where subscribable_type = 'form' and currency_rank = 1
-order by signup_value desc nulls last, joins desc, subscribable_id
+    magnet.name as form,
+    magnet.joins,
+    round(magnet.active_after_30_days_rate, 1) as active_after_30_days_rate,
+    magnet.buyers,
+    round(magnet.conversion_rate, 1) as conversion_rate,
+    round(magnet.conversion_low, 1) as by_chance_from,
+    round(magnet.conversion_high, 1) as by_chance_to,
+    earned.currency,
+    earned.revenue,
+    earned.signup_value
+from lead_magnet_conversion as magnet
+join lead_magnet_revenue as earned using (subscribable_type, subscribable_id)
+where subscribable_type = 'form' and earned.currency_rank = 1
+order by earned.signup_value desc nulls last, magnet.joins desc, subscribable_id

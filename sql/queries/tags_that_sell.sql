@@ -1,7 +1,16 @@
--- Tags by the share of their people who bought after they got it, with revenue in the main currency.
-select name as tag, joins, buyers, round(conversion_rate, 1) as conversion_rate, currency, revenue
-from lead_magnet_conversion
+-- Tags by the share of their people who bought after they got it, and what chance may make of it, with revenue.
+select
+    magnet.name as tag,
+    magnet.joins,
+    magnet.buyers,
+    round(magnet.conversion_rate, 1) as conversion_rate,
+    round(magnet.conversion_low, 1) as by_chance_from,
+    round(magnet.conversion_high, 1) as by_chance_to,
+    earned.currency,
+    earned.revenue
+from lead_magnet_conversion as magnet
+join lead_magnet_revenue as earned using (subscribable_type, subscribable_id)
 where subscribable_type = 'tag'
-    and currency_rank = 1
-    and joins >= (select minimum_support from model_settings)
-order by conversion_rate desc, joins desc, subscribable_id
+    and earned.currency_rank = 1
+    and magnet.joins >= (select minimum_support from model_settings)
+order by magnet.conversion_rate desc, magnet.joins desc, subscribable_id

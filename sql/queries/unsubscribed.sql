@@ -9,4 +9,4 @@ from fct_state_change
 left join subscribers on subscribers.id = fct_state_change.subscriber_id
 where fct_state_change.is_leaving
     and fct_state_change.seen_at >= (select as_of from model_settings) - to_days(30)
-order by fct_state_change.seen_at desc, fct_state_change.subscriber_id
+order by fct_state_change.seen_at desc, fct_state_change.subscriber_id, fct_state_change.to_state

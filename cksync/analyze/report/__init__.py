@@ -30,6 +30,9 @@ _THERE = """
     select view_name from duckdb_views() where schema_name = 'main' and not internal
 """
 
+# What the numbers at the top are read from.
+TILES = {"audience_snapshot", "list_growth_daily", "broadcast_performance", "revenue_daily", "dim_currency"}
+
 # A report says at its beginning what it is.
 HEAD_BYTES = 2_000
 
@@ -68,7 +71,7 @@ def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetim
         Shown(section, _answer(db, section, there), [unknown[name] for name in section.models if name in unknown])
         for section in SECTIONS
     ]
-    top = tiles(db) if {"audience_snapshot", "list_growth_daily", "broadcast_performance"} <= there else []
+    top = tiles(db) if there >= TILES else []
     return page(account.get("name"), settings["as_of"], settings["timezone"], top, shown), settings["as_of"]
 
 

@@ -67,7 +67,8 @@ SECTIONS = (
         "Broadcasts",
         "How do the broadcasts do?",
         "Open rate and click rate are shares of the recipients. Months are weighted by recipients. Reach: recipients of"
-        " a send / active people.",
+        " a send / active people. A broadcast stands out when its rate is a standard deviation or more away from that"
+        " of the ten before it, and by more than chance may make of so many recipients (Wilson, 95 %).",
         ("broadcast_performance", "engagement_trend", "deliverability_watch"),
         broadcasts,
     ),
@@ -75,7 +76,8 @@ SECTIONS = (
         "tags",
         "Tags",
         "Which tags go together?",
-        "Lift: how many times as often two tags are on the same person as chance would have it; 1 is chance.",
+        "Lift: how many times as often two tags are on the same person as chance would have it; 1 is chance. The range"
+        " is what it may be by chance in groups of this size (Wilson, 95 %).",
         ("tag_overlap",),
         tags,
     ),
@@ -84,17 +86,19 @@ SECTIONS = (
         "Lead magnets",
         "Which lead magnets bring buyers?",
         "Conversion Rate: New Buyers / joins, a buyer being somebody who ordered after joining. Signup Value: revenue /"
-        " joins. Somebody in several forms counts in each.",
-        ("lead_magnet_conversion",),
+        " joins. Somebody in several forms counts in each. The range is what the rate may be by chance with so many"
+        " joins (Wilson, 95 %).",
+        ("lead_magnet_conversion", "lead_magnet_revenue"),
         forms,
     ),
     Section(
         "revenue",
         "Revenue",
         "What earns the money?",
-        "Revenue is what counted orders came to after discount, without tax and shipping. AOV: revenue / orders. New"
-        " Lead Value: all revenue ever from the people of a source / people. Currencies are never added up.",
-        ("revenue_daily", "revenue_by_product", "ltv_by_source"),
+        "Revenue is what counted orders came to after discount, without tax and shipping. AOV: revenue / orders. Orders"
+        " whose amount is not known are in no revenue and no AOV. New Lead Value: all revenue ever from the people of a"
+        " source / people. Currencies are never added up.",
+        ("revenue_daily", "revenue_by_product", "ltv_by_source", "revenue_by_source"),
         revenue,
     ),
     Section(

@@ -55,8 +55,10 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> Answer:
         select cohort, month, months_since, size, active, retention_rate, retention_low, retention_high, is_supported,
             precision
         from cohort_retention
-        where variant = 'all' and cohort > (
-            select max(cohort) - to_months($cohorts::integer) from cohort_retention where variant = 'all'
+        where variant = 'all' and value = 'all' and cohort > (
+            select max(cohort) - to_months($cohorts::integer)
+            from cohort_retention
+            where variant = 'all' and value = 'all'
         )
         order by cohort, month
         """,

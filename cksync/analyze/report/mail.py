@@ -85,7 +85,7 @@ def _rate(sends: Rows, rate: str, name: str) -> Figure | None:
     first, last = marks[-1]["sent_on"], marks[0]["sent_on"]
     label = f"{name} of {many(len(marks), 'broadcast')}, {day(first)} to {day(last)}."
     note = "Each mark is a broadcast, the line the rate over all recipients of the ten before it. What is a standard"
-    note += " deviation away from these stands out."
+    note += " deviation away from these, and by more than chance may make of it, stands out."
     return Figure(name, note if rate == "open_rate" else "", Chart("sends", label, marks, {"what": name}, _KEY))
 
 

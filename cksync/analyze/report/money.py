@@ -14,9 +14,12 @@ def revenue(db: duckdb.DuckDBPyConnection) -> Answer:
     totals = rows(
         db,
         """
-        select currency, sum(orders)::bigint as orders, sum(units)::bigint as units, sum(revenue) as revenue,
-            sum(discount) as discount, sum(new_revenue) as new_revenue, sum(repeat_revenue) as repeat_revenue,
-            (sum(revenue)::double / sum(orders))::decimal(18, 2) as average_order_value,
+        select currency, sum(orders)::bigint as orders, sum(orders_without_amount)::bigint as orders_without_amount,
+            sum(units)::bigint as units, sum(revenue) as revenue, sum(discount) as discount,
+            sum(new_revenue) as new_revenue, sum(repeat_revenue) as repeat_revenue,
+            try_cast(
+                sum(revenue)::double / nullif(sum(orders - orders_without_amount), 0) as decimal(18, 2)
+            ) as average_order_value,
             date_trunc('month', min(day))::date as first, date_trunc('month', max(day))::date as last
         from revenue_daily
         group by currency
@@ -25,14 +28,13 @@ def revenue(db: duckdb.DuckDBPyConnection) -> Answer:
     )
     if not totals:
         return Answer(nothing="Nothing yet: no purchase is counted.")
-    lead = "; ".join(
-        f"{_code(each)} {money(each['revenue'])} from {many(each['orders'], 'order')}" for each in totals[:4]
-    )
+    lead = "; ".join(map(_earned, totals[:4]))
     if len(totals) > 4:
         lead += f"; and {many(len(totals) - 4, 'currency more', 'currencies more')}"
     columns = (
         Column("currency", "Currency", "text"),
         Column("orders", "Orders"),
+        Column("orders_without_amount", "of unknown amount"),
         Column("units", "Units"),
         Column("revenue", "Revenue", "money"),
         Column("discount", "Discount given", "money"),
@@ -50,8 +52,15 @@ def _code(total: Row) -> str:
     return named(total["currency"], 12) if total["currency"] else "(no currency)"
 
 
+def _earned(total: Row) -> str:
+    """What a currency's orders came to, and of how many that is not known."""
+    said = f"{_code(total)} {money(total['revenue'])} from {many(total['orders'], 'order')}"
+    unknown = total["orders_without_amount"]
+    return f"{said}, {count(unknown)} of unknown amount" if unknown else said
+
+
 def _of_currency(db: duckdb.DuckDBPyConnection, total: Row, *, is_open: bool) -> list[Figure]:
-    fold = None if is_open else f"{_code(total)}: {money(total['revenue'])} from {many(total['orders'], 'order')}"
+    fold = None if is_open else _earned(total)
     figures = [_by_month(db, total, fold), _by_product(db, total, fold), _by_form(db, total, fold)]
     figures += [_by_source(db, total, fold, *way) for way in WAYS]
     return [figure for figure in figures if figure]
@@ -97,11 +106,15 @@ def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> 
     found = rows(
         db,
         """
-        select coalesce(product, '(no product)') as product, orders, units, gross, discount, revenue,
+        select coalesce(
+                product,
+                case product_key when 'unsplit' then '(several, at unknown prices)' else '(no product)' end
+            ) as product,
+            orders, units, gross, discount, revenue,
             revenue_share_rate, buyers, new_buyers
         from revenue_by_product
         where currency = $currency
-        order by revenue desc, product_key
+        order by revenue desc nulls last, product_key
         """,
         {"currency": total["currency"]},
     )
@@ -111,6 +124,7 @@ def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> 
     bars = [
         {"name": each["product"], "value": each["revenue"], "text": money(each["revenue"]), "units": each["units"]}
         for each in found[:BARS]
+        if each["revenue"] is not None
     ]
     label = (
         f"Revenue in {code} by product: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
@@ -143,6 +157,7 @@ def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Fig
             "leads": each["new_leads"],
         }
         for each in found[:BARS]
+        if each["new_lead_revenue"] is not None
     ]
     label = f"New Lead Revenue in {code} by first form: "
     label += ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
@@ -164,11 +179,12 @@ def _sources(db: duckdb.DuckDBPyConnection, total: Row, dimension: str) -> Rows:
     return rows(
         db,
         """
-        select source_key, coalesce(source, '(none)') as source, new_leads, customers, new_lead_revenue, new_lead_value,
-            customer_value, value_90_days
-        from ltv_by_source
-        where dimension = $dimension and currency = $currency and customers > 0
-        order by new_lead_revenue desc, new_leads desc, source_key
+        select source_key, coalesce(earned.source, '(none)') as source, new_leads, currency_customers, new_lead_revenue,
+            new_lead_value, customer_value, value_90_days
+        from revenue_by_source as earned
+        join ltv_by_source using (dimension, source_key)
+        where dimension = $dimension and currency = $currency and currency_customers > 0
+        order by new_lead_revenue desc nulls last, new_leads desc, source_key
         limit $sources
         """,
         {"dimension": dimension, "currency": total["currency"], "sources": SOURCES},
@@ -179,7 +195,7 @@ def _source_table(found: Rows, name: str) -> Table:
     columns = (
         Column("source", name, "text"),
         Column("new_leads", "New Leads"),
-        Column("customers", "Customers"),
+        Column("currency_customers", "Customers"),
         Column("new_lead_revenue", "New Lead Revenue", "money"),
         Column("new_lead_value", "New Lead Value", "money"),
         Column("customer_value", "Customer Value", "money"),

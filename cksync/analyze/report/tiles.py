@@ -1,6 +1,6 @@
 """The numbers at the top."""
 
-import json
+from decimal import Decimal
 
 import duckdb
 
@@ -58,24 +58,34 @@ def _sent(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
 
 
 def _earned(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
-    """Revenue of 28 days: the currency of most orders first, each for itself."""
-    earned = json.loads(glance["revenue_28d"] or "{}")
-    usual = rows(db, "select currency from revenue_daily group by currency order by sum(orders) desc, currency")
-    codes = [each["currency"] for each in usual if each["currency"] in earned]
-    found = [f"{_short(earned[code])} {named(code, 12) if code else ''}".strip() for code in codes]
+    """Revenue of 28 days: the currency of most of its orders first, each for itself."""
     label, orders = "Revenue, 28 days", glance["orders_28d"]
-    if not found:
+    if not orders:
         return Tile(label, NONE, "no orders")
-    value, *others = found
+    sold = rows(
+        db,
+        """
+        select revenue_daily.currency, sum(revenue) as revenue, sum(orders_without_amount)::bigint as unknown
+        from revenue_daily
+        join dim_currency on dim_currency.currency = revenue_daily.currency
+        where day > (select max(day) from list_growth_daily) - 28
+        group by revenue_daily.currency, currency_rank
+        order by sum(revenue_daily.orders) desc, currency_rank
+        """,
+    )
+    found = [f"{_short(each['revenue'])} {named(each['currency'], 12) if each['currency'] else ''}" for each in sold]
+    value, *others = (each.strip() for each in found)
     note = many(orders, "order")
+    if unknown := sum(each["unknown"] for each in sold):
+        note += f", {count(unknown)} of unknown amount"
     if others:
         note += f"; also {', '.join(others[:3])}" + (f" and {len(others) - 3} more" if len(others) > 3 else "")
     return Tile(label, value, note)
 
 
-def _short(amount: float) -> str:
-    return money(amount) if abs(amount) < 1000 else count(amount)
+def _short(amount: Decimal | None) -> str:
+    return money(amount) if amount is None or abs(amount) < 1000 else count(float(amount))
 
 
 def _buyers(glance: Row) -> Tile:
-    return Tile("Customers", count(glance["customers"]), "different addresses that ever bought")
+    return Tile("Customers", count(glance["customers"]), "buyers ever")

@@ -159,15 +159,16 @@ def test_dim_subscriber(book: Book) -> None:
         book,
         "select id, state, created_on, tenure_days, first_form, first_tag, acquisition_source, referrer_host,"
         " utm_source, utm_medium, utm_campaign, form_count, tag_count, sequence_count, order_count, is_customer,"
-        " days_to_first_purchase, revenue from dim_subscriber where id <= 4 order by id",
+        " days_to_first_purchase, revenue, revenue_currency, orders_without_amount from dim_subscriber where id <= 4"
+        " order by id",
         (ANN, "active", day("2026-01-10"), 53, "Guide", "Buyer", "news letter", "blog.example.org", "news letter",
-         "email", "spring sale", 1, 2, 0, 2, True, 21, '{"USD":115.0000}'),
+         "email", "spring sale", 1, 2, 0, 2, True, 21, *money("115.0000"), "USD", 0),
         (BOB, "cancelled", day("2026-01-31"), 32, "Guide", None, "social.example.net", "social.example.net", None,
-         None, None, 1, 0, 0, 1, True, 31, '{"EUR":10.0000}'),
+         None, None, 1, 0, 0, 1, True, 31, *money("10.0000"), "EUR", 0),
         (CYD, "active", day("2026-01-20"), 43, None, "V.I.P.", "tag", None, None, None, None, 0, 0, 0, 0, False, None,
-         None),
+         None, None, 0),
         (DEE, "bounced", day("2026-02-15"), 17, None, None, "sequence", None, None, None, None, 0, 0, 1, 0, False,
-         None, None),
+         None, None, None, 0),
     )  # fmt: skip
     expect(
         book,
@@ -273,7 +274,7 @@ def test_fct_purchase(book: Book) -> None:
         (202, True, ANN, False, "USD", day("2026-03-02"), *money("25.0000"), 3, 2, False),
         (203, False, ANN, False, "EUR", day("2026-01-15"), *money("50.0000"), 1, None, False),
         (204, True, None, True, "EUR", day("2026-02-10"), *money("20.0000"), 1, 1, True),
-        (205, True, BOB, False, "EUR", day("2026-03-03"), *money("10.0000"), 0, 1, True),
+        (205, True, BOB, False, "EUR", day("2026-03-03"), *money("10.0000"), None, 1, True),
     )
 
 
@@ -285,11 +286,11 @@ def test_fct_purchase_item(book: Book) -> None:
         " from fct_purchase_item order by all",
         (201, 1, "Course", True, 1, *money("50.0000", "5.0000", "45.0000")),
         (201, 2, "Book", True, 2, *money("50.0000", "5.0000", "45.0000")),
-        (202, 1, "A", True, 1, *money("1.0000", "0.0000", "8.3334")),
-        (202, 2, "B", True, 1, *money("1.0000", "0.0000", "8.3333")),
-        (202, 3, "C", True, 1, *money("1.0000", "0.0000", "8.3333")),
-        (203, 1, "Course", False, 1, *money("50.0000", "0.0000", "50.0000")),
-        (204, 1, "Gift", True, 1, *money("0.0000", "0.0000", "20.0000")),
+        (202, 1, "A", True, 1, *money("1.0000", None, "8.3334")),
+        (202, 2, "B", True, 1, *money("1.0000", None, "8.3333")),
+        (202, 3, "C", True, 1, *money("1.0000", None, "8.3333")),
+        (203, 1, "Course", False, 1, *money("50.0000", None, "50.0000")),
+        (204, 1, "Gift", True, 1, *money("0.0000", None, "20.0000")),
     )
 
 
@@ -332,8 +333,9 @@ def test_audience_snapshot(book: Book) -> None:
     expect(
         book,
         "select active, people, joined_7d, joined_28d, net_7d, last_subject, last_sent_at, last_recipients,"
-        " customers, orders_28d, revenue_28d, last_pull_at, hours_since_pull, incomplete_lists from audience_snapshot",
-        (5, 8, 3, 5, None, "Hello", utc("2026-03-01 02:00"), 4, 3, 3, '{"EUR":30.0000,"USD":25.0000}', night(3, 30),
+        " customers, orders_28d, revenue_28d, revenue_currency, orders_without_amount_28d, last_pull_at,"
+        " hours_since_pull, incomplete_lists from audience_snapshot",
+        (5, 8, 3, 5, None, "Hello", utc("2026-03-01 02:00"), 4, 3, 3, *money("30.0000"), "EUR", 0, night(3, 30),
          0.0, 0),
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 -- One row per mail domain and currency: people and what they bought.
 with people as (
-    select lower(email_address) as email_address, split_part(email_address, '@', 2) as domain
+    select id, split_part(email_address, '@', 2) as domain
     from {{ source('mirror', 'subscribers') }}
 )
 
@@ -10,6 +10,6 @@ select
     count(distinct purchases.buyer) as buyers,
     sum(purchases.net) as revenue
 from people
-join {{ source('mirror', 'fct_purchase') }} as purchases on purchases.buyer = people.email_address
+join {{ source('mirror', 'fct_purchase') }} as purchases on purchases.subscriber_id = people.id
 where purchases.is_counted
 group by all

@@ -1,0 +1,12 @@
+-- The sign-ups of list_growth_daily, dated or not, are everybody in the mirror, and those who are gone.
+select told.people, known.people as known_people
+from (select coalesce(sum(joined + undated), 0) as people from list_growth_daily) as told,
+    (
+        select count(*) as people
+        from (
+            select id from subscribers
+            union
+            select id from history.subscribers where change = 'delete'
+        )
+    ) as known
+where told.people <> known.people
