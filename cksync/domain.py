@@ -88,6 +88,19 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Miss:
+    """A request to which no usable answer came, while the API answers elsewhere.
+
+    `at` is when it was first sent, or would have been: an endpoint that keeps failing is not asked every time.
+    """
+
+    request: Request
+    at: datetime
+    reason: str
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What is known about a slice once a segment is stored: how far it was read, and how well.
 
@@ -96,7 +109,8 @@ class Checkpoint:
     not in the slice. `mend` are pages to read again because rows may have slipped past them. `rows` are
     distinct keys, `total` what the API counted last (None where it does not). `doubt` says what keeps
     the slice from being complete, whatever follows. `is_gone`: its form, sequence or tag is no more.
-    `proof` says what a complete slice rests on.
+    `proof` says what a complete slice rests on. `unread` is what had no usable answer: page numbers of a list, or
+    keys where single records are asked for.
     """
 
     slice: Slice
@@ -111,6 +125,7 @@ class Checkpoint:
     doubt: str | None = None
     is_gone: bool = False
     proof: Proof | None = None
+    unread: tuple[str, ...] = ()
 
 
 class Listing:

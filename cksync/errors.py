@@ -4,6 +4,7 @@
     ├── Failed             1    something went wrong outside; the message says what and what to try
     │   ├── Locked         1    another cksync works in this folder
     │   ├── ApiUnavailable 1    the API did not answer usefully, after every retry
+    │   │   └── EndpointFailed 1    one endpoint did not, while others do: a pull goes on without it
     │   ├── OutcomeUnknown 1    a write was sent, and nobody can say whether it was executed
     │   └── TurnedDown     1    the API refused a write, and says why
     ├── Rejected           2    the caller must change something: usage, configuration, credentials
@@ -14,6 +15,8 @@
 
 A message is one sentence or a short list: what, where, what to do. It never holds a secret.
 """
+
+from datetime import datetime
 
 from cksync.domain import Attempt
 
@@ -38,6 +41,17 @@ class Locked(Failed):
 
 class ApiUnavailable(Failed):
     """The API did not give a usable answer, after every retry that makes sense."""
+
+
+class EndpointFailed(ApiUnavailable):
+    """One endpoint gave no usable answer, while the API answers elsewhere.
+
+    `reason` is the short cause, without the request; `at` is when the endpoint was first asked.
+    """
+
+    def __init__(self, message: str, reason: str, at: datetime) -> None:
+        super().__init__(message)
+        self.reason, self.at = reason, at
 
 
 class OutcomeUnknown(Failed):

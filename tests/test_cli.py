@@ -501,7 +501,7 @@ def test_status_after_a_pull_shows_what_there_is(cksync: Command, sandbox: Sandb
 
 
 def test_status_shows_a_pull_that_failed(cksync: Command, sandbox: Sandbox) -> None:
-    sandbox.faults.add(effects.status(410), path="/tags", count=None)
+    sandbox.faults.add(effects.status(410), count=None)
     cksync("pull", ok=False)
     assert "API v3 seems to be switched off" in cksync("status").stdout
 

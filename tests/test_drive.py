@@ -10,7 +10,7 @@ import pytest
 from cksync.api import Stopped
 from cksync.api.v3 import BY_ID, STATS, members
 from cksync.domain import Page, Record, Request
-from cksync.errors import ApiUnavailable
+from cksync.errors import ApiUnavailable, EndpointFailed
 from cksync.extract.by_key import KeyWalk
 from cksync.extract.drive import drive
 from cksync.extract.walk import ListWalk, Walk
@@ -46,8 +46,8 @@ def told(walks: Sequence[Walk], api: Fake, concurrency: int = 4, stop: threading
         for item in pages:
             if item is not None:
                 api.yielded += 1
-                walk, page = item
-                yield walk.slice.name, page.request.key or page.request.page
+                walk, came = item
+                yield walk.slice.name, came.request.key or came.request.page
 
 
 def keys(*names: str) -> KeyWalk:
@@ -208,6 +208,17 @@ def test_pages_behind_one_that_failed_are_not_told() -> None:
     with pytest.raises(ApiUnavailable):
         list(told([walk], Fake(before)))
     assert walk.checkpoint.next_page == 2
+
+
+def test_walk_is_told_of_an_endpoint_that_fails_and_everything_else_is_read() -> None:
+    def before(request: Request) -> None:
+        if request.key == "2":
+            raise EndpointFailed("GET subscribers/2: 500", "500", NINE)
+
+    walk, other = keys("1", "2", "3"), KeyWalk(STATS, ["7"])
+    assert [key for _, key in told([walk, other], Fake(before))].count("2") == 2  # and once more at the end
+    assert (walk.keys, other.keys) == ({"1", "3"}, {"7"})
+    assert walk.checkpoint.unread == ("2",)
 
 
 def test_exception_that_nobody_planned_is_not_swallowed() -> None:

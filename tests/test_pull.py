@@ -11,6 +11,7 @@ import pytest
 from cksync.config import Config
 from cksync.errors import ApiUnavailable, Failed, Refused, Unauthorized
 from cksync.sandbox import Behaviour, Sandbox, World, effects, generate, serve
+from cksync.sandbox.messages import Request as Asked
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PageRead, Report
 from cksync.verbs.pull import pull
@@ -261,12 +262,12 @@ def test_failed_pull_leaves_the_mirror_and_is_shown_by_status(
 ) -> None:
     pulled(config)
     mirror = (config.data_dir / "mirror.duckdb").read_bytes()
-    sandbox.faults.add(effects.status(403, "{}"), path="/tags", count=None)
+    sandbox.faults.add(effects.status(401, "{}"), path="/tags", count=None)
     done = cksync("pull", ok=False)
     assert done.returncode == 2  # type: ignore[attr-defined]
     assert (config.data_dir / "mirror.duckdb").read_bytes() == mirror
     loads = json.loads(cksync("status", "--format", "json").stdout)["loads"]  # type: ignore[attr-defined]
-    assert (loads[0]["exit_status"], "403" in loads[0]["message"]) == (2, True)
+    assert (loads[0]["exit_status"], "credentials" in loads[0]["message"]) == (2, True)
 
 
 def test_pull_with_the_wrong_secret_says_what_to_do(config: Config, tmp_path: Path) -> None:
@@ -281,9 +282,15 @@ def test_server_errors_on_the_way_are_ridden_out(config: Config, sandbox: Sandbo
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
-def test_api_that_stays_down_fails_the_pull_and_keeps_what_was_read(config: Config, sandbox: Sandbox) -> None:
-    sandbox.faults.add(effects.status(503), path="/purchases", count=None)
-    with pytest.raises(ApiUnavailable, match="purchases"):
+def test_api_that_goes_down_fails_the_pull_and_keeps_what_was_read(config: Config, sandbox: Sandbox) -> None:
+    asked: list[str] = []
+
+    def is_down(request: Asked) -> bool:
+        asked.append(request.path)
+        return "/purchases" in asked
+
+    sandbox.faults.add(effects.status(503), where=is_down, count=None)
+    with pytest.raises(ApiUnavailable, match=r"GET purchases: 503 .* the account does not answer either"):
         pulled(config)
     sandbox.faults.clear()
     sandbox.journal.clear()
@@ -293,7 +300,7 @@ def test_api_that_stays_down_fails_the_pull_and_keeps_what_was_read(config: Conf
 
 def test_switched_off_api_is_said_and_leaves_the_mirror(config: Config, sandbox: Sandbox) -> None:
     pulled(config)
-    sandbox.faults.add(effects.status(410), path="/forms", count=None)
+    sandbox.faults.add(effects.status(410), count=None)
     with pytest.raises(Failed, match="switched off"):
         pulled(config)
 

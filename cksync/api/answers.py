@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cksync.errors import ApiUnavailable, Failed, Unauthorized
+from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
 from cksync.secrets import Redactor
 
 # The same bytes refused this often will not get better: read them leniently, and say so.
@@ -22,31 +22,47 @@ HINTS = {
 
 
 class Retry(Exception):
-    """This try failed in a way that another may mend. `is_harmless`: nothing was executed, for certain."""
+    """This try failed in a way that another may mend. `is_harmless`: nothing was executed, for certain; `hint` is
+    what to check when nothing of the API answers."""
 
-    def __init__(self, problem: str, status: int | None = None, *, is_harmless: bool = False) -> None:
-        super().__init__(problem)
+    def __init__(self, problem: str, status: int | None = None, *, is_harmless: bool = False, hint: str = "") -> None:
+        super().__init__(f"{problem} ({hint})" if hint else problem)
+        self.problem = problem
         self.status = status
         self.is_harmless = is_harmless
 
 
+class Refusal(Exception):
+    """The answer is a refusal that no other try mends. `reason` says of which kind; `verdict` is the error that it
+    is where it speaks for the whole API: of the account, and of writes."""
+
+    def __init__(self, reason: str, verdict: CksyncError) -> None:
+        super().__init__(reason)
+        self.reason, self.verdict = reason, verdict
+
+
 def judge(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> None:
-    """Pass 200 and 404; raise for everything else by what can be done about it: Retry, Unauthorized,
-    ApiUnavailable, or Failed."""
+    """Pass 200 and 404; raise for everything else by what can be done about it: Retry, Refusal, or
+    Unauthorized, which always speaks for the whole API."""
     if status == 429:
         raise Retry("429: another program uses this key's limit", 429, is_harmless=True)
     if status >= 500:
         raise Retry(f"{status} from {host}", status)
-    if status in (401, 403):
-        raise Unauthorized(_unauthorized(status, host, redactor.text(_message(body))))
+    message = redactor.text(_message(body)) or "no reason given"
+    answers = f"{host} answers {status}"
+    if status == 401:
+        raise Unauthorized(_unauthorized(host, message))
+    if status == 403:
+        no_more = f"{answers} ({message}): the account may not use API v3 (any more)"
+        raise Refusal(f"{answers}: {message}", Unauthorized(no_more))
     if status == 410:
-        raise Failed(f"{host} answers 410: API v3 seems to be switched off; the mirror stays as it is")
+        switched_off = f"{answers}: API v3 seems to be switched off; the mirror stays as it is"
+        raise Refusal(f"{answers}: {message}", Failed(switched_off))
     if 300 <= status < 400:
-        target = _host(redactor.text(location)) or "another place"
-        raise Failed(f"{host} redirects to {target}; put the right address into api.base_url")
+        redirects = f"{host} redirects to {_host(redactor.text(location)) or 'another place'}"
+        raise Refusal(redirects, Failed(f"{redirects}; put the right address into api.base_url"))
     if status not in (200, 404):
-        reason = redactor.text(_message(body)) or "no reason given"
-        raise ApiUnavailable(f"GET {path}: {host} answers {status}: {reason}")
+        raise Refusal(f"{answers}: {message}", ApiUnavailable(f"GET {path}: {answers}: {message}"))
 
 
 def judge_write(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> str:
@@ -55,7 +71,10 @@ def judge_write(status: int, body: bytes, location: str, *, path: str, host: str
         return ""
     if 400 <= status < 429 and status not in (401, 403, 407, 408, 410):
         return redactor.text(_message(body)) or f"the API answers {status} and says no more"
-    judge(status, body, location, path=path, host=host, redactor=redactor)
+    try:
+        judge(status, body, location, path=path, host=host, redactor=redactor)
+    except Refusal as refusal:
+        raise refusal.verdict from None
     raise Failed(f"{host} answers {status}, which is no answer to a write")
 
 
@@ -86,7 +105,7 @@ def strict(body: bytes, earlier: list[bytes]) -> tuple[bytes, str | None]:
         if is_json(mended):
             return mended, "text that is not valid Unicode was read with a replacement character"
     kind = "an HTML page" if body.lstrip()[:1] == b"<" else "something that is not JSON" if body else "nothing"
-    raise Retry(f"the answer holds {kind} (is base_url the API's address?)", 200)
+    raise Retry(f"the answer holds {kind}", 200, hint="is base_url the API's address?")
 
 
 def _message(body: bytes) -> str:
@@ -106,8 +125,6 @@ def _host(address: str) -> str:
         return ""
 
 
-def _unauthorized(status: int, host: str, message: str) -> str:
-    if status == 403:
-        return f"{host} answers 403 ({message or 'no reason given'}): the account may not use API v3 (any more)"
+def _unauthorized(host: str, message: str) -> str:
     hint = HINTS.get(message, "check the API Secret in Kit's settings")
-    return f"{host} turns the credentials down ({message or 'no reason given'}): {hint}"
+    return f"{host} turns the credentials down ({message}): {hint}"

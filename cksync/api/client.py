@@ -2,8 +2,10 @@
 
 What is retried: connection errors, time-outs, 5xx, 429, and bodies that are not whole JSON. A write is
 retried after these only if repeating it is harmless, or if it cannot have been executed. Each try
-takes its own slot of the throttle. Nothing that leaves this module holds a credential: errors are
-sentences of our own, and the libraries' messages are never passed on.
+takes its own slot of the throttle. When a request fails for good, the account is asked for: if that answers, it is
+this endpoint alone that failed (`breaker` then spares it further tries), else nothing answers and the run ends.
+Nothing that leaves this module holds a credential: errors are sentences of our own, and the libraries' messages are
+never passed on.
 """
 
 import logging
@@ -23,18 +25,19 @@ import requests
 import tenacity
 from requests.adapters import HTTPAdapter
 
-from cksync.api.answers import Retry, is_json, judge, judge_write, strict
+from cksync.api.answers import Refusal, Retry, is_json, judge, judge_write, strict
+from cksync.api.breaker import Breaker, endpoint_of
 from cksync.api.throttle import Throttle
+from cksync.api.waits import fault_wait, limit_wait, lost_seconds, most_lost_seconds
 from cksync.domain import Attempt
-from cksync.errors import ApiUnavailable, Failed, OutcomeUnknown, Rejected
+from cksync.errors import ApiUnavailable, EndpointFailed, Failed, OutcomeUnknown, Rejected
 from cksync.secrets import Redactor
 
 log = logging.getLogger("cksync.api")
 
 ATTEMPTS = 7
-# The first wait of each kind, as a share of the limit's period, doubled at every further try.
-FAULT_WAIT_SHARE, FAULT_WAIT_LEAST_SECONDS = 1 / 60, 0.05
-LIMIT_WAIT_SHARE, LIMIT_WAIT_MOST_SHARE = 1 / 4, 1.0
+# What tells whether the API is there at all, and how often it is tried for that.
+PULSE, PULSE_ATTEMPTS = "account", 2
 Content = TypeVar("Content")
 
 
@@ -105,6 +108,8 @@ class Client:
         self._host = urlsplit(base_url).netloc
         self._redactor, self._now, self._stop = redactor, now, stop
         self._period, self._timeout, self._attempts = period, timeout, attempts
+        self._breaker = Breaker(attempts, most_lost_seconds(attempts, timeout, period), period)
+        self._pulse_lock, self._is_silent = threading.Lock(), False
         session = requests.Session()  # asked once what the environment says of proxies and certificates
         self._surroundings = session.merge_environment_settings(base_url, {}, True, None, None)
         self._base = requests.Request("GET", base_url).prepare()
@@ -116,15 +121,58 @@ class Client:
     def get(self, path: str, params: Mapping[str, str], cut: Callable[[bytes], tuple[Content, int]]) -> Answer[Content]:
         """Fetch one path. `cut` turns a good body into its content and the number of its records.
 
-        Raises Unauthorized (401, 403), ApiUnavailable (all tries in vain, or a refusal), Failed
-        (certificate, redirect, API switched off), Stopped (the run is ending).
+        Raises EndpointFailed when this endpoint alone gives no usable answer, after all its tries; Unauthorized (401
+        anywhere; 403 of the account), ApiUnavailable (nothing answers), Failed (certificate; redirect of the account,
+        API switched off), Stopped (the run is ending).
         """
+        endpoint, asked, started = endpoint_of(path), f"{path}?{urlencode(params)}", time.monotonic()
         tries: list[Attempt] = []
         bodies: list[bytes] = []
-        answer: Answer[Content] = self._until_known(
-            "GET", path, params, tries, lambda: self._try(path, params, tries, bodies, cut)
-        )
+        if path != PULSE and not self._breaker.lets_pass(endpoint):
+            reason = self._breaker.reason(endpoint)
+            raise EndpointFailed(f"GET {path}: not asked again, for {endpoint} fails: {reason}", reason, self._now())
+        try:
+            answer: Answer[Content] = self._until_known(
+                "GET",
+                path,
+                params,
+                tries,
+                lambda: self._try(path, params, tries, bodies, cut),
+                lambda: 1 if self._is_silent else self._breaker.attempts(endpoint, asked),
+            )
+        except EndpointFailed as error:
+            error.at = tries[0].requested_at
+            self._breaker.failed(endpoint, asked, error.reason, lost_seconds(tries, self._period))
+            self._feel_pulse(endpoint, started, error)
+            raise
+        self._breaker.answered(endpoint, time.monotonic())
         return answer
+
+    def _feel_pulse(self, endpoint: str, started: float, error: EndpointFailed) -> None:
+        """After a failure that may be that of the whole API: pass when the account answers, else raise."""
+        with self._pulse_lock:
+            silence = ApiUnavailable(f"{error}, and the account does not answer either; try again later")
+            if self._is_silent:
+                raise _with_attempts(silence, error.attempts)
+            if not self._breaker.needs_pulse(endpoint, started, time.monotonic()):
+                return
+            tries: list[Attempt] = []
+            try:
+                self._until_known(
+                    "GET",
+                    PULSE,
+                    {},
+                    tries,
+                    lambda: self._try(PULSE, {}, tries, [], lambda body: (None, 1)),
+                    lambda: PULSE_ATTEMPTS,
+                )
+            except ApiUnavailable:
+                self._is_silent = True
+                raise _with_attempts(silence, (*error.attempts, *tries)) from None
+            except (Failed, Rejected) as refused:
+                raise _with_attempts(refused, (*error.attempts, *tries)) from None
+            self._breaker.answered(PULSE, time.monotonic())
+            error.attempts += tuple(tries)
 
     def write(self, call: Call) -> Reply:
         """Send a write. What the API turns down (4xx) is a reply, too.
@@ -132,20 +180,29 @@ class Client:
         Raises what `get` raises, and OutcomeUnknown when nobody can say whether it was executed.
         """
         tries: list[Attempt] = []
-        reply: Reply = self._until_known(call.method, call.path, {}, tries, lambda: self._try_write(call, tries))
+        reply: Reply = self._until_known(
+            call.method, call.path, {}, tries, lambda: self._try_write(call, tries), lambda: self._attempts
+        )
         return reply
 
     def _until_known(
-        self, method: str, path: str, params: Mapping[str, str], tries: list[Attempt], once: Callable[[], Any]
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str],
+        tries: list[Attempt],
+        once: Callable[[], Any],
+        most: Callable[[], int],
     ) -> Any:
-        """Try until there is an answer, or no hope. An error knows the `tries` that were made."""
+        """Try until there is an answer, or no hope: `most` times, which may become less meanwhile. An error knows the
+        `tries` that were made."""
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Retry),
             wait=self._wait,
-            stop=tenacity.stop_after_attempt(self._attempts),
+            stop=lambda state: state.attempt_number >= most(),
             sleep=self._sleep,
-            before_sleep=lambda state: _say(method, path, params, state, self._attempts),
-            retry_error_callback=lambda state: _give_up(method, path, state),
+            before_sleep=lambda state: _say(method, path, params, state, most()),
+            retry_error_callback=lambda state: _give_up(method, path, state, tries),
         )
         try:
             return retrying(once)
@@ -189,12 +246,9 @@ class Client:
         """Seconds until the next try. After a 429 the throttle itself keeps everybody waiting."""
         failure = state.outcome.exception() if state.outcome else None
         if isinstance(failure, Retry) and failure.status == 429:
-            share = min(LIMIT_WAIT_SHARE * 2 ** (state.attempt_number - 1), LIMIT_WAIT_MOST_SHARE)
-            seconds = self._period * share * random.uniform(1.0, 1.1)
-            self._throttle.back_off(seconds)
+            self._throttle.back_off(limit_wait(state.attempt_number, self._period) * random.uniform(1.0, 1.1))
             return 0.0
-        first = max(self._period * FAULT_WAIT_SHARE, FAULT_WAIT_LEAST_SECONDS)
-        return float(first * 2 ** (state.attempt_number - 1) * random.uniform(0.8, 1.2))
+        return fault_wait(state.attempt_number, self._period) * random.uniform(0.8, 1.2)
 
     def _try(
         self,
@@ -221,9 +275,15 @@ class Client:
             if status == 200:
                 body, problem = strict(body, bodies)
                 content, rows = cut(body)
-        except Malformed as error:
-            problem = f"the answer is not the API's: {error} (is base_url right?)"
-            raise Retry(problem) from None
+        except Malformed as malformed:
+            retry = Retry(f"the answer is not the API's: {malformed}", status, hint="is base_url right?")
+            problem = str(retry)
+            raise retry from None
+        except Refusal as refusal:
+            alone = EndpointFailed(f"GET {path}: {refusal.reason}", refusal.reason, sent_at)
+            refused = refusal.verdict if path == PULSE else alone
+            problem = str(refused)
+            raise refused from None
         except (Retry, Failed, Rejected) as error:
             problem = str(error)
             raise
@@ -279,7 +339,7 @@ class Client:
         host = self._host
         kinds = requests.exceptions
         if isinstance(error, kinds.SSLError) and "CERTIFICATE_VERIFY_FAILED" not in str(error):
-            return Retry(f"the TLS connection to {host} broke (is base_url right?)")
+            return Retry(f"the TLS connection to {host} broke", hint="is base_url right?")
         if isinstance(error, kinds.SSLError):
             return Failed(
                 f"the certificate of {host} is not trusted; check base_url, the clock, and proxies on the way"
@@ -293,10 +353,12 @@ class Client:
             text = str(error)
             if "NameResolutionError" in text or "getaddrinfo" in text:
                 return Retry(
-                    f"the name {host} cannot be resolved (is there a network, is base_url right?)", is_harmless=True
+                    f"the name {host} cannot be resolved",
+                    is_harmless=True,
+                    hint="is there a network, is base_url right?",
                 )
             if "refused" in text:
-                return Retry(f"{host} refuses the connection (is base_url right?)", is_harmless=True)
+                return Retry(f"{host} refuses the connection", is_harmless=True, hint="is base_url right?")
             return Retry(f"the connection to {host} broke")
         return Failed(
             f"a request to {host} cannot be made ({type(error).__name__}); check base_url, and what the environment"
@@ -324,6 +386,15 @@ def _say(method: str, path: str, params: Mapping[str, str], state: tenacity.Retr
     log.warning("%s %s%s: %s; trying again (%d of %d)", method, path, page, failure, again, attempts)
 
 
-def _give_up(method: str, path: str, state: tenacity.RetryCallState) -> None:
+def _give_up(method: str, path: str, state: tenacity.RetryCallState, tries: list[Attempt]) -> None:
     failure = state.outcome.exception() if state.outcome else None
-    raise ApiUnavailable(f"{method} {path}: {failure} (tried {state.attempt_number} times); try again later") from None
+    times = f" (tried {state.attempt_number} times)" if state.attempt_number > 1 else ""
+    message = f"{method} {path}: {failure}{times}"
+    if method == "GET" and path != PULSE and isinstance(failure, Retry):
+        raise EndpointFailed(message, f"{failure.problem}{times}", tries[0].requested_at) from None
+    raise ApiUnavailable(f"{message}; try again later") from None
+
+
+def _with_attempts(error: Failed | Rejected, attempts: tuple[Attempt, ...]) -> Failed | Rejected:
+    error.attempts = attempts
+    return error

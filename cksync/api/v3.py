@@ -14,7 +14,7 @@ import msgspec
 
 from cksync.api.client import Call, Client, Malformed, Reply
 from cksync.domain import Page, Record, Request, Slice
-from cksync.errors import Rejected
+from cksync.errors import EndpointFailed, Rejected
 
 PAGE_ROWS = 50
 
@@ -123,7 +123,8 @@ class V3:
     def fetch(self, request: Request) -> Page:
         """Ask, and cut the answer into records. A 404 is an answer: see `Page.is_missing`.
 
-        Raises what Client.get raises, and Rejected when the address knows no /account.
+        Raises what Client.get raises, Rejected when the address knows no /account, and EndpointFailed when it knows
+        another unpaged list not.
         """
         answer = self._client.get(request.path, request.params, lambda body: _cut(request, body))
         page = Page(request, answer.sent_at, answer.received_at, answer.server_at, answer.attempts)
@@ -140,12 +141,16 @@ class V3:
         if request.key is not None:
             tombstone = (Record(request.key, None),) if answer.is_json else ()
             return replace(page, records=tombstone, is_missing=True)
-        if not STREAMS[request.slice.stream].is_paged:
-            raise Rejected(
-                f"GET {request.path} is not known there (404): api.base_url is not API v3's address, which ends"
-                " with /v3"
-            )
-        return replace(page, is_missing=True)
+        if STREAMS[request.slice.stream].is_paged:
+            return replace(page, is_missing=True)
+        unknown = f"GET {request.path} is not known there (404)"
+        error = (
+            Rejected(f"{unknown}: api.base_url is not API v3's address, which ends with /v3")
+            if request.slice.stream == "account"
+            else EndpointFailed(unknown, "not known there (404)", answer.sent_at)
+        )
+        error.attempts = answer.attempts
+        raise error
 
     def read(self, path: str) -> Any:
         """What stands at a path, decoded; None for a 404. Raises what Client.get raises."""

@@ -54,7 +54,7 @@ def _print(findings: "Findings", *, is_repaired: bool) -> None:
         days = f"{findings.seen_from:%Y-%m-%d} to {findings.seen_to:%Y-%m-%d}"
         click.echo(f"{findings.unlisted:,} people are in no list of people (bounced, inactive ...): last seen {days}")
     click.echo(f"{findings.requests:,} requests · {findings.seconds:.1f} s")
-    if findings.exit_status and not is_repaired:
+    if any(finding.verdict == "differs" for finding in findings.findings) and not is_repaired:
         click.echo("`cksync verify --repair` mends what differs")
 
 

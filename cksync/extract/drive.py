@@ -6,8 +6,8 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from cksync.api import Api, Stopped
-from cksync.domain import Page
-from cksync.errors import CksyncError
+from cksync.domain import Miss, Page, Request
+from cksync.errors import CksyncError, EndpointFailed
 from cksync.extract.walk import Walk
 
 # How long nothing may arrive before the caller gets a turn to store what it has.
@@ -16,14 +16,15 @@ IDLE_SECONDS = 0.5
 
 def drive(
     walks: Sequence[Walk], api: Api, concurrency: int, stop: threading.Event
-) -> Generator[tuple[Walk, Page] | None, None, None]:
-    """Read all walks to their ends, the first ones first, and yield each page once its walk knows it.
+) -> Generator[tuple[Walk, Page | Miss] | None, None, None]:
+    """Read all walks to their ends, the first ones first, and yield each page, and each request without a usable
+    answer, once its walk knows it.
 
     At most `concurrency` requests are sent but not yet yielded: so much is asked again after a kill.
-    Yields None when nothing arrives for a while. When `stop` is set or a request fails for good, what is
-    under way is still taken in; then the failure is raised.
+    Yields None when nothing arrives for a while. An endpoint that fails is its walk's affair. When `stop` is set or
+    the whole API fails, what is under way is still taken in; then the failure is raised.
     """
-    under_way: dict[int, deque[Future[Page]]] = {n: deque() for n in range(len(walks))}
+    under_way: dict[int, deque[Future[Page | Miss]]] = {n: deque() for n in range(len(walks))}
     failure: CksyncError | None = None
     with ThreadPoolExecutor(concurrency, thread_name_prefix="api") as pool:
         while True:
@@ -39,7 +40,7 @@ def drive(
                     continue
                 under_way[number].popleft()
                 try:
-                    page = head.result()
+                    came = head.result()
                 except Stopped:
                     _drop(under_way[number])
                     continue
@@ -47,15 +48,18 @@ def drive(
                     failure = failure or error
                     _drop(under_way[number])
                     continue
-                walks[number].tell(page)
-                yield walks[number], page
+                if isinstance(came, Miss):
+                    walks[number].miss(came)
+                else:
+                    walks[number].tell(came)
+                yield walks[number], came
     if failure is not None:
         raise failure
 
 
 def _fill(
     walks: Sequence[Walk],
-    under_way: dict[int, deque[Future[Page]]],
+    under_way: dict[int, deque[Future[Page | Miss]]],
     api: Api,
     pool: ThreadPoolExecutor,
     concurrency: int,
@@ -63,11 +67,18 @@ def _fill(
     room = concurrency - sum(map(len, under_way.values()))
     for number, walk in enumerate(walks):
         while room > 0 and (request := walk.ask()) is not None:
-            under_way[number].append(pool.submit(api.fetch, request))
+            under_way[number].append(pool.submit(_fetched, api, request))
             room -= 1
 
 
-def _drop(futures: deque[Future[Page]]) -> None:
+def _fetched(api: Api, request: Request) -> Page | Miss:
+    try:
+        return api.fetch(request)
+    except EndpointFailed as error:
+        return Miss(request, error.at, error.reason, error.attempts)
+
+
+def _drop(futures: deque[Future[Page | Miss]]) -> None:
     """A page is missing: those of the same walk behind it cannot be told, for they would not be in order."""
     for future in futures:
         future.cancel()

@@ -105,6 +105,12 @@ class LevelWalk(Look):
         if not self._under_way and not self._to_ask:
             self._judge()
 
+    def _missed(self) -> None:
+        self._under_way -= 1
+        self._to_ask.clear()
+        if not self._under_way:
+            self._judge()
+
     def _judge(self) -> None:
         """What was asked for has come: done, or what to look at next."""
         total = self._total

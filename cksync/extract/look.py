@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from cksync.domain import Checkpoint, Page, Proof, Request, Slice
+from cksync.domain import Checkpoint, Miss, Page, Proof, Request, Slice
+from cksync.extract.unread import Unread
 from cksync.extract.walk import ListWalk
 
 
@@ -25,6 +26,7 @@ class Look(ABC):
         self._total: int | None = None
         self._proof: Proof | None = None
         self._whole = whole
+        self._unread = Unread()
 
     def ask(self) -> Request | None:
         """The next page to look at, or to read."""
@@ -41,6 +43,21 @@ class Look(ABC):
         self._began_at = self._began_at or min(page.sent_at, page.server_at or page.sent_at)
         self._read_from = self._read_from or page.sent_at
         self._tell(page, [int(record.key) for record in page.records if record.key is not None])
+
+    def miss(self, missed: Miss) -> None:
+        """Take in that a page cannot be had: the look proves nothing, and what is known of the list stays."""
+        if self._whole is not None:
+            self._whole.miss(missed)
+            return
+        self._began_at = self._began_at or missed.at
+        self._read_from = self._read_from or missed.at
+        self._unread.miss(missed)
+        self._doubt = self._doubt or self._unread.doubt()
+        self._missed()
+
+    @abstractmethod
+    def _missed(self) -> None:
+        """A page that was under way cannot be had: ask for no more."""
 
     @abstractmethod
     def _ask(self) -> Request | None:
@@ -84,4 +101,5 @@ class Look(ABC):
             is_complete=is_complete,
             doubt=self._doubt,
             proof=self._proof if is_complete else None,
+            unread=self._unread.names,
         )

@@ -1,6 +1,6 @@
 """Which walks a pull makes, and in which order: what later walks need is read by earlier ones."""
 
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence, Set
 from typing import Protocol
 
 from cksync.api.v3 import ACTIVE, CANCELLED, PARENTS, PURCHASES, STREAMS, members, whole
@@ -39,6 +39,13 @@ class Reader(Protocol):
 
     def doubt_about(self, walk: ListWalk) -> str | None:
         """Why a complete reading is not believed: too much is gone at once."""
+
+    def known_parents(self, kind: str) -> set[str]:
+        """The ids of forms, sequences or tags whose members the mirror knows."""
+
+    @property
+    def known_broadcasts(self) -> set[int]:
+        """The ids of the broadcasts that the mirror knows."""
 
     def tail(self) -> TailWalk | ListWalk:
         """The walk of the list of broadcasts."""
@@ -93,7 +100,7 @@ def phases(streams: frozenset[str], reader: Reader, lists_of_members: Collection
         listed = yield from _people(reader)
     if "subscriptions" in streams or lists_of_members:
         gone = reader.memberships_of(deleted)
-        listed_by = [(word, lists[name].keys) for word, name in PARENTS.items() if name in lists]
+        listed_by = [(word, _parents(reader, word, lists[name])) for word, name in PARENTS.items() if name in lists]
         slices = [members(word, key) for word, keys in listed_by for key in sorted(keys, key=int)]
         if "subscriptions" not in streams:
             slices = [slice_ for slice_ in slices if slice_.name in lists_of_members]
@@ -103,7 +110,7 @@ def phases(streams: frozenset[str], reader: Reader, lists_of_members: Collection
     if "broadcasts" in streams:
         broadcasts = reader.tail()
         yield [broadcasts]
-        ids = broadcasts.ids
+        ids = broadcasts.ids | (reader.known_broadcasts if broadcasts.checkpoint.unread else set())
         yield [reader.details(ids)]
         if "broadcast_stats" in streams:
             yield [reader.stats(ids)]
@@ -153,6 +160,11 @@ def _level_people(reader: Reader, slice_: Slice, changed: ListWalk, other: ListW
     return reader.level(
         slice_, added=added, left=set(map(int, other.keys - changed.keys)), doubt=changed.checkpoint.doubt
     )
+
+
+def _parents(reader: Reader, word: str, walk: ListWalk) -> Set[str]:
+    """The ids of forms, sequences or tags: of a list that could not be read, those that were known."""
+    return walk.keys | reader.known_parents(word) if walk.checkpoint.unread else walk.keys
 
 
 def _membership(reader: Reader, slice_: Slice, left: set[int]) -> ListWalk | LevelWalk:

@@ -47,6 +47,9 @@ class TailWalk(Look):
         else:
             self._is_done, self._proof = True, "content" if self._first == 1 else "counts"
 
+    def _missed(self) -> None:
+        self._is_done = True
+
     @property
     def _is_as_expected(self) -> bool:
         """The known rows from the first page asked for on are there, and none of those before it."""
@@ -56,10 +59,10 @@ class TailWalk(Look):
 
     @property
     def ids(self) -> Set[int]:
-        """All rows of the list, as far as it was proved."""
+        """All rows of the list, as far as it was proved; where it could not be read, those that were known."""
         if self._whole is not None:
             return self._whole.ids
-        return {*self._tail} if self._first == 1 else {*self._known.keys, *self._tail}
+        return {*self._tail} if self._first == 1 and not self._unread else {*self._known.keys, *self._tail}
 
     @property
     def _rows(self) -> int:

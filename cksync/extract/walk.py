@@ -10,10 +10,13 @@ from datetime import date
 from typing import Protocol
 
 from cksync.api.v3 import PAGE_ROWS, STREAMS, ask_page
-from cksync.domain import Checkpoint, Page, Request, Slice
+from cksync.domain import Checkpoint, Miss, Page, Request, Slice
+from cksync.extract.unread import Unread
 
 # At the tail, how often to look for rows that were added while it was read; a busy list never rests.
 LOOKS_BACK = 3
+# After so many pages in a row without a usable answer a list is left for tonight; sooner if none ever came.
+MISSES, FIRST_MISSES = 3, 2
 
 
 class Walk(Protocol):
@@ -27,6 +30,9 @@ class Walk(Protocol):
 
     def tell(self, page: Page) -> None:
         """Take an answer in."""
+
+    def miss(self, missed: Miss) -> None:
+        """Take in that no usable answer came, and go on without it if that makes sense."""
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -47,6 +53,7 @@ class ListWalk:
     Page numbers drift while an account lives. Somebody who leaves an earlier page moves all later rows
     up, so that one row slips past the border between two pages: the total drops there, and the page
     before is read again. Once the tail is reached, distinct keys must equal the total that came last.
+    A page that cannot be had is stepped over, and asked for once more at the tail.
     """
 
     absent: Collection[int] = ()  # a whole reading says so by itself
@@ -66,6 +73,8 @@ class ListWalk:
         self.slice = slice_
         self._since = since
         self.keys = set(keys)
+        if start is not None and start.unread and not self.keys:
+            start = None  # nothing of it could be read, so there is nothing to go on from
         self.order = list(self.keys)  # as they came, but for what an earlier load had read
         self._stream = STREAMS[slice_.stream]
         self._began_at = start.began_at if start else None
@@ -83,14 +92,18 @@ class ListWalk:
         self._longest: int | None = None
         self._looks_left = LOOKS_BACK
         self._looked_at: tuple[int, int] | None = None
-        self._doubt = start.doubt if start and start.doubt != _miscount(start.rows, start.total) else None
-        self._is_done = start.is_done if start else False
+        self._unread = Unread()
+        is_settled = start is not None and not start.unread  # else what could not be read is asked for again
+        self._doubt = (
+            start.doubt if start and is_settled and start.doubt != _miscount(start.rows, start.total) else None
+        )
+        self._is_done = start.is_done and is_settled if start else False
         if is_stale and self._front and not self._is_done:
             self._mend.append(self._front)
 
     def ask(self) -> Request | None:
         """A page to read again first, else the next one up to the tail."""
-        if self._is_done or (self._doubt and self._front):
+        if self._is_done or self._is_down or (self._doubt and self._front):
             return None
         if self._mend:
             page = self._mend.popleft()
@@ -106,6 +119,7 @@ class ListWalk:
     def tell(self, page: Page) -> None:
         """Take a page in; when nothing is left to ask, judge."""
         self._under_way -= 1
+        self._unread.answered(str(page.request.page))
         if self._began_at is None:
             self._began_at = min(page.sent_at, page.server_at or page.sent_at)
             self._read_from = page.sent_at
@@ -120,6 +134,30 @@ class ListWalk:
         else:
             self._take_next(page, bool(new))
         self._find_tail(page)
+        self._judge_at_tail()
+
+    def miss(self, missed: Miss) -> None:
+        """Step over a page that cannot be had; the next one may tell how long the list is."""
+        self._under_way -= 1
+        self._unread.miss(missed)
+        self._began_at = self._began_at or missed.at
+        self._read_from = self._read_from or missed.at
+        number = missed.request.page
+        if number in self._mending:
+            self._mending.remove(number)
+        else:
+            self._front = number
+            if self._stream.is_paged and (self._last is None or not self._stream.total):
+                self._last = max(self._last or 1, number + 1)
+        self._judge_at_tail()
+
+    @property
+    def _is_down(self) -> bool:
+        """Too many pages in a row could not be had."""
+        most = MISSES if self.keys else FIRST_MISSES if self._stream.is_paged else 1
+        return self._unread.in_row >= most
+
+    def _judge_at_tail(self) -> None:
         while not self._under_way and not self._is_done and self._is_at_tail:
             self._judge()
 
@@ -169,11 +207,15 @@ class ListWalk:
 
     @property
     def _is_at_tail(self) -> bool:
-        return bool(self._doubt) or (not self._mend and self._last is not None and self._next > self._last)
+        has_read_on = not self._mend and self._last is not None and self._next > self._last
+        return bool(self._doubt) or self._is_down or has_read_on
 
     def _judge(self) -> None:
-        """Nothing is under way and the tail is reached: done, or another look at both ends."""
-        if self._doubt is None and self._stream.total:
+        """Nothing is under way and the tail is reached: done, or another look at what is missing and at both ends."""
+        if self._doubt is None and (pages := self._unread.once_more()):
+            self._mend.extend(map(int, pages))
+            return
+        if self._doubt is None and not self._unread and self._stream.total:
             if self._total is None:
                 self._doubt = "the API gives no total"
             elif len(self.keys) < self._total and self._looks_left and self._looked_at != (len(self.keys), self._total):
@@ -203,14 +245,15 @@ class ListWalk:
 
     @property
     def _is_complete(self) -> bool:
-        return self._is_done and self._doubt is None and 0 <= self._too_many <= self._left
+        is_read = self._is_done and self._doubt is None and not self._unread
+        return is_read and 0 <= self._too_many <= self._left
 
     @property
     def checkpoint(self) -> Checkpoint:
         """What has been proved so far. Raises LookupError before the first page."""
         if self._began_at is None or self._read_from is None:
             raise LookupError(f"{self.slice.name} has not been read yet")
-        doubt = self._doubt
+        doubt = self._doubt or self._what_is_unread
         if self._is_done and doubt is None and not self._is_complete:
             doubt = _miscount(len(self.keys), self._total)
         return Checkpoint(
@@ -225,14 +268,21 @@ class ListWalk:
             is_complete=self._is_complete,
             doubt=doubt,
             proof=("changes" if self._since else "content") if self._is_complete else None,
+            unread=self._unread.names,
         )
+
+    @property
+    def _what_is_unread(self) -> str | None:
+        doubt = self._unread.doubt("page" if self.keys else "")
+        is_cut = self._is_down and bool(self.keys) and self._front < (self._last or 0)
+        return f"{doubt}; the pages after that were not asked for" if is_cut else doubt
 
     @property
     def _to_mend(self) -> tuple[int, ...]:
         """What a walk that goes on from here reads again: the border that lies open is judged by the
         checkpoint's total, so if that came after the last page in line, this page too."""
         border = (self._front,) if self._total != self._line_total and not self._is_done else ()
-        return tuple(dict.fromkeys((*self._mending, *self._mend, *border)))
+        return tuple(dict.fromkeys((*self._mending, *self._mend, *border, *map(int, self._unread.names))))
 
     @property
     def pages_left(self) -> int | None:
@@ -245,7 +295,7 @@ class ListWalk:
     def is_worth_repeating(self) -> bool:
         """The numbers do not add up, but nothing says that they cannot; or they do, but by a chance: who
         left may have hidden that somebody else slipped past a border."""
-        return self._is_done and self._doubt is None and self._too_many != self._left
+        return self._is_done and self._doubt is None and not self._unread and self._too_many != self._left
 
     def again(self) -> "ListWalk":
         """The same reading from its front."""

@@ -20,11 +20,12 @@ from cksync.mirror import open_mirror
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """How far a slice was read: `read_to` is when its last complete reading began, `checked_at` when it
-    was last proved beyond its total."""
+    was last proved beyond its total; `is_complete` says how its last reading ended."""
 
     read_to: datetime | None
     checked_at: datetime | None
     rows: int
+    is_complete: bool
 
 
 class Known:
@@ -39,8 +40,8 @@ class Known:
     @cached_property
     def cursors(self) -> Mapping[str, Cursor]:
         """Every slice that was ever read."""
-        rows = self._rows("select slice, cursor_at, checked_at, rows from _cksync.slices")
-        return {name: Cursor(read_to, checked_at, count) for name, read_to, checked_at, count in rows}
+        rows = self._rows("select slice, cursor_at, checked_at, rows, is_complete from _cksync.slices")
+        return {name: Cursor(*cursor) for name, *cursor in rows}
 
     @cached_property
     def last_load_at(self) -> datetime | None:

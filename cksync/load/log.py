@@ -145,6 +145,12 @@ class Writer:
         self._pages += 1
         self.flush_if_due()
 
+    def miss(self, attempts: Iterable[Attempt], checkpoint: Checkpoint) -> None:
+        """Take in that a request of a walk had no usable answer."""
+        self._checkpoints[checkpoint.slice.name] = checkpoint
+        self.add_attempts(attempts)
+        self.flush_if_due()
+
     def mark(self, checkpoints: Iterable[Checkpoint]) -> None:
         """Note what is known about slices without a new page."""
         self._checkpoints.update({checkpoint.slice.name: checkpoint for checkpoint in checkpoints})

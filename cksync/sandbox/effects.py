@@ -111,9 +111,7 @@ def repeated_key(key: str = "first_name", value: Any = None) -> Effect:
     """Every object that has the key has it twice, first with another value."""
     doubled = f'"{key}":'.encode()
     return _changed(
-        lambda answer: replace(
-            answer, body=answer.body.replace(doubled, doubled + encode(value) + b"," + doubled)
-        )
+        lambda answer: replace(answer, body=answer.body.replace(doubled, doubled + encode(value) + b"," + doubled))
     )
 
 

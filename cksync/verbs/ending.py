@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cksync.api.v3 import BY_ID, PARENTS, STREAMS, members
+from cksync.api.v3 import BY_ID, DETAILS, PARENTS, STATS, STREAMS, members
 from cksync.domain import Checkpoint, LoadEnd
 from cksync.errors import CksyncError
 from cksync.load.compact import compact
@@ -56,7 +56,14 @@ def _verdict(checkpoint: Checkpoint) -> Verdict:
     slice_ = checkpoint.slice
     doubt = None if checkpoint.is_complete else checkpoint.doubt or "not read to the end"
     return Verdict(
-        slice_.name, slice_.stream, checkpoint.is_complete, checkpoint.rows, checkpoint.total, doubt, checkpoint.proof
+        slice=slice_.name,
+        stream=slice_.stream,
+        is_complete=checkpoint.is_complete,
+        rows=checkpoint.rows,
+        total=checkpoint.total,
+        doubt=doubt,
+        proof=checkpoint.proof,
+        unread=checkpoint.unread,
     )
 
 
@@ -84,9 +91,12 @@ def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
 
 
 def _nobody_waits(run: Run) -> Iterator[Checkpoint]:
-    """Nobody had to be asked for by id, so that nobody waits for it any more."""
-    if "subscribers" in run.streams and BY_ID.name in run.known.cursors and BY_ID.name not in run.walks:
-        yield Checkpoint(BY_ID, run.began_at, run.began_at, is_done=True, is_complete=True, proof="content")
+    """No single record had to be asked for, so that what an earlier pull missed is not missing any more."""
+    for slice_ in (BY_ID, DETAILS, STATS):
+        cursor = run.known.cursors.get(slice_.name)
+        is_open = cursor is not None and (slice_ == BY_ID or not cursor.is_complete)  # by id all were asked for
+        if slice_.stream in run.streams and is_open and slice_.name not in run.walks:
+            yield Checkpoint(slice_, run.began_at, run.began_at, is_done=True, is_complete=True, proof="content")
 
 
 def fail(writer: Writer, at: datetime, error: CksyncError) -> None:

@@ -27,7 +27,8 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How well a slice was read; `doubt` says why it is incomplete."""
+    """How well a slice was read; `doubt` says why it is incomplete, `unread` what of it had no usable answer: pages
+    of a list, ids of single records."""
 
     slice: str
     stream: str
@@ -36,6 +37,7 @@ class Verdict:
     total: int | None
     doubt: str | None
     proof: Proof | None = None
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

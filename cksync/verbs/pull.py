@@ -12,8 +12,8 @@ from cksync.api import Api, Stopped, connect, credentials
 from cksync.api.v3 import whole
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config
-from cksync.domain import Page
-from cksync.errors import CksyncError, Interrupted, Refused
+from cksync.domain import Miss, Page
+from cksync.errors import ApiUnavailable, CksyncError, Interrupted, Refused
 from cksync.extract.drive import drive
 from cksync.extract.phases import choose, phases
 from cksync.extract.walk import ListWalk, Walk
@@ -50,6 +50,8 @@ PUBLISH_WHEN_IDLE = timedelta(seconds=30)
 PUBLISH_EVERY = timedelta(minutes=5)
 # The machine's clock may differ from the API's, or from the log's, by so much without a word.
 CLOCK_TOLERANCE = timedelta(minutes=5)
+# When so many slices were asked for and nothing could be read, there is nothing to go on for.
+SLICES_IN_VAIN = 5
 
 
 def pull(
@@ -213,15 +215,33 @@ def _begin(
     )
 
 
-def _take(run: Run, walk: Walk, page: Page) -> Iterator[Event]:
-    """A page -> its walk -> the log."""
+def _take(run: Run, walk: Walk, came: Page | Miss) -> Iterator[Event]:
+    """A page, or the want of one -> its walk -> the log."""
     run.walks[walk.slice.name] = walk
     checkpoint = walk.checkpoint
-    run.writer.add(page, checkpoint, walk.absent if checkpoint.is_done and checkpoint.proof != "content" else ())
-    run.requests[walk.slice.stream] += len(page.attempts)
+    if isinstance(came, Miss):
+        run.writer.miss(came.attempts, checkpoint)
+        if walk.slice.stream not in run.failing:
+            run.failing.add(walk.slice.stream)
+            yield Note(f"{came.request.path} could not be read: {came.reason}; going on with the rest")
+    else:
+        run.writer.add(came, checkpoint, walk.absent if checkpoint.is_done and checkpoint.proof != "content" else ())
+    run.requests[walk.slice.stream] += len(came.attempts)
     left = sum(other.pages_left or 0 for other in run.walks.values())
     made = run.requests.total()
-    yield PageRead(walk.slice, len(page.records), made, max(made + left, run.planned or 0))
+    rows = 0 if isinstance(came, Miss) else len(came.records)
+    yield PageRead(walk.slice, rows, made, max(made + left, run.planned or 0))
+
+
+def _check_use(run: Run) -> None:
+    """Raise ApiUnavailable when the account answers, and nothing else does."""
+    read = [walk.checkpoint for name, walk in run.walks.items() if name != "account"]
+    if len(read) < SLICES_IN_VAIN or any(each.rows or each.is_complete or not each.unread for each in read):
+        return
+    raise ApiUnavailable(
+        f"nothing but the account can be read ({read[-1].slice.name} {read[-1].doubt}): either the API is down, or the"
+        " account may not use it any more; the mirror stays as it is"
+    )
 
 
 def _read(run: Run, lists: Collection[str], max_minutes: float | None) -> Iterator[Event]:
@@ -243,6 +263,7 @@ def _read(run: Run, lists: Collection[str], max_minutes: float | None) -> Iterat
             if any(walk.pages_left != 0 for walk in walks):
                 _publish_early(run, PUBLISH_SELDOM if run.has_waited else PUBLISH_EVERY)
             yield from _drive(run, walks)
+            _check_use(run)
             if run.stop.is_set():
                 break
     finally:
@@ -272,7 +293,8 @@ def _drive(run: Run, walks: Sequence[Walk]) -> Iterator[Event]:
 
 def _publish_early(run: Run, after: timedelta) -> None:
     """Let people look at a first pull while it runs."""
-    if run.is_first and run.now() - (run.published_at or run.began_at) > after:
+    has_read = any(walk.keys for name, walk in run.walks.items() if name != "account")
+    if run.is_first and has_read and run.now() - (run.published_at or run.began_at) > after:
         began_at = run.now()
         run.writer.flush()
         run.published.append(publish(run.config, run.folder, analyze=run.analyze))

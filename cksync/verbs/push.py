@@ -21,9 +21,10 @@ from cksync.folder import Folder
 from cksync.load.known import known
 from cksync.load.log import newest_observation
 from cksync.secrets import environment
-from cksync.verbs.events import Event
+from cksync.verbs.events import Event, Report, Verdict
 from cksync.verbs.pull import pull
 from cksync.verbs.sending import Pushed, PushReport, Sending
+from cksync.verbs.unreadable import check_read
 from cksync.write import journal
 from cksync.write.diff import diff
 from cksync.write.edits import read_edits
@@ -83,8 +84,8 @@ def push(
 
     `allow` are the safety rules to lift; `confirm` is asked once the plan stands; `checksum` is the plan's that
     the user has seen; with `redact` no message has a value of anybody. Raises Refused (a safety rule, another plan
-    than the one seen), Failed (an edit that the API cannot express: nothing is written; or no answer), Interrupted,
-    and what `pull` raises.
+    than the one seen), Failed (an edit that the API cannot express, or what the plan touches could not be read: nothing
+    is written; or no answer), Interrupted, and what `pull` raises.
     """
     stop = stop or threading.Event()
     given, redactor = credentials(config, environment() if environ is None else environ)
@@ -99,10 +100,14 @@ def push(
     if has_unread_fields:
         touched.add("custom_fields")
     streams = sorted({stream for table in touched for stream in STREAMS.get(table, ())})
+    verdicts: Sequence[Verdict] = ()
     if streams:
-        yield from pull(
+        for event in pull(
             config, streams=streams, lists=_lists(first), environ=environ, stop=stop, wall=wall, analyze=False
-        )
+        ):
+            if isinstance(event, Report):
+                verdicts = event.verdicts
+            yield event
     with folder.lock("push"), _workspace(config, path) as db, known(folder) as before:
         now = steady_clock(newest_observation(folder.log), wall)
         account = before.account or ""
@@ -113,6 +118,7 @@ def push(
                 plan = _plan(db, allow)
                 yield plan
                 _check(plan, checksum, redact=redact)
+                check_read(plan, verdicts)
                 if plan.actions and not confirm(plan):
                     raise Refused("nothing was written: the plan was not accepted")
                 yield from run.carry_out(plan)

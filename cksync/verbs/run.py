@@ -30,6 +30,7 @@ BY_ID_BUDGET = 200
 class Run:
     """One pull. `loads`, `earlier`, `keys` and `absent` are what loads of the same round have read.
 
+    `failing` are streams of which something had no usable answer.
     `is_first`: the account was never read to its end before; `is_stale`: the round was left for longer than
     pages are apart; `analyze` whether models are made at a publish; `publishing` is how long the last publish took.
     """
@@ -56,6 +57,7 @@ class Run:
     absent: Mapping[str, set[int]] = field(default_factory=dict)
     walks: dict[str, Walk] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
+    failing: set[str] = field(default_factory=set)
     published_at: datetime | None = None
     publishing: timedelta = timedelta(0)
     has_waited: bool = False
@@ -121,6 +123,16 @@ class Run:
         lost = len(known) - sum(key in known for key in walk.ids)
         return None if self.may_vanish else vanish_doubt(lost, len(known))
 
+    def known_parents(self, kind: str) -> set[str]:
+        """The ids of forms, sequences or tags whose members the mirror knows."""
+        slices = (name.split("/") for name in self.known.membership_slices())
+        return {key for _, word, key in slices if word == kind}
+
+    @property
+    def known_broadcasts(self) -> set[int]:
+        """The ids of the broadcasts that the mirror knows."""
+        return set(self.known.listing(BROADCASTS).keys)
+
     def tail(self) -> TailWalk | ListWalk:
         """The walk of the list of broadcasts."""
         earlier = self.earlier.get(BROADCASTS.name)
@@ -135,8 +147,10 @@ class Run:
         walk = self.walks.get(BY_ID.name)
         done = walk.keys if walk is not None else self.keys.get(BY_ID.name, set())
         budget = None if self.agenda.depth == "full" else BY_ID_BUDGET
-        wanted = [*sorted(people), *sorted(set(then) - set(people))]
-        return KeyWalk(BY_ID, map(str, wanted), self.earlier.get(BY_ID.name), done, budget)
+        wanted = [*map(str, [*sorted(people), *sorted(set(then) - set(people))])]
+        if wanted and isinstance(walk, KeyWalk):
+            wanted += walk.unread  # the later walk speaks for both
+        return KeyWalk(BY_ID, wanted, self.earlier.get(BY_ID.name), done, budget)
 
     def details(self, ids: Collection[int]) -> KeyWalk:
         """A walk of the broadcasts whose detail is due, of those that are listed now."""

@@ -1,5 +1,6 @@
 """The sending of a plan: each change is noted, sent, and noted again with what became of it."""
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from cksync.api.v3 import STATS, ask_one, ask_page, whole
 from cksync.clock import Clock
 from cksync.config import Config
 from cksync.domain import LoadEnd, Page
-from cksync.errors import CksyncError, Interrupted
+from cksync.errors import CksyncError, EndpointFailed, Interrupted
 from cksync.extract.walk import ListWalk
 from cksync.folder import Folder
 from cksync.load.log import LOSE_PAGES, PUSH, Start, Writer, load_id_at, was_cut_off
@@ -61,7 +62,8 @@ Done = tuple[Action, Call | None, Reply | None, Result]
 
 @dataclass
 class Sending:
-    """One push, and what it has done so far. `is_stale`: the models are behind the tables of the mirror."""
+    """One push, and what it has done so far. `is_stale`: the models are behind the tables of the mirror; `unread` is
+    why something of what was written could not be read afterwards."""
 
     config: Config
     folder: Folder
@@ -75,6 +77,7 @@ class Sending:
     requests: int = 0
     keys: dict[str, str] = field(default_factory=dict)
     writer: Writer | None = None
+    unread: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         period = self.config.api.rate_period_seconds
@@ -199,16 +202,32 @@ class Sending:
         publish(self.config, self.folder)
 
     def read_the_rest(self) -> None:
-        """Read what no reply shows: the figures of broadcasts that were made or changed, the list of fields."""
+        """Read what no reply shows: the figures of broadcasts that were made or changed, the list of fields. What
+        cannot be read now is left to the next pull."""
         for id_ in sorted(_written_broadcasts(self.results)):
-            self.outcomes.fetch(ask_one(STATS, str(id_), 1))
+            with self._going_on():
+                self.outcomes.fetch(ask_one(STATS, str(id_), 1))
         if any(action.what.endswith("field") for action, _ in self.results):
-            walk = ListWalk(whole("custom_fields"))
-            walk.ask()
-            page = self.api.fetch(ask_page(whole("custom_fields"), 1))
-            walk.tell(page)
-            self._writer().add(page, walk.checkpoint)
-            self.requests += len(page.attempts)
+            with self._going_on():
+                self._read_fields()
+
+    def _read_fields(self) -> None:
+        walk = ListWalk(whole("custom_fields"))
+        walk.ask()
+        page = self.api.fetch(ask_page(whole("custom_fields"), 1))
+        walk.tell(page)
+        self._writer().add(page, walk.checkpoint)
+        self.requests += len(page.attempts)
+
+    @contextlib.contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """An endpoint that fails is noted, and is no reason to stop."""
+        try:
+            yield
+        except EndpointFailed as error:
+            self._writer().add_attempts(error.attempts)
+            self.requests += len(error.attempts)
+            self.unread.append(str(error))
 
     def finish(self, plan: Plan) -> PushReport:
         """Close the load, publish, and say how it went."""
@@ -219,7 +238,9 @@ class Sending:
             message += f"; {len(plan.conflicts):,} in conflict"
         if plan.parked:
             message += f"; {len(plan.parked):,} turned down earlier and not edited since"
-        exit_status = 3 if left else 0
+        if self.unread:
+            message += f"; could not be read afterwards: {'; '.join(self.unread)} (the next pull does)"
+        exit_status = 3 if left or self.unread else 0
         journal.agree(self.db, plan.noops)
         if self.writer is not None:
             self._end(exit_status, message)

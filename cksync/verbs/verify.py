@@ -24,6 +24,8 @@ from cksync.verbs.pull import pull
 
 # What has no list that could be compared; only reading every record proves it.
 NO_LIST = ("broadcast_stats",)
+# So many of a stream's incomplete slices are named.
+DOUBTS_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,10 @@ def _findings(folder: Folder, report: Report, *, repair: bool, full: bool) -> Fi
         _finding(name, [v for v in report.verdicts if v.stream == name], report, repair=repair, full=full)
         for name in STREAMS
     )
-    bad = ("incomplete", "differs")
-    is_level = not any(finding.verdict in bad and (full or finding.stream not in NO_LIST) for finding in findings)
+    is_level = not any(
+        finding.verdict == "incomplete" or (finding.verdict == "differs" and (full or finding.stream not in NO_LIST))
+        for finding in findings
+    )
     with known(folder) as mirror:
         seen = sorted(at for _, at in mirror.unlisted() if at is not None)
     return Findings(
@@ -106,7 +110,9 @@ def _finding(name: str, verdicts: Sequence[Verdict], report: Report, *, repair: 
     doubts = [verdict for verdict in verdicts if not verdict.is_complete]
     found = "; ".join(filter(None, map(_words, changes)))
     if doubts:
-        verdict, reason = "incomplete", "; ".join(f"{doubt.slice}: {doubt.doubt}" for doubt in doubts[:3])
+        more = f"; and {len(doubts) - DOUBTS_NAMED} more" if len(doubts) > DOUBTS_NAMED else ""
+        named = "; ".join(f"{doubt.slice}: {doubt.doubt}" for doubt in doubts[:DOUBTS_NAMED])
+        verdict, reason = "incomplete", f"{named}{more}"
     elif found:
         verdict, reason = ("mended" if repair else "differs"), found
     elif name in NO_LIST and not full:

@@ -84,7 +84,9 @@ def has_unread_fields(db: duckdb.DuckDBPyConnection) -> bool:
         """
         select 1 from _cksync.actions
         where kind like '% field' and state = 'done'
-            and done_at > (select max(read_at) from mirror._cksync.slices where slice = 'custom_fields')
+            and done_at > coalesce(
+                (select max(cursor_at) from mirror._cksync.slices where slice = 'custom_fields'), '-infinity'
+            )
         """
     ).fetchone()
     return found is not None

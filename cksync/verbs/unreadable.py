@@ -1,0 +1,68 @@
+"""What a push must not plan on: parts of the account that the pull before it asked for and could not read."""
+
+from collections.abc import Mapping, Sequence
+
+from cksync.api.v3 import BY_ID, DETAILS, PARENTS, members
+from cksync.errors import ApiUnavailable
+from cksync.verbs.events import Verdict
+from cksync.write.plan import Action, Plan
+
+# The word of a parent by the stream that lists such parents, and what the rows of a table hang on.
+_KINDS = {stream: kind for kind, stream in PARENTS.items()}
+_PEOPLE = ("subscribers", "subscriptions")
+_TABLES: Mapping[str, Sequence[str]] = {
+    "subscribers": _PEOPLE,
+    "broadcasts": ("broadcasts",),
+    "purchases": ("purchases", "purchase_products"),
+}
+
+
+def check_read(plan: Plan, verdicts: Sequence[Verdict]) -> None:
+    """Raise ApiUnavailable when the plan touches what could not be read: it may have changed meanwhile, so that an
+    edit could undo a change unseen, or make a second one of what is there. What else could not be read does no harm.
+    """
+    needed = [
+        verdict
+        for verdict in verdicts
+        if verdict.unread
+        and (
+            any(_hangs_on(action, verdict) for action in plan.actions)
+            or any(noop.table in _tables(verdict) for noop in plan.noops)
+        )
+    ]
+    if needed:
+        named = "; ".join(f"{verdict.slice}: {verdict.doubt}" for verdict in needed[:5])
+        more = f"; and {len(needed) - 5} more" if len(needed) > 5 else ""
+        raise ApiUnavailable(
+            f"nothing was written, for what the plan touches could not be read ({named}{more}): push again when it can"
+            " be, or take those edits back"
+        )
+
+
+def _hangs_on(action: Action, verdict: Verdict) -> bool:
+    """Whether an action must not be done without what a verdict says could not be read."""
+    tables = {table for table, _ in action.settles}
+    if verdict.slice in (BY_ID.name, DETAILS.name):
+        return action.target in verdict.unread and not tables.isdisjoint(_tables(verdict))
+    if verdict.stream == "subscriptions":
+        return _list_of(action) == verdict.slice
+    if verdict.stream in _KINDS:
+        return verdict.stream in tables or (_list_of(action) or "").startswith(
+            f"subscriptions/{_KINDS[verdict.stream]}/"
+        )
+    if verdict.stream == "custom_fields":
+        return "custom_fields" in tables or bool(action.args.get("fields"))
+    return not tables.isdisjoint(_tables(verdict))
+
+
+def _tables(verdict: Verdict) -> Sequence[str]:
+    return _TABLES.get(verdict.stream, (verdict.stream,))
+
+
+def _list_of(action: Action) -> str | None:
+    """The list of members that an action puts somebody into or takes somebody out of."""
+    if "tag_id" in action.args:
+        return members("tag", str(action.args["tag_id"])).name
+    if "parent" in action.args:
+        return members(action.args["parent"], str(action.args["parent_id"])).name
+    return None
