@@ -44,6 +44,8 @@ class Refusal(Exception):
 def judge(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> None:
     """Pass 200 and 404; raise for everything else by what can be done about it: Retry, Refusal, or
     Unauthorized, which always speaks for the whole API."""
+    if status in (200, 404):
+        return
     if status == 429:
         raise Retry("429: another program uses this key's limit", 429, is_harmless=True)
     if status >= 500:
@@ -61,8 +63,7 @@ def judge(status: int, body: bytes, location: str, *, path: str, host: str, reda
     if 300 <= status < 400:
         redirects = f"{host} redirects to {_host(redactor.text(location)) or 'another place'}"
         raise Refusal(redirects, Failed(f"{redirects}; put the right address into api.base_url"))
-    if status not in (200, 404):
-        raise Refusal(f"{answers}: {message}", ApiUnavailable(f"GET {path}: {answers}: {message}"))
+    raise Refusal(f"{answers}: {message}", ApiUnavailable(f"GET {path}: {answers}: {message}"))
 
 
 def judge_write(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> str:

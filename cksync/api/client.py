@@ -1,4 +1,4 @@
-"""One request -> one decoded answer: the only module that speaks HTTP, and the only one that retries.
+"""One request -> one decoded answer: the only module that retries.
 
 What is retried: connection errors, time-outs, 5xx, 429, and bodies that are not whole JSON. A write is
 retried after these only if repeating it is harmless, or if it cannot have been executed. Each try
@@ -21,12 +21,11 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
-import requests
 import tenacity
-from requests.adapters import HTTPAdapter
 
 from cksync.api.answers import Refusal, Retry, is_json, judge, judge_write, strict
 from cksync.api.breaker import Breaker, endpoint_of
+from cksync.api.exchange import Exchange
 from cksync.api.throttle import Throttle
 from cksync.api.waits import fault_wait, limit_wait, lost_seconds, most_lost_seconds
 from cksync.domain import Attempt
@@ -52,7 +51,6 @@ class Answer(Generic[Content]):
     received_at: datetime
     server_at: datetime | None
     attempts: tuple[Attempt, ...]
-    is_lenient: bool = False
 
 
 class Malformed(ValueError):
@@ -110,13 +108,7 @@ class Client:
         self._period, self._timeout, self._attempts = period, timeout, attempts
         self._breaker = Breaker(attempts, most_lost_seconds(attempts, timeout, period), period)
         self._pulse_lock, self._is_silent = threading.Lock(), False
-        session = requests.Session()  # asked once what the environment says of proxies and certificates
-        self._surroundings = session.merge_environment_settings(base_url, {}, True, None, None)
-        self._base = requests.Request("GET", base_url).prepare()
-        self._base.headers.update(
-            {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
-        )
-        self._adapter = HTTPAdapter(pool_maxsize=concurrency, max_retries=0)
+        self._exchange = Exchange(base_url, self._host, timeout=timeout, concurrency=concurrency, user_agent=user_agent)
 
     def get(self, path: str, params: Mapping[str, str], cut: Callable[[bytes], tuple[Content, int]]) -> Answer[Content]:
         """Fetch one path. `cut` turns a good body into its content and the number of its records.
@@ -217,14 +209,13 @@ class Client:
         try:
             with self._throttle.slot():
                 sent_at, started = self._now(), time.monotonic()
-                response = self._send(call.path, {}, call)
-                status = response.status_code
-                body = self._redactor.data(self._read(response, started))
-                received_at = self._now()
-            location = response.headers.get("Location", "")
+                sent = msgspec.json.encode({**call.body, **self._credential})
+                answer = self._exchange.send(call.method, call.path, body=sent)
+                status, body, received_at = answer.status, self._redactor.data(answer.body), self._now()
+            location = answer.headers.get("Location", "")
             message = judge_write(status, body, location, path=call.path, host=self._host, redactor=self._redactor)
         except Retry as failure:
-            problem = str(failure)
+            status, problem = status or failure.status, str(failure)
             if call.is_repeatable or failure.is_harmless:
                 raise
             raise OutcomeUnknown(
@@ -266,11 +257,9 @@ class Client:
         try:
             with self._throttle.slot():
                 sent_at, started = self._now(), time.monotonic()
-                response = self._send(path, params)
-                status = response.status_code
-                body = self._redactor.data(self._read(response, started))
-                received_at = self._now()
-            location = response.headers.get("Location", "")
+                answer = self._exchange.send("GET", path, urlencode({**params, **self._credential}))
+                status, body, received_at = answer.status, self._redactor.data(answer.body), self._now()
+            location = answer.headers.get("Location", "")
             judge(status, body, location, path=path, host=self._host, redactor=self._redactor)
             if status == 200:
                 body, problem = strict(body, bodies)
@@ -284,90 +273,23 @@ class Client:
             refused = refusal.verdict if path == PULSE else alone
             problem = str(refused)
             raise refused from None
-        except (Retry, Failed, Rejected) as error:
+        except Retry as failure:
+            status, problem = status or failure.status, str(failure)
+            raise
+        except (Failed, Rejected) as error:
             problem = str(error)
             raise
         finally:
             spent = round((time.monotonic() - started) * 1000)
             if status is not None or problem is not None:  # not when the run ended before it was sent
                 tries.append(Attempt(sent_at, path, urlencode(params), status, spent, rows, problem))
-        server_at = _server_time(response.headers.get("Date", ""))
-        return Answer(content, is_json(body), sent_at, received_at, server_at, tuple(tries))
-
-    def _send(self, path: str, params: Mapping[str, str], call: Call | None = None) -> requests.Response:
-        """One exchange: no redirect is followed, no cookie kept, no ~/.netrc searched. The credential of a
-        write is in its body."""
-        request = self._base.copy()
-        request.url = f"{(self._base.url or '').rstrip('/')}/{path}"
-        if call is None:
-            request.url += f"?{urlencode({**params, **self._credential})}"
-        else:
-            request.prepare_method(call.method)
-            request.headers["Content-Type"] = "application/json"
-            request.prepare_body(msgspec.json.encode({**call.body, **self._credential}), None)
-        try:
-            return self._adapter.send(
-                request,
-                stream=True,
-                timeout=self._timeout,
-                verify=self._surroundings["verify"] or False,
-                proxies=self._surroundings["proxies"],
-            )
-        except (OSError, ValueError) as error:  # requests' own are OSErrors; an address may be none at all
-            raise self._why(error) from None
-
-    def _read(self, response: requests.Response, started: float) -> bytes:
-        """The whole body, no later than the time-out after sending, however slowly it drips."""
-        parts: list[bytes] = []
-        try:
-            while part := response.raw.read1(1 << 16, decode_content=True):
-                parts.append(part)
-                if time.monotonic() - started > self._timeout:
-                    raise Retry(f"the answer was not whole within {self._timeout:g} s", response.status_code)
-            response.raw.read()  # raises when the connection closed before the announced length
-        except Retry:
-            response.close()
-            raise
-        except Exception as error:  # urllib3's and zlib's many names for a body that broke off
-            response.close()
-            raise Retry(f"the answer broke off ({type(error).__name__})", response.status_code) from None
-        response.close()
-        return b"".join(parts)
-
-    def _why(self, error: Exception) -> Exception:
-        """A library's exception as a sentence of ours: its own text holds the URL with the secret."""
-        host = self._host
-        kinds = requests.exceptions
-        if isinstance(error, kinds.SSLError) and "CERTIFICATE_VERIFY_FAILED" not in str(error):
-            return Retry(f"the TLS connection to {host} broke", hint="is base_url right?")
-        if isinstance(error, kinds.SSLError):
-            return Failed(
-                f"the certificate of {host} is not trusted; check base_url, the clock, and proxies on the way"
-            )
-        if isinstance(error, kinds.ProxyError):
-            return Retry(f"the proxy on the way to {host} does not answer")
-        if isinstance(error, kinds.Timeout):
-            is_unsent = isinstance(error, kinds.ConnectTimeout)
-            return Retry(f"no answer from {host} within {self._timeout:g} s", is_harmless=is_unsent)
-        if isinstance(error, kinds.ConnectionError):
-            text = str(error)
-            if "NameResolutionError" in text or "getaddrinfo" in text:
-                return Retry(
-                    f"the name {host} cannot be resolved",
-                    is_harmless=True,
-                    hint="is there a network, is base_url right?",
-                )
-            if "refused" in text:
-                return Retry(f"{host} refuses the connection", is_harmless=True, hint="is base_url right?")
-            return Retry(f"the connection to {host} broke")
-        return Failed(
-            f"a request to {host} cannot be made ({type(error).__name__}); check base_url, and what the environment"
-            " says of proxies and certificates"
-        )
+        server_at = _server_time(answer.headers.get("Date", ""))
+        is_apis = content is not None or is_json(body)
+        return Answer(content, is_apis, sent_at, received_at, server_at, tuple(tries))
 
     def close(self) -> None:
         """Close all connections."""
-        self._adapter.close()
+        self._exchange.close()
 
 
 @lru_cache(maxsize=8)
