@@ -5,15 +5,15 @@ was changed on both sides), or a problem (the API cannot express it). Rules hold
 undone, until they are allowed.
 """
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from cksync.api.writes import FIELDS_AT_ONCE, MOST_FIELDS
 from cksync.write.edits import Account, Cell, Edit, Problem
+from cksync.write.names import Names
 from cksync.write.plan import Action, Conflict, Noop, Parked, Plan
 from cksync.write.rules import held_back
 from cksync.write.workspace import NUMBERED
@@ -24,7 +24,6 @@ ORDER = (
     *("create field", "create tag", "create person", "subscribe", "untag", "unsubscribe", "update person"),
     *("create purchase", "create broadcast", "update broadcast", "rename field", "delete broadcast", "delete field"),
 )
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _GONE_STATES = ("cancelled", "bounced", "complained")
 _EDITABLE_BROADCAST = ("draft", "scheduled", None)
 
@@ -61,6 +60,7 @@ class _Work:
 
     def __init__(self, account: Account, edits: Sequence[Edit]) -> None:
         self.account = account
+        self.names = Names(account, edits)
         self.actions: list[Action] = []
         self.conflicts: list[Conflict] = []
         self.problems: list[Problem] = []
@@ -73,7 +73,6 @@ class _Work:
         self._wishes = Counter(
             (e.row["subscribable_type"], e.row["subscribable_id"], e.row["subscriber_id"]) for e in self._joins
         )
-        self._addresses = Counter(_addresses(edits))
         self._keys = {field.column: field.key for field in account.fields}
         self._keys |= {str(edit.row["key"]): new_key(id_) for id_, edit in self._new["custom_fields"].items()}
 
@@ -121,10 +120,8 @@ class _Work:
         id_ = int(edit.key[0])
         fields = [cell for cell in cells if cell.column in self._keys]
         basics = {cell.column: cell.mine or "" for cell in cells if cell.column in ("email_address", "first_name")}
-        if address := basics.get("email_address", ""):
-            self._check_address(address, id_)
-        elif "email_address" in basics:
-            raise ValueError("a person needs an address")
+        if "email_address" in basics:
+            self.names.address(basics["email_address"], id_)
         for number in range(0, max(len(fields), 1), FIELDS_AT_ONCE):
             part = fields[number : number + FIELDS_AT_ONCE]
             args = {**basics, **({"fields": self._values(part)} if part else {})}
@@ -141,18 +138,9 @@ class _Work:
                 address = self.account.people[id_].email_address
                 self._add("unsubscribe", id_, {"email_address": address}, edit, [cell])
 
-    def _check_address(self, address: str, id_: int | None = None) -> None:
-        if not _ADDRESS.fullmatch(address):
-            raise ValueError(f"{address!r} is no e-mail address")
-        owner = self.account.addresses.get(address.lower())
-        if owner is not None and owner != id_:
-            raise ValueError(f"{address} is taken by the person {owner}")
-        if self._addresses[address.lower()] > 1:
-            raise ValueError(f"{address} is given to several people")
-
     def _insert_subscribers(self, edit: Edit) -> None:
         address = str(edit.row["email_address"] or "")
-        self._check_address(address)
+        self.names.address(address)
         first = self._first.get(edit.key[0])
         if first is None:
             raise ValueError("a new person needs a row in subscriptions: the API makes people by subscribing them")
@@ -220,19 +208,12 @@ class _Work:
     # -- tags and custom fields
 
     def _insert_tags(self, edit: Edit) -> None:
-        name = str(edit.row["name"] or "").strip()
-        if not name:
-            raise ValueError("a tag needs a name")
-        if there := [id_ for id_, other in self.account.tags.items() if (other or "").strip() == name]:
-            raise ValueError(f"there is a tag {name!r} already ({there[0]}); use that one")
-        if sum(str(other.row["name"] or "").strip() == name for other in self._new["tags"].values()) > 1:
-            raise ValueError(f"{name!r} is there twice among the new tags")
-        self._add("create tag", edit.key[0], {"name": name}, edit)
+        self._add("create tag", edit.key[0], {"name": self.names.tag(edit.row["name"])}, edit)
 
     def _insert_custom_fields(self, edit: Edit) -> None:
         if len(self.account.labels) + len(self._new["custom_fields"]) > MOST_FIELDS:
             raise ValueError(f"an account has at most {MOST_FIELDS} custom fields, it has {len(self.account.labels)}")
-        label = self._label(edit.row["label"])
+        label = self.names.label(edit.row["label"], edit.key[0])
         self._add("create field", edit.key[0], {"label": label}, edit)
 
     def _update_custom_fields(self, edit: Edit) -> None:
@@ -241,16 +222,8 @@ class _Work:
         if not edit.is_there:
             raise ValueError("this field is not in the account any more")
         for cell in self._wanted(edit):
-            args = {"field_id": int(edit.key[0]), "label": self._label(cell.mine)}
+            args = {"field_id": int(edit.key[0]), "label": self.names.label(cell.mine, edit.key[0])}
             self._add("rename field", edit.key[0], args, edit, [cell])
-
-    def _label(self, given: object) -> str:
-        label = str(given or "").strip()
-        if not label:
-            raise ValueError("a custom field needs a label")
-        if label in self.account.labels.values():
-            raise ValueError(f"there is a custom field {label!r} already")
-        return label
 
     def _delete_custom_fields(self, edit: Edit) -> None:
         if edit.is_there:
@@ -296,10 +269,7 @@ class _Work:
                 raise ValueError(f"a purchase needs {name}")
         if not lines:
             raise ValueError("a purchase needs rows in purchase_products")
-        if not _ADDRESS.fullmatch(str(purchase["email_address"])):
-            raise ValueError(f"{purchase['email_address']!r} is no e-mail address")
-        if (purchase["transaction_id"], str(purchase["email_address"]).lower()) in self.account.transactions:
-            raise ValueError(f"there is a purchase {purchase['transaction_id']} of {purchase['email_address']} already")
+        self.names.purchase(purchase["transaction_id"], purchase["email_address"])
         products = [{k: _plain(v) for k, v in line.items() if v is not None and k in _PRODUCT} for line in lines]
         rows = [("purchases", _key(edit)), *(("purchase_products", _row_key(row)) for row in lines)]
         args = {"purchase": {**purchase, "products": products}}
@@ -338,15 +308,6 @@ def _new(edits: Iterable[Edit], table: str) -> dict[Any, Edit]:
 def new_key(field_id: int) -> str:
     """Stands for the key of a custom field that is still to be created: the API makes it of the label."""
     return f"@{field_id}"
-
-
-def _addresses(edits: Iterable[Edit]) -> Iterator[str]:
-    """The addresses that people are to have, in lower case."""
-    for edit in edits:
-        if edit.table == "subscribers" and edit.kind == "insert":
-            yield str(edit.row["email_address"] or "").lower()
-        if edit.table == "subscribers" and edit.kind == "update":
-            yield from ((cell.mine or "").lower() for cell in edit.cells if cell.column == "email_address")
 
 
 def _is_new(edit: Edit) -> bool:

@@ -4,7 +4,7 @@ All comparing is done by DuckDB, so that only what differs becomes Python.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import duckdb
@@ -74,6 +74,7 @@ class Account:
     memberships: frozenset[tuple[str, int, int]]
     statuses: Mapping[int, str | None]
     transactions: frozenset[tuple[str, str]]
+    keys: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem], Account]:
@@ -220,6 +221,7 @@ def _account(db: duckdb.DuckDBPyConnection, edits: Sequence[Edit]) -> Account:
     ).fetchall()
     counted = db.execute("select count(*) from mirror.main.subscribers").fetchone()
     sold = db.execute("select transaction_id, lower(email_address) from mirror.main.purchases").fetchall()
+    fields = db.execute("select id, label, coalesce(key, '') from mirror.main.custom_fields").fetchall()
     status = "select id, status from mirror.main.broadcasts left join mirror.main.broadcast_stats on broadcast_id = id"
     return Account(
         people=persons,
@@ -229,8 +231,9 @@ def _account(db: duckdb.DuckDBPyConnection, edits: Sequence[Edit]) -> Account:
         forms=frozenset(row[0] for row in db.execute("select id from mirror.main.forms").fetchall()),
         sequences=frozenset(row[0] for row in db.execute("select id from mirror.main.sequences").fetchall()),
         fields=tuple(_known_fields(db)),
-        labels=dict(db.execute("select id, label from mirror.main.custom_fields").fetchall()),
+        labels={id_: label for id_, label, _ in fields},
         memberships=frozenset(memberships),
         statuses=dict(db.execute(status).fetchall()),
         transactions=frozenset(sold) if any(edit.table == "purchases" for edit in edits) else frozenset(),
+        keys={id_: key for id_, _, key in fields},
     )
