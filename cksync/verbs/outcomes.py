@@ -116,10 +116,15 @@ class Outcomes:
         return Action(action.what, action.target, {**action.args, "parent_id": ids["tags", parent]}, action.settles)
 
     def _known(self, at: datetime) -> Known:
-        """What the account had then of the things that are told apart by nothing but their ids."""
-        query = "select id from mirror.main.{} where _first_seen_at < ?"
+        """What the account had then, or has from this workspace since, of the things that are told apart by nothing
+        but their ids."""
+        query = """
+            select id from mirror.main.{} where _first_seen_at < ?
+            union all
+            select id from _cksync.ids where target = ?
+        """
         return {
-            name: frozenset(row[0] for row in self.db.execute(query.format(name), [at]).fetchall())
+            name: frozenset(row[0] for row in self.db.execute(query.format(name), [at, name]).fetchall())
             for name in ("broadcasts", "purchases")
         }
 

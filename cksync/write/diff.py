@@ -74,7 +74,7 @@ class _Work:
             (e.row["subscribable_type"], e.row["subscribable_id"], e.row["subscriber_id"]) for e in self._joins
         )
         self._keys = {field.column: field.key for field in account.fields}
-        self._keys |= {str(edit.row["key"]): new_key(id_) for id_, edit in self._new["custom_fields"].items()}
+        self._keys |= {column: new_key(id_) for column, id_ in account.new_columns.items()}
 
     def take(self, edit: Edit) -> None:
         """One edit -> an action, a conflict, a problem or nothing."""
@@ -141,6 +141,7 @@ class _Work:
     def _insert_subscribers(self, edit: Edit) -> None:
         address = str(edit.row["email_address"] or "")
         self.names.address(address)
+        _check_state(edit, "a new person is active, or waits to confirm")
         first = self._first.get(edit.key[0])
         if first is None:
             raise ValueError("a new person needs a row in subscriptions: the API makes people by subscribing them")
@@ -177,6 +178,7 @@ class _Work:
     def _insert_subscriptions(self, edit: Edit) -> None:
         kind, parent = self._parent(edit)
         who = edit.row["subscriber_id"]
+        _check_state(edit, "the API decides whether a subscription is active")
         if self._wishes[kind, parent, who] > 1:
             raise ValueError(f"this subscription of {who} is there twice")
         if who in self._new["subscribers"]:
@@ -214,6 +216,7 @@ class _Work:
         if len(self.account.labels) + len(self._new["custom_fields"]) > MOST_FIELDS:
             raise ValueError(f"an account has at most {MOST_FIELDS} custom fields, it has {len(self.account.labels)}")
         label = self.names.label(edit.row["label"], edit.key[0])
+        self.names.key(edit.row["key"])
         self._add("create field", edit.key[0], {"label": label}, edit)
 
     def _update_custom_fields(self, edit: Edit) -> None:
@@ -276,6 +279,8 @@ class _Work:
         self.actions.append(Action("create purchase", str(edit.key[0]), args, tuple(rows)))
 
     def _insert_purchase_products(self, edit: Edit) -> None:
+        if edit.row["position"] is None:
+            raise ValueError("a product needs its position in the purchase: 1, 2, 3 ...")
         if edit.row["purchase_id"] not in self._new["purchases"]:
             raise ValueError("only new purchases take products; the API changes none that is there")
 
@@ -308,6 +313,11 @@ def _new(edits: Iterable[Edit], table: str) -> dict[Any, Edit]:
 def new_key(field_id: int) -> str:
     """Stands for the key of a custom field that is still to be created: the API makes it of the label."""
     return f"@{field_id}"
+
+
+def _check_state(edit: Edit, reason: str) -> None:
+    if edit.row.get("state") not in (None, "", "active"):
+        raise ValueError(f"state cannot be given: {reason}")
 
 
 def _is_new(edit: Edit) -> bool:

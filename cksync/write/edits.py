@@ -11,7 +11,7 @@ import duckdb
 
 from cksync.sqltext import identifier, literal, quoted
 from cksync.wide import Field, people
-from cksync.write.workspace import TABLES, key_of, mirror_fields, rows_of
+from cksync.write.workspace import TABLES, column_names, key_of, mirror_fields, new_columns, rows_of
 
 Kind = Literal["insert", "update", "delete"]
 Key = tuple[Any, ...]
@@ -61,7 +61,8 @@ class Person:
 
 @dataclass(frozen=True)
 class Account:
-    """What a plan has to know of the account beside the edited rows; `addresses` in lower case."""
+    """What a plan has to know of the account beside the edited rows; `addresses` in lower case. `new_columns` are those
+    for custom fields that are still to be made, with the field's id here."""
 
     people: Mapping[int, Person]
     addresses: Mapping[str, int]
@@ -75,6 +76,7 @@ class Account:
     statuses: Mapping[int, str | None]
     transactions: frozenset[tuple[str, str]]
     keys: Mapping[int, str] = field(default_factory=dict)
+    new_columns: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem], Account]:
@@ -115,14 +117,13 @@ def misshapen(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iter
         elif mine[name] != kind:
             yield Problem(table, "", f"the column {name} has the type {mine[name]} now, it must be {kind}")
     new = [name for name in mine if name not in base]
-    rows = db.execute("select key from main.custom_fields where id < 0 union all select name from _cksync.columns")
-    known = {key for (key,) in rows.fetchall()}
+    known = {name.lower() for names in (new_columns(db), column_names(db)) for name in names.values()}
     for name in new:
         if table != "subscribers":
             yield Problem(table, "", f"the column {name} is new; only subscribers takes new columns, for custom fields")
         elif mine[name] != "VARCHAR":
             yield Problem(table, "", f"the column {name} has the type {mine[name]}, a custom field needs VARCHAR")
-        elif name not in known:
+        elif name.lower() not in known:
             yield Problem(table, "", f"the column {name} belongs to no custom field; insert one with this key")
     key = quoted(key_of(table))
     for (doubled,) in db.execute(
@@ -180,7 +181,7 @@ def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterato
 
 def _known_fields(db: duckdb.DuckDBPyConnection) -> list[Field]:
     """The fields of today that the workspace has a column for, under its names."""
-    columns = dict(db.execute("select custom_field_id, name from _cksync.columns").fetchall())
+    columns = column_names(db)
     return [Field(f.id, f.key, columns[f.id]) for f in mirror_fields(db) if f.id in columns]
 
 
@@ -236,4 +237,5 @@ def _account(db: duckdb.DuckDBPyConnection, edits: Sequence[Edit]) -> Account:
         statuses=dict(db.execute(status).fetchall()),
         transactions=frozenset(sold) if any(edit.table == "purchases" for edit in edits) else frozenset(),
         keys={id_: key for id_, _, key in fields},
+        new_columns={name: id_ for id_, name in new_columns(db).items()},
     )

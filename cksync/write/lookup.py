@@ -69,7 +69,7 @@ def _find_subscription(api: Api, action: Action, known: Mapping[str, frozenset[i
 def _find_broadcast(api: Api, action: Action, known: Mapping[str, frozenset[int]]) -> list[Result]:
     found = []
     for row in _read(api, ask_page(BROADCASTS, -1)):
-        if row["id"] not in known["broadcasts"] and row["subject"] == action.args.get("subject"):
+        if row["id"] not in known["broadcasts"] and (row.get("subject") or "") == (action.args.get("subject") or ""):
             (detail,) = _read(api, ask_one(DETAILS, str(row["id"]), 1)) or [{}]
             if detail and (detail.get("content") or "") == (action.args.get("content") or ""):
                 found.append(Result("done", ids={"broadcasts": int(row["id"])}))

@@ -19,6 +19,7 @@ class Names:
         self._tags = {_folded(name): (id_, name) for id_, name in account.tags.items()}
         self._new_addresses = Counter(map(_folded, _wished(edits, "subscribers", "email_address")))
         self._new_tags = Counter(map(_folded, _wished(edits, "tags", "name")))
+        self._new_keys = Counter(map(_folded, _wished(edits, "custom_fields", "key")))
         self._new_labels = [str(name or "").strip() for name in _wished(edits, "custom_fields", "label")]
         self._new_transactions = Counter(_wished(edits, "purchases", "transaction_id"))
 
@@ -62,6 +63,14 @@ class Names:
         if len(twins) > 1:
             raise ValueError(f"{label!r} is there twice among the new labels")
         return label
+
+    def key(self, given: object) -> None:
+        """That a new custom field may be given this key, by which its column is known."""
+        for field in self._account.fields:
+            if given and _folded(given) in (_folded(field.key), _folded(field.column)):
+                raise ValueError(f"the key {given} is another field's; leave it out: the API makes it of the label")
+        if given and self._new_keys[_folded(given)] > 1:
+            raise ValueError(f"the key {given} is there twice among the new fields")
 
     def purchase(self, given: str, address: str) -> None:
         """That there may be a new purchase with this transaction_id, of a buyer with this address."""

@@ -27,6 +27,8 @@ def call_of(action: Action, ids: Ids, keys: Mapping[str, str]) -> Call:
     for name, table in (("parent_id", "tags"), ("tag_id", "tags"), ("subscriber_id", "subscribers")):
         if isinstance(args.get(name), int) and args[name] < 0:
             args[name] = ids[table, args[name]]
+    if action.what == "subscribe" and int(action.target) < 0:
+        ids["subscribers", int(action.target)]  # by the address alone it would make somebody without a name
     if "fields" in args:
         args["fields"] = {keys[key] if key.startswith("@") else key: value for key, value in args["fields"].items()}
     match action.what:
