@@ -222,7 +222,7 @@ class Pushing(RuleBasedStateMachine):
         assert {result.outcome for _, result in report.results} <= {"done"}
         plan = plan_push(self.config, self.work, ALLOW)
         assert (plan.actions, plan.problems, plan.held, plan.parked, plan.noops) == ((), (), (), (), ())
-        conflicts = {(int(conflict.key), conflict.cell.column) for conflict in plan.conflicts}
+        conflicts = {(int(conflict.key), conflict.cell.column) for conflict in plan.conflicts if conflict.cell}
         assert conflicts <= self.touched
         for cell, there in self.cells.items():
             here = self.wanted.get(cell, there)

@@ -4,6 +4,7 @@ more."""
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -119,6 +120,26 @@ def test_push_of_them_killed_at_any_request_is_completed_by_the_same_command(
     assert cksync("push", "work.duckdb", "--yes").returncode == 0
     made(work, world, before, wanted)
     level(work, world)
+
+
+def test_row_that_the_api_does_not_make_anew_is_turned_down(work: Work, sandbox: Sandbox, world: World) -> None:
+    """Nobody says whether it makes a second purchase of a transaction, or adds to the first."""
+    world.behaviour = replace(world.behaviour, repeated_transaction="appended")
+    sold = min(world.purchases)
+    work.edit(
+        "insert into purchases (transaction_id, email_address, currency)"
+        f" select transaction_id, 'neo@example.com', 'USD' from purchases where id = {sold}",
+        "insert into purchase_products (purchase_id, position, name, pid, lid, unit_price, quantity)"
+        " select id, 1, 'Book', 'p1', 'l1', 19.99, 1 from purchases where id < 0",
+    )
+    (result,) = (result for _, result in work.push().results)
+    assert (result.outcome, result.message) == (
+        "rejected",
+        f"the API answers with the purchase {sold}, which was there before",
+    )
+    assert work.plan().problems == ()
+    work.edit("delete from purchase_products where purchase_id < 0", "delete from purchases where id < 0")
+    assert work.push().exit_status == 0
 
 
 # -- what 0.1.0 left behind

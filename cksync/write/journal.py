@@ -18,18 +18,23 @@ from cksync.write.edits import Cell, Key
 from cksync.write.plan import Action, Noop
 from cksync.write.workspace import column_names, key_of, new_columns, rows_of
 
-Outcome = Literal["done", "rejected", "unknown"]
+Outcome = Literal["done", "rejected", "unknown", "conflict"]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an action. `ids` are those of the rows that it made, by table; `values` what else the API
-    gave them."""
+    """What became of an action (`conflict`: what it needs is gone in the account). `ids` are those of the rows that
+    it made, by table; `values` what else the API gave them."""
 
     outcome: Outcome
     message: str = ""
     ids: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def somebody_else(who: int) -> Result:
+    """The outcome of a subscription by an address that another person has now."""
+    return Result("unknown", f"the API subscribed the person {who}: whoever has that address now")
 
 
 def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime) -> None:
