@@ -1,5 +1,7 @@
 """People with a column for each custom field: how the columns are named, and the select that fills them."""
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,14 +24,23 @@ def field_columns(fields: Sequence[tuple[int, str]]) -> list[Field]:
     """The columns of custom fields, given as (id, key) in the order of their ids. A key that equals a column
     before it, whatever the case, gets the prefix `field_`."""
     taken = set(PERSON)
-    found = []
-    for id_, key in fields:
-        column = key
-        while not column or column.lower() in taken:
-            column = f"field_{column}"
-        taken.add(column.lower())
-        found.append(Field(id_, key, column))
-    return found
+    return [Field(id_, key, free_column(key, taken)) for id_, key in fields]
+
+
+def free_column(key: str, taken: set[str]) -> str:
+    """The column of one more key; `taken` are those before it, in lower case, and has it afterwards."""
+    column = key
+    while not column or column.lower() in taken:
+        column = f"field_{column}"
+    taken.add(column.lower())
+    return column
+
+
+def key_of_label(label: str) -> str:
+    """The key that the API makes of a label, as its documentation has it: ASCII, lower case, underscores. '' when
+    nothing is left. What the API really made comes with its answer."""
+    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
 
 
 def people(fields: Sequence[Field], table: str) -> str:

@@ -364,6 +364,7 @@ def test_value_changed_on_both_sides_is_a_conflict_and_the_others_merge(work: Wo
     report = work.push()
     assert report.exit_status == 3
     (conflict,) = report.plan.conflicts
+    assert conflict.cell is not None
     assert (conflict.cell.column, conflict.cell.mine, conflict.cell.theirs) == ("first_name", "Here", "There")
     assert world.subscribers[person].first_name == "There"
     assert world.truth().subscribers[person]["fields"]["company"] == "Acme"
@@ -572,7 +573,7 @@ def test_json_of_a_plan_is_as_the_documentation_says(work: Work, cksync: Command
     parts += [part for action in plan["actions"] for name in ("rows", "cells") for part in action[name]]
     keys = {*plan, *(key for part in parts for key in part)}
     assert keys <= told
-    assert told - keys == {"rule", "count", "examples", "outcome", "message"}  # what is not in this plan
+    assert told - keys == {"rule", "count", "examples", "outcome", "message", "gone", "was"}  # what is not in this plan
 
 
 def test_scheduled_time_can_be_changed_when_sending_is_allowed(work: Work, world: World) -> None:
@@ -762,8 +763,11 @@ def test_pull_after_a_push_does_not_go_on_with_one_from_before_it(work: Work, wo
 # -- kills
 
 
-def killed_push(environ: dict[str, str], folder: Path, sandbox: Sandbox, request: int, *, after: bool) -> int:
-    """A push that is killed at its `request`th write, just before the API makes it, or just `after`."""
+def killed_push(
+    environ: dict[str, str], folder: Path, sandbox: Sandbox, request: int, *, after: bool, reads: bool = False
+) -> int:
+    """A push that is killed at its `request`th write (with `reads`: request), just before the API makes it, or just
+    `after`."""
     command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet", "--allow", "bulk"]
     process = subprocess.Popen(command, env=environ, cwd=folder, stderr=subprocess.PIPE, text=True)
 
@@ -773,7 +777,7 @@ def killed_push(environ: dict[str, str], folder: Path, sandbox: Sandbox, request
         process.wait()
         return answer or effects.reset()(asked, handle)
 
-    fault = sandbox.faults.add(kill, where=lambda asked: asked.method != "GET", nth=request)
+    fault = sandbox.faults.add(kill, where=lambda asked: reads or asked.method != "GET", nth=request)
     process.communicate()
     sandbox.faults.rules.remove(fault)
     return process.returncode

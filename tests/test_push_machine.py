@@ -1,5 +1,5 @@
 """A workspace is edited while the account lives, answers get lost and pushes die: in the end every wish is in the
-account once, or is a conflict, and nothing else was touched."""
+account once, or is a conflict, and nothing else was touched. People, tags, a field and a draft are deleted there."""
 
 import shutil
 import signal
@@ -38,11 +38,14 @@ Cell = tuple[int, str]
 Pair = tuple[int, int]
 # People whose values and tags are edited, and those who are unsubscribed.
 EDITED, LEAVING = 6, 2
+DRAFT = "a draft"
 
 
 def account() -> World:
     """The account in which everything begins; made twice it is the same."""
-    return generate(130, 3, with_oddities=False, **SMALL)
+    world = generate(130, 3, with_oddities=False, **SMALL)
+    world.add_broadcast(DRAFT)
+    return world
 
 
 @cache
@@ -76,6 +79,7 @@ class Pushing(RuleBasedStateMachine):
         self.work = self.folder / "work.duckdb"
         actives = [person.id for person in self.world.subscribers.values() if person.state == "active"]
         self.people, self.tags = sorted(actives)[: EDITED + LEAVING], sorted(self.world.parents["tag"])
+        self.company = self.world.field_named("company").id
         self.cells: dict[Cell, str] = {
             (id_, column): self.value(id_, column) for id_ in self.people for column in COLUMNS
         }
@@ -86,18 +90,26 @@ class Pushing(RuleBasedStateMachine):
         self.touched: set[Cell | Pair] = set()
         self.made: Counter[str] = Counter()
         self.cancelled: set[int] = set()
+        self.draft = next(each.id for each in self.world.broadcasts.values() if each.subject == DRAFT)
+        self.subject = DRAFT
+        self.gone: set[tuple[str, int]] = set()
         self.number = 0
 
     # -- the account, looked at by the test alone
 
     def value(self, id_: int, column: str) -> str:
         person = self.world.subscribers[id_]
-        company = self.world.field_named("company").id
-        return str((person.first_name if column == "first_name" else person.values.get(company)) or "")
+        return str((person.first_name if column == "first_name" else person.values.get(self.company)) or "")
 
     def has(self, pair: Pair) -> bool:
         id_, tag = pair
         return id_ in self.world.rosters["tag", tag].members
+
+    def is_gone(self, cell: Cell | Pair) -> bool:
+        """Whether a value or a membership has nothing to belong to any more."""
+        id_, other = cell
+        needs = ("custom_fields", self.company) if other == "company" else ("tags", other)
+        return ("subscribers", id_) in self.gone or needs in self.gone
 
     # -- edits on both sides
 
@@ -108,6 +120,8 @@ class Pushing(RuleBasedStateMachine):
     )
     def edit_here(self, number: int, column: str, value: str) -> None:
         id_ = self.people[number]
+        if column == "company" and ("custom_fields", self.company) in self.gone:
+            return  # a refresh takes the column away
         self.sql(f'update subscribers set "{column}" = ? where id = ?', value or None, id_)
         self.wanted[id_, column] = value
 
@@ -116,6 +130,8 @@ class Pushing(RuleBasedStateMachine):
     )
     def edit_there(self, number: int, column: str, value: str) -> None:
         id_ = self.people[number]
+        if self.is_gone((id_, column)):
+            return
         if column == "first_name":
             self.world.set_first_name(id_, value or None)
         else:
@@ -138,6 +154,8 @@ class Pushing(RuleBasedStateMachine):
     @rule(number=st.integers(0, EDITED - 1), which=st.integers(0, 2))
     def tag_there(self, number: int, which: int) -> None:
         id_, tag = self.people[number], self.tags[which]
+        if self.is_gone((id_, tag)):
+            return
         (self.world.untag if self.has((id_, tag)) else self.world.tag)(id_, tag)
         self.members[id_, tag] = self.has((id_, tag))
         self.touched.add((id_, tag))
@@ -147,17 +165,46 @@ class Pushing(RuleBasedStateMachine):
         self.sql("update subscribers set state = 'cancelled' where id = ?", self.people[-number])
         self.cancelled.add(self.people[-number])
 
+    @rule(subject=st.sampled_from(["A", "B"]))
+    def edit_draft_here(self, subject: str) -> None:
+        self.sql("update broadcasts set subject = ? where id = ?", subject, self.draft)
+        self.subject = subject
+
+    @rule(number=st.integers(0, EDITED + LEAVING - 1))
+    def delete_person_there(self, number: int) -> None:
+        self.delete("subscribers", self.people[number])
+
+    @rule(which=st.integers(1, 2))
+    def delete_tag_there(self, which: int) -> None:
+        self.delete("tags", self.tags[which])
+
+    @rule(table=st.sampled_from(["custom_fields", "broadcasts"]))
+    def delete_field_or_draft_there(self, table: str) -> None:
+        self.delete(table, self.company if table == "custom_fields" else self.draft)
+
+    def delete(self, table: str, id_: int) -> None:
+        if (table, id_) in self.gone:
+            return
+        self.gone.add((table, id_))
+        {
+            "subscribers": self.world.delete_subscriber,
+            "tags": self.world.delete_tag,
+            "custom_fields": self.world.delete_custom_field,
+            "broadcasts": self.world.delete_broadcast,
+        }[table](id_)
+
     @rule(kind=st.sampled_from(["tag", "person", "broadcast", "purchase", "field"]))
     def make_here(self, kind: str) -> None:
         self.number += 1
         name = f"{kind}{self.number}"
         address, tag = f"{name}@example.com", self.tags[0]
+        column = "first_name" if ("custom_fields", self.company) in self.gone else "company"
         for statement in {
             "tag": [f"insert into tags (name) values ('{name}')"],
             "field": [f"insert into custom_fields (label, key) values ('{name}', '{name}')"],
             "broadcast": [f"insert into broadcasts (subject, content) values ('{name}', '<p>x</p>')"],
             "person": [
-                f"insert into subscribers (email_address, company) values ('{address}', 'new')",
+                f"insert into subscribers (email_address, {column}) values ('{address}', 'new')",
                 "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
                 f" select 'tag', {tag}, id from subscribers where email_address = '{address}'",
             ],
@@ -222,18 +269,25 @@ class Pushing(RuleBasedStateMachine):
         assert {result.outcome for _, result in report.results} <= {"done"}
         plan = plan_push(self.config, self.work, ALLOW)
         assert (plan.actions, plan.problems, plan.held, plan.parked, plan.noops) == ((), (), (), (), ())
-        conflicts = {(int(conflict.key), conflict.cell.column) for conflict in plan.conflicts}
+        conflicts = {(int(conflict.key), conflict.cell.column) for conflict in plan.conflicts if conflict.cell}
         assert conflicts <= self.touched
+        assert {(each.gone.table, int(each.gone.key)) for each in plan.conflicts if each.gone} <= self.gone
         for cell, there in self.cells.items():
+            if self.is_gone(cell):
+                continue
             here = self.wanted.get(cell, there)
             assert self.value(*cell) in (
                 (there,) if cell in conflicts else (here, there) if cell in self.touched else (here,)
             )
         for pair, has in self.members.items():
-            assert pair in self.touched or self.has(pair) == self.memberships.get(pair, has)
+            if not self.is_gone(pair):
+                assert pair in self.touched or self.has(pair) == self.memberships.get(pair, has)
         assert {id_: self.value(id_, "company") for id_ in self.untouched} == self.untouched
-        assert {id_ for id_ in self.people if self.world.subscribers[id_].state == "cancelled"} == self.cancelled
         world = self.world
+        left = {id_ for id_ in self.people if id_ in world.subscribers}
+        assert {id_ for id_ in left if world.subscribers[id_].state == "cancelled"} == self.cancelled & left
+        if self.draft in world.broadcasts:
+            assert world.broadcasts[self.draft].subject == self.subject
         names = Counter(
             [
                 *(tag.name for tag in world.parents["tag"].values()),

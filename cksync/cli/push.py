@@ -13,7 +13,7 @@ from cksync.cli.output import FORMAT, print_json, print_table
 if TYPE_CHECKING:
     from cksync.config import Config
     from cksync.verbs.sending import PushReport
-    from cksync.write.plan import Action, Plan
+    from cksync.write.plan import Action, Conflict, Plan
 
 # Changes from one line of progress to the next.
 PROGRESS_STEP = 50
@@ -165,12 +165,7 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
             click.echo(f"  ... and {len(of) - limit:,} more")
     _list(
         "conflicts (not pushed)",
-        (
-            f"{c.table} {c.key}: {c.cell.column}"
-            + ("" if redact else f" was {_short(c.cell.base)}, is {_short(c.cell.mine)} here and")
-            + ("" if redact else f" {_short(c.cell.theirs)} in the account")
-            for c in plan.conflicts
-        ),
+        (f"{conflict.table} {conflict.key}: {_said_conflict(conflict, redact)}" for conflict in plan.conflicts),
         limit,
     )
     _list(
@@ -220,6 +215,21 @@ def _said(action: "Action", redact: bool) -> str:
     return f"{action.target}: " + ", ".join(words)
 
 
+def _said_conflict(conflict: "Conflict", redact: bool) -> str:
+    from cksync.write.gone import ONE_OF
+
+    if cell := conflict.cell:
+        values = f" was {_short(cell.base)}, is {_short(cell.mine)} here and {_short(cell.theirs)} in the account"
+        return cell.column + ("" if redact else values)
+    gone = conflict.gone
+    assert gone is not None
+    is_itself = (gone.table, gone.key) == (conflict.table, conflict.key)
+    who = "" if is_itself else f"{ONE_OF[gone.table]} {gone.key} is "
+    was = "" if redact or gone.was is None else f" (was {_short(gone.was)})"
+    cells = [cell.column + ("" if redact else f" {_short(cell.mine)}") for cell in conflict.cells]
+    return f"{who}gone from the account{was}" + (f": {', '.join(cells)}" if cells else "")
+
+
 def _short(value: object) -> str:
     text = "nothing" if value in (None, "") else repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
@@ -245,5 +255,5 @@ def _print_report(report: "PushReport", work: Path) -> None:
         click.echo(f"{action.what} {action.target} {text}", err=True)
     if report.results or report.exit_status:
         click.echo(f"{report.message}, with {report.requests:,} requests")
-    if bad:
+    if any(not text.startswith("conflict") for _, text in bad):
         click.echo(f"what was turned down stays in {work}; edit it and push again")

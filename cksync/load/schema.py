@@ -95,7 +95,7 @@ _CKSYNC = {
         },
     ),
     "pushes": (
-        "One row per change pushed, and what became of it: done, rejected or unknown.",
+        "One row per change pushed, and what became of it: done, rejected, in conflict or unknown.",
         {
             "load_id": ("varchar", "The push."),
             "pushed_at": ("timestamptz", "When it was sent."),
@@ -103,7 +103,11 @@ _CKSYNC = {
             "what": ("varchar", "What kind of change."),
             "target": ("varchar", "What was changed."),
             "cells": ("json", "Columns with the values before and after."),
-            "outcome": ("varchar", "`done`, `rejected` (the API turned it down) or `unknown` (nobody can say)."),
+            "outcome": (
+                "varchar",
+                "`done`, `rejected` (the API turned it down), `conflict` (what it needs is gone in the account) or"
+                " `unknown` (nobody can say).",
+            ),
             "message": ("varchar", "The API's words, or what to do."),
         },
     ),

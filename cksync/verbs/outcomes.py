@@ -1,6 +1,7 @@
 """What became of a write whose answer proves nothing: the account is asked, nothing is guessed.
 
-That is no answer at all, "later" (202), and a 404 for something that was made a moment ago.
+That is no answer at all, "later" (202), and a 404: for something that was made a moment ago, and for what a
+write needs and is gone.
 """
 
 import threading
@@ -12,20 +13,25 @@ import duckdb
 import msgspec
 
 from cksync.api import WritingApi
+from cksync.api.answers import is_json
 from cksync.api.client import Call, Reply
-from cksync.api.v3 import BY_ID, ask_one
-from cksync.domain import Page, Request
+from cksync.api.v3 import BY_ID, ask_one, whole
+from cksync.domain import Page, Request, Slice
 from cksync.errors import OutcomeUnknown
 from cksync.write import journal
+from cksync.write.gone import ONE_OF
 from cksync.write.journal import Result
 from cksync.write.lookup import LOOKED_UP, LOOKS, look_up
 from cksync.write.plan import Action
-from cksync.write.replies import checked, result_of
+from cksync.write.replies import checked, missed, result_of
+from cksync.write.workspace import column_names
 
 # The wait before the second look at an unknown outcome, as a share of the limit's period; then doubled.
 LOOK_SHARE = 1 / 60
 # How often a write is sent whose outcome nobody knows, and which is not found in the account.
 SENDS = 3
+# What an action makes, by the table of its row.
+_MADE = {"tags": "tag", "subscribers": "person", "broadcasts": "broadcast", "purchases": "purchase"}
 # The status that says: accepted, and not done yet.
 LATER = 202
 
@@ -34,13 +40,15 @@ Known = Mapping[str, frozenset[int]]
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Finds outcomes for one push. What is seen on the way is an observation like any other: `observe` keeps it."""
+    """Finds outcomes for one push. What is seen on the way is an observation like any other: `observe` keeps it;
+    `read_list` reads an unpaged list whole, and keeps it, too."""
 
     api: WritingApi
     db: duckdb.DuckDBPyConnection
     period_seconds: float
     stop: threading.Event
     observe: Callable[[Page], None]
+    read_list: Callable[[Slice], Page]
 
     def fetch(self, request: Request) -> Page:
         """Ask for one page, and keep it."""
@@ -68,7 +76,18 @@ class Outcomes:
             return None, came
         if came.status == LATER and action.what == "update person":
             return came, self._read_back(call)
-        return came, result_of(action, call, came)
+        if came.status == 404 and is_json(came.body) and (gone := self._gone(action, call)):
+            return came, gone
+        result = self._if_new(action, result_of(action, call, came))
+        return came, self._lost_field(action) or result if result.outcome == "rejected" and came.is_done else result
+
+    def _if_new(self, action: Action, result: Result) -> Result:
+        """Whether what was made is new: an API may answer with what it has, by the name of a tag or a transaction."""
+        for table, id_ in result.ids.items():
+            query = f"select 1 from base.{table} where id = ?"
+            if action.what == f"create {_MADE.get(table)}" and self.db.execute(query, [id_]).fetchone():
+                return Result("rejected", f"the API answers with {ONE_OF[table]} {id_}, which was there before")
+        return result
 
     def _after_silence(self, action: Action, call: Call, sent_at: datetime) -> Reply | Result:
         """Nobody can say whether it was executed: look it up, and repeat it if it is not there."""
@@ -91,6 +110,28 @@ class Outcomes:
             if came.status != 404:
                 break
         return came
+
+    def _gone(self, action: Action, call: Call) -> Result | None:
+        """After a 404: whether the row that a write needs is gone from the account. Asked for itself, for the API says
+        404 for an address that nobody has, too."""
+        needed = missed(action, call)
+        if needed is None:
+            return None
+        slice_, key, what = needed
+        if slice_ == whole(slice_.stream):
+            is_gone = all(record.key != key for record in self.read_list(slice_).records)
+        else:
+            is_gone = any(record.text is None for record in self.fetch(ask_one(slice_, key, 1)).records)
+        return Result("conflict", f"{what} {key} is gone from the account") if is_gone else None
+
+    def _lost_field(self, action: Action) -> Result | None:
+        """After an update that the API did not take all of: whether a custom field is gone. The list of today is for
+        the next plan, too, should it be renamed."""
+        columns = {name: id_ for id_, name in column_names(self.db).items()}
+        wanted = [str(columns[cell.column]) for cell in action.cells if cell.column in columns]
+        there = {record.key for record in self.read_list(whole("custom_fields")).records} if wanted else set()
+        gone = next((id_ for id_ in wanted if id_ not in there), None)
+        return Result("conflict", f"{ONE_OF['custom_fields']} {gone} is gone from the account") if gone else None
 
     def _read_back(self, call: Call) -> Result:
         """What became of the update of a person that the API accepted, to be done later."""
@@ -116,10 +157,15 @@ class Outcomes:
         return Action(action.what, action.target, {**action.args, "parent_id": ids["tags", parent]}, action.settles)
 
     def _known(self, at: datetime) -> Known:
-        """What the account had then of the things that are told apart by nothing but their ids."""
-        query = "select id from mirror.main.{} where _first_seen_at < ?"
+        """What the account had then, or has from this workspace since, of the things that are told apart by nothing
+        but their ids."""
+        query = """
+            select id from mirror.main.{} where _first_seen_at < ?
+            union all
+            select id from _cksync.ids where target = ?
+        """
         return {
-            name: frozenset(row[0] for row in self.db.execute(query.format(name), [at]).fetchall())
+            name: frozenset(row[0] for row in self.db.execute(query.format(name), [at, name]).fetchall())
             for name in ("broadcasts", "purchases")
         }
 

@@ -97,6 +97,7 @@ def push(
     touched = {table for action in first.actions for table, _ in action.settles}
     touched |= {conflict.table for conflict in first.conflicts} | {problem.table for problem in first.problems}
     touched |= {noop.table for noop in first.noops}
+    touched |= {table for parked in first.parked for table, _ in parked.action.settles}
     if has_unread_fields:
         touched.add("custom_fields")
     streams = sorted({stream for table in touched for stream in STREAMS.get(table, ())})

@@ -18,7 +18,7 @@ from cksync.api.throttle import floor_seconds
 from cksync.api.v3 import STATS, ask_one, ask_page, whole
 from cksync.clock import Clock
 from cksync.config import Config
-from cksync.domain import LoadEnd, Page
+from cksync.domain import LoadEnd, Page, Slice
 from cksync.errors import CksyncError, EndpointFailed, Interrupted
 from cksync.extract.walk import ListWalk
 from cksync.folder import Folder
@@ -28,7 +28,7 @@ from cksync.verbs.publishing import publish
 from cksync.write import journal
 from cksync.write.journal import Result
 from cksync.write.plan import Action, Plan
-from cksync.write.replies import call_of, field_key, observation
+from cksync.write.replies import call_of, field_key, missed, observation
 
 # Actions that do not depend on one another: as many at a time as the configuration has connections.
 SIDE_BY_SIDE = frozenset({"update person", "unsubscribe", "subscribe", "untag"})
@@ -62,8 +62,9 @@ Done = tuple[Action, Call | None, Reply | None, Result]
 
 @dataclass
 class Sending:
-    """One push, and what it has done so far. `is_stale`: the models are behind the tables of the mirror; `unread` is
-    why something of what was written could not be read afterwards."""
+    """One push, and what it has done so far. `is_stale`: the models are behind the tables of the mirror; `gone`:
+    rows that turned out to be gone, and what that means to whatever needs them; `unread` is why something of what
+    was written could not be read afterwards."""
 
     config: Config
     folder: Folder
@@ -76,12 +77,13 @@ class Sending:
     results: list[tuple[Action, Result]] = field(default_factory=list)
     requests: int = 0
     keys: dict[str, str] = field(default_factory=dict)
+    gone: dict[object, Result] = field(default_factory=dict)
     writer: Writer | None = None
     unread: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         period = self.config.api.rate_period_seconds
-        self.outcomes = Outcomes(self.api, self.db, period, self.stop, self._observe)
+        self.outcomes = Outcomes(self.api, self.db, period, self.stop, self._observe, self._read_list)
 
     def resolve(self) -> None:
         """Find out what became of changes that were sent and have no outcome."""
@@ -126,9 +128,14 @@ class Sending:
                     break
                 action = waiting.popleft()
                 try:
-                    calls.append((action, call_of(action, ids, keys)))
+                    call = call_of(action, ids, keys)
                 except KeyError:
                     done.append((action, None, None, Result("rejected", "what it needs could not be made")))
+                    continue
+                if gone := self.gone.get(missed(action, call)):
+                    done.append((action, None, None, gone))
+                else:
+                    calls.append((action, call))
             sent_at = self.now()
             journal.send(self.db, [action for action, _ in calls], sent_at)
             flying |= {pool.submit(self.api.write, call): (action, call, sent_at) for action, call in calls}
@@ -136,6 +143,13 @@ class Sending:
                 action, call, sent_at = flying.pop(future)
                 try:
                     reply, result = self.outcomes.of_call(action, call, sent_at, future.result)
+                    if (
+                        result.outcome == "conflict"
+                        and (needed := missed(action, call))
+                        and reply
+                        and not reply.is_done
+                    ):
+                        self.gone[needed] = result
                     done.append((action, call, reply, result))
                 except (CksyncError, Stopped) as error:
                     failure = failure or error
@@ -209,15 +223,17 @@ class Sending:
                 self.outcomes.fetch(ask_one(STATS, str(id_), 1))
         if any(action.what.endswith("field") for action, _ in self.results):
             with self._going_on():
-                self._read_fields()
+                self._read_list(whole("custom_fields"))
 
-    def _read_fields(self) -> None:
-        walk = ListWalk(whole("custom_fields"))
+    def _read_list(self, slice_: Slice) -> Page:
+        """Read an unpaged list as a pull does: what is not in it is gone."""
+        walk = ListWalk(slice_)
         walk.ask()
-        page = self.api.fetch(ask_page(whole("custom_fields"), 1))
+        page = self.api.fetch(ask_page(slice_, 1))
         walk.tell(page)
         self._writer().add(page, walk.checkpoint)
         self.requests += len(page.attempts)
+        return page
 
     @contextlib.contextmanager
     def _going_on(self) -> Iterator[None]:
@@ -234,8 +250,8 @@ class Sending:
         bad = [(action, result) for action, result in self.results if result.outcome != "done"]
         left = len(bad) + len(plan.conflicts) + len(plan.parked)
         message = f"{len(self.results) - len(bad):,} of {len(self.results):,} changes are in the account"
-        if plan.conflicts:
-            message += f"; {len(plan.conflicts):,} in conflict"
+        if conflicts := len(plan.conflicts) + sum(result.outcome == "conflict" for _, result in bad):
+            message += f"; {conflicts:,} in conflict"
         if plan.parked:
             message += f"; {len(plan.parked):,} turned down earlier and not edited since"
         if self.unread:

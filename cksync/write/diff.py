@@ -1,20 +1,21 @@
 """Diff: base x mine x theirs -> what would be done. Pure: no database, no API.
 
 Each edited row becomes actions, or nothing (the account is as wanted already), or a conflict (the same value
-was changed on both sides), or a problem (the API cannot express it). Rules hold actions back that cannot be
-undone, until they are allowed.
+was changed on both sides, or the row is gone in the account), or a problem (the API cannot express it). Rules
+hold actions back that cannot be undone, until they are allowed.
 """
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from cksync.api.writes import FIELDS_AT_ONCE, MOST_FIELDS
 from cksync.write.edits import Account, Cell, Edit, Problem
-from cksync.write.plan import Action, Conflict, Noop, Parked, Plan
+from cksync.write.names import Names
+from cksync.write.plan import Action, Conflict, Gone, Noop, Parked, Plan
 from cksync.write.rules import held_back
 from cksync.write.workspace import NUMBERED
 
@@ -24,7 +25,6 @@ ORDER = (
     *("create field", "create tag", "create person", "subscribe", "untag", "unsubscribe", "update person"),
     *("create purchase", "create broadcast", "update broadcast", "rename field", "delete broadcast", "delete field"),
 )
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _GONE_STATES = ("cancelled", "bounced", "complained")
 _EDITABLE_BROADCAST = ("draft", "scheduled", None)
 
@@ -56,11 +56,19 @@ def diff(
     )
 
 
+class _IsGone(Exception):
+    """What an edit needs is gone in the account."""
+
+    def __init__(self, gone: Gone, cells: Sequence[Cell] = ()) -> None:
+        self.gone, self.cells = gone, tuple(cells)
+
+
 class _Work:
     """The edits one after the other, and what has become of them."""
 
     def __init__(self, account: Account, edits: Sequence[Edit]) -> None:
         self.account = account
+        self.names = Names(account, edits)
         self.actions: list[Action] = []
         self.conflicts: list[Conflict] = []
         self.problems: list[Problem] = []
@@ -69,22 +77,31 @@ class _Work:
         self._new = {name: _new(edits, name) for name in ("subscribers", "tags", "custom_fields", "purchases")}
         self._joins = [edit for edit in edits if edit.table == "subscriptions" and edit.kind == "insert"]
         self._lines = [edit for edit in edits if edit.table == "purchase_products" and edit.kind == "insert"]
-        self._first = {edit.row["subscriber_id"]: edit for edit in reversed(self._joins)}
+        self._first = {edit.row["subscriber_id"]: edit for edit in reversed(self._joins) if not self._gone_parent(edit)}
         self._wishes = Counter(
             (e.row["subscribable_type"], e.row["subscribable_id"], e.row["subscriber_id"]) for e in self._joins
         )
-        self._addresses = Counter(_addresses(edits))
         self._keys = {field.column: field.key for field in account.fields}
-        self._keys |= {str(edit.row["key"]): new_key(id_) for id_, edit in self._new["custom_fields"].items()}
+        self._keys |= {column: new_key(id_) for column, id_ in account.new_columns.items()}
 
     def take(self, edit: Edit) -> None:
         """One edit -> an action, a conflict, a problem or nothing."""
         try:
             if edit.kind == "insert" and edit.table in NUMBERED and not _is_new(edit):
                 raise ValueError("a new row gets its id, below zero, from the table: leave id out")
-            getattr(self, f"_{edit.kind}_{edit.table}", self._refuse)(edit)
+            if edit.kind == "update" and not edit.is_there:
+                raise _IsGone(self._gone(edit.table, edit.key[0], _key(edit)), edit.cells)
+            if edit.kind == "delete" and not edit.is_there and edit.table != "subscriptions":
+                self._agree(edit)
+            else:
+                getattr(self, f"_{edit.kind}_{edit.table}", self._refuse)(edit)
+        except _IsGone as error:
+            self.conflicts.append(Conflict(edit.table, _key(edit), None, error.gone, error.cells))
         except ValueError as error:
             self.problems.append(Problem(edit.table, _key(edit), str(error)))
+
+    def _gone(self, table: str, id_: int, key: str | None = None) -> Gone:
+        return Gone(table, key or str(id_), self.account.gone.get((table, id_)))
 
     def _refuse(self, edit: Edit) -> None:
         raise ValueError(_REFUSALS.get((edit.kind, edit.table), f"the API cannot {edit.kind} a row of {edit.table}"))
@@ -113,18 +130,14 @@ class _Work:
     # -- people
 
     def _update_subscribers(self, edit: Edit) -> None:
-        if not edit.is_there:
-            raise ValueError("this person is not in the account any more")
         if fixed := [cell.column for cell in edit.cells if cell.column in ("id", "created_at")]:
             raise ValueError(f"{', '.join(fixed)} cannot be changed")
-        cells = self._wanted(edit)
+        cells = self._wanted(self._without_lost(edit))
         id_ = int(edit.key[0])
         fields = [cell for cell in cells if cell.column in self._keys]
         basics = {cell.column: cell.mine or "" for cell in cells if cell.column in ("email_address", "first_name")}
-        if address := basics.get("email_address", ""):
-            self._check_address(address, id_)
-        elif "email_address" in basics:
-            raise ValueError("a person needs an address")
+        if "email_address" in basics:
+            self.names.address(basics["email_address"], id_)
         for number in range(0, max(len(fields), 1), FIELDS_AT_ONCE):
             part = fields[number : number + FIELDS_AT_ONCE]
             args = {**basics, **({"fields": self._values(part)} if part else {})}
@@ -133,30 +146,29 @@ class _Work:
                 self._add("update person", id_, args, edit, said)
             basics = {}
         for cell in cells:
-            if cell.column not in self._keys and cell.column not in ("email_address", "first_name", "state"):
-                raise ValueError(f"the custom field of the column {cell.column} is not in the account any more")
             if cell.column == "state":
                 if cell.mine != "cancelled":
                     raise ValueError(f"state can only become 'cancelled', which unsubscribes; not {cell.mine!r}")
                 address = self.account.people[id_].email_address
                 self._add("unsubscribe", id_, {"email_address": address}, edit, [cell])
 
-    def _check_address(self, address: str, id_: int | None = None) -> None:
-        if not _ADDRESS.fullmatch(address):
-            raise ValueError(f"{address!r} is no e-mail address")
-        owner = self.account.addresses.get(address.lower())
-        if owner is not None and owner != id_:
-            raise ValueError(f"{address} is taken by the person {owner}")
-        if self._addresses[address.lower()] > 1:
-            raise ValueError(f"{address} is given to several people")
+    def _without_lost(self, edit: Edit) -> Edit:
+        """Without the values of custom fields that are gone: each is a conflict, unless it was cleared."""
+        for cell in edit.cells:
+            if cell.column in self.account.lost and cell.mine:
+                gone = self._gone("custom_fields", self.account.lost[cell.column])
+                self.conflicts.append(Conflict(edit.table, _key(edit), None, gone, (cell,)))
+        kept = tuple(cell for cell in edit.cells if cell.column not in self.account.lost or not cell.mine)
+        return replace(edit, cells=kept)
 
     def _insert_subscribers(self, edit: Edit) -> None:
         address = str(edit.row["email_address"] or "")
-        self._check_address(address)
-        first = self._first.get(edit.key[0])
-        if first is None:
-            raise ValueError("a new person needs a row in subscriptions: the API makes people by subscribing them")
+        self.names.address(address)
+        _check_state(edit, "a new person is active, or waits to confirm")
+        first = self._first_join(edit.key[0])
         kind, parent = self._parent(first)
+        lost = (Cell(column, None, edit.row[column], None) for column in self.account.lost if edit.row.get(column))
+        self._without_lost(replace(edit, cells=tuple(lost)))
         cells = [Cell(column, None, edit.row[column], None) for column in self._keys if edit.row.get(column)]
         given = {"first_name": edit.row["first_name"], "fields": self._values(cells[:FIELDS_AT_ONCE])}
         args = {"parent": kind, "parent_id": parent, "email_address": address}
@@ -167,13 +179,30 @@ class _Work:
             part = cells[number : number + FIELDS_AT_ONCE]
             self._add("update person", edit.key[0], {"fields": self._values(part)}, edit, part)
 
+    def _first_join(self, who: int) -> Edit:
+        """The subscription that makes a new person."""
+        if who in self._first:
+            return self._first[who]
+        for edit in self._joins:
+            if edit.row["subscriber_id"] == who and (gone := self._gone_parent(edit)):
+                raise _IsGone(gone)
+        raise ValueError("a new person needs a row in subscriptions: the API makes people by subscribing them")
+
     def _values(self, cells: Sequence[Cell]) -> dict[str, str]:
         return {self._keys[cell.column]: cell.mine or "" for cell in cells}
 
     # -- memberships
 
+    def _gone_parent(self, edit: Edit) -> Gone | None:
+        """The form, sequence or tag of a new subscription, if it is gone."""
+        table, id_ = f"{edit.row['subscribable_type']}s", edit.row["subscribable_id"]
+        return self._gone(table, id_) if (table, id_) in self.account.gone else None
+
     def _parent(self, edit: Edit) -> tuple[str, int]:
-        """The form, sequence or tag of a new subscription. Raises ValueError when there is none."""
+        """The form, sequence or tag of a new subscription. Raises ValueError when there is none, _IsGone when there
+        was one."""
+        if gone := self._gone_parent(edit):
+            raise _IsGone(gone)
         kind, parent = str(edit.row["subscribable_type"]), edit.row["subscribable_id"]
         there: Mapping[str, Collection[int]] = {
             "form": self.account.forms,
@@ -189,6 +218,7 @@ class _Work:
     def _insert_subscriptions(self, edit: Edit) -> None:
         kind, parent = self._parent(edit)
         who = edit.row["subscriber_id"]
+        _check_state(edit, "the API decides whether a subscription is active")
         if self._wishes[kind, parent, who] > 1:
             raise ValueError(f"this subscription of {who} is there twice")
         if who in self._new["subscribers"]:
@@ -197,6 +227,8 @@ class _Work:
                 self._add("subscribe", who, {"parent": kind, "parent_id": parent, "email_address": address}, edit)
             return
         person = self.account.people.get(who)
+        if ("subscribers", who) in self.account.gone:
+            raise _IsGone(self._gone("subscribers", who))
         if person is None:
             raise ValueError(f"there is no person {who}")
         if (kind, parent, who) in self.account.memberships:
@@ -210,7 +242,7 @@ class _Work:
     def _delete_subscriptions(self, edit: Edit) -> None:
         kind, parent, who = (edit.row[name] for name in ("subscribable_type", "subscribable_id", "subscriber_id"))
         is_made_anew = (kind, parent, who) in self._wishes
-        if is_made_anew or (kind == "tag" and (kind, parent, who) not in self.account.memberships):
+        if is_made_anew or (kind, parent, who) not in self.account.memberships:
             self._agree(edit)
             return
         if kind != "tag":
@@ -220,43 +252,24 @@ class _Work:
     # -- tags and custom fields
 
     def _insert_tags(self, edit: Edit) -> None:
-        name = str(edit.row["name"] or "").strip()
-        if not name:
-            raise ValueError("a tag needs a name")
-        if there := [id_ for id_, other in self.account.tags.items() if (other or "").strip() == name]:
-            raise ValueError(f"there is a tag {name!r} already ({there[0]}); use that one")
-        if sum(str(other.row["name"] or "").strip() == name for other in self._new["tags"].values()) > 1:
-            raise ValueError(f"{name!r} is there twice among the new tags")
-        self._add("create tag", edit.key[0], {"name": name}, edit)
+        self._add("create tag", edit.key[0], {"name": self.names.tag(edit.row["name"])}, edit)
 
     def _insert_custom_fields(self, edit: Edit) -> None:
         if len(self.account.labels) + len(self._new["custom_fields"]) > MOST_FIELDS:
             raise ValueError(f"an account has at most {MOST_FIELDS} custom fields, it has {len(self.account.labels)}")
-        label = self._label(edit.row["label"])
+        label = self.names.label(edit.row["label"], edit.key[0])
+        self.names.key(edit.row["key"])
         self._add("create field", edit.key[0], {"label": label}, edit)
 
     def _update_custom_fields(self, edit: Edit) -> None:
         if fixed := [cell.column for cell in edit.cells if cell.column != "label"]:
             raise ValueError(f"{', '.join(fixed)} cannot be changed: the API makes them of the label")
-        if not edit.is_there:
-            raise ValueError("this field is not in the account any more")
         for cell in self._wanted(edit):
-            args = {"field_id": int(edit.key[0]), "label": self._label(cell.mine)}
+            args = {"field_id": int(edit.key[0]), "label": self.names.label(cell.mine, edit.key[0])}
             self._add("rename field", edit.key[0], args, edit, [cell])
 
-    def _label(self, given: object) -> str:
-        label = str(given or "").strip()
-        if not label:
-            raise ValueError("a custom field needs a label")
-        if label in self.account.labels.values():
-            raise ValueError(f"there is a custom field {label!r} already")
-        return label
-
     def _delete_custom_fields(self, edit: Edit) -> None:
-        if edit.is_there:
-            self._add("delete field", edit.key[0], {"field_id": int(edit.key[0])}, edit)
-        else:
-            self._agree(edit)
+        self._add("delete field", edit.key[0], {"field_id": int(edit.key[0])}, edit)
 
     # -- broadcasts
 
@@ -265,7 +278,7 @@ class _Work:
 
     def _update_broadcasts(self, edit: Edit) -> None:
         id_ = int(edit.key[0])
-        self._check_unsent(edit, id_)
+        self._check_unsent(id_)
         if fixed := [cell.column for cell in edit.cells if cell.column not in _BROADCAST]:
             raise ValueError(f"{', '.join(fixed)} cannot be changed")
         if cells := self._wanted(edit):
@@ -273,15 +286,10 @@ class _Work:
             self._add("update broadcast", id_, {"broadcast_id": id_, **_broadcast(values, all_of=True)}, edit, cells)
 
     def _delete_broadcasts(self, edit: Edit) -> None:
-        if not edit.is_there:
-            self._agree(edit)
-            return
-        self._check_unsent(edit, int(edit.key[0]))
+        self._check_unsent(int(edit.key[0]))
         self._add("delete broadcast", edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
 
-    def _check_unsent(self, edit: Edit, id_: int) -> None:
-        if not edit.is_there:
-            raise ValueError("this broadcast is not in the account any more")
+    def _check_unsent(self, id_: int) -> None:
         status = self.account.statuses.get(id_)
         if status not in _EDITABLE_BROADCAST:
             raise ValueError(f"this broadcast is {status}; only drafts and scheduled ones can be changed")
@@ -296,17 +304,19 @@ class _Work:
                 raise ValueError(f"a purchase needs {name}")
         if not lines:
             raise ValueError("a purchase needs rows in purchase_products")
-        if not _ADDRESS.fullmatch(str(purchase["email_address"])):
-            raise ValueError(f"{purchase['email_address']!r} is no e-mail address")
-        if (purchase["transaction_id"], str(purchase["email_address"]).lower()) in self.account.transactions:
-            raise ValueError(f"there is a purchase {purchase['transaction_id']} of {purchase['email_address']} already")
+        self.names.purchase(purchase["transaction_id"], purchase["email_address"])
         products = [{k: _plain(v) for k, v in line.items() if v is not None and k in _PRODUCT} for line in lines]
         rows = [("purchases", _key(edit)), *(("purchase_products", _row_key(row)) for row in lines)]
         args = {"purchase": {**purchase, "products": products}}
         self.actions.append(Action("create purchase", str(edit.key[0]), args, tuple(rows)))
 
     def _insert_purchase_products(self, edit: Edit) -> None:
-        if edit.row["purchase_id"] not in self._new["purchases"]:
+        purchase = edit.row["purchase_id"]
+        if ("purchases", purchase) in self.account.gone:
+            raise _IsGone(self._gone("purchases", purchase))
+        if edit.row["position"] is None:
+            raise ValueError("a product needs its position in the purchase: 1, 2, 3 ...")
+        if purchase not in self._new["purchases"]:
             raise ValueError("only new purchases take products; the API changes none that is there")
 
 
@@ -340,13 +350,9 @@ def new_key(field_id: int) -> str:
     return f"@{field_id}"
 
 
-def _addresses(edits: Iterable[Edit]) -> Iterator[str]:
-    """The addresses that people are to have, in lower case."""
-    for edit in edits:
-        if edit.table == "subscribers" and edit.kind == "insert":
-            yield str(edit.row["email_address"] or "").lower()
-        if edit.table == "subscribers" and edit.kind == "update":
-            yield from ((cell.mine or "").lower() for cell in edit.cells if cell.column == "email_address")
+def _check_state(edit: Edit, reason: str) -> None:
+    if edit.row.get("state") not in (None, "", "active"):
+        raise ValueError(f"state cannot be given: {reason}")
 
 
 def _is_new(edit: Edit) -> bool:

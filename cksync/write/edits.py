@@ -3,15 +3,16 @@
 All comparing is done by DuckDB, so that only what differs becomes Python.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import duckdb
 
 from cksync.sqltext import identifier, literal, quoted
 from cksync.wide import Field, people
-from cksync.write.workspace import TABLES, key_of, mirror_fields, rows_of
+from cksync.write.gone import gone_rows, lost_columns, unseen_rows
+from cksync.write.workspace import TABLES, column_names, key_of, mirror_fields, new_columns, rows_of
 
 Kind = Literal["insert", "update", "delete"]
 Key = tuple[Any, ...]
@@ -61,7 +62,11 @@ class Person:
 
 @dataclass(frozen=True)
 class Account:
-    """What a plan has to know of the account beside the edited rows; `addresses` in lower case."""
+    """What a plan has to know of the account beside the edited rows; `addresses` in lower case.
+
+    `new_columns` are those for custom fields that are still to be made, with the field's id here; `gone` are rows
+    that were there once, by table and id, with what they were; `lost` the columns whose custom field is one of them.
+    """
 
     people: Mapping[int, Person]
     addresses: Mapping[str, int]
@@ -74,6 +79,10 @@ class Account:
     memberships: frozenset[tuple[str, int, int]]
     statuses: Mapping[int, str | None]
     transactions: frozenset[tuple[str, str]]
+    keys: Mapping[int, str] = field(default_factory=dict)
+    new_columns: Mapping[str, int] = field(default_factory=dict)
+    gone: Mapping[tuple[str, int], str | None] = field(default_factory=dict)
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem], Account]:
@@ -81,13 +90,19 @@ def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem]
     mirror knows it."""
     edits: list[Edit] = []
     problems: list[Problem] = []
-    shapes = shapes_of(db)
+    shapes, unseen = shapes_of(db), unseen_rows(db)
     for table in ("subscribers", *TABLES):
         found = list(misshapen(db, shapes, table))
         problems += found
         if not found:
-            edits += _edits(db, shapes, table)
-    return edits, problems, _account(db, edits)
+            made = [_as_made(edit) if (table, edit.key[0]) in unseen else edit for edit in _edits(db, shapes, table)]
+            edits += made
+    return edits, problems, _account(db, edits, unseen)
+
+
+def _as_made(edit: Edit) -> Edit:
+    """An edit of a row that a push has made and the mirror has not seen yet: in the account it is as it was made."""
+    return replace(edit, cells=tuple(replace(cell, theirs=cell.base) for cell in edit.cells), is_there=True)
 
 
 def shapes_of(db: duckdb.DuckDBPyConnection) -> Shapes:
@@ -114,14 +129,13 @@ def misshapen(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iter
         elif mine[name] != kind:
             yield Problem(table, "", f"the column {name} has the type {mine[name]} now, it must be {kind}")
     new = [name for name in mine if name not in base]
-    rows = db.execute("select key from main.custom_fields where id < 0 union all select name from _cksync.columns")
-    known = {key for (key,) in rows.fetchall()}
+    known = {name.lower() for names in (new_columns(db), column_names(db)) for name in names.values()}
     for name in new:
         if table != "subscribers":
             yield Problem(table, "", f"the column {name} is new; only subscribers takes new columns, for custom fields")
         elif mine[name] != "VARCHAR":
             yield Problem(table, "", f"the column {name} has the type {mine[name]}, a custom field needs VARCHAR")
-        elif name not in known:
+        elif name.lower() not in known:
             yield Problem(table, "", f"the column {name} belongs to no custom field; insert one with this key")
     key = quoted(key_of(table))
     for (doubled,) in db.execute(
@@ -179,8 +193,15 @@ def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterato
 
 def _known_fields(db: duckdb.DuckDBPyConnection) -> list[Field]:
     """The fields of today that the workspace has a column for, under its names."""
-    columns = dict(db.execute("select custom_field_id, name from _cksync.columns").fetchall())
+    columns = column_names(db)
     return [Field(f.id, f.key, columns[f.id]) for f in mirror_fields(db) if f.id in columns]
+
+
+def _unseen_fields(db: duckdb.DuckDBPyConnection, unseen: Collection[tuple[str, int]]) -> list[Field]:
+    """The fields that a push has made and the mirror has not seen yet."""
+    columns = column_names(db)
+    rows = db.execute("select custom_field_id, key from _cksync.columns").fetchall()
+    return [Field(id_, key, columns[id_]) for id_, key in rows if ("custom_fields", id_) in unseen]
 
 
 def _text(row: str, name: str) -> str:
@@ -193,7 +214,9 @@ def differs(name: str, is_old: bool) -> str:
     return f"coalesce({_text('mine', name)}, '') <> {base}"
 
 
-def _account(db: duckdb.DuckDBPyConnection, edits: Sequence[Edit]) -> Account:
+def _account(
+    db: duckdb.DuckDBPyConnection, edits: Sequence[Edit], unseen: Mapping[tuple[str, int], str | None]
+) -> Account:
     """What the plan needs to know of the account, for those whom the edits concern."""
     ids = {edit.key[0] for edit in edits if edit.table == "subscribers"}
     ids |= {edit.row["subscriber_id"] for edit in edits if edit.table == "subscriptions" and edit.kind != "update"}
@@ -210,7 +233,8 @@ def _account(db: duckdb.DuckDBPyConnection, edits: Sequence[Edit]) -> Account:
         f"{query} where id in (select unnest(?::bigint[])) or lower(email_address) in (select unnest(?::varchar[]))",
         [known, addresses],
     ).fetchall()
-    persons = {id_: Person(id_, address, state) for id_, address, state in found}
+    persons = {id_: Person(id_, was or "", "active") for (table, id_), was in unseen.items() if table == "subscribers"}
+    persons |= {id_: Person(id_, address, state) for id_, address, state in found}
     memberships = db.execute(
         """
         select subscribable_type, subscribable_id, subscriber_id from mirror.main.subscriptions
@@ -221,16 +245,36 @@ def _account(db: duckdb.DuckDBPyConnection, edits: Sequence[Edit]) -> Account:
     counted = db.execute("select count(*) from mirror.main.subscribers").fetchone()
     sold = db.execute("select transaction_id, lower(email_address) from mirror.main.purchases").fetchall()
     status = "select id, status from mirror.main.broadcasts left join mirror.main.broadcast_stats on broadcast_id = id"
+    fields = db.execute("select id, label, coalesce(key, '') from mirror.main.custom_fields").fetchall()
+    lost = {name: id_ for name, id_ in lost_columns(db).items() if ("custom_fields", id_) not in unseen}
+    made = {id_: was or "" for (table, id_), was in unseen.items() if table == "tags"}
     return Account(
         people=persons,
         addresses={person.email_address.lower(): person.id for person in persons.values() if person.email_address},
         subscribers=counted[0] if counted else 0,
-        tags=dict(db.execute("select id, name from mirror.main.tags").fetchall()),
+        tags={**made, **dict(db.execute("select id, name from mirror.main.tags").fetchall())},
         forms=frozenset(row[0] for row in db.execute("select id from mirror.main.forms").fetchall()),
         sequences=frozenset(row[0] for row in db.execute("select id from mirror.main.sequences").fetchall()),
-        fields=tuple(_known_fields(db)),
-        labels=dict(db.execute("select id, label from mirror.main.custom_fields").fetchall()),
+        fields=(*_known_fields(db), *_unseen_fields(db, unseen)),
+        labels={id_: label for id_, label, _ in fields},
         memberships=frozenset(memberships),
         statuses=dict(db.execute(status).fetchall()),
         transactions=frozenset(sold) if any(edit.table == "purchases" for edit in edits) else frozenset(),
+        keys={id_: key for id_, _, key in fields},
+        new_columns={name: id_ for id_, name in new_columns(db).items()},
+        gone=gone_rows(db, _named(edits, lost) - set(unseen)),
+        lost=lost,
     )
+
+
+def _named(edits: Sequence[Edit], lost: Mapping[str, int]) -> set[tuple[str, int]]:
+    """The rows of the account that the edits need, by table and id."""
+    named = {(edit.table, edit.key[0]) for edit in edits if edit.kind == "update"}
+    for edit in edits:
+        if edit.table == "subscriptions" and edit.kind == "insert":
+            named |= {("subscribers", edit.row["subscriber_id"])}
+            named |= {(f"{edit.row['subscribable_type']}s", edit.row["subscribable_id"])}
+        elif edit.table == "purchase_products":
+            named |= {("purchases", edit.row["purchase_id"])}
+    named |= {("custom_fields", id_) for id_ in lost.values()}
+    return {(table, id_) for table, id_ in named if isinstance(id_, int)}

@@ -13,23 +13,28 @@ from typing import Any, Literal
 import duckdb
 
 from cksync.sqltext import identifier, quoted
-from cksync.wide import PERSON
+from cksync.wide import PERSON, free_column
 from cksync.write.edits import Cell, Key
 from cksync.write.plan import Action, Noop
-from cksync.write.workspace import key_of, rows_of
+from cksync.write.workspace import column_names, key_of, new_columns, rows_of
 
-Outcome = Literal["done", "rejected", "unknown"]
+Outcome = Literal["done", "rejected", "unknown", "conflict"]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an action. `ids` are those of the rows that it made, by table; `values` what else the API
-    gave them."""
+    """What became of an action (`conflict`: what it needs is gone in the account). `ids` are those of the rows that
+    it made, by table; `values` what else the API gave them."""
 
     outcome: Outcome
     message: str = ""
     ids: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def somebody_else(who: int) -> Result:
+    """The outcome of a subscription by an address that another person has now."""
+    return Result("unknown", f"the API subscribed the person {who}: whoever has that address now")
 
 
 def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime) -> None:
@@ -144,6 +149,8 @@ def _make_base(
 ) -> None:
     for table, text in action.settles:
         key = _split(table, text)
+        if table == "subscriptions":  # the tag may have been made meanwhile
+            key[1] = ids.get(("tags", key[1]), key[1])
         if action.what in ("update person", "unsubscribe", "update broadcast", "rename field"):
             _take_cells(db, table, [ids.get((table, key[0]), key[0])], action.cells)
         elif action.what in ("untag", "delete broadcast", "delete field"):
@@ -156,7 +163,11 @@ def _make_base(
 
 def _split(table: str, key: str) -> list[Any]:
     parts = key.split(", ")
-    return [part if name == "subscribable_type" else int(part) for name, part in zip(key_of(table), parts, strict=True)]
+    return [
+        # cksync 0.1.0 sent products without a position, too.
+        part if name == "subscribable_type" else None if part == "None" else int(part)
+        for name, part in zip(key_of(table), parts, strict=True)
+    ]
 
 
 def _is(table: str) -> str:
@@ -183,10 +194,13 @@ def _take_cells(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], c
 def _take_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], result: Result) -> None:
     """A row that was made: it gets its real id wherever that is used, and is in the base from now on."""
     if table == "custom_fields":
-        (column,) = db.execute("select key from main.custom_fields where id = ?", key).fetchone() or (None,)
+        column = _column(db, key[0], result.values["key"])
         db.execute("insert into _cksync.columns values (?, ?, ?)", [column, result.ids[table], result.values["key"]])
     if table == "purchase_products":  # has the purchase's id already
-        new = [result.ids["purchases"], key[1]]
+        new: list[Any] = [
+            result.ids["purchases"],
+            key[1] if key[1] is not None else _number(db, result.ids["purchases"]),
+        ]
     else:
         new = [*key[:-1], result.ids.get(table, key[-1])]
         db.execute("insert into _cksync.ids values (?, ?, ?)", [table, key[-1], new[-1]])
@@ -198,6 +212,31 @@ def _take_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], res
         f"insert into base.{table} ({quoted(columns)}) select {quoted(columns)} from main.{table} where {_is(table)}",
         new,
     )
+
+
+def _number(db: duckdb.DuckDBPyConnection, purchase: int) -> int | None:
+    """Give a product the position that it was sent without; None when it is not in the workspace any more."""
+    found = db.execute(
+        """
+        update main.purchase_products
+        set position = 1 + (
+            select coalesce(max(position), 0) from main.purchase_products where purchase_id = $purchase
+        )
+        where purchase_id = $purchase and position is null returning position
+        """,
+        {"purchase": purchase},
+    ).fetchone()
+    return found[0] if found else None
+
+
+def _column(db: duckdb.DuckDBPyConnection, id_: int, key: str) -> str:
+    """The column of a field that was made: the one that was added for it, else as its key says."""
+    wished = new_columns(db)
+    name = wished.pop(id_, None)
+    if name is not None and name in [name for name, *_ in db.execute("describe main.subscribers").fetchall()]:
+        return name
+    others = (*PERSON, *column_names(db).values(), *wished.values())
+    return free_column(key, {other.lower() for other in others})
 
 
 def _rename(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], id_: int, values: Mapping[str, Any]) -> None:

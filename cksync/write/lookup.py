@@ -8,7 +8,7 @@ import msgspec
 from cksync.api import Api
 from cksync.api.v3 import BROADCASTS, DETAILS, PURCHASES, ask_one, ask_page, members, whole
 from cksync.domain import Page, Request
-from cksync.write.journal import Result
+from cksync.write.journal import Result, somebody_else
 from cksync.write.plan import Action
 
 # How often a look finds nothing before that is believed: reads lag behind writes by seconds.
@@ -62,6 +62,9 @@ def _find_subscription(api: Api, action: Action, known: Mapping[str, frozenset[i
     for row in _read(api, ask_page(slice_, -1)):
         person = row.get("subscriber") or {}
         if str(person.get("email_address", "")).lower() == str(args["email_address"]).lower():
+            who = int(person["id"])
+            if 0 <= int(action.target) != who:
+                return [somebody_else(who)]
             return [Result("done", ids={"subscriptions": int(row["id"]), "subscribers": int(person["id"])})]
     return []
 
@@ -69,7 +72,7 @@ def _find_subscription(api: Api, action: Action, known: Mapping[str, frozenset[i
 def _find_broadcast(api: Api, action: Action, known: Mapping[str, frozenset[int]]) -> list[Result]:
     found = []
     for row in _read(api, ask_page(BROADCASTS, -1)):
-        if row["id"] not in known["broadcasts"] and row["subject"] == action.args.get("subject"):
+        if row["id"] not in known["broadcasts"] and (row.get("subject") or "") == (action.args.get("subject") or ""):
             (detail,) = _read(api, ask_one(DETAILS, str(row["id"]), 1)) or [{}]
             if detail and (detail.get("content") or "") == (action.args.get("content") or ""):
                 found.append(Result("done", ids={"broadcasts": int(row["id"])}))

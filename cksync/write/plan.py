@@ -40,12 +40,24 @@ class Noop:
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
-    """A value that was changed here and in the account, differently."""
+class Gone:
+    """A row that the account has no more, and what it was: an address, a name, a label, a subject."""
 
     table: str
     key: str
-    cell: Cell
+    was: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An edit that what happened in the account stands against: a value that was changed there, too, and
+    differently (`cell`), or a row that is gone there, with the values that it was to get (`cells`)."""
+
+    table: str
+    key: str
+    cell: Cell | None = None
+    gone: Gone | None = None
+    cells: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ def as_json(plan: Plan, *, redact: bool = False, only: Collection[str] = ()) -> 
         return {
             **head,
             "actions": [{"id": a.id, "what": a.what, "target": a.target} for a in plan.actions],
-            "conflicts": [{"table": c.table, "key": c.key, "column": c.cell.column} for c in plan.conflicts],
+            "conflicts": [_conflict(conflict, redact=True) for conflict in plan.conflicts],
             "problems": [{"table": p.table, "key": p.key} for p in plan.problems],
             "held": [{"rule": held.rule, "count": held.count} for held in plan.held],
             "parked": [{"id": p.action.id, "outcome": p.outcome} for p in plan.parked],
@@ -124,11 +136,23 @@ def as_json(plan: Plan, *, redact: bool = False, only: Collection[str] = ()) -> 
     return {
         **head,
         "actions": [_action(action) for action in plan.actions],
-        "conflicts": [{"table": c.table, "key": c.key, **asdict(c.cell)} for c in plan.conflicts],
+        "conflicts": [_conflict(conflict, redact=False) for conflict in plan.conflicts],
         "problems": [asdict(problem) for problem in plan.problems],
         "held": [asdict(held) for held in plan.held],
         "parked": [{**_action(p.action), "outcome": p.outcome, "message": p.message} for p in plan.parked],
     }
+
+
+def _conflict(conflict: Conflict, *, redact: bool) -> dict[str, Any]:
+    """The same keys for both kinds, null or empty where they say nothing."""
+    cell = asdict(conflict.cell) if conflict.cell else dict.fromkeys(("column", "base", "mine", "theirs"))
+    head = {"table": conflict.table, "key": conflict.key}
+    gone = asdict(conflict.gone) if conflict.gone else None
+    if redact:
+        hidden = {"table": gone["table"], "key": gone["key"]} if gone else None
+        columns = [{"column": cell.column} for cell in conflict.cells]
+        return {**head, "column": cell["column"], "gone": hidden, "cells": columns}
+    return {**head, **cell, "gone": gone, "cells": [asdict(cell) for cell in conflict.cells]}
 
 
 def _action(action: Action) -> dict[str, Any]:

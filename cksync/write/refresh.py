@@ -1,5 +1,6 @@
 """A workspace made anew from the mirror of today, with the edits that are not pushed yet."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -8,8 +9,9 @@ from cksync.errors import Failed
 from cksync.folder import Folder
 from cksync.load.publish import STORAGE_VERSION
 from cksync.sqltext import identifier, literal, quoted
+from cksync.wide import PERSON, free_column
 from cksync.write.edits import differs, misshapen, shapes_of
-from cksync.write.workspace import TABLES, fill, key_of, opened, written
+from cksync.write.workspace import TABLES, column_names, fill, key_of, opened, written
 
 
 def refresh(folder: Folder, path: Path) -> dict[str, int]:
@@ -23,11 +25,15 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
         if problems := [each for table in ("subscribers", *TABLES) for each in misshapen(db, shapes, table)]:
             raise Failed(f"{path} cannot be refreshed: {problems[0].table}: {problems[0].reason}")
         db.execute(f"attach {literal(temporary)} as fresh (storage_version '{STORAGE_VERSION}')")
+        names = column_names(db)
         db.execute("use fresh")
         (last,) = db.execute("select nextval('work.main.ids')").fetchone() or (-1,)
         rows = fill(db, first_id=last)
+        now = column_names(db)
+        taken = {*PERSON, *(name.lower() for name in now.values())}
+        renamed = {name: now[id_] if id_ in now else free_column(name, taken) for id_, name in names.items()}
         for table in ("subscribers", *TABLES):
-            _edit_again(db, table)
+            _edit_again(db, table, renamed if table == "subscribers" else {})
         for name in ("actions", "ids"):
             db.execute(f"insert into _cksync.{name} from work._cksync.{name}")
         db.execute("use work")
@@ -39,31 +45,33 @@ def _columns(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     return [name for name, *_ in db.execute(f"describe {table}").fetchall()]
 
 
-def _edit_again(db: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Do to the fresh table what was done to the old one."""
+def _edit_again(db: duckdb.DuckDBPyConnection, table: str, names: Mapping[str, str]) -> None:
+    """Do to the fresh table what was done to the old one. `names` are the fresh columns by the old ones."""
     key = quoted(key_of(table))
     same = " and ".join(f'new."{name}" = mine."{name}"' for name in key_of(table))
     old, mine, there = (_columns(db, f"{place}.{table}") for place in ("work.base", "work.main", "fresh.main"))
     for name in mine:
-        column = identifier(name)
-        if name not in there and name not in old:
-            db.execute(f"alter table fresh.main.{table} add column {column} varchar")
-            there.append(name)
-        if name in there and name not in key_of(table):
+        column = names.get(name, name)
+        if column not in there and _make_room(db, table, name, column, is_old=name in old):
+            there.append(column)
+    kept = [name for name in mine if names.get(name, name) in there]
+    _keep_gone(db, table, [name for name in kept if name in old], names)
+    for name in kept:
+        column = identifier(names.get(name, name))
+        if name not in key_of(table):
             # The base of what is edited stays, too: what was changed in the account meanwhile is a conflict still.
             for place, value in [("main", "mine"), *([("base", "base")] if name in old else [])]:
                 db.execute(
                     f"""
-                    update fresh.{place}.{table} as new set {column} = {value}.{column}
+                    update fresh.{place}.{table} as new set {column} = {value}.{identifier(name)}
                     from work.main.{table} as mine join work.base.{table} as base using ({key})
                     where {same} and {differs(name, name in old)}
                     """
                 )
-    both = quoted([name for name in mine if name in there])
     db.execute(
         f"""
-        insert into fresh.main.{table} ({both})
-        select {both} from work.main.{table} as mine anti join work.base.{table} using ({key})
+        insert into fresh.main.{table} ({quoted([names.get(name, name) for name in kept])})
+        select {quoted(kept)} from work.main.{table} as mine anti join work.base.{table} using ({key})
         """
     )
     db.execute(
@@ -72,3 +80,41 @@ def _edit_again(db: duckdb.DuckDBPyConnection, table: str) -> None:
         using (select {key} from work.base.{table} anti join work.main.{table} using ({key})) as mine where {same}
         """
     )
+
+
+def _make_room(db: duckdb.DuckDBPyConnection, table: str, name: str, column: str, *, is_old: bool) -> bool:
+    """Whether the fresh table got the `column` for an old one that it lacks: one that was added for a new field, or
+    one of a field that is gone, as long as it has an edit."""
+    if is_old:
+        key = quoted(key_of(table))
+        edited = (
+            f"from work.main.{table} as mine join work.base.{table} as base using ({key}) where {differs(name, True)}"
+        )
+        if db.execute(f"select 1 {edited} limit 1").fetchone() is None:
+            return False
+        db.execute(f"alter table fresh.base.{table} add column {identifier(column)} varchar")
+        query = "select ?, custom_field_id, key from work._cksync.columns where coalesce(name, key) = ?"
+        db.execute(f"insert into fresh._cksync.columns {query}", [column, name])
+    db.execute(f"alter table fresh.main.{table} add column {identifier(column)} varchar")
+    return True
+
+
+def _keep_gone(db: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], names: Mapping[str, str]) -> None:
+    """Rows that are edited, and gone in the account: they stay, with their base, as the conflicts that they are."""
+    key = quoted(key_of(table))
+    edited = " or ".join(differs(name, True) for name in columns if name not in key_of(table))
+    db.execute(
+        f"""
+        create or replace temp table kept as select {quoted(key_of(table), "mine.")}
+        from work.main.{table} as mine join work.base.{table} as base using ({key})
+        anti join fresh.base.{table} using ({key}) where {edited}
+        """
+    )
+    fresh = quoted([names.get(name, name) for name in columns])
+    for place in ("base", "main"):
+        db.execute(
+            f"""
+            insert into fresh.{place}.{table} ({fresh})
+            select {quoted(columns)} from work.{place}.{table} semi join kept using ({key})
+            """
+        )

@@ -13,7 +13,8 @@ from cksync.api.v3 import BY_ID, DETAILS, PURCHASES, members, whole
 from cksync.api.writes import CALLS
 from cksync.domain import Page, Record, Request, Slice
 from cksync.write.diff import new_key
-from cksync.write.journal import Result
+from cksync.write.gone import ONE_OF
+from cksync.write.journal import Result, somebody_else
 from cksync.write.plan import Action
 
 Ids = Mapping[tuple[str, int], int]
@@ -27,6 +28,8 @@ def call_of(action: Action, ids: Ids, keys: Mapping[str, str]) -> Call:
     for name, table in (("parent_id", "tags"), ("tag_id", "tags"), ("subscriber_id", "subscribers")):
         if isinstance(args.get(name), int) and args[name] < 0:
             args[name] = ids[table, args[name]]
+    if action.what == "subscribe" and int(action.target) < 0:
+        ids["subscribers", int(action.target)]  # by the address alone it would make somebody without a name
     if "fields" in args:
         args["fields"] = {keys[key] if key.startswith("@") else key: value for key, value in args["fields"].items()}
     match action.what:
@@ -76,8 +79,8 @@ def _made(action: Action, call: Call, record: bytes) -> Result:
             return Result("done", ids={"subscribers": int(values["subscriber"]["id"]), "subscriptions": values["id"]})
         case "subscribe":
             who = int(values["subscriber"]["id"])
-            if int(action.target) >= 0 and int(action.target) != who:
-                return Result("unknown", f"the API subscribed the person {who}: whoever has that address now")
+            if 0 <= int(action.target) != who:
+                return somebody_else(who)
             return Result("done", ids={"subscriptions": int(values["id"])})
         case "create tag":
             return Result("done", ids={"tags": int(values["id"])})
@@ -127,6 +130,22 @@ def record_of(reply: Reply) -> bytes:
             return text
         raw = inner
     return bytes(raw)
+
+
+def missed(action: Action, call: Call) -> tuple[Slice, str, str] | None:
+    """The row that a write needs, which a 404 may say is gone: where it is to be found, its id, and what it is."""
+    match action.what:
+        case "update person" | "unsubscribe":
+            return BY_ID, call.path.partition("/")[2] or action.target, ONE_OF["subscribers"]
+        case "update broadcast":
+            return DETAILS, action.target, ONE_OF["broadcasts"]
+        case "rename field":
+            return whole("custom_fields"), action.target, ONE_OF["custom_fields"]
+        case "create person" | "subscribe":
+            parents, id_, _ = call.path.split("/")
+            return whole(parents), id_, ONE_OF[parents]
+        case _:
+            return None
 
 
 def observation(action: Action, call: Call, reply: Reply) -> tuple[Page, tuple[int, ...]] | None:

@@ -15,7 +15,7 @@ from cksync.errors import Failed, Locked, Rejected
 from cksync.folder import Folder, put_in_place
 from cksync.load.publish import STORAGE_VERSION
 from cksync.sqltext import identifier, literal, quoted
-from cksync.wide import Field, field_columns, people
+from cksync.wide import PERSON, Field, field_columns, free_column, key_of_label, people
 
 # The other tables have the columns of the mirror, but for cksync's own; these in an order of their own.
 TABLES = (
@@ -152,6 +152,25 @@ def mirror_fields(db: duckdb.DuckDBPyConnection) -> list[Field]:
     """The custom fields of the mirror, with their columns."""
     query = "select id, key from mirror.main.custom_fields where key is not null order by id"
     return field_columns(db.execute(query).fetchall())
+
+
+def column_names(db: duckdb.DuckDBPyConnection) -> dict[int, str]:
+    """The columns of `subscribers` that belong to custom fields of the account, by the field's id."""
+    rows = db.execute("select custom_field_id, name, key from _cksync.columns order by custom_field_id").fetchall()
+    taken = {*PERSON, *(name.lower() for _, name, _ in rows if name)}
+    # cksync 0.1.0 noted no name for a field that was given by its label alone.
+    return {id_: name or free_column(key, taken) for id_, name, key in rows}
+
+
+def new_columns(db: duckdb.DuckDBPyConnection) -> dict[int, str]:
+    """The columns for custom fields that are still to be made, by the field's id here: named by the key that was
+    given, else by the one that the API is going to make of the label."""
+    rows = db.execute("select id, key, label from main.custom_fields where id < 0 order by id desc").fetchall()
+    there = {name.lower(): name for name, *_ in db.execute("describe main.subscribers").fetchall()}
+    taken = {*PERSON, *(name.lower() for name in column_names(db).values())}
+    wished = {id_: key or key_of_label(label or "") for id_, key, label in rows}
+    names = {id_: free_column(key, taken) for id_, key in wished.items() if key}
+    return {id_: there.get(name.lower(), name) for id_, name in names.items()}
 
 
 def rows_of(db: duckdb.DuckDBPyConnection, table: str) -> str:

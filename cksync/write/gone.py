@@ -1,0 +1,69 @@
+"""What is gone in the account and known here still: from the checkout, or from the history of the mirror."""
+
+from collections.abc import Collection
+
+import duckdb
+
+from cksync.write.workspace import column_names
+
+# The column by which a person knows a row.
+NAMED_BY = {
+    "subscribers": "email_address",
+    "tags": "name",
+    "forms": "name",
+    "sequences": "name",
+    "custom_fields": "label",
+    "broadcasts": "subject",
+    "purchases": "transaction_id",
+}
+# Tables in the words of a sentence.
+ONE_OF = {
+    "subscribers": "the person",
+    "tags": "the tag",
+    "forms": "the form",
+    "sequences": "the sequence",
+    "custom_fields": "the custom field",
+    "broadcasts": "the broadcast",
+    "purchases": "the purchase",
+}
+
+
+def gone_rows(db: duckdb.DuckDBPyConnection, rows: Collection[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
+    """Those of some rows, given by table and id, that the account had once and has no more, and what they were."""
+    found: dict[tuple[str, int], str | None] = {}
+    for table, name in NAMED_BY.items():
+        if ids := [id_ for of, id_ in rows if of == table]:
+            query = f"""
+                select id, arg_max({name}, seen)
+                from (
+                    select id, {name}, 0 as seen from base.{table}
+                    union all
+                    select id, {name}, epoch_us(valid_from) from mirror.history.{table}
+                )
+                anti join mirror.main.{table} using (id)
+                where id in (select unnest(?::bigint[]))
+                group by id
+            """
+            found |= {(table, id_): was for id_, was in db.execute(query, [ids]).fetchall()}
+    return found
+
+
+def lost_columns(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The columns of `subscribers` whose custom field is gone, and its id."""
+    rows = db.execute("select id from mirror.main.custom_fields").fetchall()
+    there = {id_ for (id_,) in rows}
+    return {name: id_ for id_, name in column_names(db).items() if id_ not in there}
+
+
+def unseen_rows(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], str | None]:
+    """The rows that a push has made and the mirror has not seen yet (it was killed before it published), by table
+    and id, and what they are."""
+    found: dict[tuple[str, int], str | None] = {}
+    for table, name in NAMED_BY.items():
+        query = f"""
+            select id, {name} from base.{table}
+            semi join (select id from _cksync.ids where target = ?) using (id)
+            anti join mirror.history.{table} using (id)
+        """
+        found |= {(table, id_): was for id_, was in db.execute(query, [table]).fetchall()}
+    return found

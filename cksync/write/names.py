@@ -1,0 +1,100 @@
+"""Names that an account has once: of tags, custom fields, people and purchases. Each is free, or a ValueError says
+who has it: something that is there, or another new row."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from cksync.wide import key_of_label
+from cksync.write.edits import Account, Edit
+
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class Names:
+    """The names that an account has, and those that the edits wish for."""
+
+    def __init__(self, account: Account, edits: Sequence[Edit]) -> None:
+        self._account = account
+        self._tags = {_folded(name): (id_, name) for id_, name in account.tags.items()}
+        self._new_addresses = Counter(map(_folded, _wished(edits, "subscribers", "email_address")))
+        self._new_tags = Counter(map(_folded, _wished(edits, "tags", "name")))
+        self._new_keys = Counter(map(_folded, _wished(edits, "custom_fields", "key")))
+        self._new_labels = [str(name or "").strip() for name in _wished(edits, "custom_fields", "label")]
+        self._new_transactions = Counter(_wished(edits, "purchases", "transaction_id"))
+
+    def address(self, given: str, id_: int | None = None) -> None:
+        """That a person may have this address."""
+        if not given:
+            raise ValueError("a person needs an address")
+        if not _ADDRESS.fullmatch(given):
+            raise ValueError(f"{given!r} is no e-mail address")
+        owner = self._account.addresses.get(given.lower())
+        if owner is not None and owner != id_:
+            raise ValueError(f"{given} is taken by the person {owner}")
+        if self._new_addresses[_folded(given)] > 1:
+            raise ValueError(f"{given} is given to several people")
+
+    def tag(self, given: object) -> str:
+        """The name that a new tag gets. Nobody says whether the API tells upper case from lower: take it for one."""
+        name = str(given or "").strip()
+        if not name:
+            raise ValueError("a tag needs a name")
+        if there := self._tags.get(_folded(name)):
+            raise ValueError(f"there is a tag {there[1]!r} already ({there[0]}); use that one")
+        if self._new_tags[_folded(name)] > 1:
+            raise ValueError(f"{name!r} is there twice among the new tags (upper case and blanks make no difference)")
+        return name
+
+    def label(self, given: object, id_: int) -> str:
+        """The label that the custom field `id_` gets: trimmed, and its key must be free, too."""
+        label = str(given or "").strip()
+        if not label:
+            raise ValueError("a custom field needs a label")
+        key = key_of_label(label)
+        for other, there in self._account.labels.items():
+            if other != id_ and _is_one(label, there):
+                raise ValueError(f"there is a custom field {there!r} already ({other})")
+            if other != id_ and key and key_of_label(self._account.keys.get(other, "")) == key:
+                raise ValueError(f"the custom field {there!r} ({other}) has the key already that {label!r} gets, {key}")
+        twins = [other for other in self._new_labels if _is_one(label, other)]
+        if len(twins) > 1 and (others := [twin for twin in twins if twin != label]):
+            raise ValueError(f"{label!r} and {others[0]!r} are one custom field to the API: both get the key {key}")
+        if len(twins) > 1:
+            raise ValueError(f"{label!r} is there twice among the new labels")
+        return label
+
+    def key(self, given: object) -> None:
+        """That a new custom field may be given this key, by which its column is known."""
+        for field in self._account.fields:
+            if given and _folded(given) in (_folded(field.key), _folded(field.column)):
+                raise ValueError(f"the key {given} is another field's; leave it out: the API makes it of the label")
+        if given and self._new_keys[_folded(given)] > 1:
+            raise ValueError(f"the key {given} is there twice among the new fields")
+
+    def purchase(self, given: str, address: str) -> None:
+        """That there may be a new purchase with this transaction_id, of a buyer with this address."""
+        if not _ADDRESS.fullmatch(address):
+            raise ValueError(f"{address!r} is no e-mail address")
+        if (given, address.lower()) in self._account.transactions:
+            raise ValueError(f"there is a purchase {given} of {address} already")
+        if self._new_transactions[given] > 1:
+            raise ValueError(f"the transaction_id {given} is there twice among the new purchases")
+
+
+def _wished(edits: Iterable[Edit], table: str, column: str) -> list[object]:
+    """The values that a column is to get, by new and by updated rows."""
+    mine = [edit for edit in edits if edit.table == table]
+    new = [edit.row.get(column) for edit in mine if edit.kind == "insert"]
+    return new + [cell.mine for edit in mine if edit.kind == "update" for cell in edit.cells if cell.column == column]
+
+
+def _folded(name: object) -> str:
+    return " ".join(str(name or "").split()).casefold()
+
+
+def _is_one(label: str, other: str | None) -> bool:
+    """Whether two labels are one to the API: it trims them, and makes the key of them."""
+    return label == (other or "").strip() or (
+        key_of_label(label) != "" and key_of_label(label) == key_of_label(other or "")
+    )
