@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cksync.cli.output import cut, one_line, padded, terminal_width, wrapped
+from cksync.cli.streams import utf8
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,7 +56,8 @@ def describe(data_dir: Path, name: str, form: str) -> None:
             told = [{"name": each.name, "type": each.type, "meaning": each.meaning} for each in known]
             shown = [msgspec.Raw(row.encode()) for row in json_rows(rows)] if rows is not None else []
             described = msgspec.json.encode({**_listed(entry), "columns": told, "sample": shown})
-            click.echo(msgspec.json.format(described, indent=2))
+            with utf8() as out:
+                out.write(msgspec.json.format(described, indent=2).decode() + "\n")
             return
         _print_entry(entry)
         if rows is not None:

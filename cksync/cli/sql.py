@@ -17,10 +17,13 @@ import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import cut, one_line, terminal_width
+from cksync.cli.streams import as_typed, from_stdin, utf8, while_read
 
 if TYPE_CHECKING:
     import duckdb
     import msgspec
+
+    from cksync.config import Config
 
 FETCH_ROWS = 10_000
 # On a terminal: rows of a table, and how many of an answer too wide for it are written a column a line.
@@ -84,16 +87,15 @@ def sql(settings: Settings, query: str | None, listing: bool, describe: str | No
         else:
             dictionary.describe(config.data_dir, describe, form)
         return
-    text = query if query not in (None, "-") else sys.stdin.read()
-    _ask(settings, text or "", form)
+    text = from_stdin("the query") if query in (None, "-") else as_typed(query or "", "the query")
+    _ask(config, text, form, quiet=settings.quiet)
 
 
-def _ask(settings: Settings, query: str, form: str) -> None:
+def _ask(config: "Config", query: str, form: str, *, quiet: bool) -> None:
     from cksync.analyze.query import ask
 
-    config = settings.load()
     with ask(config.data_dir, query, config.models.path) as answer:
-        if answer.saved and not answer.saved.file and not settings.quiet:
+        if answer.saved and not answer.saved.file and not quiet:
             click.echo(f"-- {answer.saved.sql}", err=True)
         if answer.relation is not None:
             PRINTERS[form](answer.relation)
@@ -118,7 +120,7 @@ def _table(relation: "duckdb.DuckDBPyRelation") -> None:
 
 
 def _line(relation: "duckdb.DuckDBPyRelation") -> None:
-    _print_lines(relation.columns, relation.iter_rows(FETCH_ROWS))
+    _print_lines(relation.columns, while_read(relation.iter_rows(FETCH_ROWS)))
 
 
 def _print_lines(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -134,10 +136,11 @@ def _print_lines(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def _csv(relation: "duckdb.DuckDBPyRelation") -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerow(relation.columns)
-    for row in relation.iter_rows(FETCH_ROWS):
-        writer.writerow([text_of(value) for value in row])
+    with utf8() as out:
+        writer = csv.writer(out)
+        writer.writerow(relation.columns)
+        for row in while_read(relation.iter_rows(FETCH_ROWS)):
+            writer.writerow([text_of(value) for value in row])
 
 
 def text_of(value: Any) -> Any:
@@ -154,10 +157,11 @@ def text_of(value: Any) -> Any:
 def _json(relation: "duckdb.DuckDBPyRelation") -> None:
     """An array of objects, a row a line; JSON columns are JSON, decimals keep their digits."""
     separator = "[\n"
-    for row in json_rows(relation):
-        sys.stdout.write(separator + row)
-        separator = ",\n"
-    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+    with utf8() as out:
+        for row in while_read(json_rows(relation)):
+            out.write(separator + row)
+            separator = ",\n"
+        out.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
 def json_rows(relation: "duckdb.DuckDBPyRelation") -> Iterator[str]:
@@ -203,7 +207,7 @@ def _parquet(relation: "duckdb.DuckDBPyRelation") -> None:
     except pa.ArrowNotImplementedError as error:
         raise Rejected(f"a column has a type that Parquet does not know; cast it to varchar ({error})") from None
     with writer:
-        for batch in reader:
+        for batch in while_read(reader):
             writer.write_batch(batch)
 
 
