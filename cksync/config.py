@@ -1,6 +1,7 @@
 """config.toml and the environment -> a frozen Config; every problem is reported at once."""
 
 import difflib
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -11,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import platformdirs
 
 from cksync.errors import BadConfig
+from cksync.paths import unusable
 from cksync.secrets import SecretRef, environment
 
 DEFAULT_URL = "https://api.convertkit.com/v3"
@@ -254,7 +256,21 @@ def _data_dir(
         value, base = str(flag), Path.cwd()
     elif environ.get("CKSYNC_DATA_DIR"):
         value, base = environ["CKSYNC_DATA_DIR"], Path.cwd()
-    return _path(value, "data_dir", "data", base, problems)
+    path = _path(value, "data_dir", "data", base, problems)
+    if reason := no_folder(value, path):
+        problems.append(f"data_dir: {value} {reason}")
+    return path
+
+
+def no_folder(value: object, path: Path) -> str | None:
+    """Why a path, given as `value`, cannot be a data folder, as far as its name and what is there tell."""
+    if "://" in str(value):
+        return "is an address; name a folder of this machine"
+    if reason := unusable(path):
+        return reason
+    if os.path.exists(path) and not os.path.isdir(path):
+        return "is a file; name a folder"
+    return None
 
 
 def _path(value: object, key: str, example: str, base: Path, problems: list[str]) -> Path:

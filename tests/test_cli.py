@@ -328,7 +328,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(
 # -- init
 
 
-@pytest.mark.parametrize("folder", ["data", "a b", "ä", "\N{OPEN FILE FOLDER}", 'quo"te', "back\\slash", "tab\t"])
+@pytest.mark.parametrize("folder", ["data", "a b", "ä", "\N{OPEN FILE FOLDER}", 'quo"te', "rub\x7fout", "tab\t"])
 def test_init_writes_a_file_that_names_the_folder_as_given(folder: str, cksync: Command, tmp_path: Path) -> None:
     cksync("init", "--data-dir", folder)
     assert load_config(tmp_path / "config.toml", {}).data_dir == tmp_path / folder

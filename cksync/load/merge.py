@@ -25,6 +25,7 @@ from cksync.load.log import ABSENT, PORTION_BYTES, portions, size
 from cksync.load.schema import NO_RECORDS, columns
 from cksync.load.tables import Table
 from cksync.load.versions import Change, load_changed, write_changed
+from cksync.paths import pattern
 from cksync.sqltext import literal, quoted
 
 # So much of the log is compared with the mirror at once.
@@ -166,7 +167,7 @@ def _segments(files: Sequence[Path]) -> str:
     """A relation of the rows of some segments, wherever they are: a folder `stream=x` is no column."""
     if not files:
         return f"(select *, '' as filename from ({NO_RECORDS}))"
-    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false)"
+    return f"read_parquet([{', '.join(literal(pattern(file)) for file in files)}], hive_partitioning = false)"
 
 
 def _spans(db: duckdb.DuckDBPyConnection, files: Sequence[Path], ends: Sequence[Rekeying]) -> list[_Span]:
