@@ -72,7 +72,8 @@ def find_config(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
 
     Raises BadConfig when a file that was named does not exist.
     """
-    named = flag or (Path(environ["CKSYNC_CONFIG"]) if environ.get("CKSYNC_CONFIG") else None)
+    given = _given(environ, "CKSYNC_CONFIG")
+    named = flag or (Path(given) if given else None)
     if named is not None:
         if not named.is_file():
             where = "--config" if flag else "CKSYNC_CONFIG"
@@ -84,6 +85,11 @@ def find_config(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
         if candidate.is_file():
             return candidate
     return None
+
+
+def _given(environ: Mapping[str, str], name: str) -> str:
+    """A variable without the line end that a file or a shell has left behind it; '' where there is none."""
+    return environ.get(name, "").rstrip("\r\n")
 
 
 def user_config() -> Path:
@@ -111,7 +117,9 @@ def load_config(
     _unknown(pull_raw, {f.name for f in fields(PullConfig)}, "pull.", where, problems)
     _unknown(models_raw, {f.name for f in fields(ModelsConfig)}, "models.", where, problems)
     api = ApiConfig(
-        base_url=_base_url(environ.get("CKSYNC_BASE_URL") or api_raw.get("base_url", DEFAULT_URL), problems),
+        base_url=_base_url(
+            _given(environ, "CKSYNC_BASE_URL").strip() or api_raw.get("base_url", DEFAULT_URL), problems
+        ),
         api_secret=_secret("api_secret", api_raw, environ, base, problems),
         api_key=_secret("api_key", api_raw, environ, base, problems),
         rate_limit=int(_number(api_raw, "rate_limit", 120, 1, problems, whole=True, highest=1e6)),
@@ -217,15 +225,15 @@ def _secret(
     key: str, raw: dict[str, Any], environ: Mapping[str, str], base: Path, problems: list[str]
 ) -> SecretRef | None:
     variable = f"CKSYNC_{key.upper()}"
-    if environ.get(variable):
-        return SecretRef(source=environ[variable], key=variable, base_dir=Path.cwd())
+    if given := _given(environ, variable):
+        return SecretRef(source=given.strip(), key=variable, base_dir=Path.cwd())
     value = raw.get(key)
     if value is None:
         return None
     if not isinstance(value, str) or not value:
         problems.append(f'api.{key}: must be text such as "env:{variable}"')
         return None
-    return SecretRef(source=value, key=f"api.{key}", base_dir=base)
+    return SecretRef(source=value.strip(), key=f"api.{key}", base_dir=base)
 
 
 def _number(
@@ -254,8 +262,8 @@ def _data_dir(
     value: object = raw.get("data_dir", "data")
     if flag is not None:
         value, base = str(flag), Path.cwd()
-    elif environ.get("CKSYNC_DATA_DIR"):
-        value, base = environ["CKSYNC_DATA_DIR"], Path.cwd()
+    elif given := _given(environ, "CKSYNC_DATA_DIR"):
+        value, base = given, Path.cwd()
     path = _path(value, "data_dir", "data", base, problems)
     if reason := no_folder(value, path):
         problems.append(f"data_dir: {value} {reason}")

@@ -26,7 +26,7 @@ def init(settings: Settings, data_dir: str, reference: str) -> None:
     from cksync.folder import write_whole
     from cksync.secrets import SecretRef
 
-    path = settings.config or Path("config.toml")
+    path, reference = settings.config or Path("config.toml"), reference.strip()
     if path.exists():
         raise Rejected(f"{path} is there already; edit it, or name another file with --config")
     if reason := no_folder(data_dir, (path.absolute().parent / data_dir)):
