@@ -93,9 +93,9 @@ def test_interrupted_is_130(number: signal.Signals, environ: dict[str, str], san
     sandbox.faults.add(effects.edit_before(asked.set), path="/subscribers")
     command = [sys.executable, "-m", "cksync", "pull"]
     with subprocess.Popen(command, env=environ, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        assert asked.wait(30)
+        assert asked.wait(100)
         process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=100)
     assert process.returncode == 130
     assert "`cksync pull` within a day goes on from there" in errors
 
@@ -322,7 +322,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert (process.wait(30), process.stderr.read()) == (0, "")
+        assert (process.wait(100), process.stderr.read()) == (0, "")
 
 
 # -- init
@@ -460,7 +460,7 @@ def pull_under_way(environ: dict[str, str], sandbox: Sandbox, folder: Path) -> I
     sandbox.faults.add(effects.hang(), path="/tags")
     sandbox.faults.add(effects.edit_before(asked.set), path="/tags")
     with subprocess.Popen([sys.executable, "-m", "cksync", "--quiet", "pull"], env=environ, cwd=folder) as process:
-        assert asked.wait(30)
+        assert asked.wait(100)
         yield process
         process.kill()
 
