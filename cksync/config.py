@@ -1,6 +1,7 @@
 """config.toml and the environment -> a frozen Config; every problem is reported at once."""
 
 import difflib
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -11,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import platformdirs
 
 from cksync.errors import BadConfig
+from cksync.paths import unusable
 from cksync.secrets import SecretRef, environment
 
 DEFAULT_URL = "https://api.convertkit.com/v3"
@@ -70,7 +72,8 @@ def find_config(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
 
     Raises BadConfig when a file that was named does not exist.
     """
-    named = flag or (Path(environ["CKSYNC_CONFIG"]) if environ.get("CKSYNC_CONFIG") else None)
+    given = _given(environ, "CKSYNC_CONFIG")
+    named = flag or (Path(given) if given else None)
     if named is not None:
         if not named.is_file():
             where = "--config" if flag else "CKSYNC_CONFIG"
@@ -82,6 +85,11 @@ def find_config(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
         if candidate.is_file():
             return candidate
     return None
+
+
+def _given(environ: Mapping[str, str], name: str) -> str:
+    """A variable without the line end that a file or a shell has left behind it; '' where there is none."""
+    return environ.get(name, "").rstrip("\r\n")
 
 
 def user_config() -> Path:
@@ -109,7 +117,9 @@ def load_config(
     _unknown(pull_raw, {f.name for f in fields(PullConfig)}, "pull.", where, problems)
     _unknown(models_raw, {f.name for f in fields(ModelsConfig)}, "models.", where, problems)
     api = ApiConfig(
-        base_url=_base_url(environ.get("CKSYNC_BASE_URL") or api_raw.get("base_url", DEFAULT_URL), problems),
+        base_url=_base_url(
+            _given(environ, "CKSYNC_BASE_URL").strip() or api_raw.get("base_url", DEFAULT_URL), problems
+        ),
         api_secret=_secret("api_secret", api_raw, environ, base, problems),
         api_key=_secret("api_key", api_raw, environ, base, problems),
         rate_limit=int(_number(api_raw, "rate_limit", 120, 1, problems, whole=True, highest=1e6)),
@@ -215,15 +225,15 @@ def _secret(
     key: str, raw: dict[str, Any], environ: Mapping[str, str], base: Path, problems: list[str]
 ) -> SecretRef | None:
     variable = f"CKSYNC_{key.upper()}"
-    if environ.get(variable):
-        return SecretRef(source=environ[variable], key=variable, base_dir=Path.cwd())
+    if given := _given(environ, variable):
+        return SecretRef(source=given.strip(), key=variable, base_dir=Path.cwd())
     value = raw.get(key)
     if value is None:
         return None
     if not isinstance(value, str) or not value:
         problems.append(f'api.{key}: must be text such as "env:{variable}"')
         return None
-    return SecretRef(source=value, key=f"api.{key}", base_dir=base)
+    return SecretRef(source=value.strip(), key=f"api.{key}", base_dir=base)
 
 
 def _number(
@@ -252,9 +262,23 @@ def _data_dir(
     value: object = raw.get("data_dir", "data")
     if flag is not None:
         value, base = str(flag), Path.cwd()
-    elif environ.get("CKSYNC_DATA_DIR"):
-        value, base = environ["CKSYNC_DATA_DIR"], Path.cwd()
-    return _path(value, "data_dir", "data", base, problems)
+    elif given := _given(environ, "CKSYNC_DATA_DIR"):
+        value, base = given, Path.cwd()
+    path = _path(value, "data_dir", "data", base, problems)
+    if reason := no_folder(value, path):
+        problems.append(f"data_dir: {value} {reason}")
+    return path
+
+
+def no_folder(value: object, path: Path) -> str | None:
+    """Why a path, given as `value`, cannot be a data folder, as far as its name and what is there tell."""
+    if "://" in str(value):
+        return "is an address; name a folder of this machine"
+    if reason := unusable(path):
+        return reason
+    if os.path.exists(path) and not os.path.isdir(path):
+        return "is a file; name a folder"
+    return None
 
 
 def _path(value: object, key: str, example: str, base: Path, problems: list[str]) -> Path:

@@ -4,6 +4,7 @@ import html
 import os
 import re
 import shlex
+import string
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class SecretRef:
         """Read the secret's value. Raises BadConfig that says which key, which place and what to do."""
         readers: dict[str, Callable[[str], str]] = {
             "env": lambda name: environ.get(name, ""),
-            "file": lambda path: (self.base_dir / Path(path).expanduser()).read_text(encoding="utf-8-sig"),
+            "file": lambda path: (self.base_dir / Path(path).expanduser()).read_text(encoding="utf-8"),
             "keyring": _from_keyring,
             "cmd": _from_command,
         }
@@ -51,9 +52,10 @@ class SecretRef:
             value = self.source
         else:
             try:
-                value = readers[self.scheme](self.source.partition(":")[2]).strip()
+                value = readers[self.scheme](self.source.partition(":")[2])
             except (OSError, ValueError, LookupError, RuntimeError, subprocess.SubprocessError) as error:
                 raise BadConfig([f"{self.key}: {self.place} could not be read: {_reason(error)}"]) from None
+        value = value.strip("\ufeff" + string.whitespace)  # a line end comes along from files, shells and Kubernetes
         if not value:
             raise BadConfig([f"{self.key}: {self.place} is empty; put the account's API secret there"])
         if not value.isprintable() or any(character.isspace() for character in value):

@@ -317,7 +317,7 @@ def on_terminal(folder: Path, *arguments: str, width: int = 80) -> list[str]:
             written += part
         assert process.stderr is not None
         said = process.stderr.read().decode()
-        assert process.wait(30) == 0, said
+        assert process.wait(100) == 0, said
     os.close(outer)
     return written.decode().replace("\r\n", "\n").splitlines()
 

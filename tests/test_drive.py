@@ -16,7 +16,7 @@ from cksync.extract.drive import drive
 from cksync.extract.walk import ListWalk, Walk
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
-PATIENCE = 20.0  # seconds until a gate that never opens is a failure
+PATIENCE = 100.0  # seconds until a gate that never opens is a failure
 Told = tuple[str, str | int]
 
 

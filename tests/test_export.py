@@ -775,7 +775,7 @@ def test_a_signal_ends_it_in_the_middle_of_a_statement(data: Path, environ: dict
         while not (tmp_path / ".out.csv.new").exists():
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (130, "cksync: interrupted; the target stays as it was\n")
     run(data, tmp_path / "out.csv", "list")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out.csv", "settings.toml"]

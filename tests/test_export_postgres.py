@@ -284,3 +284,34 @@ def test_the_password_may_come_from_the_environment(uri: str, data: Path, cksync
     done = cksync("export", without, "people", "--quiet", env={"PGPASSWORD": postgres.PASSWORD})
     assert (done.stdout, done.stderr) == ("", "")
     assert ask(uri, "select count(*) from cksync.people") == [(3,)]
+
+
+def test_columns_named_as_those_that_every_table_has_are_renamed(data: Path, uri: str) -> None:
+    names = ["id", "xmin", "XMAX", "cmin", "cmax", "ctid", "tableoid", "oid", "xmin_2", "user", "select"]
+    query = "select " + ", ".join(f'{place} as "{name}"' for place, name in enumerate(names))
+    for _ in range(2):
+        list(export(data, Order(uri, query=query, alias="t")))
+    found = ask(uri, "select * from cksync.t")
+    assert found == [tuple(range(len(names)))]
+    columns = ask(uri, "select attname::text from pg_attribute where attrelid = 'cksync.t'::regclass and attnum > 0")
+    assert [name for (name,) in columns] == [
+        *("id", "xmin_2", "XMAX_2", "cmin_2", "cmax_2", "ctid_2", "tableoid_2", "oid", "xmin_2_2", "user", "select")
+    ]
+
+
+def test_a_table_named_as_the_ledger_is_renamed(data: Path, uri: str) -> None:
+    list(export(data, Order(uri, query="select 1 as one", alias="_cksync_export")))
+    assert ask(uri, "select * from cksync._cksync_export_2") == [(1,)]
+    assert ask(uri, "select table_name from cksync._cksync_export") == [("_cksync_export_2",)]
+
+
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+def test_infinite_times_are_infinite_there_and_times_before_christ_are_where_they_were(
+    kind: str, data: Path, uri: str
+) -> None:
+    values = ["infinity", "-infinity", "0044-03-15 (BC)", "2026-01-02", "9999-12-31"]
+    query = f"select unnest({values}::{kind}[]) as at"
+    list(export(data, Order(uri, query=query, alias="t")))
+    assert [
+        day for (day,) in ask(uri, "set timezone = 'UTC'", "select t.at::date::text from cksync.t order by t.at")
+    ] == [*("-infinity", "0044-03-15 BC", "2026-01-02", "9999-12-31", "infinity")]

@@ -140,12 +140,22 @@ def test_records_and_the_checkpoint_they_make_true_are_in_one_file(book: Book) -
 
 
 def test_segment_is_stored_when_enough_pages_have_come(book: Book) -> None:
-    writer = Writer(book.folder.log, "load", Start(at(0), ""), flush_pages=3)
+    writer = Writer(book.folder.log, "load", Start(at(0), ""), flush_pages=3, ticks=lambda: 0.0)
     entry = Entry(writer)
     for number in range(1, 10):
         entry.page(TAG, number, [{"id": number}], number=number)
-        assert number // 3 <= writer.segments  # sooner if a second has passed
+        assert writer.segments == number // 3
     assert sum(len(texts(path)) for path in segment_files(book.folder.log, "load")) == 9
+
+
+def test_segment_is_stored_when_a_second_has_passed_since_the_last(book: Book) -> None:
+    ticks = iter([100.0, 100.5, 101.0, 101.0, 101.999, 102.5, 102.5])  # when it begins, looks, looks and stores ...
+    writer = Writer(book.folder.log, "load", Start(at(0), ""), flush_pages=100, ticks=lambda: next(ticks))
+    stored = []
+    for number in range(1, 5):
+        Entry(writer).page(TAG, number, [{"id": number}], number=number)
+        stored.append(writer.segments)
+    assert stored == [0, 1, 1, 2]
 
 
 def test_nothing_new_writes_no_segment(book: Book) -> None:

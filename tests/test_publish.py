@@ -239,7 +239,7 @@ def test_full_disk_is_one_sentence_and_leaves_the_mirror_and_no_rubbish(book: Bo
     before = {path: path.read_bytes() for path in sorted(book.folder.root.rglob("*")) if path.is_file()}
     limit = book.folder.mirror.stat().st_size + room
     command = [sys.executable, "-c", ON_A_SMALL_DISK, str(book.folder.root), str(limit)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.stderr, done.returncode) == (
         f"1 the disk is full: {book.folder.mirror} stays as it was, and what was read is kept in the log;"
         " make room and run `cksync pull` again\n",

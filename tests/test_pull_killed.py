@@ -43,7 +43,7 @@ def end_at(sandbox: Sandbox, request: int, environ: dict[str, str], number: int)
     command = [sys.executable, "-m", "cksync", "pull"]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         victim.append(process)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=100)
         return process.returncode, stderr
 
 

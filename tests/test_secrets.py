@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cksync.config import load_config
 from cksync.errors import BadConfig
 from cksync.secrets import MASK, Redactor, SecretRef, redact
 
@@ -55,10 +56,33 @@ def test_env_without_a_value_says_so(environ: dict[str, str]) -> None:
     )
 
 
-@pytest.mark.parametrize("content", [CANARY, f"{CANARY}\n", f"\ufeff{CANARY}\r\n", f"  {CANARY}\n\n"])
-def test_file_reads_a_file_relative_to_the_config_without_its_line_end(content: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["", "\ufeff", " \t"])
+@pytest.mark.parametrize("after", ["", "\n", "\r\n", "\n\n", " \t", "\r"])
+def test_a_secret_is_taken_without_what_stands_around_it(before: str, after: str, tmp_path: Path) -> None:
+    content = f"{before}{CANARY}{after}"
     (tmp_path / "secret").write_bytes(content.encode())
+    printing = f"cmd:{sys.executable} -c \"print(open('{tmp_path}/secret', newline='').read(), end='')\""
     assert read("file:secret", tmp_path) == CANARY
+    assert read("env:THE_SECRET", environ={"THE_SECRET": content}) == CANARY
+    assert read(content) == CANARY
+    assert read(printing) == CANARY
+    for said in (content, f"{before}env:THE_SECRET{after}".removeprefix("\ufeff")):
+        reference = load_config(environ={"CKSYNC_API_SECRET": said}).api.api_secret
+        assert reference
+        assert reference.resolve({"THE_SECRET": content}) == CANARY
+
+
+def test_a_variable_is_taken_without_its_line_end(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[api]\nconcurrency = 3\n")
+    config = load_config(
+        environ={
+            "CKSYNC_CONFIG": f"{tmp_path}/config.toml\n",
+            "CKSYNC_BASE_URL": " https://api.example/v3\r\n",
+            "CKSYNC_DATA_DIR": f"{tmp_path}/data\n",
+        }
+    )
+    assert (config.api.concurrency, config.api.base_url) == (3, "https://api.example/v3")
+    assert config.data_dir == tmp_path / "data"
 
 
 def test_file_may_be_absolute_or_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +165,7 @@ class Fake(KeyringBackend):
     def get_password(self, service, username):
         if service == "locked":
             raise KeyringLocked("the keyring is locked")
-        return "CANARY-keyring" if (service, username) == ("kit", "owner") else None
+        return "\\ufeff CANARY-keyring\\r\\n" if (service, username) == ("kit", "owner") else None
 """
 
 Ask = Callable[..., str]
@@ -154,6 +178,7 @@ def ask_keyring(tmp_path: Path) -> Ask:
     program = """
 import os, sys
 from pathlib import Path
+from cksync.config import load_config
 from cksync.errors import BadConfig
 from cksync.secrets import SecretRef
 try:

@@ -389,5 +389,5 @@ def test_two_processes_share_one_strict_limit(strict: Sandbox, tmp_path: Path) -
     Folder(tmp_path).prepare()
     arguments = [sys.executable, "-c", FETCH, str(tmp_path), strict.url, strict.api_secret]
     processes = [subprocess.Popen(arguments, cwd=Path(__file__).parent.parent) for _ in range(2)]
-    assert [process.wait(60) for process in processes] == [0, 0]
+    assert [process.wait(100) for process in processes] == [0, 0]
     assert strict.journal.by_status() == {200: 2 * EACH}

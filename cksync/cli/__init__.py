@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from cksync import __version__
+from cksync.cli.streams import open_streams
 
 if TYPE_CHECKING:
     from cksync.config import Config
@@ -37,6 +38,9 @@ COMMANDS = {
     "sandbox": ("demo", "Serve a simulated account on this machine."),
 }
 
+# Those that do more than to answer: without their report they are done all the same.
+DOING = ("demo", "init", "pull", "verify", "export", "report", "checkout", "push", "rebuild")
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -47,6 +51,7 @@ class Settings:
     config: Path | None = None
     quiet: bool = False
     verbosity: int = 0
+    command: str = ""
 
     def load(self) -> "Config":
         """The configuration; its warnings go to stderr."""
@@ -103,7 +108,9 @@ class _Group(click.Group):
             close = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"did you mean {close[0]}?" if close else "`cksync --help` lists the commands"
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        ctx.ensure_object(Settings).command = name or ""
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -120,53 +127,35 @@ def cli() -> None:
     """
 
 
-class _Lasting:
-    """stderr, for progress and complaints: work goes on when nobody reads them any more."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        """Write as far as somebody reads."""
-        try:
-            return self._stream.write(text)
-        except BrokenPipeError:
-            _close(2)
-            return len(text)
-
-    def flush(self) -> None:
-        """Flush as far as somebody reads."""
-        try:
-            self._stream.flush()
-        except BrokenPipeError:
-            _close(2)
-
-
-def _close(descriptor: int) -> None:
-    """What is written there from now on goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     os.umask(0o077)  # what cksync writes is its owner's alone
-    sys.stderr = _Lasting(sys.stderr)
-    sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
+    out = open_streams()
+    settings = Settings()
+    status = _run(list(sys.argv[1:] if arguments is None else arguments), settings)
+    out.flush()
+    if out.problem:
+        status = _unsaid(out.problem, status, settings)
+    sys.exit(status)
 
 
-def _run(arguments: list[str]) -> int:
+def _unsaid(problem: OSError, status: int, settings: Settings) -> int:
+    """The exit status of a command whose output a device did not take: it failed, or if it does more than to
+    answer, is done but for its report."""
+    is_done = settings.command in DOING and status in (0, 3)
+    after = "; what was to be done is done" if is_done else ""
+    click.echo(f"cksync: the output cannot be written: {problem.strerror}{after}", err=True)
+    return 3 if is_done else status or 1
+
+
+def _run(arguments: list[str], settings: Settings | None = None) -> int:
     """The command's exit status. Every error becomes a sentence here, cleaned of secrets, and only here."""
     from cksync.errors import CksyncError
     from cksync.secrets import redact
 
-    settings = Settings()
+    settings = settings or Settings()
     try:
-        status = cli.main(arguments, prog_name="cksync", standalone_mode=False, obj=settings)
-        sys.stdout.flush()
-        return int(status or 0)
+        return int(cli.main(arguments, prog_name="cksync", standalone_mode=False, obj=settings) or 0)
     except click.ClickException as error:
         message = error.format_message()  # which is the help, where a command says nothing
         click.echo(redact(message if message.startswith("Usage:") else f"cksync: {message}"), err=True)
@@ -178,11 +167,8 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("cksync: interrupted", err=True)
         return 130
-    except (BrokenPipeError, SystemExit):  # the reader of a pipe has seen enough; click's name for it is the latter
-        _close(1)
-        return 0
     except OSError as error:
-        click.echo(redact(f"cksync: {error.filename or 'the output'} cannot be written: {error.strerror}"), err=True)
+        click.echo(redact(f"cksync: {error.filename or 'a file'} cannot be written: {error.strerror}"), err=True)
         return 1
     except Exception as error:
         return _unexpected(error, settings)

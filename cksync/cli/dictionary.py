@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cksync.cli.output import cut, one_line, padded, terminal_width, wrapped
+from cksync.cli.streams import utf8
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,7 +41,7 @@ def describe(data_dir: Path, name: str, form: str) -> None:
     import msgspec
 
     from cksync.analyze.dictionary import columns, entries, find, sample
-    from cksync.cli.sql import json_rows
+    from cksync.cli.values import exact_rows, json_rows
     from cksync.folder import Folder
     from cksync.mirror import open_mirror
 
@@ -55,12 +56,13 @@ def describe(data_dir: Path, name: str, form: str) -> None:
             told = [{"name": each.name, "type": each.type, "meaning": each.meaning} for each in known]
             shown = [msgspec.Raw(row.encode()) for row in json_rows(rows)] if rows is not None else []
             described = msgspec.json.encode({**_listed(entry), "columns": told, "sample": shown})
-            click.echo(msgspec.json.format(described, indent=2))
+            with utf8() as out:
+                out.write(msgspec.json.format(described, indent=2).decode() + "\n")
             return
         _print_entry(entry)
         if rows is not None:
             _print_columns([(each.name, each.type, each.meaning or "") for each in known])
-            _print_sample(rows.columns, rows.fetchall())
+            _print_sample(rows.columns, list(exact_rows(rows)))
 
 
 def _listed(entry: "Entry") -> dict[str, Any]:
@@ -160,7 +162,7 @@ def _print_columns(rows: Sequence[tuple[str, str, str]]) -> None:
 
 def _print_sample(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A few rows, a column a line, their values beside one another."""
-    from cksync.cli.sql import text_of
+    from cksync.cli.values import text_of
 
     if not rows:
         click.echo("no rows")

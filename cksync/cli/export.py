@@ -12,6 +12,7 @@ import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_table
+from cksync.cli.streams import as_typed
 
 if TYPE_CHECKING:
     from cksync.analyze.export.events import Event, Exported
@@ -64,6 +65,7 @@ def export(
     for given in (target, *names):
         hide_password(given)
     _end_on_signals()
+    query = as_typed(query, "--query") if query else query
     order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force)
     with _shown(quiet=settings.quiet) as show:
         for event in verb(settings.load().data_dir, order):

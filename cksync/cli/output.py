@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from cksync.cli.streams import utf8
+
 FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print the result."
 )
@@ -19,7 +21,8 @@ NARROWEST = 24  # a column of text that is wrapped is never narrower
 
 def print_json(value: Any) -> None:
     """One JSON document."""
-    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+    with utf8() as out:
+        out.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
 
 
 def _plain(value: Any) -> Any:

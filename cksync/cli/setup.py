@@ -21,13 +21,16 @@ from cksync.cli.output import FORMAT, print_json, print_pairs
 @click.pass_obj
 def init(settings: Settings, data_dir: str, reference: str) -> None:
     """Write a config file: where --config says, else ./config.toml. It never holds the secret itself."""
+    from cksync.config import no_folder
     from cksync.errors import Failed, Rejected
     from cksync.folder import write_whole
     from cksync.secrets import SecretRef
 
-    path = settings.config or Path("config.toml")
+    path, reference = settings.config or Path("config.toml"), reference.strip()
     if path.exists():
         raise Rejected(f"{path} is there already; edit it, or name another file with --config")
+    if reason := no_folder(data_dir, (path.absolute().parent / data_dir)):
+        raise Rejected(f"--data-dir: {data_dir} {reason}")
     if SecretRef(reference, "--api-secret", Path()).scheme == "literal":
         raise Rejected("--api-secret: say where the secret is (env:, file:, keyring:, cmd:), not the secret itself")
     try:
@@ -43,17 +46,22 @@ def init(settings: Settings, data_dir: str, reference: str) -> None:
 
 
 def _config(data_dir: str, reference: str) -> str:
-    import json
-
     return (
         "# cksync's configuration; config.example.toml in the sources explains every key.\n"
-        f"data_dir = {json.dumps(data_dir, ensure_ascii=False)}\n"
+        f"data_dir = {_toml(data_dir)}\n"
         "\n"
         "[api]\n"
-        f"api_secret = {json.dumps(reference, ensure_ascii=False)}\n"
+        f"api_secret = {_toml(reference)}\n"
         "rate_limit = 120\n"
         "rate_period_seconds = 60\n"
     )
+
+
+def _toml(text: str) -> str:
+    """A string of TOML: one of JSON, but for the one control character that JSON takes as it is."""
+    import json
+
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 @click.command()
@@ -63,12 +71,16 @@ def _config(data_dir: str, reference: str) -> str:
 def check(settings: Settings, form: str) -> None:
     """Test credentials, data folder, disk and clock, and name the account. One request, nothing is read."""
     from cksync.cli.progress import start_logging
+    from cksync.folder import Folder
     from cksync.verbs import account
 
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)
     found = account.check(config)
+    warning = account.little_room(Folder(config.data_dir), account.free_bytes(config.data_dir))
     if form == "json":
-        print_json(found)
+        print_json({**found, "warnings": [warning] if warning else []})
     else:
         print_pairs(found)
+    if warning and not settings.quiet:
+        click.echo(f"warning: {warning}", err=True)

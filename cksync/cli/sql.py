@@ -5,24 +5,22 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
-from decimal import Decimal
-from functools import cache
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import cut, one_line, terminal_width
+from cksync.cli.streams import as_typed, from_stdin, utf8, while_read
+from cksync.cli.values import FETCH_ROWS, exact_rows, json_rows, text_of
 
 if TYPE_CHECKING:
     import duckdb
-    import msgspec
 
-FETCH_ROWS = 10_000
+    from cksync.config import Config
+
 # On a terminal: rows of a table, and how many of an answer too wide for it are written a column a line.
 SHOWN_ROWS, SHORT = 40, 5
 FORMATS = ("table", "line", "csv", "json", "parquet")
@@ -84,16 +82,15 @@ def sql(settings: Settings, query: str | None, listing: bool, describe: str | No
         else:
             dictionary.describe(config.data_dir, describe, form)
         return
-    text = query if query not in (None, "-") else sys.stdin.read()
-    _ask(settings, text or "", form)
+    text = from_stdin("the query") if query in (None, "-") else as_typed(query or "", "the query")
+    _ask(config, text, form, quiet=settings.quiet)
 
 
-def _ask(settings: Settings, query: str, form: str) -> None:
+def _ask(config: "Config", query: str, form: str, *, quiet: bool) -> None:
     from cksync.analyze.query import ask
 
-    config = settings.load()
     with ask(config.data_dir, query, config.models.path) as answer:
-        if answer.saved and not answer.saved.file and not settings.quiet:
+        if answer.saved and not answer.saved.file and not quiet:
             click.echo(f"-- {answer.saved.sql}", err=True)
         if answer.relation is not None:
             PRINTERS[form](answer.relation)
@@ -108,7 +105,7 @@ def _table(relation: "duckdb.DuckDBPyRelation") -> None:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         relation.show(max_width=width, max_rows=SHOWN_ROWS)
     hides_columns = re.search(r"\d+ columns \(\d+ shown\)", printed.getvalue()[-2 * width :])
-    rows = relation.limit(SHORT + 1).fetchall() if hides_columns else []
+    rows = list(exact_rows(relation.limit(SHORT + 1))) if hides_columns else []
     if 0 < len(rows) <= SHORT:
         _print_lines(relation.columns, rows)
         return
@@ -118,7 +115,7 @@ def _table(relation: "duckdb.DuckDBPyRelation") -> None:
 
 
 def _line(relation: "duckdb.DuckDBPyRelation") -> None:
-    _print_lines(relation.columns, relation.iter_rows(FETCH_ROWS))
+    _print_lines(relation.columns, while_read(exact_rows(relation)))
 
 
 def _print_lines(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -134,61 +131,21 @@ def _print_lines(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def _csv(relation: "duckdb.DuckDBPyRelation") -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerow(relation.columns)
-    for row in relation.iter_rows(FETCH_ROWS):
-        writer.writerow([text_of(value) for value in row])
-
-
-def text_of(value: Any) -> Any:
-    """A value as CSV has it; numbers stay numbers."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, dict | list | tuple):
-        return _encoder().encode(value).decode()
-    return value.isoformat() if isinstance(value, datetime) else value
+    with utf8() as out:
+        writer = csv.writer(out)
+        writer.writerow(relation.columns)
+        for row in while_read(exact_rows(relation)):
+            writer.writerow([text_of(value) for value in row])
 
 
 def _json(relation: "duckdb.DuckDBPyRelation") -> None:
     """An array of objects, a row a line; JSON columns are JSON, decimals keep their digits."""
     separator = "[\n"
-    for row in json_rows(relation):
-        sys.stdout.write(separator + row)
-        separator = ",\n"
-    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
-
-
-def json_rows(relation: "duckdb.DuckDBPyRelation") -> Iterator[str]:
-    """Each row as an object in JSON."""
-    import msgspec
-
-    encoder = _encoder()
-    is_json = [str(kind) == "JSON" for kind in relation.types]
-    names = _distinct(relation.columns)
-    for row in relation.iter_rows(FETCH_ROWS):
-        values = [
-            msgspec.Raw(value.encode()) if raw and value is not None else value
-            for value, raw in zip(row, is_json, strict=True)
-        ]
-        yield encoder.encode(dict(zip(names, values, strict=True))).decode()
-
-
-@cache
-def _encoder() -> "msgspec.json.Encoder":
-    import msgspec
-
-    return msgspec.json.Encoder(decimal_format="number", enc_hook=str)
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names of columns, a second one with a number behind it: no value hides another."""
-    found: list[str] = []
-    for name in names:
-        others = (f"{name}_{number}" for number in count(1))
-        found.append(name if name not in found else next(other for other in others if other not in found))
-    return found
+    with utf8() as out:
+        for row in while_read(json_rows(relation)):
+            out.write(separator + row)
+            separator = ",\n"
+        out.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
 def _parquet(relation: "duckdb.DuckDBPyRelation") -> None:
@@ -203,7 +160,7 @@ def _parquet(relation: "duckdb.DuckDBPyRelation") -> None:
     except pa.ArrowNotImplementedError as error:
         raise Rejected(f"a column has a type that Parquet does not know; cast it to varchar ({error})") from None
     with writer:
-        for batch in reader:
+        for batch in while_read(reader):
             writer.write_batch(batch)
 
 

@@ -29,6 +29,7 @@ from cksync.load.merge import PART_BYTES, Merged, merge
 from cksync.load.seen import Reading, Round
 from cksync.load.tables import tables
 from cksync.load.versions import Change
+from cksync.paths import pattern
 
 _COUNTS = ("inserted", "updated", "deleted", "unread")
 
@@ -190,7 +191,7 @@ def _note_requests(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence
         )
         order by observed_at
         """,
-        [load.load_id, list(map(str, files)), REQUESTS],
+        [load.load_id, list(map(pattern, files)), REQUESTS],
     ).fetchone()
     return int(rows[0]) if rows else 0
 
@@ -204,7 +205,7 @@ def _note_pushes(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence[S
                 record ->> 'outcome', record ->> 'message'
             from read_parquet(?, hive_partitioning = false) where stream = ? order by observed_at
             """,
-            [load.load_id, list(map(str, files)), PUSHES],
+            [load.load_id, list(map(pattern, files)), PUSHES],
         )
 
 

@@ -15,6 +15,7 @@ from cksync.domain import Listing, Slice
 from cksync.folder import Folder
 from cksync.load.tables import casts
 from cksync.mirror import open_mirror
+from cksync.paths import pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,7 @@ def seen_otherwise(folder: Folder, segments: Sequence[Path], people: Collection[
             from seen where as_bigint(person.id) in (select unnest(?::bigint[]))
             group by all having arg_max(person.state, observed_at) not in ('active', 'cancelled')
             """,
-            [list(map(str, segments)), list(people)],
+            [list(map(pattern, segments)), list(people)],
         ).fetchall()
     return {row[0] for row in rows}
 
@@ -248,6 +249,6 @@ def seen_at_once(folder: Folder, segments: Sequence[Path]) -> set[int]:
 
             select distinct id from pairs where said <> said_before and observed_at < received_before
             """,
-            [list(map(str, segments))],
+            [list(map(pattern, segments))],
         ).fetchall()
     return {row[0] for row in rows}

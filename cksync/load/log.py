@@ -13,7 +13,7 @@ everything once: a killed or stopped load leaves its round open, and the next on
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -109,16 +109,23 @@ class Load:
 
 
 class Writer:
-    """Collects what a load reads and stores it segment by segment."""
+    """Collects what a load reads, and stores it segment by segment. `ticks` are seconds of a clock that never jumps."""
 
-    def __init__(self, folder: Path, load_id: str, start: Start, flush_pages: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        load_id: str,
+        start: Start,
+        flush_pages: int,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder = folder / load_id
         self._flush_pages = max(flush_pages, 1)
         self._segment = Segment(load_id, 0, start)
         self._rows: list[tuple[Any, ...]] = []
         self._checkpoints: dict[str, Checkpoint] = {}
         self._pages = self._bytes = 0
-        self._flushed = time.monotonic()
+        self._ticks, self._flushed = ticks, ticks()
         self.load_id = load_id
 
     def add(self, page: Page, checkpoint: Checkpoint, absent: Iterable[int] = ()) -> None:
@@ -169,12 +176,12 @@ class Writer:
     def flush_if_due(self) -> None:
         """Store what has come when it is enough or old enough."""
         is_enough = self._pages >= self._flush_pages or self._bytes >= SEGMENT_BYTES
-        if is_enough or time.monotonic() - self._flushed >= FLUSH_SECONDS:
+        if is_enough or self._ticks() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
     def flush(self, end: LoadEnd | None = None) -> None:
         """Store everything now. Raises Failed when the disk does not take it; the log stays valid."""
-        self._flushed = time.monotonic()
+        self._flushed = self._ticks()
         if not (self._rows or self._checkpoints or end):
             return
         segment = replace(

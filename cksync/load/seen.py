@@ -16,6 +16,7 @@ from cksync.load.listings import CHANGED_ONLY, LISTED, PLACE
 from cksync.load.log import ABSENT, PORTION_BYTES, PUSHES, REQUESTS, portions, row_of, size
 from cksync.load.repeated import OBJECTS
 from cksync.load.schema import NO_RECORDS
+from cksync.paths import pattern
 from cksync.sqltext import literal
 
 # A longer record is set aside: DuckDB needs many times its length to parse it.
@@ -64,7 +65,7 @@ def relation(files: Sequence[Path], more: str = "") -> str:
     """The rows of some segments in SQL, wherever they are: a folder `stream=x` is no column."""
     if not files:
         return f"(select *, '' as filename, 0 as file_row_number from ({NO_RECORDS}))"
-    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false{more})"
+    return f"read_parquet([{', '.join(literal(pattern(file)) for file in files)}], hive_partitioning = false{more})"
 
 
 def load_seen(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -12,7 +13,7 @@ from cksync.api.v3 import BY_ID, ask_one, ask_page, whole
 from cksync.clock import wall_clock
 from cksync.config import Config
 from cksync.domain import Page
-from cksync.errors import Refused
+from cksync.errors import Failed, Refused
 from cksync.folder import Folder
 from cksync.load.log import pinned_account
 from cksync.secrets import environment
@@ -21,6 +22,8 @@ from cksync.secrets import environment
 PEOPLE_ASKED = 5
 # Somebody sits and waits for a check.
 CHECK_ATTEMPTS = 2
+# Room that every pull should have, were the account ever so small.
+LEAST_BYTES = 500_000_000
 
 
 def address(page: Page) -> str:
@@ -53,6 +56,37 @@ def check_pin(
         )
 
 
+def free_bytes(path: Path) -> int:
+    """How much the disk of a folder still takes."""
+    return shutil.disk_usage(path).free
+
+
+def little_room(folder: Folder, free: int) -> str | None:
+    """A sentence where the disk may be too full for a pull; None where it has room.
+
+    A pull may need as much again as the folder holds: publishing writes the mirror and the Parquet files beside those
+    that are there, and a whole reading is logged once more. An account that was never read may need anything, so it
+    is LEAST_BYTES at least. Raises Failed where not even the copy of the mirror fits: a pull would end so, too.
+    """
+    held = sum(path.stat().st_size for path in folder.root.rglob("*") if path.is_file())
+    copied = folder.mirror.stat().st_size if folder.mirror.exists() else 0
+    if free < copied:
+        raise Failed(
+            f"the disk is full: {folder.root} has {_size(free)} free, and a pull writes a copy of the mirror, which has"
+            f" {_size(copied)}; make room"
+        )
+    needed = max(held, LEAST_BYTES)
+    if free >= needed:
+        return None
+    return (
+        f"{folder.root} has {_size(free)} free, and a pull may need {_size(needed)}; make room, or it may not publish"
+    )
+
+
+def _size(bytes_: int) -> str:
+    return f"{bytes_ / 1e9:,.1f} GB" if bytes_ >= 1e9 else f"{bytes_ / 1e6:,.0f} MB"
+
+
 def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Try what a pull needs, with one request: what was found, by what was tried.
 
@@ -65,14 +99,14 @@ def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str,
         page = api.fetch(ask_page(whole("account"), 1))
     check_pin(api, address(page), pinned_account(folder.log), False, list)
     gap = (page.received_at - page.server_at).total_seconds() if page.server_at else None
-    free = shutil.disk_usage(config.data_dir).free
+    free = free_bytes(folder.root)
     reference = config.api.api_secret or config.api.api_key
     return {
         "configuration": config.source,
         "address": config.api.base_url,
         "credentials": f"accepted, from {reference.place if reference else ''}",
         "account": f"{_name(page)} <{address(page)}>",
-        "data folder": f"{config.data_dir}, {os.stat(config.data_dir).st_mode & 0o777:o}, {free / 1e9:.1f} GB free",
+        "data folder": f"{config.data_dir}, {os.stat(config.data_dir).st_mode & 0o777:o}, {_size(free)} free",
         "clock": "the API gives no time"
         if gap is None
         else f"{abs(gap):.0f} s {'ahead of' if gap > 0 else 'behind'} the API's",

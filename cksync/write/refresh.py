@@ -24,7 +24,7 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
         shapes = shapes_of(db)
         if problems := [each for table in ("subscribers", *TABLES) for each in misshapen(db, shapes, table)]:
             raise Failed(f"{path} cannot be refreshed: {problems[0].table}: {problems[0].reason}")
-        db.execute(f"attach {literal(temporary)} as fresh (storage_version '{STORAGE_VERSION}')")
+        db.execute(f"attach {literal(temporary.absolute())} as fresh (storage_version '{STORAGE_VERSION}')")
         names = column_names(db)
         db.execute("use fresh")
         (last,) = db.execute("select nextval('work.main.ids')").fetchone() or (-1,)

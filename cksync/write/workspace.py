@@ -14,6 +14,7 @@ import duckdb
 from cksync.errors import Failed, Locked, Rejected
 from cksync.folder import Folder, put_in_place
 from cksync.load.publish import STORAGE_VERSION
+from cksync.paths import unusable
 from cksync.sqltext import identifier, literal, quoted
 from cksync.wide import PERSON, Field, field_columns, free_column, key_of_label, people
 
@@ -60,12 +61,18 @@ def checkout(folder: Folder, path: Path) -> dict[str, int]:
 
     Raises Rejected when there is a file already, Failed when there is no mirror or the disk refuses.
     """
+    _check_name(path)
     if path.exists():
         raise Rejected(f"{path} is there already; take another name, or `cksync checkout --refresh {path}`")
     if not path.parent.is_dir():
         raise Rejected(f"there is no folder {path.parent} to put the workspace into")
     with written(path) as temporary, opened(temporary, folder) as db:
         return fill(db)
+
+
+def _check_name(path: Path) -> None:
+    if reason := unusable(path.absolute()):
+        raise Rejected(f"{path} {reason}")
 
 
 @contextlib.contextmanager
@@ -85,11 +92,12 @@ def written(path: Path) -> Iterator[Path]:
 
 def check(path: Path) -> None:
     """Raise Rejected when a file is no workspace, Locked when another program has it open for writing."""
+    _check_name(path)
     none = Rejected(f"{path} is no workspace; `cksync checkout NEW.duckdb` makes one")
     if not path.is_file():
         raise none
     try:
-        with duckdb.connect(str(path), read_only=True) as db:
+        with duckdb.connect(str(path.absolute()), read_only=True) as db:
             query = "select 1 from duckdb_tables() where schema_name = '_cksync' and table_name = 'actions'"
             if db.execute(query).fetchone() is None:
                 raise none
@@ -110,7 +118,7 @@ def opened(path: Path, folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
             db.execute(f"attach {literal(folder.mirror)} as mirror (read_only)")
         else:
             raise Failed(f"there is no mirror in {folder.root} yet; `cksync pull` makes it")
-        db.execute(f"attach {literal(path)} as work (storage_version '{STORAGE_VERSION}')")
+        db.execute(f"attach {literal(path.absolute())} as work (storage_version '{STORAGE_VERSION}')")
         db.execute("use work")
         yield db
         db.execute("use memory")

@@ -55,7 +55,8 @@ class Book:
         """A load that starts then, a moment before its first request; its id joins `ids`."""
         began_at = at(minutes) - timedelta(seconds=1) + timedelta(microseconds=len(self.ids))
         self.ids.append(load_id_at(began_at))
-        return Entry(Writer(self.folder.log, self.ids[-1], Start(at(minutes), account, (), allowed), NEVER))
+        start = Start(at(minutes), account, (), allowed)
+        return Entry(Writer(self.folder.log, self.ids[-1], start, NEVER, ticks=lambda: 0.0))
 
     def write(self, slice_: Slice, minutes: float, given: Iterable[Given], **reading: Any) -> None:
         """A load of its own, finished, that read one page: see `Entry.page`."""

@@ -37,7 +37,7 @@ LARGEST = 10**15  # the first number with more than 15 digits
 LARGEST_FLOAT = 9.99e307
 FIRST, LAST = datetime(1900, 3, 1), datetime(9999, 12, 31, 23, 59, 59)
 FETCH_ROWS = 10_000
-_INVALID = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
+_INVALID = re.compile(r"[\[\]:*?/\\\x00-\x1f\ufffe\uffff]")
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _FORMATS: dict[Kind, str] = {
     "integer": "0",
@@ -46,6 +46,7 @@ _FORMATS: dict[Kind, str] = {
     "moment": "yyyy-mm-dd hh:mm:ss",
     "date": "yyyy-mm-dd",
 }
+_TIMES = ("instant", "moment", "date")
 _WIDTHS: dict[Kind, int] = {"instant": 19, "moment": 19, "date": 11, "text": 24, "json": 40}
 
 
@@ -110,7 +111,7 @@ def is_ours(path: Path) -> bool:
 
 def sheet_names(names: Sequence[str]) -> list[str]:
     """Names that Excel takes for sheets, distinct: 31 characters, none of []:*?/\\, no ' at an end, not `History`."""
-    allowed = [_INVALID.sub("_", name).strip("'") or "_" for name in names]
+    allowed = [cut(_INVALID.sub("_", name).strip("'"), NAME_LENGTH, "utf-16-le").rstrip("'") or "_" for name in names]
     allowed = [f"{name}_" if name.casefold() == "history" else name for name in allowed]
     return fitting(allowed, NAME_LENGTH, "utf-16-le")
 
@@ -173,15 +174,17 @@ def _head(sheet: "Worksheet", table: Table, cells: Sequence[_Cell], header: "For
 
 
 def _fill(db: duckdb.DuckDBPyConnection, sheet: "Worksheet", table: Table, cells: Sequence[_Cell]) -> Iterator[Moving]:
-    select = ", ".join(_select(cell.column) for cell in cells)
+    odd = [place for place, cell in enumerate(cells) if cell.kind in _TIMES]
+    select = ", ".join([*(_select(cell.column) for cell in cells), *(_odd(cells[place].column) for place in odd)])
     found = db.execute(f"select {select} from {table.relation}")
     row = 0
     yield Moving(table.label, row, table.rows)
     while rows := found.fetchmany(FETCH_ROWS):
         for values in rows:
             row += 1
-            for place, (cell, value) in enumerate(zip(cells, values, strict=True)):
-                cell.write(sheet, row, place, _known(value))
+            texts = dict(zip(odd, values[len(cells) :], strict=True))
+            for place, (cell, value) in enumerate(zip(cells, values[: len(cells)], strict=True)):
+                cell.write(sheet, row, place, texts.get(place) or _known(value))
         yield Moving(table.label, row, table.rows)
 
 
@@ -189,6 +192,12 @@ def _select(column: Column) -> str:
     """The column in SQL; an instant is that of UTC, without a zone."""
     value = plain(column)
     return f"timezone('UTC', {value})" if kind_of(column) == "instant" else value
+
+
+def _odd(column: Column) -> str:
+    """In SQL the text of a time that Python does not know, null for any other."""
+    value = _select(column)
+    return f"case when not isfinite({value}) then {value}::varchar end"
 
 
 def _known(value: Any) -> Any:

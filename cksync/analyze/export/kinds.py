@@ -67,4 +67,9 @@ def iso(column: Column) -> str:
     value = plain(column)
     second = f"strftime({value}, '%Y-%m-%dT%H:%M:%S')"
     fraction = f"case when microsecond({value}) % 1000000 = 0 then '' else strftime({value}, '.%f') end"
-    return f"case when isfinite({value}) then {second} || {fraction} || {zone} else {value}::varchar end"
+    return f"case when {is_common(value)} then {second} || {fraction} || {zone} else {value}::varchar end"
+
+
+def is_common(value: str) -> str:
+    """In SQL whether a time or date is of an age that strftime writes as ISO 8601: finite, and not before Christ."""
+    return f"(isfinite({value}) and era({value}) > 0)"

@@ -1,6 +1,6 @@
 """Names that fit: no longer than a format allows, and no two alike."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain, count
 from typing import Literal
 
@@ -19,10 +19,11 @@ def cut(text: str, limit: int, encoding: Encoding) -> str:
     return text.encode(encoding)[: limit * _BYTES[encoding]].decode(encoding, errors="ignore")
 
 
-def fitting(names: Sequence[str], limit: int, encoding: Encoding) -> list[str]:
-    """The names, none longer than `limit`; one that equals another before it, whatever the case, gets a number."""
+def fitting(names: Sequence[str], limit: int, encoding: Encoding, reserved: Collection[str] = ()) -> list[str]:
+    """The names, none longer than `limit`; one that equals another before it or a reserved one, whatever the case, gets
+    a number."""
     found: list[str] = []
-    taken: set[str] = set()
+    taken = {name.casefold() for name in reserved}
     for name in names:
         ends = chain([""], (f"_{number}" for number in count(2)))
         tries = (cut(name, limit - len(end), encoding) + end for end in ends)

@@ -14,6 +14,7 @@ from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.kinds import kind_of
 from cksync.analyze.export.source import Column, Table, count
 from cksync.errors import Rejected
+from cksync.paths import pattern
 from cksync.sqltext import identifier, literal
 
 # Rows of a file, and of all partitions, that are in memory together while they are written: people with a hundred
@@ -76,7 +77,7 @@ def is_ours(path: Path) -> bool:
     query = "select decode(value) from parquet_kv_metadata(?) where decode(key) = ?"
     try:
         with duckdb.connect(":memory:") as db:
-            return db.execute(query, [str(path), _MARK]).fetchone() == (manifest.MAKER,)
+            return db.execute(query, [pattern(path), _MARK]).fetchone() == (manifest.MAKER,)
     except duckdb.Error:
         return False
 

@@ -8,7 +8,7 @@ the export. Tables that no export made are not touched without `is_forced`.
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import duckdb
 from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.kinds import Kind, digits, kind_of, plain
 from cksync.analyze.export.naming import fitting
-from cksync.analyze.export.source import Column, Table
+from cksync.analyze.export.source import Column, Table, count
 from cksync.analyze.export.target import place_of
 from cksync.errors import Failed, Locked, Refused, Rejected
 from cksync.sqltext import identifier, literal, quoted
@@ -71,7 +71,7 @@ def write(
     that no export made, Locked when another export is at it, Failed when the server does not do its part.
     """
     with _connected(uri) as connection, connection.cursor() as cursor, _worded(uri):
-        places = _places(tables, schema)
+        places = _places(tables, schema, _reserved(cursor))
         _prepare(cursor, schema, places, is_forced=is_forced)
         for place in places:
             yield Moving(place.table.label, 0, place.table.rows)
@@ -136,11 +136,18 @@ def _worded(uri: str) -> Iterator[None]:
         raise Failed(f"{place_of(uri)} did not take the export, and is as it was: {reason}") from None
 
 
-def _places(tables: Sequence[Table], schema: str) -> list[_Place]:
-    names = fitting([table.label for table in tables], NAME_BYTES, "utf-8")
+def _reserved(cursor: "Cursor") -> set[str]:
+    """The names that no column may have: those of the columns that every table has. `oid` was one before version 12."""
+    query = "select attname::text from pg_attribute where attrelid = 'pg_attribute'::regclass and attnum < 0"
+    version = int(_value(cursor, "select current_setting('server_version_num')"))
+    return {row[0] for row in _rows(cursor, query)} | ({"oid"} if version < 120_000 else set())
+
+
+def _places(tables: Sequence[Table], schema: str, reserved: Collection[str]) -> list[_Place]:
+    names = fitting([table.label for table in tables], NAME_BYTES, "utf-8", {LEDGER})
     places = []
     for number, (name, table) in enumerate(zip(names, tables, strict=True)):
-        columns = fitting([column.name for column in table.columns], NAME_BYTES, "utf-8")
+        columns = fitting([column.name for column in table.columns], NAME_BYTES, "utf-8", reserved)
         types = dict(zip(columns, map(_type, table.columns), strict=True))
         places.append(_Place(table, schema, name, f"cksync_new_{number}", types))
     return places
@@ -203,15 +210,14 @@ def _check(cursor: "Cursor", place: _Place, *, is_ours: bool) -> None:
 
 
 def _stage(db: duckdb.DuckDBPyConnection, cursor: "Cursor", place: _Place) -> None:
-    """COPY the rows into a temporary table. JSON goes as text, which COPY takes, and is read there."""
-    types = {name: "text" if kind == "jsonb" else kind for name, kind in place.columns.items()}
-    definition = ", ".join(f"{identifier(name)} {kind}" for name, kind in types.items())
-    cursor.execute(f"create temporary table {place.staged} ({definition}) on commit drop")
-    cells = ", ".join(
-        f"{_cell(column)} as {identifier(name)}"
-        for name, column in zip(place.columns, place.table.columns, strict=True)
-    )
-    reader = db.sql(f"select {cells} from {place.table.relation}").to_arrow_reader(FETCH_ROWS)
+    """COPY the rows into a temporary table. JSON and columns with infinite times go as text, and are read there."""
+    types, cells = [], []
+    for (name, kind), column in zip(place.columns.items(), place.table.columns, strict=True):
+        is_endless = _is_endless(db, place, column)
+        cells.append(f"{_endless(column) if is_endless else _cell(column)} as {identifier(name)}")
+        types.append(f"{identifier(name)} {'text' if kind == 'jsonb' or is_endless else kind}")
+    cursor.execute(f"create temporary table {place.staged} ({', '.join(types)}) on commit drop")
+    reader = db.sql(f"select {', '.join(cells)} from {place.table.relation}").to_arrow_reader(FETCH_ROWS)
     cursor.adbc_ingest(place.staged, reader, mode="append", temporary=True)
 
 
@@ -223,6 +229,19 @@ def _cell(column: Column) -> str:
     return rf"replace({value}, '\u0000', '\ufffd')" if kind_of(column) == "json" else value
 
 
+def _is_endless(db: duckdb.DuckDBPyConnection, place: _Place, column: Column) -> bool:
+    """Whether a column has infinite times: COPY would make days of them that are far away, or fail."""
+    if kind_of(column) not in ("instant", "moment", "date"):
+        return False
+    return count(db, f"from {place.table.relation} where not isfinite({plain(column)}) limit 1") > 0
+
+
+def _endless(column: Column) -> str:
+    """A time in SQL as text that Postgres reads."""
+    text = f"{plain(column)}::varchar"
+    return f"case when contains({text}, '(BC)') then replace({text}, ' (BC)', '') || ' BC' else {text} end"
+
+
 def _replace(cursor: "Cursor", place: _Place) -> None:
     """The staged rows in place of the old ones."""
     there = _there(cursor, place)
@@ -232,9 +251,7 @@ def _replace(cursor: "Cursor", place: _Place) -> None:
     else:
         cursor.execute(f"delete from {place.sql}")
         _fit(cursor, place, there)
-    values = ", ".join(
-        identifier(name) + ("::jsonb" if kind == "jsonb" else "") for name, kind in place.columns.items()
-    )
+    values = ", ".join(f"{identifier(name)}::{kind}" for name, kind in place.columns.items())
     cursor.execute(f"insert into {place.sql} ({quoted(list(place.columns))}) select {values} from {place.staged}")
     for comment in _comments(place):
         cursor.execute(comment)

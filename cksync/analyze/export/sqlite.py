@@ -11,6 +11,7 @@
 """
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,12 +19,13 @@ from pathlib import Path
 import duckdb
 
 from cksync.analyze.export.events import Moving, Stamp, Written
-from cksync.analyze.export.kinds import Kind, digits, kind_of, plain
+from cksync.analyze.export.kinds import Kind, digits, is_common, kind_of, plain
 from cksync.analyze.export.naming import fitting
 from cksync.analyze.export.source import Column, Table, count
 from cksync.sqltext import identifier, quoted
 
 FETCH_ROWS = 10_000
+STAMP = "_cksync_export"
 # Says in the file's header whose it is; nobody else has registered it.
 APPLICATION = int.from_bytes(b"cksy")
 # More digits than this a float cannot give back.
@@ -35,14 +37,17 @@ def write(
     db: duckdb.DuckDBPyConnection, tables: Sequence[Table], path: Path, stamp: Stamp
 ) -> Iterator[Moving | Written]:
     """Write every table into a new database, with an index on every id and address."""
-    names = fitting([table.label for table in tables], 1_000, "utf-8")
+    # A name that begins with sqlite_ is SQLite's own; tables and indexes share their names.
+    labels = [re.sub(r"^(?i:sqlite_)", r"_\g<0>", table.label) for table in tables]
+    names = fitting(labels, 1_000, "utf-8", {STAMP})
+    taken = [*names, STAMP]
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as into:
         into.execute("pragma journal_mode = off")  # nobody sees the file before it is whole
         into.execute("pragma synchronous = off")
         into.execute(f"pragma application_id = {APPLICATION}")
         for name, table in zip(names, tables, strict=True):
             into.execute("begin")
-            yield from _write_table(db, into, name, table)
+            yield from _write_table(db, into, name, table, taken)
             into.execute("commit")
             yield Written(table.label, table.rows, notes=tuple(_rounded(db, table)))
         _stamp(into, stamp)
@@ -55,7 +60,10 @@ def is_ours(path: Path) -> bool:
     return header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION.to_bytes(4)
 
 
-def _write_table(db: duckdb.DuckDBPyConnection, into: sqlite3.Connection, name: str, table: Table) -> Iterator[Moving]:
+def _write_table(
+    db: duckdb.DuckDBPyConnection, into: sqlite3.Connection, name: str, table: Table, taken: list[str]
+) -> Iterator[Moving]:
+    """Write a table and its indexes, whose names join those that are `taken`."""
     columns = fitting([column.name for column in table.columns], 1_000, "utf-8")
     types = ", ".join(
         f"{identifier(label)} {_type(column)}" for label, column in zip(columns, table.columns, strict=True)
@@ -72,7 +80,9 @@ def _write_table(db: duckdb.DuckDBPyConnection, into: sqlite3.Connection, name: 
         yield Moving(table.label, done, table.rows)
     for label in columns:
         if label in ("id", "email_address") or label.endswith("_id"):
-            into.execute(f"create index {identifier(f'{name}_{label}')} on {identifier(name)} ({identifier(label)})")
+            (index,) = fitting([f"{name}_{label}"], 1_000, "utf-8", taken)
+            taken.append(index)
+            into.execute(f"create index {identifier(index)} on {identifier(name)} ({identifier(label)})")
 
 
 def _type(column: Column) -> str:
@@ -85,7 +95,7 @@ def _cell(column: Column) -> str:
     kind, value = kind_of(column), plain(column)
     if kind in ("instant", "moment"):
         sortable = f"strftime({value}, '%Y-%m-%dT%H:%M:%S.%f{'Z' if kind == 'instant' else ''}')"
-        return f"case when isfinite({value}) then {sortable} else {value}::varchar end"
+        return f"case when {is_common(value)} then {sortable} else {value}::varchar end"
     # by way of text: the nearest float, where a division may give its neighbour
     casts: dict[Kind, str] = {"decimal": "::varchar::double", "boolean": "::integer", "date": "::varchar"}
     return value + casts.get(kind, "")
@@ -108,5 +118,5 @@ def _stamp(into: sqlite3.Connection, stamp: Stamp) -> None:
     loaded_at = stamp.loaded_at.isoformat() if stamp.loaded_at else None
     row = (stamp.made_at.isoformat(), stamp.version, stamp.load_id, loaded_at, stamp.is_hashed)
     columns = ("made_at", "cksync_version", "load_id", "loaded_at", "emails_hashed")
-    into.execute(f"create table _cksync_export ({quoted(columns)})")
-    into.execute("insert into _cksync_export values (?, ?, ?, ?, ?)", row)
+    into.execute(f"create table {STAMP} ({quoted(columns)})")
+    into.execute(f"insert into {STAMP} values (?, ?, ?, ?, ?)", row)

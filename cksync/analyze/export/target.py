@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from cksync.errors import Rejected
 from cksync.folder import Folder
+from cksync.paths import unusable
 from cksync.secrets import remember
 
 Form = Literal["parquet", "csv", "excel", "sqlite", "duckdb", "postgres"]
@@ -89,6 +90,9 @@ def parse(given: str, form: Form | None) -> Target:
         )
     if is_folder and known not in ("parquet", "csv"):
         raise Rejected(f"{given} is a folder, and {known} is one file; name the file")
+    # Only a database minds a ?.
+    if reason := unusable(path if known == "duckdb" else Path(str(path).replace("?", "_"))):
+        raise Rejected(f"{given} {reason}")
     return Target(known, given, path, is_folder)
 
 
