@@ -4,23 +4,30 @@
     python -m bench.nights --people 2000     a trial: everything scaled
 
 After the week comes a quiet night (the same without removed tags and deleted people), and one on which
-nothing happened. Requests are counted by the sandbox; after every pull the mirror is compared with the
-sandbox's world.
+nothing happened. A pull right after another is a night without turns: nothing is due by its age again.
+Requests are counted by the sandbox; after every pull the mirror is compared with the sandbox's world.
+
+All of it under two behaviours: people who cancel stay in every list and few broadcasts are drafts, or they
+leave all sequences and nine in ten of their forms, and a tenth of the broadcasts are drafts.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from random import Random
 
-from bench.accounts import REFERENCE_PEOPLE, SEED, full_read, reference
+from bench.accounts import LEAVING, REFERENCE_PEOPLE, SEED, YOUNG_DRAFTS, full_read, reference
 from bench.clock import RunningClock
 from bench.life import DAY_SECONDS, NIGHT, QUIET, Mix, live, scaled
 from bench.measure import markdown
 from bench.night import GROUPS, Night, Place, served, spend_night, verdict
+from cksync.sandbox import World
 
 # Any full refresh of R50, which is what Airbyte and dlt make every night (peers.md, section 5).
 FULL_REFRESH = 10_134
 HEADER = ("night", "changed people", "requests", "planned", *GROUPS, "seconds", "mirror = account")
+# A day in an hour: what a change costs without what has its turn.
+MINUTES = 60
 
 Row = tuple[object, ...]
 
@@ -40,7 +47,8 @@ def spend(place: Place, name: str, changed: int) -> Row:
 
 
 def spend_all(place: Place, mix: Mix, quiet: Mix, nights: int) -> list[Row]:
-    """The first pull, the nights, the quiet one, and the one on which nothing happened."""
+    """The first pull, the nights, the quiet one, and the one on which nothing happened; then both once more
+    without a night in between."""
     random, rows = Random(SEED), [spend(place, "first pull", 0)]
     for day in range(1, nights + 1):
         changed = live(place.world, place.clock, random, mix, day)
@@ -49,26 +57,41 @@ def spend_all(place: Place, mix: Mix, quiet: Mix, nights: int) -> list[Row]:
     rows.append(spend(place, "quiet", changed))
     place.clock.advance(DAY_SECONDS)
     rows.append(spend(place, "nothing", 0))
+    place.clock.advance(MINUTES)
+    rows.append(spend(place, "nothing, no turns", 0))
+    changed = live(place.world, place.clock, random, mix, nights + 2, seconds=MINUTES)
+    rows.append(spend(place, "as 1, no turns", changed))
     return rows
 
 
-def main() -> None:
+def measured(world: World, clock: RunningClock, share: float, given: argparse.Namespace) -> list[Row]:
+    """The whole week of one account."""
+    mix, quiet = (scaled({**each, "finish": given.finish}, share) for each in (NIGHT, QUIET))
+    with served(world, clock) as place:
+        return spend_all(place, mix, quiet, given.nights)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.nights", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--people", type=int, default=REFERENCE_PEOPLE, help="everything else is scaled with them")
     parser.add_argument("--nights", type=int, default=7)
     parser.add_argument("--finish", type=int, default=0, help="people who finish a sequence each night (R50 scale)")
-    given = parser.parse_args()
-    clock, share = RunningClock(), given.people / REFERENCE_PEOPLE
-    world = reference(given.people, clock)
-    full = full_read(world)
-    mix, quiet = (scaled({**each, "finish": given.finish}, share) for each in (NIGHT, QUIET))
-    with served(world, clock) as place:
-        rows = spend_all(place, mix, quiet, given.nights)
-    print(markdown(HEADER, rows))
-    print(
-        f"\nA full refresh, every night: {full:,} requests here; {FULL_REFRESH:,} for R50 (what Airbyte and dlt make)."
-    )
+    parser.add_argument("--only", choices=("stay", "leave"), help="one of the two behaviours")
+    given = parser.parse_args(arguments)
+    share = given.people / REFERENCE_PEOPLE
+    if given.only != "leave":
+        clock = RunningClock()
+        world = reference(given.people, clock)
+        print("People who cancel stay in their lists; two drafts:\n")
+        full = full_read(world)
+        print(markdown(HEADER, measured(world, clock, share, given)))
+        print(f"\nA full refresh: {full:,} requests here; {FULL_REFRESH:,} for R50 (what Airbyte and dlt make).\n")
+    if given.only != "stay":
+        clock = RunningClock()
+        world = reference(given.people, clock, 40 if share == 1 else YOUNG_DRAFTS + 4, LEAVING)
+        print("People who cancel leave all sequences and nine in ten of their forms; a tenth are drafts:\n")
+        print(markdown(HEADER, measured(world, clock, share, given)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import argparse
 
+from .behaviour import Behaviour
 from .server import run
+from .switches import switched
 
 
 def main() -> None:
@@ -15,6 +17,8 @@ def main() -> None:
     parser.add_argument("--rate-period", type=float, default=60.0, help="seconds")
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--api-secret", default=None)
+    parser.add_argument("--drafts", type=int, default=None, help="old mails that were never sent")
+    parser.add_argument("--behaviour", action="append", default=[], help="a switch of behaviour.py: name=value")
     given = parser.parse_args()
     run(
         subscribers=given.subscribers,
@@ -25,6 +29,8 @@ def main() -> None:
         rate_period_seconds=given.rate_period,
         latency_seconds=given.latency_ms / 1000,
         api_secret=given.api_secret,
+        drafts=given.drafts,
+        behaviour=switched(Behaviour(), given.behaviour),
     )
 
 

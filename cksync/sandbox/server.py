@@ -91,11 +91,17 @@ def run(
     rate_period_seconds: float,
     latency_seconds: float,
     api_secret: str | None,
+    *,
+    drafts: int | None = None,
+    behaviour: Behaviour | None = None,
 ) -> None:
     """Serves a generated world until SIGTERM or SIGINT; call it from the main thread."""
     from .seed import generate
 
-    world = generate(subscribers, seed)
+    if drafts is None:
+        world = generate(subscribers, seed, behaviour=behaviour)
+    else:
+        world = generate(subscribers, seed, behaviour=behaviour, drafts=drafts)
     world.api_secret = api_secret or world.api_secret
     with (
         _until_signalled() as stopped,

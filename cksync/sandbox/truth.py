@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import shapes
-from .lists import shown_states
+from .lists import is_listed, is_shown, shown_states
 from .records import Kind, Subscription
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def truth_of(world: "World") -> Truth:
 
 
 def _parents(world: "World", kind: Kind) -> dict[int, Payload]:
-    return {row.id: shapes.parent(row) for row in world.parents[kind].values()}
+    return {row.id: shapes.parent(row) for row in world.parents[kind].values() if is_listed(world.behaviour, row)}
 
 
 def _key(row: Subscription) -> MembershipKey:
@@ -70,8 +70,9 @@ def _key(row: Subscription) -> MembershipKey:
 
 
 def _is_shown(world: "World", row: Subscription) -> bool:
-    state = world.subscribers[row.subscriber_id].state
-    return state in shown_states(world.behaviour, row.kind, None)
+    state, behaviour = world.subscribers[row.subscriber_id].state, world.behaviour
+    parent = world.parents[row.kind][row.parent_id]
+    return is_listed(behaviour, parent) and is_shown(behaviour, row, state, shown_states(behaviour, None))
 
 
 def _listed(world: "World", shown: Any) -> frozenset[int]:
