@@ -108,6 +108,11 @@ def is_listed(behaviour: Behaviour, row: Parent) -> bool:
     return behaviour.archived_forms == "listed" or not row.details.get("archived")
 
 
+def has_stats(world: World, row: Broadcast) -> bool:
+    """Whether the API has stats of it, if only zeros."""
+    return row.status != "draft" or world.behaviour.draft_stats == "zeros"
+
+
 def ordered(rows: Iterable[Row], rank: Rank, order: Order, behaviour: Behaviour) -> list[Row]:
     """Sorts by rank, ties by the behaviour's rule."""
     tie = _TIES[behaviour.ties]

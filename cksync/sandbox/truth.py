@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import shapes
-from .lists import is_listed, is_shown, shown_states
+from .lists import has_stats, is_listed, is_shown, shown_states
 from .records import Kind, Subscription
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def truth_of(world: "World") -> Truth:
         memberships={key: _membership(row) for key, row in memberships.items()},
         subscriptions={key: _membership(row) for key, row in shown.items()},
         broadcasts={row.id: shapes.broadcast(row) for row in world.broadcasts.values()},
-        broadcast_stats={row.id: shapes.stats(row) for row in world.broadcasts.values()},
+        broadcast_stats={row.id: shapes.stats(row) for row in world.broadcasts.values() if has_stats(world, row)},
         purchases={row.id: shapes.purchase(row) for row in world.purchases.values()},
     )
 
