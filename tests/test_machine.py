@@ -11,11 +11,11 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
-from cksync.sandbox import World, effects, generate, serve
+from cksync.sandbox import Behaviour, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
@@ -49,6 +49,17 @@ def someone(world: World, number: int) -> int:
 def one_of(rows: dict[int, Any], number: int) -> int:
     """One of some rows, by a number that a test draws."""
     return sorted(rows)[number % len(rows)]
+
+
+# What becomes of the memberships of those who cancel (and come back), and of what is not listed.
+BEHAVIOURS = [
+    Behaviour(),
+    Behaviour(cancelled_leave=("sequence", "form:0.9"), cancelled_return=False),
+    Behaviour(cancelled_leave=("sequence", "form:0.5"), draft_stats="missing"),
+    Behaviour(cancelled_leave=("form", "sequence", "tag"), archived_forms="left out"),
+    Behaviour(cancelled_leave=("form:0.5", "tag:0.5"), cancelled_leave_by="list", retag_keeps_id=True),
+    Behaviour(unfiltered_states=("active",), finished_leave_sequence=False),
+]
 
 
 EDITS: dict[str, Edit] = {
@@ -94,6 +105,10 @@ class Account(RuleBasedStateMachine):
         self.is_cut_off = False
         self.moments: list[tuple[datetime, dict[str, list[Any]]]] = []
         self.config = Config(Path(self.folder.name) / "data", "the test", api, models=BARE)
+
+    @initialize(behaviour=st.sampled_from(BEHAVIOURS))
+    def behave(self, behaviour: Behaviour) -> None:
+        self.world.behaviour = behaviour
 
     @rule(name=st.sampled_from(sorted(EDITS)), number=st.integers(0, 200))
     def edit_while_nobody_looks(self, name: str, number: int) -> None:

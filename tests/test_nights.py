@@ -54,6 +54,14 @@ BEHAVIOURS = {
         tags_by="id",
         desc_reverses_ties=False,
     ),
+    "cancelled leave some for good": Behaviour(
+        cancelled_leave=("sequence", "form:0.9"),
+        cancelled_return=False,
+        cancelled_window="cancelled",
+    ),
+    "cancelled leave everything and come back": Behaviour(
+        cancelled_leave=("form", "sequence", "tag"), join_bumps_updated=True
+    ),
     "ahead": Behaviour(tag_bumps_updated=True, join_bumps_updated=True, day_offset_hours=13, retag_keeps_id=True),
     "behind": Behaviour(
         tag_bumps_updated=True, day_offset_hours=-13, updated_from_strict=True, purchases_by="transaction_time"
@@ -161,10 +169,10 @@ class Account:
 
 
 @contextmanager
-def served(folder: Path, behaviour: Behaviour, people: int = PEOPLE) -> Iterator[Account]:
+def served(folder: Path, behaviour: Behaviour, people: int = PEOPLE, **sizes: int) -> Iterator[Account]:
     """An account of which nothing is known yet."""
     clock = RunningClock()
-    world = generate(people, 3, now=clock, ends_at=START - timedelta(days=3), with_oddities=False, **SIZES)
+    world = generate(people, 3, now=clock, ends_at=START - timedelta(days=3), with_oddities=False, **SIZES | sizes)
     world.behaviour = behaviour
     with serve(world, rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
@@ -413,6 +421,57 @@ def test_tag_that_was_removed_and_added_again_has_both_in_its_history(account: A
     account.night()
     changes = [row[1:] for row in account.versions("subscriptions", "id", f"id = {membership}")]
     assert changes == [("insert", False), ("delete", False), ("insert", True)]
+
+
+# -- members who cancel: nobody knows which lists they leave
+
+
+LEAVING = Behaviour(cancelled_leave=("sequence", "form:0.9"))
+LONG: dict[str, Any] = {**SIZES, "forms": 1, "form_memberships": 900, "sequences": 1, "sequence_memberships": 900}
+
+
+def members_of(account: Account, kind: Kind) -> list[int]:
+    """The active members of the only list of a kind, the oldest memberships first."""
+    ((_, roster),) = [each for each in account.world.rosters.items() if each[0][0] == kind]
+    rows = sorted(roster.members.values(), key=lambda row: row.id)
+    return [row.subscriber_id for row in rows if account.world.subscribers[row.subscriber_id].state == "active"]
+
+
+def asked_of_members(account: Account) -> int:
+    """How often the last night asked for members of the form and the sequence."""
+    return sum("/subscriptions" in entry.path and "/tags/" not in entry.path for entry in account.sandbox.journal)
+
+
+@pytest.mark.parametrize("behaviour", some([LEAVING, replace(LEAVING, cancelled_return=False), Behaviour()], [LEAVING]))
+def test_night_on_which_people_cancelled_costs_about_a_page_for_each_membership(
+    tmp_path: Path, behaviour: Behaviour
+) -> None:
+    """Whether they leave their lists or not; searched one by one it was five pages and more."""
+    with served(tmp_path, behaviour, 1_000, **LONG) as account:
+        account.pull()
+        both = [person for person in members_of(account, "form") if person in set(members_of(account, "sequence"))]
+        account.day()
+        for person in both[40:400:90]:
+            account.world.cancel(person)
+        account.night()
+        assert asked_of_members(account) <= 2 + (12 if behaviour.cancelled_leave else 4)
+
+
+def test_member_who_is_back_hides_nobody_who_cancelled(tmp_path: Path) -> None:
+    """Their rows stand amid the lists again: as many as are gone, so that the totals fit."""
+    with served(tmp_path, LEAVING, 1_000, **LONG) as account:
+        leaves, comes, other = members_of(account, "sequence")[200:500:100]
+        account.world.cancel(comes)
+        account.pull()
+        account.day()
+        account.world.cancel(leaves)
+        account.world.reactivate(comes)
+        account.night()
+        account.day()
+        account.world.cancel(other)
+        account.world.cancel(comes)
+        account.world.reactivate(leaves)
+        account.night()
 
 
 # -- broadcasts

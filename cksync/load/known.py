@@ -116,6 +116,53 @@ class Known:
         )
         return {name: set(ids) for name, ids in rows}
 
+    def turned(self) -> dict[str, set[int]]:
+        """The subscriptions, by slice, of people who were seen in another state after the slice was last read."""
+        rows = self._rows(
+            """
+            with lists as (
+                select slice, cursor_at from _cksync.slices
+                where slice like 'subscriptions/%' and cursor_at is not null
+            ),
+
+            recent as (
+                select distinct id from history.subscribers where valid_from > (select min(cursor_at) from lists)
+            ),
+
+            versions as (
+                select id, valid_from, state, lag(state) over (partition by id order by valid_from, valid_to) as before
+                from history.subscribers semi join recent using (id) where change <> 'delete'
+            ),
+
+            turns as (select id as subscriber_id, max(valid_from) as at from versions where state <> before group by id)
+
+            select lists.slice, list(membership.id)
+            from main.subscriptions as membership
+            join turns using (subscriber_id)
+            join lists
+                on lists.slice = 'subscriptions/' || membership.subscribable_type || '/' || membership.subscribable_id
+                and lists.cursor_at < turns.at
+            group by 1
+            """
+        )
+        return {name: set(ids) for name, ids in rows}
+
+    def shown(self) -> list[tuple[str, str, int, int]]:
+        """Each list of members: its slice, its kind, and how many active and cancelled people it shows."""
+        return self._rows(
+            """
+            select 'subscriptions/' || subscribable_type || '/' || subscribable_id, subscribable_type,
+                count(*) filter (person.state = 'active'), count(*) filter (person.state = 'cancelled')
+            from main.subscriptions as membership
+            join main.subscribers as person on person.id = membership.subscriber_id
+            group by 1, 2
+            """
+        )
+
+    def states(self) -> dict[str, int]:
+        """How many people there are in each state."""
+        return dict(self._rows("select state, count(*) from main.subscribers where state is not null group by state"))
+
     def membership_slices(self) -> set[str]:
         """The slices of subscriptions."""
         return {name for name in self.cursors if name.startswith("subscriptions/")}

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import starmap
 from pathlib import Path
 
 from cksync.api import Api
@@ -14,6 +16,7 @@ from cksync.config import Config
 from cksync.domain import Checkpoint, Slice, vanish_doubt
 from cksync.extract.by_key import KeyWalk
 from cksync.extract.level import LevelWalk
+from cksync.extract.suspects import Shown, leaving
 from cksync.extract.tail import TailWalk
 from cksync.extract.walk import ListWalk, Walk
 from cksync.folder import Folder
@@ -88,6 +91,7 @@ class Run:
         *,
         added: Sequence[int] = (),
         left: Collection[int] = (),
+        suspects: Collection[int] = (),
         doubt: str | None = None,
     ) -> LevelWalk:
         """A walk that brings a known list up to date, or goes on with the reading of all of it."""
@@ -104,6 +108,8 @@ class Run:
             earlier,
             added=added,
             left=frozenset(left),
+            suspects=frozenset(suspects),
+            leave=bool(suspects) and slice_.name in self.leaving,
             absent=absent,
             ends="none" if is_of_people else "both" if slice_ == PURCHASES else "newest",
             is_by_id=slice_ != CANCELLED,
@@ -159,6 +165,22 @@ class Run:
     def memberships_of(self, people: Collection[int]) -> dict[str, set[int]]:
         """The subscriptions of some people, by slice."""
         return self.known.memberships_of(people)
+
+    def suspects(self, cancelled: Collection[int], found: Collection[int]) -> dict[str, set[int]]:
+        """The subscriptions, by slice, that may have ended with the state of their people: those of `cancelled`
+        people whom the mirror has in another state, of people `found` in no list, and of people who were seen in
+        another state since the slice was last read."""
+        tonight = {*cancelled, *found} - {*self.known.listing(CANCELLED).keys}
+        suspects = self.known.turned()
+        for name, ids in self.known.memberships_of(tonight).items():
+            suspects.setdefault(name, set()).update(ids)
+        return suspects
+
+    @cached_property
+    def leaving(self) -> set[str]:
+        """The lists that people leave when they cancel, as far as this account tells."""
+        states = self.known.states()
+        return leaving(starmap(Shown, self.known.shown()), states.get("active", 0), states.get("cancelled", 0))
 
     def unresolved(self, lists: Sequence[Walk]) -> set[int]:
         """After a reading of all rows: people whom the mirror has and no list shows now; only when both
