@@ -62,6 +62,11 @@ BEHAVIOURS = [
 ]
 
 
+def unsent(world: World, number: int) -> int:
+    """One of the broadcasts that can still be edited."""
+    return one_of({key: row for key, row in world.broadcasts.items() if row.status in ("draft", "scheduled")}, number)
+
+
 EDITS: dict[str, Edit] = {
     "join": lambda world, n: world.add_subscriber(f"new{len(world.subscribers)}-{n}@example.com"),
     "cancel": lambda world, n: world.cancel(someone(world, n)),
@@ -77,6 +82,13 @@ EDITS: dict[str, Edit] = {
     "drop tag": lambda world, n: world.delete_tag(one_of(dict(world.parents["tag"]), n)),
     "buy": lambda world, n: world.add_purchase(f"buyer{n}@example.com", total=n),
     "write": lambda world, n: world.add_broadcast(f"subject {n}"),
+    "rewrite": lambda world, n: world.edit_broadcast(unsent(world, n), content=f"<p>{n}</p>"),
+    "rename": lambda world, n: world.edit_broadcast(unsent(world, n), subject=f"another {n}"),
+    "schedule": lambda world, n: world.edit_broadcast(
+        unsent(world, n), send_at=datetime(2030, 1, 1 + n % 28, tzinfo=UTC)
+    ),
+    "send": lambda world, n: world.send_broadcast(unsent(world, n)),
+    "archive": lambda world, n: world.archive_form(one_of(dict(world.parents["form"]), n), bool(n % 2)),
     "unwrite": lambda world, n: world.delete_broadcast(one_of(dict(world.broadcasts), n)),
     "read": lambda world, n: world.grow_stats(one_of(dict(world.broadcasts), n)),
     "field": lambda world, n: world.rename_custom_field(one_of(dict(world.custom_fields), n), f"label {n}"),

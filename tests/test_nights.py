@@ -477,6 +477,89 @@ def test_member_who_is_back_hides_nobody_who_cancelled(tmp_path: Path) -> None:
 # -- broadcasts
 
 
+def old_draft(account: Account) -> int:
+    """A draft that was left alone for a year."""
+    drafts = [key for key, row in sorted(account.world.broadcasts.items()) if row.status == "draft"]
+    assert account.world.broadcasts[drafts[0]].created_ms < account.world.ms(START - timedelta(days=365))
+    return drafts[0]
+
+
+def asked_for(account: Account, path: str) -> int:
+    """How often the last night asked for this path."""
+    return sum(entry.path == path for entry in account.sandbox.journal)
+
+
+@pytest.mark.heavy
+def test_of_a_draft_left_alone_the_figures_are_read_each_night_and_the_detail_in_turn(account: Account) -> None:
+    draft, details, figures = old_draft(account), 0, 0
+    for _ in range(7):
+        account.day()
+        account.night()
+        details += asked_for(account, f"/broadcasts/{draft}")
+        figures += asked_for(account, f"/broadcasts/{draft}/stats")
+    assert (1 <= details <= 2, figures) == (True, 7)
+
+
+@pytest.mark.heavy
+def test_draft_left_alone_that_is_edited_shows_within_the_cycle(account: Account) -> None:
+    draft = old_draft(account)
+    account.world.edit_broadcast(draft, content="<p>Another text</p>")
+    for _ in range(7):
+        account.clock.advance(days=1)
+        assert account.pull().exit_status == 0
+    assert account.rows(f"select content from broadcasts where id = {draft}") == [("<p>Another text</p>",)]
+
+
+def test_draft_left_alone_that_gets_a_subject_or_is_scheduled_shows_the_next_night(account: Account) -> None:
+    draft = old_draft(account)
+    account.day()
+    account.world.edit_broadcast(draft, subject="At last")
+    account.night()
+    account.day()
+    account.world.edit_broadcast(draft, send_at=account.clock() + timedelta(days=9))
+    account.night()
+    account.day()
+    account.world.send_broadcast(draft, recipients=7)
+    account.night()
+    assert [row[0] for row in account.versions("broadcasts", "subject", f"id = {draft}")][1:] == ["At last"] * 3
+
+
+def test_draft_of_which_the_api_has_no_figures_is_a_draft_all_the_same(account: Account) -> None:
+    account.world.behaviour = replace(account.world.behaviour, draft_stats="missing")
+    draft = old_draft(account)
+    account.day()
+    account.night()
+    account.day()
+    account.night()
+    assert (asked_for(account, f"/broadcasts/{draft}/stats"), asked_for(account, f"/broadcasts/{draft}")) == (1, 0)
+    account.day()
+    account.world.edit_broadcast(draft, send_at=account.clock() + timedelta(days=9))
+    account.night()
+    assert account.rows(f"select status from broadcast_stats where broadcast_id = {draft}") == [("scheduled",)]
+
+
+@pytest.mark.heavy
+def test_draft_that_is_worked_on_is_read_each_night(account: Account) -> None:
+    account.day()
+    draft = account.world.add_broadcast("New", "<p>1</p>")
+    account.night()
+    for number in (2, 3):
+        account.day()
+        account.world.edit_broadcast(draft, content=f"<p>{number}</p>")
+        account.night()
+    contents = [row[0] for row in account.versions("broadcasts", "content", f"id = {draft}")]
+    assert contents == ["<p>1</p>", "<p>2</p>", "<p>3</p>"]
+
+
+def test_pull_of_broadcasts_alone_reads_every_draft(account: Account) -> None:
+    """Without the figures nothing says whether it was scheduled."""
+    draft = old_draft(account)
+    account.day()
+    account.world.edit_broadcast(draft, send_at=account.clock() + timedelta(days=9))
+    account.pull(streams=("broadcasts",))
+    assert account.rows(f"select send_at is not null from broadcasts where id = {draft}") == [(True,)]
+
+
 def test_broadcast_edited_after_it_was_sent_shows_within_the_cycle(account: Account) -> None:
     broadcast = account.sent()
     old = account.world.broadcasts[broadcast].subject

@@ -115,9 +115,9 @@ def phases(streams: frozenset[str], reader: Reader, lists_of_members: Collection
         broadcasts = reader.tail()
         yield [broadcasts]
         ids = broadcasts.ids
-        yield [reader.details(ids)]
-        if "broadcast_stats" in streams:
+        if "broadcast_stats" in streams:  # before the details: what they say tells which of those are due
             yield [reader.stats(ids)]
+        yield [reader.details(ids)]
     if "purchases" in streams:
         purchases = reader.level(PURCHASES) if reader.is_known(PURCHASES) else reader.whole(PURCHASES)
         yield [purchases]

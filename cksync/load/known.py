@@ -16,6 +16,8 @@ from cksync.folder import Folder
 from cksync.load.tables import casts
 from cksync.mirror import open_mirror
 
+_BROADCASTS = ("broadcasts", "broadcast_stats")
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -25,6 +27,19 @@ class Cursor:
     read_to: datetime | None
     checked_at: datetime | None
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """A broadcast as the mirror knows it: `sent_at` is the best that is known of when it was sent, `touched_at`
+    when it was written or seen to be edited; `is_dated`: it has a time of sending."""
+
+    id: int
+    subject: str | None
+    status: str | None
+    sent_at: datetime | None
+    touched_at: datetime | None
+    is_dated: bool
 
 
 class Known:
@@ -202,14 +217,35 @@ class Known:
         )
         return [(json.loads(base), json.loads(spent)) for base, spent in rows]
 
-    def broadcasts(self) -> list[tuple[int, datetime | None, str | None]]:
-        """Every broadcast: its id, when it was sent as far as is known, and its status."""
-        return self._rows(
+    def broadcasts(self) -> list[Broadcast]:
+        """Every broadcast, the newest ids first."""
+        rows = self._rows(
             """
-            select id, coalesce(published_at, send_at, created_at), status
-            from main.broadcasts left join main.broadcast_stats on broadcast_id = id order by id desc
+            with edits as (
+                select id, max(valid_from) as at from history.broadcasts where change = 'update' group by id
+            )
+
+            select broadcasts.id, subject, status, coalesce(published_at, send_at, created_at),
+                greatest(created_at, edits.at), published_at is not null or send_at is not null
+            from main.broadcasts
+            left join main.broadcast_stats on broadcast_id = broadcasts.id
+            left join edits on edits.id = broadcasts.id
+            order by broadcasts.id desc
             """
         )
+        return [Broadcast(*row) for row in rows]
+
+    def pages_read(self, endpoint: str) -> dict[int, datetime]:
+        """When each page of a list, oldest first, was last read."""
+        rows = self._rows(
+            """
+            select try_cast(regexp_extract(params, '(^|&)page=(\\d+)', 2) as bigint) as page, max(requested_at)
+            from _cksync.requests
+            where endpoint = ? and status = 200 and params not like '%sort_order%' group by 1 having page is not null
+            """,
+            [endpoint],
+        )
+        return dict(rows)
 
     def finished_loads(self) -> set[str]:
         """The finished loads that the mirror has taken in."""
@@ -280,3 +316,28 @@ def seen_at_once(segments: Sequence[Path]) -> set[int]:
             [list(map(str, segments))],
         ).fetchall()
     return {row[0] for row in rows}
+
+
+def said_of_broadcasts(segments: Sequence[Path]) -> tuple[dict[int, str | None], dict[int, str | None]]:
+    """The subjects that the list of broadcasts shows, and the statuses of the figures, as `segments` have them."""
+    if not segments:
+        return {}, {}
+    with duckdb.connect() as db:
+        db.execute(casts())
+        rows = db.execute(
+            """
+            with said as (
+                select stream, as_bigint(record ->> 'id') as id, observed_at,
+                    case
+                        when stream = 'broadcasts' then record ->> 'subject'
+                        else coalesce(record ->> '$.stats.status', record ->> '$.stats[0].status')
+                    end as what
+                from read_parquet(?, hive_partitioning = false)
+                where slice in ('broadcasts', 'broadcast_stats') and record is not null and json_valid(record)
+            )
+            select stream, id, arg_max_null(what, observed_at) from said where id is not null group by stream, id
+            """,
+            [list(map(str, segments))],
+        ).fetchall()
+    subjects, statuses = ({id_: what for name, id_, what in rows if name == stream} for stream in _BROADCASTS)
+    return subjects, statuses

@@ -20,7 +20,7 @@ from cksync.extract.suspects import Shown, leaving
 from cksync.extract.tail import TailWalk
 from cksync.extract.walk import ListWalk, Walk
 from cksync.folder import Folder
-from cksync.load.known import Known, seen_at_once, seen_otherwise
+from cksync.load.known import Known, said_of_broadcasts, seen_at_once, seen_otherwise
 from cksync.load.log import Load, Writer, segment_files
 from cksync.load.publish import Published
 from cksync.verbs.agenda import Agenda
@@ -131,7 +131,8 @@ class Run:
         earlier = self.earlier.get(BROADCASTS.name)
         if not self.is_known(BROADCASTS) or self.agenda.looks(BROADCASTS) or (earlier and earlier.next_page > 1):
             return self.whole(BROADCASTS)
-        return TailWalk(BROADCASTS, self.known.listing(BROADCASTS), earlier, self.keys.get(BROADCASTS.name, ()))
+        known, keys = self.known.listing(BROADCASTS), self.keys.get(BROADCASTS.name, ())
+        return TailWalk(BROADCASTS, known, earlier, keys, looks=self.agenda.pages_with_drafts)
 
     # -- single records
 
@@ -144,8 +145,26 @@ class Run:
         return KeyWalk(BY_ID, map(str, wanted), self.earlier.get(BY_ID.name), done, budget)
 
     def details(self, ids: Collection[int]) -> KeyWalk:
-        """A walk of the broadcasts whose detail is due, of those that are listed now."""
-        return self._one_by_one(DETAILS, self.agenda.due(ids)[0])
+        """A walk of the broadcasts whose detail is due, of those that are listed now: by age and turn, because the
+        list or the figures of this round say something else than before, and drafts without such figures."""
+        due = self.agenda.due(ids)[0]
+        if self.agenda.depth != "full":
+            due |= self._said_otherwise() & set(ids)
+        if STATS.stream not in self.streams:
+            due |= {mail.id for mail in self.agenda.mails if mail.is_draft and mail.id in ids}
+        return self._one_by_one(DETAILS, due)
+
+    def _said_otherwise(self) -> set[int]:
+        """Broadcasts whose status is another one than before by the figures of this round, or that are not sent and
+        have another subject by the list."""
+        subjects, statuses = said_of_broadcasts(self.segments)
+        drafts = {mail.id for mail in self.agenda.mails if not mail.is_final}
+        return {
+            known.id
+            for known in self.known.broadcasts()
+            if statuses.get(known.id, known.status) != known.status
+            or (known.id in drafts and (subjects.get(known.id, known.subject) or "") != (known.subject or ""))
+        }
 
     def stats(self, ids: Collection[int]) -> KeyWalk:
         """A walk of the broadcasts whose figures are due, of those that are listed now."""
