@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from cksync.config import ApiConfig, Config
-from cksync.sandbox import Behaviour, Sandbox, World, generate, serve
+from cksync.sandbox import Behaviour, Sandbox, World, effects, generate, serve
 from cksync.sandbox.records import Kind
 from cksync.secrets import SecretRef
 from cksync.verbs.agenda import Depth
@@ -549,6 +549,18 @@ def test_draft_that_is_worked_on_is_read_each_night(account: Account) -> None:
         account.night()
     contents = [row[0] for row in account.versions("broadcasts", "content", f"id = {draft}")]
     assert contents == ["<p>1</p>", "<p>2</p>", "<p>3</p>"]
+
+
+def test_mail_that_is_sent_while_it_is_read_is_not_taken_for_finished_as_it_was(account: Account) -> None:
+    account.day()
+    broadcast = account.world.add_broadcast("Soon", send_at=account.clock() + timedelta(hours=12))
+    account.night()
+    account.clock.advance(hours=12)
+    send = effects.edit_before(lambda: account.world.send_broadcast(broadcast, recipients=7))
+    account.sandbox.faults.add(send, path=f"/broadcasts/{broadcast}/stats")
+    account.night()
+    account.day()
+    account.night()
 
 
 def test_pull_of_broadcasts_alone_reads_every_draft(account: Account) -> None:
