@@ -1,5 +1,7 @@
 """The accounts that nights are measured on, made in this process for a clock that can be put forward."""
 
+from collections import Counter
+
 from bench.clock import RunningClock
 from cksync.sandbox import Behaviour, World, generate
 
@@ -13,8 +15,8 @@ ACTIVE_SHARE = 0.825
 
 # Of the newest broadcasts two are drafts, however few drafts are asked for (see `cksync.sandbox.seed.sizes`).
 YOUNG_DRAFTS = 2
-# Another way of treating people who cancel: they leave all sequences and nine in ten of their forms.
-LEAVING = Behaviour(cancelled_leave=("sequence", "form:0.9"))
+# Another way of treating people who cancel: they leave all sequences and nine in ten of their forms for good.
+LEAVING = Behaviour(cancelled_leave=("sequence", "form:0.9"), cancelled_return=False)
 
 
 def reference(
@@ -54,5 +56,6 @@ def full_read(world: World) -> int:
     active = sum(person.state == "active" for person in world.subscribers.values())
     cancelled = sum(person.state == "cancelled" for person in world.subscribers.values())
     lists = [active, cancelled, len(world.purchases), len(world.broadcasts)]
-    lists += [len(roster.members) for roster in world.rosters.values()]
+    shown = Counter((kind, parent_id) for kind, parent_id, _ in world.truth().subscriptions)
+    lists += [shown[key] for key in world.rosters]
     return 5 + sum(-(-rows // 50) or 1 for rows in lists) + 2 * len(world.broadcasts)

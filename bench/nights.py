@@ -13,7 +13,6 @@ leave all sequences and nine in ten of their forms, and a tenth of the broadcast
 
 import argparse
 import sys
-from collections.abc import Sequence
 from random import Random
 
 from bench.accounts import LEAVING, REFERENCE_PEOPLE, SEED, YOUNG_DRAFTS, full_read, reference
@@ -21,13 +20,23 @@ from bench.clock import RunningClock
 from bench.life import DAY_SECONDS, NIGHT, QUIET, Mix, live, scaled
 from bench.measure import markdown
 from bench.night import GROUPS, Night, Place, served, spend_night, verdict
-from cksync.sandbox import World
+from cksync.sandbox import Behaviour
+from cksync.sandbox.seed.sizes import sizes_for
 
 # Any full refresh of R50, which is what Airbyte and dlt make every night (peers.md, section 5).
 FULL_REFRESH = 10_134
 HEADER = ("night", "changed people", "requests", "planned", *GROUPS, "seconds", "mirror = account")
-# A day in an hour: what a change costs without what has its turn.
-MINUTES = 60
+# So soon after a pull nothing has its turn.
+SOON_SECONDS = 60
+# The two accounts: what is said about them, whether a tenth of the broadcasts are drafts, and the behaviour.
+ACCOUNTS = {
+    "stay": ("People who cancel stay in their lists; two drafts", False, Behaviour()),
+    "leave": (
+        "People who cancel leave all sequences and nine in ten of their forms; a tenth of the broadcasts are drafts",
+        True,
+        LEAVING,
+    ),
+}
 
 Row = tuple[object, ...]
 
@@ -57,41 +66,37 @@ def spend_all(place: Place, mix: Mix, quiet: Mix, nights: int) -> list[Row]:
     rows.append(spend(place, "quiet", changed))
     place.clock.advance(DAY_SECONDS)
     rows.append(spend(place, "nothing", 0))
-    place.clock.advance(MINUTES)
+    place.clock.advance(SOON_SECONDS)
     rows.append(spend(place, "nothing, no turns", 0))
-    changed = live(place.world, place.clock, random, mix, nights + 2, seconds=MINUTES)
+    changed = live(place.world, place.clock, random, mix, nights + 2, seconds=SOON_SECONDS)
     rows.append(spend(place, "as 1, no turns", changed))
     return rows
 
 
-def measured(world: World, clock: RunningClock, share: float, given: argparse.Namespace) -> list[Row]:
-    """The whole week of one account."""
+def measured(name: str, given: argparse.Namespace) -> str:
+    """The table of one account."""
+    title, has_drafts, behaviour = ACCOUNTS[name]
+    clock, share = RunningClock(), given.people / REFERENCE_PEOPLE
+    drafts = max(YOUNG_DRAFTS, sizes_for(given.people).broadcasts // 10) if has_drafts else YOUNG_DRAFTS
+    world = reference(given.people, clock, drafts, behaviour)
+    full = full_read(world)
     mix, quiet = (scaled({**each, "finish": given.finish}, share) for each in (NIGHT, QUIET))
     with served(world, clock) as place:
-        return spend_all(place, mix, quiet, given.nights)
+        rows = spend_all(place, mix, quiet, given.nights)
+    return f"{title}. A full refresh is {full:,} requests:\n\n{markdown(HEADER, rows)}\n"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.nights", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--people", type=int, default=REFERENCE_PEOPLE, help="everything else is scaled with them")
     parser.add_argument("--nights", type=int, default=7)
     parser.add_argument("--finish", type=int, default=0, help="people who finish a sequence each night (R50 scale)")
-    parser.add_argument("--only", choices=("stay", "leave"), help="one of the two behaviours")
-    given = parser.parse_args(arguments)
-    share = given.people / REFERENCE_PEOPLE
-    if given.only != "leave":
-        clock = RunningClock()
-        world = reference(given.people, clock)
-        print("People who cancel stay in their lists; two drafts:\n")
-        full = full_read(world)
-        print(markdown(HEADER, measured(world, clock, share, given)))
-        print(f"\nA full refresh: {full:,} requests here; {FULL_REFRESH:,} for R50 (what Airbyte and dlt make).\n")
-    if given.only != "stay":
-        clock = RunningClock()
-        world = reference(given.people, clock, 40 if share == 1 else YOUNG_DRAFTS + 4, LEAVING)
-        print("People who cancel leave all sequences and nine in ten of their forms; a tenth are drafts:\n")
-        print(markdown(HEADER, measured(world, clock, share, given)))
+    parser.add_argument("--only", choices=ACCOUNTS, help="one of the two behaviours")
+    given = parser.parse_args()
+    for name in ACCOUNTS if given.only is None else [given.only]:
+        print(measured(name, given), flush=True)
+    print(f"A full refresh of R50 is what Airbyte and dlt make every night: {FULL_REFRESH:,} requests.")
 
 
 if __name__ == "__main__":
