@@ -16,8 +16,6 @@ from cksync.folder import Folder
 from cksync.load.tables import casts
 from cksync.mirror import open_mirror
 
-_BROADCASTS = ("broadcasts", "broadcast_stats")
-
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -316,28 +314,3 @@ def seen_at_once(segments: Sequence[Path]) -> set[int]:
             [list(map(str, segments))],
         ).fetchall()
     return {row[0] for row in rows}
-
-
-def said_of_broadcasts(segments: Sequence[Path]) -> tuple[dict[int, str | None], dict[int, str | None]]:
-    """The subjects that the list of broadcasts shows, and the statuses of the figures, as `segments` have them."""
-    if not segments:
-        return {}, {}
-    with duckdb.connect() as db:
-        db.execute(casts())
-        rows = db.execute(
-            """
-            with said as (
-                select stream, as_bigint(record ->> 'id') as id, observed_at,
-                    case
-                        when stream = 'broadcasts' then record ->> 'subject'
-                        else coalesce(record ->> '$.stats.status', record ->> '$.stats[0].status')
-                    end as what
-                from read_parquet(?, hive_partitioning = false)
-                where slice in ('broadcasts', 'broadcast_stats') and record is not null and json_valid(record)
-            )
-            select stream, id, arg_max_null(what, observed_at) from said where id is not null group by stream, id
-            """,
-            [list(map(str, segments))],
-        ).fetchall()
-    subjects, statuses = ({id_: what for name, id_, what in rows if name == stream} for stream in _BROADCASTS)
-    return subjects, statuses

@@ -20,7 +20,8 @@ from cksync.extract.suspects import Shown, leaving
 from cksync.extract.tail import TailWalk
 from cksync.extract.walk import ListWalk, Walk
 from cksync.folder import Folder
-from cksync.load.known import Known, said_of_broadcasts, seen_at_once, seen_otherwise
+from cksync.load.heard import said_of_broadcasts
+from cksync.load.known import Known, seen_at_once, seen_otherwise
 from cksync.load.log import Load, Writer, segment_files
 from cksync.load.publish import Published
 from cksync.verbs.agenda import Agenda
