@@ -42,17 +42,17 @@ def scaled(mix: Mix, share: float) -> Mix:
     return {name: max(1, round(count * share)) if count else 0 for name, count in mix.items()}
 
 
-def live(world: World, clock: RunningClock, random: Random, mix: Mix, day: int) -> int:
-    """One day passes; tells how many people something happened to."""
+def live(world: World, clock: RunningClock, random: Random, mix: Mix, day: int, seconds: float = DAY_SECONDS) -> int:
+    """One day passes, or the same in so many seconds; tells how many people something happened to."""
     drawn = _drawn(world, random)
     events = [
         partial(event, world, random, next(drawn)) for name, event in EVENTS.items() for _ in range(mix.get(name, 0))
     ]
     random.shuffle(events)
     for event in events:
-        clock.advance(DAY_SECONDS / (len(events) + 1))
+        clock.advance(seconds / (len(events) + 1))
         event()
-    clock.advance(DAY_SECONDS / (len(events) + 1))
+    clock.advance(seconds / (len(events) + 1))
     mail(world, is_new_due=day % DAYS_BETWEEN_MAILS == 1)
     return len(events)
 

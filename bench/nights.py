@@ -4,23 +4,39 @@
     python -m bench.nights --people 2000     a trial: everything scaled
 
 After the week comes a quiet night (the same without removed tags and deleted people), and one on which
-nothing happened. Requests are counted by the sandbox; after every pull the mirror is compared with the
-sandbox's world.
+nothing happened. A pull right after another is a night without turns: nothing is due by its age again.
+Requests are counted by the sandbox; after every pull the mirror is compared with the sandbox's world.
+
+All of it under two behaviours: people who cancel stay in every list and few broadcasts are drafts, or they
+leave all sequences and nine in ten of their forms, and a tenth of the broadcasts are drafts.
 """
 
 import argparse
 import sys
 from random import Random
 
-from bench.accounts import REFERENCE_PEOPLE, SEED, full_read, reference
+from bench.accounts import LEAVING, REFERENCE_PEOPLE, SEED, YOUNG_DRAFTS, full_read, reference
 from bench.clock import RunningClock
 from bench.life import DAY_SECONDS, NIGHT, QUIET, Mix, live, scaled
 from bench.measure import markdown
 from bench.night import GROUPS, Night, Place, served, spend_night, verdict
+from cksync.sandbox import Behaviour
+from cksync.sandbox.seed.sizes import sizes_for
 
 # Any full refresh of R50, which is what Airbyte and dlt make every night (peers.md, section 5).
 FULL_REFRESH = 10_134
 HEADER = ("night", "changed people", "requests", "planned", *GROUPS, "seconds", "mirror = account")
+# So soon after a pull nothing has its turn.
+SOON_SECONDS = 60
+# The two accounts: what is said about them, whether a tenth of the broadcasts are drafts, and the behaviour.
+ACCOUNTS = {
+    "stay": ("People who cancel stay in their lists; two drafts", False, Behaviour()),
+    "leave": (
+        "People who cancel leave all sequences and nine in ten of their forms; a tenth of the broadcasts are drafts",
+        True,
+        LEAVING,
+    ),
+}
 
 Row = tuple[object, ...]
 
@@ -40,7 +56,8 @@ def spend(place: Place, name: str, changed: int) -> Row:
 
 
 def spend_all(place: Place, mix: Mix, quiet: Mix, nights: int) -> list[Row]:
-    """The first pull, the nights, the quiet one, and the one on which nothing happened."""
+    """The first pull, the nights, the quiet one, and the one on which nothing happened; then both once more
+    without a night in between."""
     random, rows = Random(SEED), [spend(place, "first pull", 0)]
     for day in range(1, nights + 1):
         changed = live(place.world, place.clock, random, mix, day)
@@ -49,7 +66,24 @@ def spend_all(place: Place, mix: Mix, quiet: Mix, nights: int) -> list[Row]:
     rows.append(spend(place, "quiet", changed))
     place.clock.advance(DAY_SECONDS)
     rows.append(spend(place, "nothing", 0))
+    place.clock.advance(SOON_SECONDS)
+    rows.append(spend(place, "nothing, no turns", 0))
+    changed = live(place.world, place.clock, random, mix, nights + 2, seconds=SOON_SECONDS)
+    rows.append(spend(place, "as 1, no turns", changed))
     return rows
+
+
+def measured(name: str, given: argparse.Namespace) -> str:
+    """The table of one account."""
+    title, has_drafts, behaviour = ACCOUNTS[name]
+    clock, share = RunningClock(), given.people / REFERENCE_PEOPLE
+    drafts = max(YOUNG_DRAFTS, sizes_for(given.people).broadcasts // 10) if has_drafts else YOUNG_DRAFTS
+    world = reference(given.people, clock, drafts, behaviour)
+    full = full_read(world)
+    mix, quiet = (scaled({**each, "finish": given.finish}, share) for each in (NIGHT, QUIET))
+    with served(world, clock) as place:
+        rows = spend_all(place, mix, quiet, given.nights)
+    return f"{title}. A full refresh is {full:,} requests:\n\n{markdown(HEADER, rows)}\n"
 
 
 def main() -> None:
@@ -58,17 +92,11 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=REFERENCE_PEOPLE, help="everything else is scaled with them")
     parser.add_argument("--nights", type=int, default=7)
     parser.add_argument("--finish", type=int, default=0, help="people who finish a sequence each night (R50 scale)")
+    parser.add_argument("--only", choices=ACCOUNTS, help="one of the two behaviours")
     given = parser.parse_args()
-    clock, share = RunningClock(), given.people / REFERENCE_PEOPLE
-    world = reference(given.people, clock)
-    full = full_read(world)
-    mix, quiet = (scaled({**each, "finish": given.finish}, share) for each in (NIGHT, QUIET))
-    with served(world, clock) as place:
-        rows = spend_all(place, mix, quiet, given.nights)
-    print(markdown(HEADER, rows))
-    print(
-        f"\nA full refresh, every night: {full:,} requests here; {FULL_REFRESH:,} for R50 (what Airbyte and dlt make)."
-    )
+    for name in ACCOUNTS if given.only is None else [given.only]:
+        print(measured(name, given), flush=True)
+    print(f"A full refresh of R50 is what Airbyte and dlt make every night: {FULL_REFRESH:,} requests.")
 
 
 if __name__ == "__main__":

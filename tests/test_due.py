@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cksync.extract.due import Mail, details_due, has_turn, in_turn, stats_due
+from cksync.extract.due import DRAFT_PAGES, Mail, details_due, has_turn, in_turn, pages_due, stats_due
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -102,7 +102,7 @@ def test_figures_of_older_mails_are_due_monthly() -> None:
 def test_figures_and_detail_of_what_is_not_sent_are_due_each_time(age_days: float | None) -> None:
     """Drafts and scheduled mails can be edited; only the figures tell that they were sent."""
     each = mail(age_days, is_final=False)
-    assert (stats_due([each], NOON), details_due([each])) == ([1], [1])
+    assert (stats_due([each], NOON), details_due([each], NOON, 7 * DAY)) == ([1], [1])
 
 
 def test_figures_of_a_mail_without_a_date_are_due_each_time() -> None:
@@ -114,4 +114,71 @@ def test_figures_that_were_never_read_are_due_whatever_the_age() -> None:
 
 
 def test_detail_of_what_was_sent_is_due_only_if_it_was_never_read() -> None:
-    assert details_due([mail(400), mail(0, key=2), mail(400, key=3, detail=False)]) == [3]
+    mails = [mail(400), mail(0, key=2), mail(400, key=3, detail=False)]
+    assert details_due(mails, NOON, 7 * DAY) == [3]
+
+
+# -- drafts
+
+
+def draft(age_days: float | None, *, edited: float | None = None, read: float = 1, key: int = 1) -> Mail:
+    """A draft written so many days before noon, and perhaps edited since; its detail was read days before noon."""
+    touched = age_days if edited is None else edited
+    return Mail(
+        id=key,
+        sent_at=None if age_days is None else NOON - age_days * DAY,
+        is_final=False,
+        detail_read_at=NOON - read * DAY,
+        stats_read_at=NOON - DAY,
+        is_draft=True,
+        touched_at=None if touched is None else NOON - touched * DAY,
+    )
+
+
+@pytest.mark.parametrize("age_days", [None, 0, 7, 8, 4_000])
+def test_figures_of_a_draft_are_due_each_time(age_days: float | None) -> None:
+    assert stats_due([draft(age_days)], NOON) == [1]
+
+
+@pytest.mark.parametrize("mail", [draft(0), draft(7), draft(None), draft(4_000, edited=7)])
+def test_detail_of_a_draft_that_is_worked_on_is_due_each_time(mail: Mail) -> None:
+    """It is new, it was edited this week, or nobody knows."""
+    assert details_due([mail], NOON, 7 * DAY) == [1]
+
+
+def test_details_of_drafts_left_alone_are_due_within_the_cycle_a_share_each_night() -> None:
+    long_ago, read_at = NOON - 400 * DAY, dict.fromkeys(range(700), NOON)
+    for night in range(1, 15):
+        now = NOON + night * DAY
+        drafts = [Mail(key, long_ago, False, at, now, True, long_ago) for key, at in read_at.items()]
+        due = details_due(drafts, now, 7 * DAY)
+        assert 50 <= len(due) <= 200
+        read_at |= dict.fromkeys(due, now)
+        assert min(read_at.values()) >= now - 7 * DAY
+
+
+@pytest.mark.parametrize("pages", range(DRAFT_PAGES + 1))
+def test_few_pages_with_drafts_are_looked_at_each_night(pages: int) -> None:
+    drafts = [(page, draft(4_000, key=page)) for page in range(1, pages + 1)]
+    assert pages_due(drafts, dict.fromkeys(range(1, 9), NOON), NOON, 7 * DAY) == list(range(1, pages + 1))
+
+
+def test_of_many_pages_with_drafts_those_of_this_quarter_are_looked_at_each_night() -> None:
+    drafts = [(page, draft(4_000)) for page in range(1, 9)] + [(3, draft(91)), (7, draft(4_000, edited=1))]
+    assert pages_due(drafts, dict.fromkeys(range(1, 9), NOON), NOON, 7 * DAY) == [3, 7]
+
+
+def test_every_page_with_drafts_is_looked_at_within_the_cycle() -> None:
+    drafts = [(page, draft(4_000)) for page in range(1, 41)]
+    read_at = dict.fromkeys(range(1, 41), NOON)
+    for night in range(1, 8):
+        now = NOON + night * DAY
+        due = pages_due(drafts, read_at, now, 7 * DAY)
+        assert len(due) <= 15
+        read_at |= dict.fromkeys(due, now)
+    assert min(read_at.values()) > NOON
+
+
+def test_page_that_was_never_read_is_looked_at() -> None:
+    drafts = [(page, draft(4_000)) for page in range(1, 9)]
+    assert pages_due(drafts, dict.fromkeys(range(2, 9), NOON), NOON, 7 * DAY) == [1]

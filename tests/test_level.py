@@ -163,6 +163,122 @@ def test_list_that_never_rests_is_given_up_for_tonight() -> None:
     assert len(asked) <= 12 * (MOVES + 2)
 
 
+# -- suspects: members whose people cancelled, or left every list
+
+
+@pytest.mark.parametrize("suspects", [{710}, {3, 710, 1_510}, {0, 49, 1_999}])
+@pytest.mark.parametrize("leave", [False, True])
+def test_loss_that_suspects_explain_is_confirmed_with_a_look_at_their_pages(suspects: set[int], leave: bool) -> None:
+    walk = level(range(2_000), suspects=suspects, leave=leave)
+    asked = read(walk, Remote([row for row in range(2_000) if row not in suspects]), at_once=4)
+    assert result(walk) == (True, suspects, "borders")
+    assert len(asked) <= 1 + len({row // 50 for row in suspects})
+
+
+def test_list_without_a_loss_costs_nothing_more_where_people_stay_when_they_cancel() -> None:
+    walk = level(range(2_000), suspects={3, 710, 1_500})
+    assert read(walk, Remote(list(range(2_000)))) == [-1]
+    assert result(walk) == (True, set(), "counts")
+
+
+@pytest.mark.parametrize("leave", [False, True])
+def test_suspect_who_stayed_is_kept_though_somebody_else_left_in_the_same_night(leave: bool) -> None:
+    """A tag was taken off one person, another one cancelled and kept it: the count fits by accident."""
+    for gone in (0, 699, 701, 1_234, 1_999):
+        walk = level(range(2_000), suspects={710}, leave=leave)
+        asked = read(walk, Remote([row for row in range(2_000) if row != gone]))
+        assert result(walk) == (True, {gone}, "borders")
+        assert len(asked) <= 12
+
+
+@pytest.mark.parametrize("leave", [False, True])
+def test_one_of_two_suspects_stayed_and_somebody_else_left(leave: bool) -> None:
+    for gone in ({300, 900}, {300, 10}, {1_500, 900}, {1_500, 1_501}):
+        walk = level(range(2_000), suspects={300, 1_500}, leave=leave)
+        read(walk, Remote([row for row in range(2_000) if row not in gone]))
+        assert result(walk) == (True, gone, "borders")
+
+
+def test_person_who_was_deleted_and_one_who_cancelled_are_both_explained() -> None:
+    walk = level(range(2_000), left=frozenset({40}), suspects={40, 900})
+    asked = read(walk, Remote([row for row in range(2_000) if row not in (40, 900)]))
+    assert (len(asked), result(walk)) == (2, (True, {900}, "borders"))
+
+
+def test_suspect_who_left_and_joined_again_is_two_memberships() -> None:
+    """The old row is gone, the new one stands at the end: the total is as it was."""
+    walk = level(range(2_000), suspects={710})
+    asked = read(walk, Remote([row for row in range(2_001) if row != 710]))
+    assert (len(asked), result(walk)) == (2, (True, {710}, "borders"))
+    assert "2000" in walk.keys
+
+
+def test_somebody_who_is_back_amid_the_list_hides_no_loss_where_people_leave_when_they_cancel() -> None:
+    """The total is as it was, and nothing at the newest end is new."""
+    known = [row for row in range(4_000) if row != 1_111]
+    walk = level(known, suspects={710, 3_000}, leave=True)
+    asked = read(walk, Remote([row for row in range(4_000) if row not in (710, 3_000)]))
+    assert result(walk) == (True, {710, 3_000}, "borders")
+    assert "1111" in walk.keys
+    assert len(asked) <= 12
+
+
+def test_somebody_who_is_back_amid_a_long_list_is_found_without_reading_it_whole() -> None:
+    walk = level([row for row in range(20_000) if row != 11_111])
+    asked = read(walk, Remote(list(range(20_000))))
+    assert result(walk) == (True, set(), "borders")
+    assert "11111" in walk.keys
+    assert len(asked) <= 12
+
+
+def test_short_list_is_read_whole_where_suspects_stood_on_every_page() -> None:
+    walk = level(range(120), suspects={3, 60, 110})
+    assert read(walk, Remote([row for row in range(120) if row not in (3, 60)]), at_once=4) == [-1, 1, 2, 3]
+    assert result(walk) == (True, {3, 60}, "content")
+
+
+def test_suspects_that_the_list_does_not_have_change_nothing() -> None:
+    walk = level(range(500), suspects={9_999}, leave=True)
+    assert read(walk, Remote(list(range(500)))) == [-1]
+    assert result(walk) == (True, set(), "counts")
+
+
+@given(
+    known=st.integers(51, 900),
+    suspected=st.sets(st.integers(0, 999), max_size=6),
+    guilty=st.integers(0, 6),
+    others=st.sets(st.integers(0, 999), max_size=3),
+    back=st.sets(st.integers(0, 999), max_size=2),
+    new=st.sampled_from([0, 0, 1, 51]),
+    leave=st.booleans(),
+    looks=st.integers(0, 3),
+)
+@example(known=400, suspected={100}, guilty=1, others=set(), back={500}, new=0, leave=True, looks=0)
+@example(known=400, suspected={100, 200}, guilty=1, others={900}, back=set(), new=1, leave=False, looks=2)
+def test_whatever_became_of_suspects_nobody_who_stayed_is_taken_out(
+    known: int,
+    suspected: set[int],
+    guilty: int,
+    others: set[int],
+    back: set[int],
+    new: int,
+    leave: bool,
+    looks: int,
+) -> None:
+    """And all that are gone are found, unless somebody who came back amid the list hides one nobody suspected."""
+    suspects = {2 * (place * known // 1_000) for place in suspected}
+    gone = set(sorted(suspects)[::-1][:guilty]) | {2 * (place * known // 1_000) for place in others}
+    returned = {2 * (place * known // 1_000) + 1 for place in back}
+    before = range(0, 2 * known, 2)
+    rows = sorted(set(before) - gone | returned) + list(range(5_000, 5_000 + new))
+    walk = level(before, suspects=suspects, leave=leave, looks=looks)
+    read(walk, Remote(rows), at_once=4)
+    assert walk.checkpoint.is_complete
+    assert set(walk.absent) <= gone
+    if not returned or (leave and gone <= suspects and suspects):
+        assert is_level(walk, before, (), set(), rows)
+
+
 # -- an API that is not what it should be
 
 
@@ -445,9 +561,32 @@ def test_whatever_came_and_left_the_list_is_level_after_or_not_complete(
     edits=st.lists(st.tuples(st.sampled_from(["", "", "add", "take"]), st.integers(0, 399)), max_size=6),
     ends=st.sampled_from(["newest", "both"]),
     looks=st.integers(0, 12),
+    suspects=st.sets(st.integers(0, 400), max_size=5),
+    leave=st.booleans(),
 )
-@example(known=120, came=[], gone=set(), edits=[("add", 0), ("take", 60)], ends="newest", looks=0)
-@example(known=102, came=[], gone=set(), edits=[("take", 50), ("add", 0), ("take", 0)], ends="newest", looks=3)
+@example(
+    known=120, came=[], gone=set(), edits=[("add", 0), ("take", 60)], ends="newest", looks=0, suspects=set(), leave=True
+)
+@example(
+    known=102,
+    came=[],
+    gone=set(),
+    edits=[("take", 50), ("add", 0), ("take", 0)],
+    ends="newest",
+    looks=3,
+    suspects={60},
+    leave=False,
+)
+@example(
+    known=345,
+    came=[380],
+    gone=set(),
+    edits=[("", 0), ("take", 155), ("add", 0), ("", 0), ("add", 0)],
+    ends="both",
+    looks=5,
+    suspects={112, 100},
+    leave=False,
+)
 def test_list_that_changes_anywhere_at_any_time_loses_no_row_that_is_there(
     known: int,
     came: list[int],
@@ -455,6 +594,8 @@ def test_list_that_changes_anywhere_at_any_time_loses_no_row_that_is_there(
     edits: list[tuple[str, int]],
     ends: str,
     looks: int,
+    suspects: set[int],
+    leave: bool,
 ) -> None:
     """Not everything can be found, but nothing that never left is taken out."""
     rows = [row for row in range(known) if row not in gone]
@@ -471,6 +612,6 @@ def test_list_that_changes_anywhere_at_any_time_loses_no_row_that_is_there(
 
         return run if kind else None
 
-    walk = level(range(known), ends=ends, looks=looks)
+    walk = level(range(known), ends=ends, looks=looks, suspects=suspects, leave=leave)
     read(walk, Remote(rows), [edit(*each) for each in edits])
     assert not walk.checkpoint.is_complete or not always & set(walk.absent)

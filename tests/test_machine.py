@@ -11,11 +11,11 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
-from cksync.sandbox import World, effects, generate, serve
+from cksync.sandbox import Behaviour, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
@@ -51,6 +51,22 @@ def one_of(rows: dict[int, Any], number: int) -> int:
     return sorted(rows)[number % len(rows)]
 
 
+# What becomes of the memberships of those who cancel (and come back), and of what is not listed.
+BEHAVIOURS = [
+    Behaviour(),
+    Behaviour(cancelled_leave=("sequence", "form:0.9"), cancelled_return=False),
+    Behaviour(cancelled_leave=("sequence", "form:0.5"), draft_stats="missing"),
+    Behaviour(cancelled_leave=("form", "sequence", "tag"), archived_forms="left out"),
+    Behaviour(cancelled_leave=("form:0.5", "tag:0.5"), cancelled_leave_by="list", retag_keeps_id=True),
+    Behaviour(unfiltered_states=("active",), finished_leave_sequence=False),
+]
+
+
+def unsent(world: World, number: int) -> int:
+    """One of the broadcasts that can still be edited."""
+    return one_of({key: row for key, row in world.broadcasts.items() if row.status in ("draft", "scheduled")}, number)
+
+
 EDITS: dict[str, Edit] = {
     "join": lambda world, n: world.add_subscriber(f"new{len(world.subscribers)}-{n}@example.com"),
     "cancel": lambda world, n: world.cancel(someone(world, n)),
@@ -66,6 +82,13 @@ EDITS: dict[str, Edit] = {
     "drop tag": lambda world, n: world.delete_tag(one_of(dict(world.parents["tag"]), n)),
     "buy": lambda world, n: world.add_purchase(f"buyer{n}@example.com", total=n),
     "write": lambda world, n: world.add_broadcast(f"subject {n}"),
+    "rewrite": lambda world, n: world.edit_broadcast(unsent(world, n), content=f"<p>{n}</p>"),
+    "rename": lambda world, n: world.edit_broadcast(unsent(world, n), subject=f"another {n}"),
+    "schedule": lambda world, n: world.edit_broadcast(
+        unsent(world, n), send_at=datetime(2030, 1, 1 + n % 28, tzinfo=UTC)
+    ),
+    "send": lambda world, n: world.send_broadcast(unsent(world, n)),
+    "archive": lambda world, n: world.archive_form(one_of(dict(world.parents["form"]), n), bool(n % 2)),
     "unwrite": lambda world, n: world.delete_broadcast(one_of(dict(world.broadcasts), n)),
     "read": lambda world, n: world.grow_stats(one_of(dict(world.broadcasts), n)),
     "field": lambda world, n: world.rename_custom_field(one_of(dict(world.custom_fields), n), f"label {n}"),
@@ -94,6 +117,10 @@ class Account(RuleBasedStateMachine):
         self.is_cut_off = False
         self.moments: list[tuple[datetime, dict[str, list[Any]]]] = []
         self.config = Config(Path(self.folder.name) / "data", "the test", api, models=BARE)
+
+    @initialize(behaviour=st.sampled_from(BEHAVIOURS))
+    def behave(self, behaviour: Behaviour) -> None:
+        self.world.behaviour = behaviour
 
     @rule()
     def a_quiet_day(self) -> None:

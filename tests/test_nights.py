@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from cksync.config import ApiConfig, Config
-from cksync.sandbox import Behaviour, Sandbox, World, generate, serve
+from cksync.sandbox import Behaviour, Sandbox, World, effects, generate, serve
 from cksync.sandbox.records import Kind
 from cksync.secrets import SecretRef
 from cksync.verbs.agenda import Depth
@@ -53,6 +53,14 @@ BEHAVIOURS = {
         ties="id_desc",
         tags_by="id",
         desc_reverses_ties=False,
+    ),
+    "cancelled leave some for good": Behaviour(
+        cancelled_leave=("sequence", "form:0.9"),
+        cancelled_return=False,
+        cancelled_window="cancelled",
+    ),
+    "cancelled leave everything and come back": Behaviour(
+        cancelled_leave=("form", "sequence", "tag"), join_bumps_updated=True
     ),
     "ahead": Behaviour(tag_bumps_updated=True, join_bumps_updated=True, day_offset_hours=13, retag_keeps_id=True),
     "behind": Behaviour(
@@ -161,10 +169,10 @@ class Account:
 
 
 @contextmanager
-def served(folder: Path, behaviour: Behaviour, people: int = PEOPLE) -> Iterator[Account]:
+def served(folder: Path, behaviour: Behaviour, people: int = PEOPLE, **sizes: int) -> Iterator[Account]:
     """An account of which nothing is known yet."""
     clock = RunningClock()
-    world = generate(people, 3, now=clock, ends_at=START - timedelta(days=3), with_oddities=False, **SIZES)
+    world = generate(people, 3, now=clock, ends_at=START - timedelta(days=3), with_oddities=False, **SIZES | sizes)
     world.behaviour = behaviour
     with serve(world, rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
@@ -415,7 +423,153 @@ def test_tag_that_was_removed_and_added_again_has_both_in_its_history(account: A
     assert changes == [("insert", False), ("delete", False), ("insert", True)]
 
 
+# -- members who cancel: nobody knows which lists they leave
+
+
+LEAVING = Behaviour(cancelled_leave=("sequence", "form:0.9"))
+LONG: dict[str, Any] = {**SIZES, "forms": 1, "form_memberships": 900, "sequences": 1, "sequence_memberships": 900}
+
+
+def members_of(account: Account, kind: Kind) -> list[int]:
+    """The active members of the only list of a kind, the oldest memberships first."""
+    ((_, roster),) = [each for each in account.world.rosters.items() if each[0][0] == kind]
+    rows = sorted(roster.members.values(), key=lambda row: row.id)
+    return [row.subscriber_id for row in rows if account.world.subscribers[row.subscriber_id].state == "active"]
+
+
+def asked_of_members(account: Account) -> int:
+    """How often the last night asked for members of the form and the sequence."""
+    return sum("/subscriptions" in entry.path and "/tags/" not in entry.path for entry in account.sandbox.journal)
+
+
+@pytest.mark.parametrize("behaviour", some([LEAVING, replace(LEAVING, cancelled_return=False), Behaviour()], [LEAVING]))
+def test_night_on_which_people_cancelled_costs_about_a_page_for_each_membership(
+    tmp_path: Path, behaviour: Behaviour
+) -> None:
+    """Whether they leave their lists or not; searched one by one it was five pages and more."""
+    with served(tmp_path, behaviour, 1_000, **LONG) as account:
+        account.pull()
+        both = [person for person in members_of(account, "form") if person in set(members_of(account, "sequence"))]
+        account.day()
+        for person in both[40:400:90]:
+            account.world.cancel(person)
+        account.night()
+        assert asked_of_members(account) <= 2 + (12 if behaviour.cancelled_leave else 4)
+
+
+def test_member_who_is_back_hides_nobody_who_cancelled(tmp_path: Path) -> None:
+    """Their rows stand amid the lists again: as many as are gone, so that the totals fit."""
+    with served(tmp_path, LEAVING, 1_000, **LONG) as account:
+        leaves, comes, other = members_of(account, "sequence")[200:500:100]
+        account.world.cancel(comes)
+        account.pull()
+        account.day()
+        account.world.cancel(leaves)
+        account.world.reactivate(comes)
+        account.night()
+        account.day()
+        account.world.cancel(other)
+        account.world.cancel(comes)
+        account.world.reactivate(leaves)
+        account.night()
+
+
 # -- broadcasts
+
+
+def old_draft(account: Account) -> int:
+    """A draft that was left alone for a year."""
+    drafts = [key for key, row in sorted(account.world.broadcasts.items()) if row.status == "draft"]
+    assert account.world.broadcasts[drafts[0]].created_ms < account.world.ms(START - timedelta(days=365))
+    return drafts[0]
+
+
+def asked_for(account: Account, path: str) -> int:
+    """How often the last night asked for this path."""
+    return sum(entry.path == path for entry in account.sandbox.journal)
+
+
+@pytest.mark.heavy
+def test_of_a_draft_left_alone_the_figures_are_read_each_night_and_the_detail_in_turn(account: Account) -> None:
+    draft, details, figures = old_draft(account), 0, 0
+    for _ in range(7):
+        account.day()
+        account.night()
+        details += asked_for(account, f"/broadcasts/{draft}")
+        figures += asked_for(account, f"/broadcasts/{draft}/stats")
+    assert (1 <= details <= 2, figures) == (True, 7)
+
+
+@pytest.mark.heavy
+def test_draft_left_alone_that_is_edited_shows_within_the_cycle(account: Account) -> None:
+    draft = old_draft(account)
+    account.world.edit_broadcast(draft, content="<p>Another text</p>")
+    for _ in range(7):
+        account.clock.advance(days=1)
+        assert account.pull().exit_status == 0
+    assert account.rows(f"select content from broadcasts where id = {draft}") == [("<p>Another text</p>",)]
+
+
+def test_draft_left_alone_that_gets_a_subject_or_is_scheduled_shows_the_next_night(account: Account) -> None:
+    draft = old_draft(account)
+    account.day()
+    account.world.edit_broadcast(draft, subject="At last")
+    account.night()
+    account.day()
+    account.world.edit_broadcast(draft, send_at=account.clock() + timedelta(days=9))
+    account.night()
+    account.day()
+    account.world.send_broadcast(draft, recipients=7)
+    account.night()
+    assert [row[0] for row in account.versions("broadcasts", "subject", f"id = {draft}")][1:] == ["At last"] * 3
+
+
+def test_draft_of_which_the_api_has_no_figures_is_a_draft_all_the_same(account: Account) -> None:
+    account.world.behaviour = replace(account.world.behaviour, draft_stats="missing")
+    draft = old_draft(account)
+    account.day()
+    account.night()
+    account.day()
+    account.night()
+    assert (asked_for(account, f"/broadcasts/{draft}/stats"), asked_for(account, f"/broadcasts/{draft}")) == (1, 0)
+    account.day()
+    account.world.edit_broadcast(draft, send_at=account.clock() + timedelta(days=9))
+    account.night()
+    assert account.rows(f"select status from broadcast_stats where broadcast_id = {draft}") == [("scheduled",)]
+
+
+@pytest.mark.heavy
+def test_draft_that_is_worked_on_is_read_each_night(account: Account) -> None:
+    account.day()
+    draft = account.world.add_broadcast("New", "<p>1</p>")
+    account.night()
+    for number in (2, 3):
+        account.day()
+        account.world.edit_broadcast(draft, content=f"<p>{number}</p>")
+        account.night()
+    contents = [row[0] for row in account.versions("broadcasts", "content", f"id = {draft}")]
+    assert contents == ["<p>1</p>", "<p>2</p>", "<p>3</p>"]
+
+
+def test_mail_that_is_sent_while_it_is_read_is_not_taken_for_finished_as_it_was(account: Account) -> None:
+    account.day()
+    broadcast = account.world.add_broadcast("Soon", send_at=account.clock() + timedelta(hours=12))
+    account.night()
+    account.clock.advance(hours=12)
+    send = effects.edit_before(lambda: account.world.send_broadcast(broadcast, recipients=7))
+    account.sandbox.faults.add(send, path=f"/broadcasts/{broadcast}/stats")
+    account.night()
+    account.day()
+    account.night()
+
+
+def test_pull_of_broadcasts_alone_reads_every_draft(account: Account) -> None:
+    """Without the figures nothing says whether it was scheduled."""
+    draft = old_draft(account)
+    account.day()
+    account.world.edit_broadcast(draft, send_at=account.clock() + timedelta(days=9))
+    account.pull(streams=("broadcasts",))
+    assert account.rows(f"select send_at is not null from broadcasts where id = {draft}") == [(True,)]
 
 
 def test_broadcast_edited_after_it_was_sent_shows_within_the_cycle(account: Account) -> None:

@@ -39,6 +39,16 @@ def test_night_on_which_nothing_happens_costs_what_was_planned(config: Config, s
     assert (report.planned, sum(report.requests.values()), len(sandbox.journal)) == (planned, planned, planned)
 
 
+def test_list_of_broadcasts_that_ends_with_a_full_page_is_planned_with_the_empty_one_behind(
+    config: Config, sandbox: Sandbox, world: World
+) -> None:
+    while len(world.broadcasts) < 50:
+        world.send_broadcast(world.add_broadcast("A mail"))
+    spent(config)
+    report = spent(config)
+    assert report.planned == sum(report.requests.values())
+
+
 @pytest.mark.heavy
 def test_reading_every_row_again_costs_what_was_planned(config: Config, sandbox: Sandbox) -> None:
     spent(config)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from math import ceil, log2
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -18,9 +19,11 @@ def page_of(rows: Sequence[int], page: int) -> Sequence[int]:
     return rows[PAGE_ROWS * (page - 1) : PAGE_ROWS * page]
 
 
-def searched(expected: Sequence[int], rows: Sequence[int], before: Iterable[int] = ()) -> tuple[Search, list[int]]:
+def searched(
+    expected: Sequence[int], rows: Sequence[int], before: Iterable[int] = (), **given: Any
+) -> tuple[Search, list[int]]:
     """A search driven to its end, which is told the pages `before` first; and the pages it asked for."""
-    search, asked = Search(Listing(expected), len(rows)), list[int]()
+    search, asked = Search(Listing(expected), len(rows), **given), list[int]()
     for page in before:
         search.tell(page, page_of(rows, page))
     while not search.is_lost and (probes := search.probes()):
@@ -208,3 +211,115 @@ def test_telling_a_page_twice_changes_nothing() -> None:
     search, _ = searched(range(200), rows)
     search.tell(1, [*chain(range(100, 150))])
     assert (search.gone, search.is_lost) == ({3}, False)
+
+
+# -- suspects: rows that are gone if any are
+
+
+def pages_of(rows: Iterable[int]) -> int:
+    """On how many pages these rows stood."""
+    return len({row // PAGE_ROWS for row in rows})
+
+
+@pytest.mark.parametrize("suspects", [{30}, {30, 2_600}, {0, 30, 31, 49, 2_600, 4_999}, set(range(25, 5_000, 250))])
+@pytest.mark.parametrize("sees_all", [False, True])
+def test_suspects_that_are_gone_cost_a_page_each(suspects: set[int], sees_all: bool) -> None:
+    rows = [row for row in range(5_000) if row not in suspects]
+    search, asked = searched(range(5_000), rows, suspects=suspects, sees_all=sees_all)
+    assert (search.gone, search.is_lost) == (suspects, False)
+    assert len(asked) <= pages_of(suspects)
+
+
+@pytest.mark.parametrize("edge", [0, 49, 50, 99, 100, 4_949, 4_950, 4_999])
+def test_suspect_at_the_edge_of_a_page_is_seen_to_be_gone_from_both_sides(edge: int) -> None:
+    search, asked = searched(range(5_000), [row for row in range(5_000) if row != edge], suspects={edge})
+    assert (search.gone, search.is_lost) == ({edge}, False)
+    assert len(asked) <= 2
+
+
+@pytest.mark.parametrize("stays", [30, 2_600, 4_999])
+@pytest.mark.parametrize("gone", [10, 2_599, 2_601, 3_333])
+def test_suspect_is_not_called_gone_because_the_number_fits(stays: int, gone: int) -> None:
+    """Another row was removed in the same night: a tag that was taken off somebody."""
+    search, asked = searched(range(5_000), [row for row in range(5_000) if row != gone], suspects={stays})
+    assert (search.gone, search.is_lost) == ({gone}, False)
+    assert len(asked) <= bound(1, 100) + 1
+
+
+def test_one_of_many_suspects_that_is_gone_is_found_by_halving_them() -> None:
+    """As in a list that people do not leave when they cancel."""
+    suspects = set(range(7, 100_000, 1_000))
+    search, asked = searched(range(100_000), [row for row in range(100_000) if row != 55_007], suspects=suspects)
+    assert (search.gone, search.is_lost) == ({55_007}, False)
+    assert len(asked) <= log2(2_000) + 2
+
+
+@given(
+    rows=st.integers(1, 3_000),
+    suspected=st.sets(st.integers(0, 999), max_size=20),
+    guilty=st.integers(0, 20),
+    others=st.sets(st.integers(0, 999), max_size=6),
+    before=st.sets(st.integers(1, 60), max_size=3),
+    sees_all=st.booleans(),
+)
+@example(rows=600, suspected={10, 500}, guilty=1, others={700}, before=set(), sees_all=False)
+@example(rows=600, suspected={10, 20, 500}, guilty=2, others={15}, before={1}, sees_all=True)
+def test_whichever_of_the_suspects_are_gone_exactly_those_are_found(
+    rows: int, suspected: set[int], guilty: int, others: set[int], before: set[int], sees_all: bool
+) -> None:
+    """And whoever else is, even if as many others are as suspects stayed."""
+    suspects = {place * rows // 1_000 for place in suspected}
+    gone = set(sorted(suspects)[::-1][:guilty]) | {place * rows // 1_000 for place in others}
+    left = [row for row in range(rows) if row not in gone]
+    told = {page for page in before if page <= ceil(len(left) / PAGE_ROWS)}
+    search, asked = searched(range(rows), left, told, suspects=suspects, sees_all=sees_all)
+    assert (search.gone, search.is_lost) == (gone, False)
+    unknown = len(gone - suspects)
+    assert len(asked) <= 2 * pages_of(suspects) + bound(unknown, max(1, ceil(rows / PAGE_ROWS)))
+
+
+# -- rows that came where their ids say: somebody who is back
+
+
+def with_rows(rows: Iterable[int], came: Iterable[int]) -> list[int]:
+    """A list in the order of its ids, as most are."""
+    return sorted({*rows, *came})
+
+
+KNOWN = range(0, 10_000, 2)  # so that there is room for others
+
+
+@pytest.mark.parametrize("came", [{1}, {4_001}, {9_997}, {777, 7_771}, set(range(3_001, 3_041, 2))])
+def test_rows_that_came_amid_the_list_are_found_by_halving(came: set[int]) -> None:
+    """Each with a page that has it."""
+    rows = with_rows(KNOWN, came)
+    search, asked = searched(KNOWN, rows, may_come=True)
+    assert (search.gone, search.is_lost) == (set(), False)
+    assert came <= {row for page in asked for row in page_of(rows, page)}
+    assert len(asked) <= bound(len(came), 100)
+
+
+@given(
+    suspected=st.sets(st.integers(0, 4_999), max_size=12),
+    guilty=st.integers(0, 12),
+    came=st.sets(st.integers(0, 4_999), max_size=6),
+)
+@example(suspected={100}, guilty=1, came={4_000})
+@example(suspected={100, 4_000}, guilty=1, came={2_000})
+@example(suspected={49}, guilty=1, came={49})
+def test_row_that_came_hides_no_suspect_that_is_gone_where_each_is_looked_for(
+    suspected: set[int], guilty: int, came: set[int]
+) -> None:
+    suspects, new = {2 * place for place in suspected}, {2 * place + 1 for place in came}
+    gone = set(sorted(suspects)[:guilty])
+    rows = with_rows(set(KNOWN) - gone, new)
+    search, asked = searched(KNOWN, rows, suspects=suspects, sees_all=True, may_come=True)
+    if not search.is_lost:
+        assert search.gone == gone
+        assert new <= {row for page in asked for row in page_of(rows, page)}
+
+
+def test_row_that_came_where_its_id_does_not_say_makes_it_lost() -> None:
+    """The mirror would put it elsewhere, and the next search would look for it there."""
+    rows = [*range(0, 4_000, 2), 20_001, *range(4_000, 10_000, 2)]
+    assert searched(KNOWN, rows, may_come=True)[0].is_lost

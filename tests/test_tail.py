@@ -32,9 +32,9 @@ class Remote:
         return Page(request, at, at, None, (), records)
 
 
-def tail(known: Iterable[int]) -> TailWalk:
+def tail(known: Iterable[int], looks: Iterable[int] = ()) -> TailWalk:
     """The walk of the broadcasts of which these are known."""
-    return TailWalk(BROADCASTS, Listing(known))
+    return TailWalk(BROADCASTS, Listing(known), looks=looks)
 
 
 def read(walk: TailWalk, api: Remote) -> list[int]:
@@ -158,13 +158,44 @@ def test_checkpoint_of_a_walk_that_read_nothing_is_a_lookup_error() -> None:
         _ = tail([1]).checkpoint
 
 
-@given(known=st.integers(0, 330), new=st.integers(0, 120), gone=st.sets(st.integers(0, 330), max_size=60))
-@example(known=150, new=0, gone=set(range(50)))
-@example(known=150, new=50, gone=set(range(50)))
-@example(known=100, new=0, gone=set(range(50, 100)))
-def test_whatever_came_and_left_the_ids_are_the_list(known: int, new: int, gone: set[int]) -> None:
+@given(
+    known=st.integers(0, 330),
+    new=st.integers(0, 120),
+    gone=st.sets(st.integers(0, 330), max_size=60),
+    looks=st.sets(st.integers(1, 7), max_size=3),
+)
+@example(known=150, new=0, gone=set(range(50)), looks=set())
+@example(known=150, new=50, gone=set(range(50)), looks={2})
+@example(known=100, new=0, gone=set(range(50, 100)), looks={1})
+def test_whatever_came_and_left_the_ids_are_the_list(known: int, new: int, gone: set[int], looks: set[int]) -> None:
     rows = [row for row in range(known) if row not in gone] + list(range(1_000, 1_000 + new))
-    walk = tail(range(known))
+    walk = tail(range(known), looks)
     asked = read(walk, Remote(rows))
     assert (walk.checkpoint.is_complete, walk.ids, walk.checkpoint.rows) == (True, set(rows), len(rows))
-    assert len(asked) <= 2 * (len(rows) // 50 + 1) + 1
+    assert len(asked) <= 2 * (len(rows) // 50 + 1) + 1 + len(looks)
+
+
+# -- earlier pages that are looked at
+
+
+def test_earlier_pages_are_looked_at_before_the_end() -> None:
+    walk = tail(range(420), [2, 5, 9, 12])
+    assert read(walk, Remote(list(range(423)))) == [2, 5, 9]
+    assert (walk.checkpoint.is_complete, walk.checkpoint.proof, walk.ids) == (True, "counts", set(range(423)))
+    assert walk.keys == {str(key) for key in (*range(50, 100), *range(200, 250), *range(400, 423))}
+
+
+@pytest.mark.parametrize("gone", [0, 60, 99])
+def test_earlier_page_that_is_not_as_it_was_has_the_list_read_whole(gone: int) -> None:
+    """A row before it is gone, or of its own, and one that nobody could see came in behind: the end is as expected."""
+    rows = [row for row in range(420) if row != gone]
+    rows.insert(350, 9_999)
+    walk = tail(range(420), [2])
+    assert read(walk, Remote(rows)) == [2, 9, *range(1, 10)]
+    assert (walk.checkpoint.is_complete, walk.checkpoint.proof, walk.ids) == (True, "content", set(rows))
+
+
+def test_api_that_repeats_its_first_page_is_noticed_on_an_earlier_page() -> None:
+    walk = tail(range(420), [2, 3])
+    read(walk, Remote(list(range(420)), lambda request: replace(request, page=1)))
+    assert not walk.checkpoint.is_complete

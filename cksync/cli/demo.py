@@ -129,6 +129,16 @@ def _sandbox() -> Iterator[str]:
 @click.option("--rate-period", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Seconds.")
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option("--api-secret", default=None, help="The secret it accepts; it shows one, where none is given.")
+@click.option(
+    "--drafts", type=click.IntRange(min=0), default=None, help="Old broadcasts never sent; the default is 5 %."
+)
+@click.option(
+    "--behaviour",
+    "switches",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What nobody knows about the API, such as cancelled_leave=sequence,form:0.9 (repeatable).",
+)
 @common
 def sandbox(
     subscribers: int,
@@ -139,16 +149,33 @@ def sandbox(
     rate_period: float,
     latency_ms: float,
     api_secret: str | None,
+    drafts: int | None,
+    switches: tuple[str, ...],
 ) -> None:
     """Serve a simulated account with the API's real behaviour, until Ctrl-C."""
-    from cksync.errors import Failed
-    from cksync.sandbox import run
+    from cksync.errors import Failed, Rejected
+    from cksync.sandbox import Behaviour, run, switched
 
+    try:
+        behaviour = switched(Behaviour(), switches)
+    except ValueError as error:
+        raise Rejected(f"--behaviour {error}") from None
     if api_secret is None:
         api_secret = SECRET
         click.echo(f"it accepts the secret: export CKSYNC_API_SECRET={SECRET}", err=True)
         click.echo("and is reached by:     export CKSYNC_BASE_URL=http://...  (the address below)", err=True)
     try:
-        run(subscribers, seed, host, port, rate_limit or None, rate_period, latency_ms / 1000, api_secret)
+        run(
+            subscribers,
+            seed,
+            host,
+            port,
+            rate_limit or None,
+            rate_period,
+            latency_ms / 1000,
+            api_secret,
+            sizes={} if drafts is None else {"drafts": drafts},
+            behaviour=behaviour,
+        )
     except OSError as error:
         raise Failed(f"{host}:{port} cannot be served: {error.strerror}; choose another --port") from None

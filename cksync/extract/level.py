@@ -20,7 +20,9 @@ MOVES = 3
 class LevelWalk(Look):
     """Rows known before + new ones - those that left must be as many as the API counts.
 
-    `added` and `left` are what is known to have come and gone since. Where new rows stand depends on the
+    `added` and `left` are what is known to have come and gone since. `suspects` are rows that may have gone, for
+    something happened to their people: a search begins with them, and where such rows `leave` this list as a rule
+    each is looked for, even if the total fits without. Where new rows stand depends on the
     list: `ends` says whether to look for them on its newest page, at both ends, or nowhere (they are all in
     `added`). `looks` pages are compared with the rows that should stand on them. What does not fit is
     explained before it is searched, searched (`Search`) before all of the list is read, and read if need be.
@@ -34,6 +36,8 @@ class LevelWalk(Look):
         *,
         added: Iterable[int] = (),
         left: Set[int] = frozenset(),
+        suspects: Set[int] = frozenset(),
+        leave: bool = False,
         absent: Iterable[int] = (),
         ends: Literal["newest", "both", "none"] = "newest",
         is_by_id: bool = True,
@@ -49,6 +53,8 @@ class LevelWalk(Look):
         super().__init__(slice_, start, whole)
         self._known = known
         self._left = left
+        self._suspects = {key for key in suspects - left if key in known}
+        self._sees_all = leave and bool(self._suspects)
         self._there = set(added)  # a search must not find them gone
         self._new = dict.fromkeys(key for key in added if key not in known)
         self._ends, self._is_by_id, self._looks = ends, is_by_id, looks
@@ -163,25 +169,36 @@ class LevelWalk(Look):
     def _compare(self, total: int) -> None:
         """Do the pages that were read hold what they should? If not, search, and if need be read it all."""
         pages = {page: keys for page, keys in self._read.items() if 0 < page <= self._pages}
-        if self._count == total and (not pages or (self._ends == "both" and not self._looks)):
+        is_fitting = self._count == total and not self._sees_all
+        if is_fitting and (not pages or (self._ends == "both" and not self._looks)):
             self._end((), "counts")
             return
         if self._search is None:
-            wanted = abs(self._count - total) * (math.log2(self._pages) + 2) + 4
-            if self._count != total and wanted >= self._pages:
+            if not is_fitting and self._price(self._count - total) >= self._pages:
                 self._read_all()
                 return
-            self._search = Search(self._expected(), total)
+            may_come = self._ends == "newest" and not is_fitting
+            self._search = Search(self._expected(), total, self._suspects, sees_all=self._sees_all, may_come=may_come)
         for page, keys in pages.items():
             self._search.tell(page, keys)
         probes = self._search.probes()
-        is_wrong = not self._search.gone.isdisjoint(self._there)
+        is_wrong = not self._search.gone.isdisjoint(self._there | self._new.keys())  # they were seen tonight
         if self._search.is_lost or is_wrong or (not probes and self._count - len(self._search.gone) != total):
             self._read_all()
         elif probes:
             self._to_ask.extend(probes)
         else:
             self._end(self._search.gone, "borders")
+
+    def _price(self, missing: int) -> float:
+        """About how many pages a search would look at: one for each page on which suspects stood, and for each
+        other row that is missing, or came where nobody expected it, as many as halving takes."""
+        pages = len({self._known.places[key] // PAGE_ROWS for key in self._suspects})
+        others = max(-missing, missing - len(self._suspects), 0)
+        halving = others * (math.log2(self._pages) + 2) + 4 if others else 0
+        if self._sees_all:
+            return pages + halving
+        return (min(pages, missing * (math.log2(self._pages) + 2) + 4) if missing > 0 else 0) + halving
 
     def _expected(self) -> Listing:
         """The rows that should be there, in the order in which the API should list them: new ones where

@@ -18,6 +18,8 @@ NEEDS = {"subscriptions": {"forms", "sequences", "tags"}, "broadcast_stats": {"b
 AGAIN_PAGES = 100
 
 Phases = Iterator[Sequence[Walk]]
+# Ids of subscriptions, by slice.
+Members = dict[str, set[int]]
 
 
 class Reader(Protocol):
@@ -33,7 +35,13 @@ class Reader(Protocol):
         """A reading of the people of a list who changed since its last complete reading."""
 
     def level(
-        self, slice_: Slice, *, added: Sequence[int] = (), left: Collection[int] = (), doubt: str | None = None
+        self,
+        slice_: Slice,
+        *,
+        added: Sequence[int] = (),
+        left: Collection[int] = (),
+        suspects: Collection[int] = (),
+        doubt: str | None = None,
     ) -> LevelWalk:
         """A walk that brings a known list up to date."""
 
@@ -75,6 +83,9 @@ class Reader(Protocol):
     def memberships_of(self, people: Collection[int]) -> dict[str, set[int]]:
         """The subscriptions of some people, by slice."""
 
+    def suspects(self, cancelled: Collection[int], found: Collection[int]) -> dict[str, set[int]]:
+        """The subscriptions, by slice, that may have ended because something happened to their people."""
+
 
 def choose(names: Sequence[str]) -> frozenset[str]:
     """The streams to read: those named with what they need, or all. Raises Rejected for an unknown one."""
@@ -93,27 +104,27 @@ def phases(streams: frozenset[str], reader: Reader, lists_of_members: Collection
     lists = {name: reader.whole(whole(name)) for name in LISTS if name in streams}
     yield list(lists.values())
     listed: Sequence[Walk] = ()
-    deleted: set[int] = set()
+    left, suspects = Members(), None
     if "subscribers" in streams and reader.is_known(ACTIVE) and reader.is_known(CANCELLED):
-        deleted = yield from _people_again(reader)
+        left, suspects = yield from _people_again(reader)
     elif "subscribers" in streams:
         listed = yield from _people(reader)
     if "subscriptions" in streams or lists_of_members:
-        gone = reader.memberships_of(deleted)
         listed_by = [(word, _parents(reader, word, lists[name])) for word, name in PARENTS.items() if name in lists]
         slices = [members(word, key) for word, keys in listed_by for key in sorted(keys, key=int)]
         if "subscriptions" not in streams:
             slices = [slice_ for slice_ in slices if slice_.name in lists_of_members]
-        walks = [_membership(reader, slice_, gone.get(slice_.name, set())) for slice_ in slices]
+        suspects = reader.suspects((), ()) if suspects is None else suspects
+        walks = [_membership(reader, slice_, left, suspects) for slice_ in slices]
         yield walks
         yield _again(walks)
     if "broadcasts" in streams:
         broadcasts = reader.tail()
         yield [broadcasts]
         ids = broadcasts.ids | (reader.known_broadcasts if broadcasts.checkpoint.unread else set())
-        yield [reader.details(ids)]
-        if "broadcast_stats" in streams:
+        if "broadcast_stats" in streams:  # before the details: what they say tells which of those are due
             yield [reader.stats(ids)]
+        yield [reader.details(ids)]
     if "purchases" in streams:
         purchases = reader.level(PURCHASES) if reader.is_known(PURCHASES) else reader.whole(PURCHASES)
         yield [purchases]
@@ -136,9 +147,9 @@ def _people(reader: Reader) -> Generator[Sequence[Walk], None, Sequence[Walk]]:
     return lists
 
 
-def _people_again(reader: Reader) -> Generator[Sequence[Walk], None, set[int]]:
-    """Who changed in both lists, whether that explains their totals, and by id who is in neither now;
-    gives the ids of those who were deleted."""
+def _people_again(reader: Reader) -> Generator[Sequence[Walk], None, tuple[Members, Members]]:
+    """Who changed in both lists, whether that explains their totals, and by id who is in neither now; gives the
+    subscriptions, by slice, that went with deleted people, and those that may have ended otherwise."""
     active, cancelled = reader.changed(ACTIVE), reader.changed(CANCELLED)
     yield [active, cancelled]
     active.explain(cancelled.keys)
@@ -150,9 +161,11 @@ def _people_again(reader: Reader) -> Generator[Sequence[Walk], None, set[int]]:
     yield _again(levels)
     found = {key for walk in levels for key in walk.absent}
     listed = {*active.keys, *cancelled.keys}
-    by_id = reader.by_id(reader.left_behind(found, listed), set(reader.in_turn) - set(map(int, listed)))
+    nowhere = reader.left_behind(found, listed)
+    by_id = reader.by_id(nowhere, set(reader.in_turn) - set(map(int, listed)))
     yield [by_id]
-    return by_id.missing
+    suspects = reader.suspects(set(map(int, cancelled.keys)), nowhere - by_id.missing)
+    return reader.memberships_of(by_id.missing), suspects
 
 
 def _level_people(reader: Reader, slice_: Slice, changed: ListWalk, other: ListWalk) -> LevelWalk:
@@ -167,8 +180,10 @@ def _parents(reader: Reader, word: str, walk: ListWalk) -> Set[str]:
     return walk.keys | reader.known_parents(word) if walk.checkpoint.unread else walk.keys
 
 
-def _membership(reader: Reader, slice_: Slice, left: set[int]) -> ListWalk | LevelWalk:
-    return reader.level(slice_, left=left) if reader.is_known(slice_) else reader.whole(slice_)
+def _membership(reader: Reader, slice_: Slice, left: Members, suspects: Members) -> ListWalk | LevelWalk:
+    if not reader.is_known(slice_):
+        return reader.whole(slice_)
+    return reader.level(slice_, left=left.get(slice_.name, ()), suspects=suspects.get(slice_.name, ()))
 
 
 def _again(walks: Sequence[Walk]) -> list[ListWalk]:

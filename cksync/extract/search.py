@@ -1,6 +1,7 @@
 """Finds which rows of a known list are gone by looking at few of its pages. Pure: no I/O."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +12,8 @@ from cksync.domain import Listing
 @dataclass(frozen=True, slots=True)
 class _Mark:
     """What a page says: rows `first` to `end` of the API's list stand there, and so many of the expected
-    rows are gone before the first of them, and before the one after the last."""
+    rows are gone before the first of them, and before the one after the last; each row that came counts as
+    minus one."""
 
     first: int
     end: int
@@ -23,13 +25,30 @@ class Search:
     """Binary search over pages: where two of them say that different numbers of rows are gone before
     them, rows are gone in between. About log2(pages) requests for each row, however long the list.
 
-    `is_lost`: rows stand where they should not, so only reading all of the list can tell.
+    `suspects` are rows that probably are the ones that are gone: the search looks first where they stood, which
+    takes about one request for each. None is called gone because the numbers fit: every row that is was missed
+    between two neighbours. With `sees_all` each suspect is looked for, whether or not a row is missing there: a row
+    that came may hide that one is gone.
+
+    `may_come`: rows that were not expected are counted where their ids say that they stand; elsewhere, or
+    without it, they make the search lost. `is_lost`: rows stand where they should not, so only reading all of the
+    list can tell.
     """
 
-    def __init__(self, expected: Listing, total: int) -> None:
+    def __init__(
+        self,
+        expected: Listing,
+        total: int,
+        suspects: Set[int] = frozenset(),
+        *,
+        sees_all: bool = False,
+        may_come: bool = False,
+    ) -> None:
         self.gone: set[int] = set()
         self.is_lost = False
         self._expected, self._total = expected, total
+        self._suspects = sorted(expected.places[key] for key in suspects if key in expected)
+        self._sees_all, self._may_come = sees_all, may_come
         self._end = -(-total // PAGE_ROWS) + 1
         self._marks = {
             0: _Mark(0, 0, 0, 0),
@@ -41,26 +60,58 @@ class Search:
         if page in self._marks:
             return
         places = [self._expected.places.get(key, -1) for key in keys]
-        if not places or -1 in places or any(later <= place for place, later in pairwise(places)):
+        known = [place for place in places if place >= 0]
+        is_strange = len(known) < len(keys) and not (self._may_come and known and self._stand_by_id(keys, places))
+        if not known or is_strange or any(later <= place for place, later in pairwise(known)):
             self.is_lost = True
             return
         first = PAGE_ROWS * (page - 1)
         end = first + len(keys)
-        self._marks[page] = _Mark(first, end, places[0] - first, places[-1] + 1 - end)
-        for place, later in pairwise(places):
+        self._marks[page] = _Mark(first, end, known[0] - first, known[-1] + 1 - end)
+        for place, later in pairwise(known):
             self.gone.update(self._expected.keys[place + 1 : later])
+
+    def _stand_by_id(self, keys: Sequence[int], places: Sequence[int]) -> bool:
+        """Whether the rows that were not expected stand right behind the row with the next lower id, for there the
+        mirror will put them. At the edge of a page, where a neighbour is out of sight, the other must be the next."""
+        came = [(number, key) for number, key in enumerate(keys) if places[number] < 0]
+        for number, key in came:
+            before = next((place for place in reversed(places[:number]) if place >= 0), None)
+            after = next((place for place in places[number:] if place >= 0), None)
+            lower = max((other for other in self._expected.keys if other < key), default=None)
+            anchor = -1 if lower is None else self._expected.places[lower]
+            least = before if before is not None else (after or 0) - 1
+            most = after - 1 if after is not None else least
+            if not least <= anchor <= most:
+                return False
+        return all(key < later for (_, key), (_, later) in pairwise(came))
 
     def probes(self) -> list[int]:
         """The pages to look at next; none when nothing is left to find, or when it is lost."""
-        found = []
+        found = list[int]()
         for (page, left), (later, right) in pairwise(sorted(self._marks.items())):
-            if left.after > right.before or (later == page + 1 and left.end != right.first):
-                self.is_lost = True
-                return []
-            if left.after == right.before:
-                continue
-            if later > page + 1:
-                found.append((page + later) // 2)
+            missing, is_open = right.before - left.after, later > page + 1
+            if is_open:
+                self.is_lost |= missing < 0 and not self._may_come
+                found += self._between(page, later, left, right)
             else:
+                self.is_lost |= missing < 0 or left.end != right.first
                 self.gone.update(self._expected.keys[left.end + left.after : right.first + right.before])
-        return found
+        return [] if self.is_lost else found
+
+    def _between(self, page: int, later: int, left: _Mark, right: _Mark) -> Sequence[int]:
+        """Which pages to look at between two that were. Where each suspect is to be seen, or as many stood as rows
+        are missing, those on which they stood; else the one in their midst tells on which side to look further."""
+        missing = right.before - left.after
+        places = (left.end + left.after, right.first + right.before)
+        inside = self._suspects[slice(*(bisect_left(self._suspects, place) for place in places))]
+        if not inside or (missing < 0 and not self._sees_all):
+            return [(page + later) // 2] if missing else []
+        if missing == 0 and not self._sees_all:
+            return []
+        is_each = self._sees_all or missing == len(inside)
+        share = min(1.0, max(0, missing) / len(inside))
+        stood = (
+            inside[n] - left.after - round(n * share) for n in (range(len(inside)) if is_each else [len(inside) // 2])
+        )
+        return sorted({min(max(place // PAGE_ROWS + 1, page + 1), later - 1) for place in stood})

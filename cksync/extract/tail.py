@@ -1,5 +1,6 @@
 """Tail: looks at the end of a known list that the API does not count. Pure, as walks are."""
 
+from collections import deque
 from collections.abc import Iterable, Set
 
 from cksync.api.v3 import PAGE_ROWS, ask_page
@@ -12,43 +13,62 @@ class TailWalk(Look):
     """Where no row before the last known page is gone, that page begins with the row it began with.
 
     So the last page and what follows it prove the whole list, and hold what is new; if they are not as
-    expected, all of the list is read.
+    expected, all of the list is read. Earlier pages are looked at for what they say of their rows.
     """
 
     def __init__(
-        self, slice_: Slice, known: Listing, start: Checkpoint | None = None, keys: Iterable[str] = ()
+        self,
+        slice_: Slice,
+        known: Listing,
+        start: Checkpoint | None = None,
+        keys: Iterable[str] = (),
+        *,
+        looks: Iterable[int] = (),
     ) -> None:
-        """`start` and `keys` are what an earlier load of this round has found, if it came to an end."""
+        """`start` and `keys` are what an earlier load of this round has found, if it came to an end; `looks` the
+        pages before the last one to look at."""
         super().__init__(slice_, start)
         self.keys = set(keys) if self._ended else set()
         self._known = known
-        self._page = self._first = max(1, -(-len(known) // PAGE_ROWS))
+        self._first = max(1, -(-len(known) // PAGE_ROWS))
+        self._to_ask = deque([*(page for page in looks if page < self._first), self._first])
         self._tail = set(map(int, self.keys))
-        self._is_asked = False
+        self._under_way = 0
+        self._has_moved = False
 
     def _ask(self) -> Request | None:
-        """The last known page, then the next until one is not full."""
-        if self._is_asked:
+        """Pages to look at, the last known page, then the next until one is not full."""
+        if not self._to_ask:
             return None
-        self._is_asked = True
-        return ask_page(self.slice, self._page)
+        self._under_way += 1
+        return ask_page(self.slice, self._to_ask.popleft())
 
     def _tell(self, page: Page, keys: list[int]) -> None:
-        self._is_asked = False
-        is_repeated = bool(keys) and set(keys) <= self._tail
-        self._doubt = doubt_about(page) or ("the API repeats its pages" if is_repeated else None)
-        self._tail.update(keys)
+        self._under_way -= 1
+        if page.request.page < self._first:
+            place = PAGE_ROWS * (page.request.page - 1)
+            self._has_moved |= keys != self._known.keys[place : place + PAGE_ROWS].tolist()
+            self._doubt = self._doubt or doubt_about(page)
+        else:
+            self._tell_end(page, keys)
+        if self._under_way or self._to_ask:
+            return
         if self._doubt is not None:
             self._is_done = True
-        elif len(keys) == PAGE_ROWS:
-            self._page += 1
-        elif not self._is_as_expected:
+        elif self._has_moved or not self._is_as_expected:
             self._read_all()
         else:
             self._is_done, self._proof = True, "content" if self._first == 1 else "counts"
 
     def _missed(self) -> None:
         self._is_done = True
+
+    def _tell_end(self, page: Page, keys: list[int]) -> None:
+        is_repeated = bool(keys) and set(keys) <= self._tail
+        self._doubt = self._doubt or doubt_about(page) or ("the API repeats its pages" if is_repeated else None)
+        self._tail.update(keys)
+        if self._doubt is None and len(keys) == PAGE_ROWS:
+            self._to_ask.append(page.request.page + 1)
 
     @property
     def _is_as_expected(self) -> bool:
@@ -76,4 +96,6 @@ class TailWalk(Look):
     @property
     def pages_left(self) -> int | None:
         """Requests known to be left."""
-        return self._whole.pages_left if self._whole is not None else int(not self._is_done)
+        if self._whole is not None:
+            return self._whole.pages_left
+        return 0 if self._is_done else len(self._to_ask) + self._under_way

@@ -6,16 +6,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from cksync.domain import Listing, Slice
 from cksync.folder import Folder
-from cksync.load.tables import casts
 from cksync.mirror import open_mirror
-from cksync.paths import pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +24,19 @@ class Cursor:
     checked_at: datetime | None
     rows: int
     is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """A broadcast as the mirror knows it: `sent_at` is the best that is known of when it was sent, `touched_at`
+    when it was written or seen to be edited; `is_dated`: it has a time of sending."""
+
+    id: int
+    subject: str | None
+    status: str | None
+    sent_at: datetime | None
+    touched_at: datetime | None
+    is_dated: bool
 
 
 class Known:
@@ -118,6 +128,53 @@ class Known:
         )
         return {name: set(ids) for name, ids in rows}
 
+    def turned(self) -> dict[str, set[int]]:
+        """The subscriptions, by slice, of people who were seen in another state after the slice was last read."""
+        rows = self._rows(
+            """
+            with lists as (
+                select slice, cursor_at from _cksync.slices
+                where slice like 'subscriptions/%' and cursor_at is not null
+            ),
+
+            recent as (
+                select distinct id from history.subscribers where valid_from > (select min(cursor_at) from lists)
+            ),
+
+            versions as (
+                select id, valid_from, state, lag(state) over (partition by id order by valid_from, valid_to) as before
+                from history.subscribers semi join recent using (id) where change <> 'delete'
+            ),
+
+            turns as (select id as subscriber_id, max(valid_from) as at from versions where state <> before group by id)
+
+            select lists.slice, list(membership.id)
+            from main.subscriptions as membership
+            join turns using (subscriber_id)
+            join lists
+                on lists.slice = 'subscriptions/' || membership.subscribable_type || '/' || membership.subscribable_id
+                and lists.cursor_at < turns.at
+            group by 1
+            """
+        )
+        return {name: set(ids) for name, ids in rows}
+
+    def shown(self) -> list[tuple[str, str, int, int]]:
+        """Each list of members: its slice, its kind, and how many active and cancelled people it shows."""
+        return self._rows(
+            """
+            select 'subscriptions/' || subscribable_type || '/' || subscribable_id, subscribable_type,
+                count(*) filter (person.state = 'active'), count(*) filter (person.state = 'cancelled')
+            from main.subscriptions as membership
+            join main.subscribers as person on person.id = membership.subscriber_id
+            group by 1, 2
+            """
+        )
+
+    def states(self) -> dict[str, int]:
+        """How many people there are in each state."""
+        return dict(self._rows("select state, count(*) from main.subscribers where state is not null group by state"))
+
     def membership_slices(self) -> set[str]:
         """The slices of subscriptions."""
         return {name for name in self.cursors if name.startswith("subscriptions/")}
@@ -157,14 +214,35 @@ class Known:
         )
         return [(json.loads(base), json.loads(spent)) for base, spent in rows]
 
-    def broadcasts(self) -> list[tuple[int, datetime | None, str | None]]:
-        """Every broadcast: its id, when it was sent as far as is known, and its status."""
-        return self._rows(
+    def broadcasts(self) -> list[Broadcast]:
+        """Every broadcast, the newest ids first."""
+        rows = self._rows(
             """
-            select id, coalesce(published_at, send_at, created_at), status
-            from main.broadcasts left join main.broadcast_stats on broadcast_id = id order by id desc
+            with edits as (
+                select id, max(valid_from) as at from history.broadcasts where change = 'update' group by id
+            )
+
+            select broadcasts.id, subject, status, coalesce(published_at, send_at, created_at),
+                greatest(created_at, edits.at), published_at is not null or send_at is not null
+            from main.broadcasts
+            left join main.broadcast_stats on broadcast_id = broadcasts.id
+            left join edits on edits.id = broadcasts.id
+            order by broadcasts.id desc
             """
         )
+        return [Broadcast(*row) for row in rows]
+
+    def pages_read(self, endpoint: str) -> dict[int, datetime]:
+        """When each page of a list, oldest first, was last read."""
+        rows = self._rows(
+            """
+            select try_cast(regexp_extract(params, '(^|&)page=(\\d+)', 2) as bigint) as page, max(requested_at)
+            from _cksync.requests
+            where endpoint = ? and status = 200 and params not like '%sort_order%' group by 1 having page is not null
+            """,
+            [endpoint],
+        )
+        return dict(rows)
 
     def finished_loads(self) -> set[str]:
         """The finished loads that the mirror has taken in."""
@@ -179,76 +257,3 @@ def known(folder: Folder) -> Iterator[Known]:
         return
     with open_mirror(folder) as db:
         yield Known(db)
-
-
-# What is read of a person, alone and inside a subscription.
-_PERSON = "texts('id, state, email_address, first_name')"
-
-
-@contextlib.contextmanager
-def _read_log(folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database to read segments with."""
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": "256MB",
-        "threads": 2,
-        "temp_directory": str(folder.state / "spill"),
-    }
-    with duckdb.connect(config=settings) as db:
-        db.execute(casts())
-        yield db
-
-
-def seen_otherwise(folder: Folder, segments: Sequence[Path], people: Collection[int]) -> set[int]:
-    """Those of some people whom a subscription in `segments` shows in a state that no list shows."""
-    if not people or not segments:
-        return set()
-    with _read_log(folder) as db:
-        rows = db.execute(
-            f"""
-            with seen as (
-                select from_json(record, '{{"subscriber": ' || {_PERSON} || '}}').subscriber as person, observed_at
-                from read_parquet(?, hive_partitioning = false) where stream = 'subscriptions' and json_valid(record)
-            )
-            select as_bigint(person.id) as id
-            from seen where as_bigint(person.id) in (select unnest(?::bigint[]))
-            group by all having arg_max(person.state, observed_at) not in ('active', 'cancelled')
-            """,
-            [list(map(pattern, segments)), list(people)],
-        ).fetchall()
-    return {row[0] for row in rows}
-
-
-def seen_at_once(folder: Folder, segments: Sequence[Path]) -> set[int]:
-    """People of whom two answers that were under way together say different things: nobody knows which
-    is the newer one."""
-    if not segments:
-        return set()
-    with _read_log(folder) as db:
-        rows = db.execute(
-            f"""
-            with people as (
-                select case
-                        when stream = 'subscribers' then from_json(record, {_PERSON})
-                        else from_json(record, '{{"subscriber": ' || {_PERSON} || '}}').subscriber
-                    end as person, observed_at, received_at
-                from read_parquet(?, hive_partitioning = false)
-                where stream in ('subscribers', 'subscriptions') and json_valid(record)
-            ),
-
-            heard as (
-                select as_bigint(person.id) as id, observed_at, received_at,
-                    hash(person.state, person.email_address, person.first_name) as said
-                from people where id is not null and person.state is not null
-            ),
-
-            pairs as (
-                select id, said, observed_at,
-                    lag(said) over in_order as said_before, lag(received_at) over in_order as received_before
-                from heard window in_order as (partition by id order by observed_at)
-            )
-
-            select distinct id from pairs where said <> said_before and observed_at < received_before
-            """,
-            [list(map(pattern, segments))],
-        ).fetchall()
-    return {row[0] for row in rows}

@@ -20,6 +20,7 @@ from .messages import Answer, Request
 from .records import Account, Hook, Mail
 from .seed import generate
 from .server import Sandbox, run, serve
+from .switches import switched
 from .truth import Truth
 from .world import World
 
@@ -43,4 +44,5 @@ __all__ = [
     "generate",
     "run",
     "serve",
+    "switched",
 ]

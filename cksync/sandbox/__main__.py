@@ -2,7 +2,9 @@
 
 import argparse
 
+from .behaviour import Behaviour
 from .server import run
+from .switches import switched
 
 
 def main() -> None:
@@ -18,6 +20,7 @@ def main() -> None:
     parser.add_argument(
         "--size", action="append", default=[], type=_size, metavar="NAME=NUMBER", help="such as tags=60; repeatable"
     )
+    parser.add_argument("--behaviour", action="append", default=[], help="a switch of behaviour.py: name=value")
     given = parser.parse_args()
     run(
         subscribers=given.subscribers,
@@ -29,6 +32,7 @@ def main() -> None:
         latency_seconds=given.latency_ms / 1000,
         api_secret=given.api_secret,
         sizes=dict(given.size),
+        behaviour=switched(Behaviour(), given.behaviour),
     )
 
 

@@ -3,10 +3,16 @@
 The defaults are the likeliest reading of the papers; each field names the alternatives.
 """
 
+import re
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-from .records import STATES, Kind, State
+from .records import KINDS, STATES, Kind, State
+
+_SHARE = re.compile(r"0(\.\d+)?|1(\.0+)?")
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,17 @@ class Behaviour:
     """Whether a tag added again gets its old subscription id (and time) back."""
     unfiltered_states: tuple[State, ...] = STATES
     """Whose subscriptions are listed when subscriber_state is omitted."""
-    cancelled_leave: tuple[Kind, ...] = ()
-    """Kinds of list from which cancelled people drop out (seen once for forms, never for tags)."""
+    cancelled_leave: tuple[str, ...] = ()
+    """Kinds of list from which cancelled people drop out (seen once for forms, never for tags): all of them
+    ("sequence"), or a share ("form:0.9") that is always the same one."""
+    cancelled_leave_by: Literal["membership", "list"] = "membership"
+    """What a share is a share of: of each person's memberships, or of the lists of that kind."""
+    cancelled_return: bool = True
+    """Whether those who become active again stand in these lists again, or have to join anew."""
     finished_leave_sequence: bool = True
     """Whether people who finish a sequence leave its list, or stay in it as inactive."""
+    archived_forms: Literal["listed", "left out"] = "listed"
+    """Whether the list of forms has archived ones; their members can be asked for either way."""
     stats_shape: Literal["object", "array"] = "object"
     """`{"broadcast": {...}}` as live, or `{"broadcast": [{...}]}` as documented."""
     draft_stats: Literal["zeros", "missing"] = "zeros"
@@ -88,3 +101,24 @@ class Behaviour:
     """Whether the buyer becomes a subscriber if the address is unknown."""
     hook_created: Literal[200, 201] = 200
     """The status of a new webhook."""
+
+    def __post_init__(self) -> None:
+        """ValueError for a `cancelled_leave` that names no kind of list, or no share."""
+        for each in self.cancelled_leave:
+            kind, _, share = each.partition(":")
+            if kind not in KINDS or not _SHARE.fullmatch(share or "1"):
+                raise ValueError(f"cancelled_leave={each}: not form, sequence or tag, and a share of 0 to 1")
+
+    @cached_property
+    def _leaving(self) -> Mapping[str, float]:
+        """The share of cancelled people whom each kind of list hides."""
+        split = (each.partition(":") for each in self.cancelled_leave)
+        return {kind: float(share or 1) for kind, _, share in split}
+
+    def hides(self, kind: Kind, parent_id: int, subscriber_id: int) -> bool:
+        """Whether a list does not show this member while they are cancelled."""
+        share = self._leaving.get(kind, 0.0)
+        if share in (0.0, 1.0):
+            return share == 1.0
+        named = f"{parent_id}" if self.cancelled_leave_by == "list" else f"{parent_id} {subscriber_id}"
+        return zlib.crc32(named.encode()) < share * 2**32

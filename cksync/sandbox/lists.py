@@ -42,15 +42,15 @@ class Lists:
     def subscriptions(self, kind: Kind, parent_id: int, state: str | None, order: Order) -> list[Subscription]:
         """The memberships of one form, sequence or tag, oldest first unless told otherwise."""
         world, behaviour, roster = self.world, self.world.behaviour, self.world.rosters[kind, parent_id]
-        shown = shown_states(behaviour, kind, state)
-        is_whole = shown == frozenset(STATES)
+        shown = shown_states(behaviour, state)
+        is_whole = shown == frozenset(STATES) and not behaviour.cancelled_leave
         version = (roster.version, 0 if is_whole else world.versions["states"])
 
         def build() -> list[Subscription]:
             rows: Iterable[Subscription] = roster.members.values()
             if not is_whole:
                 people = world.subscribers
-                rows = [row for row in rows if people[row.subscriber_id].state in shown]
+                rows = [row for row in rows if is_shown(behaviour, row, people[row.subscriber_id].state, shown)]
             rank = attrgetter("id" if behaviour.subscriptions_by == "id" else "created_ms")
             return ordered(rows, rank, order, behaviour)
 
@@ -61,7 +61,7 @@ class Lists:
         rows = sorted(self.world.parents[kind].values(), key=attrgetter("id"))
         if kind == "tag" and self.world.behaviour.tags_by == "name":
             rows.sort(key=attrgetter("name"))
-        return rows
+        return [row for row in rows if is_listed(self.world.behaviour, row)]
 
     def custom_fields(self) -> list[CustomField]:
         return sorted(self.world.custom_fields.values(), key=attrgetter("id"))
@@ -92,10 +92,25 @@ class Lists:
         return rows
 
 
-def shown_states(behaviour: Behaviour, kind: Kind, state: str | None) -> frozenset[str]:
-    """Whose memberships a list shows; a subscriber_state that the API does not know counts as omitted."""
-    asked = {state} if state in ("active", "cancelled") else set(behaviour.unfiltered_states)
-    return frozenset(asked - ({"cancelled"} if kind in behaviour.cancelled_leave else set()))
+def shown_states(behaviour: Behaviour, state: str | None) -> frozenset[str]:
+    """Whose memberships are asked for; a subscriber_state that the API does not know counts as omitted."""
+    return frozenset({state} if state in ("active", "cancelled") else behaviour.unfiltered_states)
+
+
+def is_shown(behaviour: Behaviour, row: Subscription, state: str, asked: frozenset[str]) -> bool:
+    """Whether a list shows the membership of a person in this state."""
+    is_hidden = state == "cancelled" and behaviour.hides(row.kind, row.parent_id, row.subscriber_id)
+    return state in asked and not is_hidden
+
+
+def is_listed(behaviour: Behaviour, row: Parent) -> bool:
+    """Whether the list of forms, sequences or tags has it."""
+    return behaviour.archived_forms == "listed" or not row.details.get("archived")
+
+
+def has_stats(world: World, row: Broadcast) -> bool:
+    """Whether the API has stats of it, if only zeros."""
+    return row.status != "draft" or world.behaviour.draft_stats == "zeros"
 
 
 def ordered(rows: Iterable[Row], rank: Rank, order: Order, behaviour: Behaviour) -> list[Row]:

@@ -92,12 +92,14 @@ def run(
     rate_period_seconds: float,
     latency_seconds: float,
     api_secret: str | None,
+    *,
     sizes: Mapping[str, Any] | None = None,
+    behaviour: Behaviour | None = None,
 ) -> None:
     """Serves a generated world (`sizes`: see `generate`) until SIGTERM or SIGINT; call it from the main thread."""
     from .seed import generate
 
-    world = generate(subscribers, seed, **(sizes or {}))
+    world = generate(subscribers, seed, behaviour=behaviour, **(sizes or {}))
     world.api_secret = api_secret or world.api_secret
     with (
         _until_signalled() as stopped,

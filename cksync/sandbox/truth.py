@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import shapes
-from .lists import shown_states
+from .lists import has_stats, is_listed, is_shown, shown_states
 from .records import Kind, Subscription
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ def truth_of(world: "World") -> Truth:
         memberships={key: _membership(row) for key, row in memberships.items()},
         subscriptions={key: _membership(row) for key, row in shown.items()},
         broadcasts={row.id: shapes.broadcast(row) for row in world.broadcasts.values()},
-        broadcast_stats={row.id: shapes.stats(row) for row in world.broadcasts.values()},
+        broadcast_stats={row.id: shapes.stats(row) for row in world.broadcasts.values() if has_stats(world, row)},
         purchases={row.id: shapes.purchase(row) for row in world.purchases.values()},
     )
 
 
 def _parents(world: "World", kind: Kind) -> dict[int, Payload]:
-    return {row.id: shapes.parent(row) for row in world.parents[kind].values()}
+    return {row.id: shapes.parent(row) for row in world.parents[kind].values() if is_listed(world.behaviour, row)}
 
 
 def _key(row: Subscription) -> MembershipKey:
@@ -70,8 +70,9 @@ def _key(row: Subscription) -> MembershipKey:
 
 
 def _is_shown(world: "World", row: Subscription) -> bool:
-    state = world.subscribers[row.subscriber_id].state
-    return state in shown_states(world.behaviour, row.kind, None)
+    state, behaviour = world.subscribers[row.subscriber_id].state, world.behaviour
+    parent = world.parents[row.kind][row.parent_id]
+    return is_listed(behaviour, parent) and is_shown(behaviour, row, state, shown_states(behaviour, None))
 
 
 def _listed(world: "World", shown: Any) -> frozenset[int]:

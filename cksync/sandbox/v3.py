@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from . import shapes
 from .auth import refusal
-from .lists import Lists, Order
+from .lists import Lists, Order, has_stats
 from .messages import MALFORMED, NOT_FOUND, Answer, Request, as_json, error
 from .records import Subscriber, Subscription
 from .routes import KIND_OF, UNKNOWN_PARENT, Route, id_of
@@ -149,11 +149,11 @@ class V3:
         return NOT_FOUND if row is None else as_json({"broadcast": shapes.broadcast(row)})
 
     def stats(self, request: Request, broadcast_id: str) -> Answer:
-        row, behaviour = self.world.broadcasts.get(id_of(broadcast_id)), self.world.behaviour
-        if row is None or (row.status == "draft" and behaviour.draft_stats == "missing"):
+        row = self.world.broadcasts.get(id_of(broadcast_id))
+        if row is None or not has_stats(self.world, row):
             return NOT_FOUND
         stats = shapes.stats(row)
-        return as_json({"broadcast": [stats] if behaviour.stats_shape == "array" else stats})
+        return as_json({"broadcast": [stats] if self.world.behaviour.stats_shape == "array" else stats})
 
     # -- purchases
 

@@ -10,13 +10,15 @@ from typing import Literal
 from cksync.api.v3 import BROADCASTS, CHANGED, DETAILS, PAGE_ROWS, PURCHASES, STATS
 from cksync.config import PullConfig
 from cksync.domain import Slice
-from cksync.extract.due import Mail, details_due, in_turn, stats_due
+from cksync.extract.due import Mail, details_due, in_turn, pages_due, stats_due
 from cksync.load.known import Known
 
 # Pages of a list that are compared when it has its turn, and when the user asks for proof.
 TURN_LOOKS, VERIFY_LOOKS = 2, 4
 # Statuses after which a broadcast cannot be edited any more.
 FINAL = ("completed", "aborted")
+# The status of what nobody has scheduled; where the API gives drafts no figures, they have none.
+DRAFT = "draft"
 
 Depth = Literal["nightly", "verify", "full"]
 
@@ -110,14 +112,17 @@ class Agenda:
         return self._extra[2]
 
     def due(self, ids: Collection[int]) -> tuple[set[int], set[int]]:
-        """Broadcasts to read the detail and the figures of: new ones, what is due by age, and in turn."""
+        """Broadcasts to read the detail and the figures of: new ones, what is due by age, and in turn. What of
+        tonight's list and figures is not as it was has to be read besides."""
         if self.depth == "full":
             return set(ids), set(ids)
         mails = [mail for mail in self.mails if mail.id in ids]
         new = set(ids) - {mail.id for mail in mails}
         stats, details, _ = self._extra
+        if self.depth == "verify":
+            details = details.union(mail.id for mail in mails if not mail.is_final)
         return (
-            new | set(details_due(mails)) | (details & set(ids)),
+            new | set(details_due(mails, self.at, self.cycle)) | (details & set(ids)),
             new | set(stats_due(mails, self.at)) | (stats & set(ids)),
         )
 
@@ -144,6 +149,26 @@ class Agenda:
         """The broadcasts that the mirror knows."""
         details, stats = self.known.read_times(DETAILS), self.known.read_times(STATS)
         return [
-            Mail(key, sent_at, status in FINAL, details.get(key), stats.get(key))
-            for key, sent_at, status in self.known.broadcasts()
+            Mail(
+                id=known.id,
+                sent_at=known.sent_at,
+                is_final=known.status in FINAL,
+                detail_read_at=details.get(known.id),
+                stats_read_at=stats.get(known.id),
+                is_draft=known.status == DRAFT or (known.status is None and known.id in stats and not known.is_dated),
+                touched_at=known.touched_at,
+            )
+            for known in self.known.broadcasts()
         ]
+
+    @cached_property
+    def pages_with_drafts(self) -> list[int]:
+        """Pages of the list of broadcasts to look at for the subjects of drafts; only the list shows those."""
+        if self.depth != "nightly" or not self.is_known(BROADCASTS):
+            return []
+        places = self.known.listing(BROADCASTS).places
+        drafts = [mail for mail in self.mails if mail.is_draft and mail.id in places]
+        on_pages = [(places[mail.id] // PAGE_ROWS + 1, mail) for mail in drafts]
+        last = ceil(len(places) / PAGE_ROWS)
+        before_last = [(page, mail) for page, mail in on_pages if page < last]
+        return pages_due(before_last, self.known.pages_read(BROADCASTS.name), self.at, self.cycle)

@@ -146,7 +146,9 @@ def _broadcasts(agenda: Agenda, habit: Mapping[str, int]) -> list[Line]:
     if not agenda.is_known(BROADCASTS):
         return [_line(name, 1, None, habit, "") for name in ("broadcasts", "broadcast_stats")]
     details, stats = agenda.due({mail.id for mail in agenda.mails})
-    pages = ceil(agenda.known.cursors[BROADCASTS.name].rows / PAGE_ROWS) if agenda.looks(BROADCASTS) else 1
+    rows = agenda.known.cursors[BROADCASTS.name].rows
+    pages = ceil(rows / PAGE_ROWS) if agenda.looks(BROADCASTS) else 1 + len(agenda.pages_with_drafts)
+    pages += rows > 0 and rows % PAGE_ROWS == 0  # a list without totals ends with a page that is not full
     return [
         _line("broadcasts", 1, pages + len(details), habit, "the end of the list, and details that may change"),
         _line("broadcast_stats", 1, len(stats), habit, "figures by age"),

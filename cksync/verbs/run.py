@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import starmap
 from pathlib import Path
 
 from cksync.api import Api
@@ -14,10 +16,12 @@ from cksync.config import Config
 from cksync.domain import Checkpoint, Slice, vanish_doubt
 from cksync.extract.by_key import KeyWalk
 from cksync.extract.level import LevelWalk
+from cksync.extract.suspects import Shown, leaving
 from cksync.extract.tail import TailWalk
 from cksync.extract.walk import ListWalk, Walk
 from cksync.folder import Folder
-from cksync.load.known import Known, seen_at_once, seen_otherwise
+from cksync.load.heard import said_of_broadcasts, seen_at_once, seen_otherwise
+from cksync.load.known import Known
 from cksync.load.log import Load, Writer, segment_files
 from cksync.load.publish import Published
 from cksync.verbs.agenda import Agenda
@@ -91,6 +95,7 @@ class Run:
         *,
         added: Sequence[int] = (),
         left: Collection[int] = (),
+        suspects: Collection[int] = (),
         doubt: str | None = None,
     ) -> LevelWalk:
         """A walk that brings a known list up to date, or goes on with the reading of all of it."""
@@ -107,6 +112,8 @@ class Run:
             earlier,
             added=added,
             left=frozenset(left),
+            suspects=frozenset(suspects),
+            leave=bool(suspects) and slice_.name in self.leaving,
             absent=absent,
             ends="none" if is_of_people else "both" if slice_ == PURCHASES else "newest",
             is_by_id=slice_ != CANCELLED,
@@ -138,7 +145,8 @@ class Run:
         earlier = self.earlier.get(BROADCASTS.name)
         if not self.is_known(BROADCASTS) or self.agenda.looks(BROADCASTS) or (earlier and earlier.next_page > 1):
             return self.whole(BROADCASTS)
-        return TailWalk(BROADCASTS, self.known.listing(BROADCASTS), earlier, self.keys.get(BROADCASTS.name, ()))
+        known, keys = self.known.listing(BROADCASTS), self.keys.get(BROADCASTS.name, ())
+        return TailWalk(BROADCASTS, known, earlier, keys, looks=self.agenda.pages_with_drafts)
 
     # -- single records
 
@@ -153,8 +161,26 @@ class Run:
         return KeyWalk(BY_ID, wanted, self.earlier.get(BY_ID.name), done, budget)
 
     def details(self, ids: Collection[int]) -> KeyWalk:
-        """A walk of the broadcasts whose detail is due, of those that are listed now."""
-        return self._one_by_one(DETAILS, self.agenda.due(ids)[0])
+        """A walk of the broadcasts whose detail is due, of those that are listed now: by age and turn, because the
+        list or the figures of this round say something else than before, and drafts without such figures."""
+        due = self.agenda.due(ids)[0]
+        if self.agenda.depth != "full":
+            due |= self._said_otherwise() & set(ids)
+        if STATS.stream not in self.streams:
+            due |= {mail.id for mail in self.agenda.mails if mail.is_draft and mail.id in ids}
+        return self._one_by_one(DETAILS, due)
+
+    def _said_otherwise(self) -> set[int]:
+        """Broadcasts whose status is another one than before by the figures of this round, or that are not sent and
+        have another subject by the list."""
+        subjects, statuses = said_of_broadcasts(self.folder, self.segments)
+        drafts = {mail.id for mail in self.agenda.mails if not mail.is_final}
+        return {
+            known.id
+            for known in self.known.broadcasts()
+            if statuses.get(known.id, known.status) != known.status
+            or (known.id in drafts and (subjects.get(known.id, known.subject) or "") != (known.subject or ""))
+        }
 
     def stats(self, ids: Collection[int]) -> KeyWalk:
         """A walk of the broadcasts whose figures are due, of those that are listed now."""
@@ -174,6 +200,22 @@ class Run:
     def memberships_of(self, people: Collection[int]) -> dict[str, set[int]]:
         """The subscriptions of some people, by slice."""
         return self.known.memberships_of(people)
+
+    def suspects(self, cancelled: Collection[int], found: Collection[int]) -> dict[str, set[int]]:
+        """The subscriptions, by slice, that may have ended with the state of their people: those of `cancelled`
+        people whom the mirror has in another state, of people `found` in no list, and of people who were seen in
+        another state since the slice was last read."""
+        tonight = {*cancelled, *found} - {*self.known.listing(CANCELLED).keys}
+        suspects = self.known.turned()
+        for name, ids in self.known.memberships_of(tonight).items():
+            suspects.setdefault(name, set()).update(ids)
+        return suspects
+
+    @cached_property
+    def leaving(self) -> set[str]:
+        """The lists that people leave when they cancel, as far as this account tells."""
+        states = self.known.states()
+        return leaving(starmap(Shown, self.known.shown()), states.get("active", 0), states.get("cancelled", 0))
 
     def unresolved(self, lists: Sequence[Walk]) -> set[int]:
         """After a reading of all rows: people whom the mirror has and no list shows now; only when both

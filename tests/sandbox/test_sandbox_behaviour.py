@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cksync.sandbox import Behaviour, Clock, World
+from cksync.sandbox import Behaviour, Clock, World, switched
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask, Serving
@@ -212,6 +212,104 @@ def test_cancelled_people_may_drop_out_of_forms_and_stay_on_tags(ask: "Ask", wor
     assert members(ask, f"forms/{form}/subscriptions") == []
     assert members(ask, f"forms/{form}/subscriptions", subscriber_state="cancelled") == []
     assert members(ask, f"tags/{tag}/subscriptions") == [person]
+
+
+def cancelled_members(world: World, lists: int, people: int) -> list[tuple[int, int]]:
+    """Who has cancelled, and was in each of some forms: form and person."""
+    forms, members_ = [world.add_form(f"f{n}") for n in range(lists)], add_people(world, people)
+    pairs = [(form, person) for form in forms for person in members_]
+    for form, person in pairs:
+        world.join_form(person, form)
+    for person in members_:
+        world.cancel(person)
+    return pairs
+
+
+def shown_in(ask: "Ask", pairs: list[tuple[int, int]]) -> list[bool]:
+    """Whether each is in the form's list."""
+    lists = {form: members(ask, f"forms/{form}/subscriptions") for form, _ in pairs}
+    return [person in lists[form] for form, person in pairs]
+
+
+def test_a_share_of_the_cancelled_may_drop_out_and_it_is_always_the_same_one(ask: "Ask", world: World) -> None:
+    pairs = cancelled_members(world, 8, 25)
+    switch(ask, cancelled_leave=("form:0.9",))
+    shown = shown_in(ask, pairs)
+    assert 10 <= sum(shown) <= 30
+    assert shown_in(ask, pairs) == shown
+    truth = world.truth().subscriptions.values()
+    assert {(row["subscribable_id"], row["subscriber_id"]) for row in truth} == {
+        pair for pair, is_there in zip(pairs, shown, strict=True) if is_there
+    }
+
+
+def test_cancelled_people_may_drop_out_of_some_of_the_lists(ask: "Ask", world: World) -> None:
+    pairs = cancelled_members(world, 20, 3)
+    switch(ask, cancelled_leave=("form:0.5",), cancelled_leave_by="list")
+    shown = shown_in(ask, pairs)
+    per_list = {
+        form: {is_there for (each, _), is_there in zip(pairs, shown, strict=True) if each == form} for form, _ in pairs
+    }
+    assert sorted(per_list.values(), key=min) != [{True}] * 20
+    assert all(len(said) == 1 for said in per_list.values())
+    assert {True, False} == set(shown)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_who_is_active_again_may_stand_in_the_lists_again(ask: "Ask", world: World, comes_back: bool) -> None:
+    switch(ask, cancelled_leave=("form",), cancelled_return=comes_back)
+    ((form, person),) = cancelled_members(world, 1, 1)
+    before = world.rosters["form", form].members[person].id
+    world.reactivate(person)
+    assert members(ask, f"forms/{form}/subscriptions") == [person] * comes_back
+    assert (world.join_form(person, form) == before) == comes_back
+
+
+@pytest.mark.parametrize("wrong", ["course", "form:2", "form:x", "form:-1"])
+def test_what_is_no_share_of_a_kind_of_list_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="a share of 0 to 1"):
+        Behaviour(cancelled_leave=(wrong,))
+
+
+@pytest.mark.parametrize("archived", ["listed", "left out"])
+def test_the_list_of_forms_may_leave_out_archived_ones(ask: "Ask", world: World, archived: str) -> None:
+    (person,), form = add_people(world, 1), world.add_form("old")
+    world.join_form(person, form)
+    world.archive_form(form)
+    switch(ask, archived_forms=archived)
+    assert ask.ids("forms") == [form] * (archived == "listed") == list(world.truth().forms)
+    assert len(world.truth().subscriptions) == (archived == "listed")
+
+
+# -- switches as text
+
+
+def test_switches_are_read_from_text() -> None:
+    given = ["cancelled_leave=sequence,form:0.9", "cancelled_return=false", "draft_stats=missing", "async_seconds=0.5"]
+    assert switched(Behaviour(), [*given, "hook_created=201"]) == Behaviour(
+        cancelled_leave=("sequence", "form:0.9"),
+        cancelled_return=False,
+        draft_stats="missing",
+        async_seconds=0.5,
+        hook_created=201,
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("nonsense=1", "not one of the switches"),
+        ("gzip", "not one of the switches"),
+        ("gzip=perhaps", "neither true nor false"),
+        ("draft_stats=ones", "not one of zeros, missing"),
+        ("async_seconds=soon", "not a number"),
+        ("cancelled_leave=form:2", "a share of 0 to 1"),
+        ("cancelled_leave=form:x", "a share of 0 to 1"),
+    ],
+)
+def test_switch_that_says_nothing_is_refused_with_a_reason(wrong: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        switched(Behaviour(), [wrong])
 
 
 def test_who_finishes_a_sequence_may_stay_in_it(ask: "Ask", world: World) -> None:

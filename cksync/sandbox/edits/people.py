@@ -49,8 +49,18 @@ def set_state(world: "World", /, subscriber_id: int, state: State) -> None:
     """Moves a person to another state; the hidden cancelled_at lives only while cancelled."""
     cancelled_ms = world.ms() if state == "cancelled" else None
     person = world.subscribers[subscriber_id]
+    if person.state == "cancelled" and state != "cancelled" and not world.behaviour.cancelled_return:
+        _end_hidden(world, subscriber_id)
     world.put_subscriber(person._replace(state=state, cancelled_ms=cancelled_ms))
     world.versions["states"] += 1
+
+
+def _end_hidden(world: "World", subscriber_id: int) -> None:
+    """What no list showed while the person was cancelled is over for good."""
+    for (kind, parent_id), roster in world.rosters.items():
+        if subscriber_id in roster.members and world.behaviour.hides(kind, parent_id, subscriber_id):
+            roster.former[subscriber_id] = roster.members.pop(subscriber_id)
+            roster.version += 1
 
 
 @edit

@@ -31,6 +31,7 @@ def make_broadcasts(world: World, random: Random, span: Span, count: int, drafts
 
 def _draft_places(count: int, drafts: int) -> frozenset[int]:
     """The numbers of the mails that stayed drafts, evenly over the years."""
+    drafts = min(drafts, count)
     step = count // drafts if drafts else 0
     return frozenset(step * place + min(7, step - 1) for place in range(drafts))
 
