@@ -24,7 +24,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cksync.domain import Attempt, Checkpoint, LoadEnd, Page
+from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Slice
 from cksync.errors import Failed
 from cksync.folder import put_in_place, sync_folder
 
@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
 T = TypeVar("T")
 REQUESTS = "_requests"
 PUSHES = "_pushes"
+_REQUESTS, _PUSHES = Slice(REQUESTS, REQUESTS), Slice(PUSHES, PUSHES)
 # What a load that writes to the account has for its streams.
 PUSH = ("push",)
 # The page of a row that was found to be in its slice no more. (A 404 stands on the page that asked for it.)
@@ -122,7 +123,7 @@ class Writer:
         self._folder = folder / load_id
         self._flush_pages = max(flush_pages, 1)
         self._segment = Segment(load_id, 0, start)
-        self._rows: list[tuple[Any, ...]] = []
+        self._rows = _Rows()
         self._checkpoints: dict[str, Checkpoint] = {}
         self._pages = self._bytes = 0
         self._ticks, self._flushed = ticks, ticks()
@@ -140,14 +141,14 @@ class Writer:
         """
         slice_, number = page.request.slice, page.request.page
         sent, received = _microseconds(page.sent_at), _microseconds(page.received_at)
-        self._rows.extend(
-            (slice_.stream, slice_.name, number, place, record.key, sent, received, record.text)
-            for place, record in enumerate(page.records, 1)
+        records = page.records
+        texts = [record.text for record in records]
+        self._rows.add(
+            slice_, number, range(1, len(records) + 1), [record.key for record in records], sent, received, texts
         )
-        self._rows.extend(
-            (slice_.stream, slice_.name, ABSENT, 0, str(key), sent, received, None) for key in sorted(absent)
-        )
-        self._bytes += sum(len(record.text or b"") for record in page.records)
+        gone = [str(key) for key in sorted(absent)]
+        self._rows.add(slice_, ABSENT, [0] * len(gone), gone, sent, received, [None] * len(gone))
+        self._bytes += sum(map(len, filter(None, texts)))
         self.add_attempts(page.attempts)
         self._pages += 1
         self.flush_if_due()
@@ -166,12 +167,12 @@ class Writer:
         """Requests made are a stream of the log like any other."""
         for place, attempt in enumerate(attempts, 1):
             at = _microseconds(attempt.requested_at)
-            self._rows.append((REQUESTS, REQUESTS, 1, place, None, at, at, msgspec.json.encode(attempt)))
+            self._rows.add(_REQUESTS, 1, [place], [None], at, at, [msgspec.json.encode(attempt)])
 
     def note_push(self, at: datetime, text: bytes) -> None:
         """What became of a change that was pushed, as JSON: see `_cksync.pushes`."""
         when = _microseconds(at)
-        self._rows.append((PUSHES, PUSHES, 1, 1, None, when, when, text))
+        self._rows.add(_PUSHES, 1, [1], [None], when, when, [text])
 
     def flush_if_due(self) -> None:
         """Store what has come when it is enough or old enough."""
@@ -187,7 +188,7 @@ class Writer:
         segment = replace(
             self._segment,
             number=self._segment.number + 1,
-            streams=tuple(sorted({row[0] for row in self._rows})),
+            streams=tuple(sorted(set(self._rows.streams))),
             checkpoints=tuple(self._checkpoints.values()),
             end=end,
         )
@@ -199,7 +200,7 @@ class Writer:
         except OSError as error:
             raise Failed(f"log: {self._folder} cannot be written: {error.strerror or error}") from None
         self._segment = segment
-        self._rows, self._checkpoints, self._pages, self._bytes = [], {}, 0, 0
+        self._rows, self._checkpoints, self._pages, self._bytes = _Rows(), {}, 0, 0
 
     @property
     def segments(self) -> int:
@@ -207,10 +208,40 @@ class Writer:
         return self._segment.number
 
 
-def _write_segment(path: Path, rows: list[tuple[Any, ...]], segment: Segment) -> None:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(SCHEMA)
+class _Rows:
+    """Rows of a segment while they are collected, column by column as Arrow takes them."""
+
+    def __init__(self) -> None:
+        self.columns: tuple[list[Any], ...] = tuple([] for _ in SCHEMA)
+
+    def add(
+        self,
+        slice_: Slice,
+        page: int,
+        positions: Sequence[int],
+        keys: Sequence[str | None],
+        sent: int,
+        received: int,
+        texts: Sequence[bytes | None],
+    ) -> None:
+        """Rows that differ in their place, key and record alone."""
+        count = len(keys)
+        stream, name, pages = [slice_.stream] * count, [slice_.name] * count, [page] * count
+        values = (stream, name, pages, positions, keys, [sent] * count, [received] * count, texts)
+        for column, added in zip(self.columns, values, strict=True):
+            column.extend(added)
+
+    @property
+    def streams(self) -> list[str]:
+        return self.columns[0]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+
+def _write_segment(path: Path, rows: _Rows, segment: Segment) -> None:
     schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segment)})
-    arrays = [pa.array(column, type=kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
+    arrays = [pa.array(column, type=kind) for column, kind in zip(rows.columns, SCHEMA.types, strict=True)]
     with put_whole(path) as file:
         write_rows(pa.Table.from_arrays(arrays, schema=schema), file)
 

@@ -225,10 +225,11 @@ def _take(run: Run, walk: Walk, came: Page | Miss) -> Iterator[Event]:
             run.failing.add(walk.slice.stream)
             yield Note(f"{came.request.path} could not be read: {came.reason}; going on with the rest")
     else:
+        run.together.add(came, run.writer.segments + 1, 2 * run.config.api.concurrency)
         run.writer.add(came, checkpoint, walk.absent if checkpoint.is_done and checkpoint.proof != "content" else ())
     run.requests[walk.slice.stream] += len(came.attempts)
-    left = sum(other.pages_left or 0 for other in run.walks.values())
-    made = run.requests.total()
+    run.left[walk.slice.name] = walk.pages_left or 0
+    left, made = sum(run.left.values()), run.requests.total()
     rows = 0 if isinstance(came, Miss) else len(came.records)
     yield PageRead(walk.slice, rows, made, max(made + left, run.planned or 0))
 
@@ -279,6 +280,7 @@ def _drive(run: Run, walks: Sequence[Walk]) -> Iterator[Event]:
     for walk in walks:
         if walk.slice.name in run.earlier:
             run.walks[walk.slice.name] = walk
+            run.left[walk.slice.name] = walk.pages_left or 0
     with contextlib.closing(drive(walks, run.api, run.config.api.concurrency, run.stop)) as pages:
         for item in pages:
             if item is None:

@@ -18,6 +18,7 @@ from cksync.extract.by_key import KeyWalk
 from cksync.extract.level import LevelWalk
 from cksync.extract.suspects import Shown, leaving
 from cksync.extract.tail import TailWalk
+from cksync.extract.together import Together
 from cksync.extract.walk import ListWalk, Walk
 from cksync.folder import Folder
 from cksync.load.heard import said_of_broadcasts, seen_at_once, seen_otherwise
@@ -34,7 +35,7 @@ BY_ID_BUDGET = 200
 class Run:
     """One pull. `loads`, `earlier`, `keys` and `absent` are what loads of the same round have read.
 
-    `failing` are streams of which something had no usable answer.
+    `failing` are streams of which something had no usable answer; `left` the pages left of each walk.
     `is_first`: the account was never read to its end before; `is_stale`: the round was left for longer than
     pages are apart; `analyze` whether models are made at a publish; `publishing` is how long the last publish took.
     """
@@ -61,6 +62,8 @@ class Run:
     absent: Mapping[str, set[int]] = field(default_factory=dict)
     walks: dict[str, Walk] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
+    left: dict[str, int] = field(default_factory=dict)
+    together: Together = field(default_factory=Together)
     failing: set[str] = field(default_factory=set)
     published_at: datetime | None = None
     publishing: timedelta = timedelta(0)
@@ -231,7 +234,11 @@ class Run:
 
     def unsettled(self) -> set[int]:
         """People of whom two answers that were under way together say different things."""
-        return seen_at_once(self.folder, self.segments)
+        earlier = [path for load in self.loads for path in segment_files(self.folder.log, load.load_id)]
+        mine = [path for path in self.segments if path.parent.name == self.writer.load_id]
+        return seen_at_once(
+            self.folder, [*earlier, *(path for path in mine if int(path.stem) in self.together.segments)]
+        )
 
     @property
     def in_turn(self) -> Collection[int]:
