@@ -22,7 +22,7 @@ from cksync.load.fields import Rekeying, key_versions, rekey, rekeyings
 from cksync.load.listings import note_listings
 from cksync.load.log import portions, size
 from cksync.load.repeated import load_corrected
-from cksync.load.seen import Round, load_seen, new_files, relation
+from cksync.load.seen import Round, forget_seen, load_seen, new_files, relation
 from cksync.load.set_aside import note_set_aside
 from cksync.load.tables import Table
 from cksync.load.typed import load_incoming
@@ -67,6 +67,7 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], rounds: Sequen
     load_seen(db, rounds)
     repeated = load_corrected(db)
     set_aside = note_set_aside(db)
+    forget_seen(db, [table.part_of.table for table in tables if table.part_of])
     doubts: dict[tuple[int, str], str] = {}
     changes: dict[tuple[int, str], Change] = {}
     keys = key_versions(db, tables)

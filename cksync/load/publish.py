@@ -29,7 +29,7 @@ from cksync.sqltext import literal
 
 # DuckDB spills to disk beyond it: a nightly job shares its machine. What it cannot spill (a record of many megabytes
 # while it is parsed, hundreds of mails with pictures in them) is tried again with more.
-MEMORY_LIMIT = "256MB"
+MEMORY_LIMIT = "120MB"
 MORE_MEMORY = ("1GB", "60%")
 # What was written stays in memory until it is put away. Each time leaves dead space in the file, so a night's
 # work is put away once, at its end.

@@ -88,6 +88,16 @@ def load_seen(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
     )
 
 
+def forget_seen(db: duckdb.DuckDBPyConnection, streams: Collection[str]) -> None:
+    """Make room: from here on `seen` is asked for long records, and for those of a few streams alone."""
+    kept = f"is_alone or stream in ({', '.join(map(literal, streams)) or 'null'})"
+    db.execute(
+        f"create or replace temp table kept as select * exclude (place, shape, keys, colons) from seen where {kept}"
+    )
+    db.execute("drop table seen")
+    db.execute("alter table kept rename to seen")
+
+
 def _load_rounds(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
     values = [value for number, found in enumerate(rounds) for value in (number, found.began_at)]
     db.execute(

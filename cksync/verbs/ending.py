@@ -27,6 +27,7 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
     message = "out of time; the next pull goes on from there" if is_time_up else _message(doubts)
     exit_status = 3 if doubts or is_time_up else 0
     run.writer.flush(LoadEnd(run.now(), exit_status, message, is_finished))
+    run.forget()
     try:
         run.published.append(publish(run.config, run.folder, analyze=run.analyze))
     except CksyncError as error:

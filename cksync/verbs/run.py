@@ -176,11 +176,14 @@ class Run:
     def _said_otherwise(self) -> set[int]:
         """Broadcasts whose status is another one than before by the figures of this round, or that are not sent and
         have another subject by the list."""
+        mails = self.known.broadcasts()
+        if not mails:
+            return set()
         subjects, statuses = said_of_broadcasts(self.folder, self.segments)
         drafts = {mail.id for mail in self.agenda.mails if not mail.is_final}
         return {
             known.id
-            for known in self.known.broadcasts()
+            for known in mails
             if statuses.get(known.id, known.status) != known.status
             or (known.id in drafts and (subjects.get(known.id, known.subject) or "") != (known.subject or ""))
         }
@@ -235,10 +238,14 @@ class Run:
     def unsettled(self) -> set[int]:
         """People of whom two answers that were under way together say different things."""
         earlier = [path for load in self.loads for path in segment_files(self.folder.log, load.load_id)]
-        mine = [path for path in self.segments if path.parent.name == self.writer.load_id]
-        return seen_at_once(
-            self.folder, [*earlier, *(path for path in mine if int(path.stem) in self.together.segments)]
-        )
+        numbers = self.together.segments
+        mine = [path for path in self.segments if path.parent.name == self.writer.load_id and int(path.stem) in numbers]
+        return seen_at_once(self.folder, [*earlier, *mine])
+
+    def forget(self) -> None:
+        """Make room for the publish: what was read is in the log."""
+        self.walks.clear()
+        self.keys, self.absent, self.together = {}, {}, Together()
 
     @property
     def in_turn(self) -> Collection[int]:
