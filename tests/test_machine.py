@@ -237,4 +237,4 @@ def test_one_undisturbed_pull_makes_the_mirror_the_world() -> None:
 @pytest.mark.parametrize("part", range(4))
 def test_one_undisturbed_pull_makes_the_mirror_the_world_in_many_lives(part: int) -> None:
     """Lives of 20 steps take about 18 seconds of CPU each; in parts, so that the cores end together."""
-    play(Account, examples=8, steps=20)
+    play(Account, examples=6, steps=20)

@@ -68,8 +68,8 @@ def little_room(folder: Folder, free: int) -> str | None:
     that are there, and a whole reading is logged once more. An account that was never read may need anything, so it
     is LEAST_BYTES at least. Raises Failed where not even the copy of the mirror fits: a pull would end so, too.
     """
-    held = sum(path.stat().st_size for path in folder.root.rglob("*") if path.is_file())
-    copied = folder.mirror.stat().st_size if folder.mirror.exists() else 0
+    held = sum(_bytes_of(path) for path in folder.root.rglob("*"))
+    copied = _bytes_of(folder.mirror)
     if free < copied:
         raise Failed(
             f"the disk is full: {folder.root} has {_size(free)} free, and a pull writes a copy of the mirror, which has"
@@ -81,6 +81,14 @@ def little_room(folder: Folder, free: int) -> str | None:
     return (
         f"{folder.root} has {_size(free)} free, and a pull may need {_size(needed)}; make room, or it may not publish"
     )
+
+
+def _bytes_of(path: Path) -> int:
+    """The size of a file; 0 where there is none, or none any more: a pull may be at work."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 def _size(bytes_: int) -> str:
