@@ -58,7 +58,7 @@ def book(tmp_path: Path) -> Book:
 
 
 def add_colour(edit: Edit) -> None:
-    edit("tables/tags.sql", "as name,", "as name,\n    record ->> 'colour' as colour,")
+    edit("tables/tags.sql", "given.name,", "given.name,\n    record ->> 'colour' as colour,")
 
 
 def test_mirror_of_the_same_sql_is_not_outdated(book: Book) -> None:
@@ -67,7 +67,7 @@ def test_mirror_of_the_same_sql_is_not_outdated(book: Book) -> None:
 
 
 def test_changed_expression_is_said_and_works_for_new_rows(edit: Edit, book: Book) -> None:
-    edit("tables/tags.sql", "record ->> 'name'", "upper(record ->> 'name')")
+    edit("tables/tags.sql", "given.name,", "upper(given.name) as name,")
     book.write(TAGS, 2, [{"id": 2, "name": "b"}])
     assert publish(book.folder).advice == ADVICE
     assert book.rows("select name from tags order by id") == [("a",), ("B",)]
@@ -99,9 +99,9 @@ def test_new_column_has_the_mirror_made_anew_with_what_the_log_has_for_it(edit: 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("    record ->> 'name' as name,\n", ""),
-        ("record ->> 'name' as name", "as_bigint(record ->> 'name') as name"),
-        ("as name,", "as title,"),
+        ("    given.name,\n", ""),
+        ("given.name,", "as_bigint(given.name) as name,"),
+        ("given.name,", "given.name as title,"),
     ],
 )
 def test_any_other_columns_do_not_stop_a_publish(edit: Edit, book: Book, old: str, new: str) -> None:
