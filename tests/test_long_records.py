@@ -150,6 +150,7 @@ def test_record_that_is_too_long_is_set_aside_alone(book: Book) -> None:
         assert book.rows("select slice, key from _cksync.set_aside") == [(ACTIVE.name, "2")]
 
 
+@pytest.mark.heavy
 def test_slice_stays_incomplete_until_the_record_that_was_set_aside_is_usable_or_gone(book: Book) -> None:
     write(book, (ACTIVE, [person(1), person(2, "short")]))
     publish(book.folder)
@@ -169,6 +170,7 @@ def test_slice_stays_incomplete_until_the_record_that_was_set_aside_is_usable_or
     assert (published.merged.doubts, published.set_aside) == ({}, {})
 
 
+@pytest.mark.heavy
 def test_pull_says_what_was_set_aside_and_ends_with_3_until_it_is_gone(
     cksync: Command, config: Config, world: World
 ) -> None:
@@ -185,6 +187,7 @@ def test_pull_says_what_was_set_aside_and_ends_with_3_until_it_is_gone(
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_long_texts_of_an_account_are_pulled(cksync: Command, config: Config, world: World) -> None:
     mails = iter([mail.id for mail in world.broadcasts.values() if mail.status == "draft"])
     field = next(iter(world.custom_fields.values())).key

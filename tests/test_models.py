@@ -311,6 +311,7 @@ def test_a_fact_that_does_not_hold_is_said_with_a_sample(book: Book, config: Con
     assert twice[:3] == ("wrong", 0, None) or wrong[0] == "twice_key"
 
 
+@pytest.mark.heavy
 def test_complaints_are_in_the_report_and_the_exit_status_stays(
     cksync: Command, environ: dict[str, str], write: Write
 ) -> None:

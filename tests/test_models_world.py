@@ -129,6 +129,7 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Week]:
         yield Week(account, seen)
 
 
+@pytest.mark.heavy
 def test_rebuild_gives_every_model_row_for_row(week: Week, tmp_path: Path) -> None:
     """Of four real nights, with their loads, requests and lists."""
     config = replace(week.account.config, data_dir=tmp_path / "data")

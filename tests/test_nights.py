@@ -295,6 +295,7 @@ def test_new_person_with_a_date_long_ago_is_found(account: Account) -> None:
     assert account.versions("subscribers", "email_address", f"id = {person}") == [("late@example.com", "insert", True)]
 
 
+@pytest.mark.heavy
 def test_people_beyond_the_budget_wait_and_status_says_so(tmp_path: Path) -> None:
     with served(tmp_path, Behaviour(), 900) as account:
         account.pull()
@@ -457,6 +458,7 @@ def test_night_on_which_people_cancelled_costs_about_a_page_for_each_membership(
         assert asked_of_members(account) <= 2 + (12 if behaviour.cancelled_leave else 4)
 
 
+@pytest.mark.heavy
 def test_member_who_is_back_hides_nobody_who_cancelled(tmp_path: Path) -> None:
     """Their rows stand amid the lists again: as many as are gone, so that the totals fit."""
     with served(tmp_path, LEAVING, 1_000, **LONG) as account:

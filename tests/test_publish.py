@@ -492,6 +492,7 @@ def one_year(book: Book, after_each: Callable[[], object]) -> None:
     after_each()
 
 
+@pytest.mark.heavy
 def test_log_merged_in_one_go_makes_the_same_mirror_as_night_by_night(book: Book) -> None:
     one_year(book, lambda: publish(book.folder))
     before = content(book)

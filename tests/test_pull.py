@@ -247,6 +247,7 @@ def test_secret_of_another_account_is_refused_and_nothing_is_written(config: Con
     assert sorted(path.name for path in config.data_dir.rglob("*")) == before
 
 
+@pytest.mark.heavy
 def test_changed_address_is_accepted_when_the_people_are_the_same(config: Config, world: World) -> None:
     pulled(config)
     world.change_account_email("moved@example.com")
@@ -276,6 +277,7 @@ def test_pull_with_the_wrong_secret_says_what_to_do(config: Config, tmp_path: Pa
         pulled(wrong)
 
 
+@pytest.mark.heavy
 def test_server_errors_on_the_way_are_ridden_out(config: Config, sandbox: Sandbox, world: World) -> None:
     sandbox.faults.add(effects.status(502, "<html>"), nth=5, every=40, count=None)
     assert pulled(config).exit_status == 0
@@ -350,6 +352,7 @@ def test_list_that_suddenly_lost_most_rows_is_not_believed(config: Config, world
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_memberships_of_a_deleted_tag_go_with_it_however_many(config: Config, world: World) -> None:
     pulled(config)
     members = [key[1] for key in world.truth().memberships if key[0] == "tag"]
@@ -358,6 +361,7 @@ def test_memberships_of_a_deleted_tag_go_with_it_however_many(config: Config, wo
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_rebuild_makes_the_same_mirror_from_the_log(
     config: Config, world: World, cksync: Callable[..., object]
 ) -> None:
@@ -372,6 +376,7 @@ def test_rebuild_makes_the_same_mirror_from_the_log(
     assert [rows(config, query) for query in queries] == before
 
 
+@pytest.mark.heavy
 def test_pull_after_the_mirror_was_deleted_makes_it_from_the_log(
     config: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -406,6 +411,7 @@ def test_mirror_that_is_no_database_is_said_before_the_first_request(
     assert (done.returncode, "cksync rebuild" in done.stderr, len(sandbox.journal)) == (1, True, 0)  # type: ignore[attr-defined]
 
 
+@pytest.mark.heavy
 def test_not_found_page_of_a_proxy_deletes_nobody(config: Config, sandbox: Sandbox, world: World) -> None:
     pulled(config)
     person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")

@@ -47,7 +47,7 @@ def end_at(sandbox: Sandbox, request: int, environ: dict[str, str], number: int)
         return process.returncode, stderr
 
 
-SEEDS = some(range(28), range(3))
+SEEDS = some(range(28), [0])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -123,6 +123,7 @@ def test_killed_second_pull_leaves_the_mirror_whole(
         assert db.execute("select count(*) from subscribers").fetchall() == [(300,)]
 
 
+@pytest.mark.heavy
 def test_pull_killed_while_it_publishes_only_publishes_the_next_time(
     config: Config, sandbox: Sandbox, world: World
 ) -> None:

@@ -206,6 +206,7 @@ def test_null_and_empty_are_the_same_to_the_api(work: Work) -> None:
     assert work.plan().actions == ()
 
 
+@pytest.mark.heavy
 def test_cleared_field_is_empty_in_the_account(work: Work, world: World) -> None:
     (person,) = actives(work, 1)
     work.edit(f"update subscribers set company = 'x' where id = {person}")
@@ -246,6 +247,7 @@ def test_membership_made_or_ended_on_both_sides_is_no_edit_any_more(work: Work, 
     assert work.rows("select count(*) from subscriptions where id < 0") == [(0,)]
 
 
+@pytest.mark.heavy
 def test_membership_taken_away_and_made_anew_is_kept(work: Work, sandbox: Sandbox, world: World) -> None:
     """Of a tag, and of a form, which the API takes nobody out of."""
     for kind in ("tag", "form"):
@@ -262,6 +264,7 @@ def test_membership_taken_away_and_made_anew_is_kept(work: Work, sandbox: Sandbo
     level(work, world)
 
 
+@pytest.mark.heavy
 def test_new_person_with_many_fields_gets_them_ten_at_a_time(work: Work, sandbox: Sandbox, world: World) -> None:
     with work.open() as db:
         columns = [name for (name,) in db.execute("select name from _cksync.columns order by 1").fetchall()]
@@ -283,6 +286,7 @@ def test_new_person_with_many_fields_gets_them_ten_at_a_time(work: Work, sandbox
     level(work, world)
 
 
+@pytest.mark.heavy
 def test_new_person_whose_second_request_is_lost_gets_the_rest_later(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:
@@ -325,6 +329,7 @@ def test_update_that_is_accepted_for_later_is_read_back(work: Work, sandbox: San
     level(work, world)
 
 
+@pytest.mark.heavy
 def test_person_who_is_accepted_for_later_is_made_once(work: Work, sandbox: Sandbox, world: World) -> None:
     """A status that the documentation knows for updates alone."""
     work.edit(*EVERYTHING)
@@ -340,6 +345,7 @@ def test_person_who_is_accepted_for_later_is_made_once(work: Work, sandbox: Sand
     assert differences(work.config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_figures_that_cannot_be_read_after_the_last_write_lose_nothing(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:
@@ -521,6 +527,7 @@ def test_field_takes_values_under_its_old_key_before_it_is_renamed(work: Work, w
     level(work, world)
 
 
+@pytest.mark.heavy
 def test_tag_that_is_not_seen_everywhere_yet_is_waited_for(work: Work, sandbox: Sandbox, world: World) -> None:
     work.edit(*EVERYTHING)
     missing = effects.status(404, json.dumps({"error": "Tag not found", "message": ""}), "application/json")
@@ -576,6 +583,7 @@ def test_json_of_a_plan_is_as_the_documentation_says(work: Work, cksync: Command
     assert told - keys == {"rule", "count", "examples", "outcome", "message", "gone", "was"}  # what is not in this plan
 
 
+@pytest.mark.heavy
 def test_scheduled_time_can_be_changed_when_sending_is_allowed(work: Work, world: World) -> None:
     drafts = [broadcast.id for broadcast in world.broadcasts.values() if broadcast.status == "draft"]
     work.edit(f"update broadcasts set send_at = '2031-02-03 04:05:06+00' where id = {max(drafts)}")
@@ -599,6 +607,7 @@ def test_plan_that_is_not_the_one_seen_is_refused(work: Work, sandbox: Sandbox) 
 # -- the workspace
 
 
+@pytest.mark.heavy
 def test_refreshed_workspace_has_the_account_of_today_and_keeps_what_is_not_pushed(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:
@@ -619,6 +628,7 @@ def test_refreshed_workspace_has_the_account_of_today_and_keeps_what_is_not_push
     assert sandbox.journal.count(method="POST") > 0
 
 
+@pytest.mark.heavy
 def test_refresh_after_a_push_leaves_nothing_to_push(work: Work) -> None:
     work.edit(*EVERYTHING)
     work.push()
@@ -651,6 +661,7 @@ def test_checkout_writes_over_nothing(work: Work) -> None:
     assert work.path.read_bytes() == before
 
 
+@pytest.mark.heavy
 def test_every_field_has_a_column_of_its_own_whatever_its_key(work: Work, world: World) -> None:
     for label in ("id", "First name", "Created at", "Lead opt-in?", 'a "quoted" key', "ÄÖÜ"):
         world.add_custom_field(label)
@@ -669,6 +680,7 @@ def test_every_field_has_a_column_of_its_own_whatever_its_key(work: Work, world:
 # -- what the API says
 
 
+@pytest.mark.heavy
 def test_change_that_was_turned_down_is_kept_and_not_tried_again_until_it_is_edited(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:

@@ -145,6 +145,7 @@ def test_row_that_the_api_does_not_make_anew_is_turned_down(work: Work, sandbox:
 # -- what 0.1.0 left behind
 
 
+@pytest.mark.heavy
 def test_workspace_in_which_a_field_has_no_column_name_goes_on(work: Work, world: World) -> None:
     """0.1.0 noted none for a field that was given by its label alone, and could not read that again."""
     (person,) = actives(work, 1)

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from cksync.config import Config
 from cksync.sandbox import World
 from cksync.verbs.pull import pull
@@ -65,6 +67,7 @@ def test_every_attempt_to_open_the_mirror_succeeds_while_pulls_run(config: Confi
     assert int(lines[0]) > 0
 
 
+@pytest.mark.heavy
 def test_reader_that_holds_the_mirror_open_keeps_its_version_and_stops_nobody(
     config: Config, world: World, cksync: Callable[..., "subprocess.CompletedProcess[str]"]
 ) -> None:

@@ -52,6 +52,7 @@ def test_level_mirror_is_proved_and_nothing_is_written(config: Config) -> None:
     assert everything(config.data_dir) == before
 
 
+@pytest.mark.heavy
 def test_reading_every_row_proves_the_content(config: Config) -> None:
     list(pull(config))
     findings = found(config, full=True)
@@ -86,6 +87,7 @@ def test_repair_mends_what_differs(config: Config, world: World) -> None:
     assert set(verdicts(found(config)).values()) == {"counts proved", "content proved", "not provable"}
 
 
+@pytest.mark.heavy
 def test_state_of_a_membership_shows_when_every_row_is_read(config: Config, world: World) -> None:
     list(pull(config))
     tag = big_tag(world)
