@@ -197,3 +197,18 @@ def test_long_texts_of_an_account_are_pulled(cksync: Command, config: Config, wo
     cksync("pull")
     assert differences(config.data_dir / "mirror.duckdb", world) == []
     cksync("verify")
+
+
+@pytest.mark.heavy
+def test_night_in_which_nothing_is_due_does_not_forget_what_was_set_aside(
+    cksync: Command, world: World, tmp_path: Path
+) -> None:
+    with open(tmp_path / "settings.toml", "a") as settings:
+        settings.write("[pull]\nchecks_per_day = 0\n")
+    sent = next(mail.id for mail in world.broadcasts.values() if (mail.stats or {}).get("recipients"))
+    cksync("pull")
+    world.edit_broadcast(sent, content="x" * RECORD_BYTES)
+    assert cksync("pull", "--full", ok=False).returncode == 3
+    night = cksync("pull", ok=False)
+    assert night.returncode == 3
+    assert f"incomplete: broadcasts/detail: set aside: record {sent} is longer than 16 MB" in night.stderr
