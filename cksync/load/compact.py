@@ -18,7 +18,6 @@ from cksync.load.log import (
     portions,
     put_whole,
     segment_files,
-    segment_numbers,
     size,
     write_rows,
 )
@@ -40,15 +39,15 @@ def _compact(folder: Path, load_id: str) -> None:
     if any(is_single(path) for path in paths):
         for group in portions(((path, size(path)) for path in paths), PORTION_BYTES):
             _write_snapshot(folder / load_id, group)
-    for path in all_files(folder, load_id) - set(segment_files(folder, load_id)):
+    for path in all_files(folder, load_id).difference(segment_files(folder, load_id)):
         path.unlink()
 
 
 def _write_snapshot(folder: Path, paths: Sequence[Path]) -> None:
     if not any(map(is_single, paths)):
         return
-    snapshot = folder / f"{segment_numbers(paths[0])[0]:06d}-{segment_numbers(paths[-1])[1]:06d}.parquet"
     segments = [segment for path in paths for segment in decode(path)]
+    snapshot = folder / f"{segments[0].number:06d}-{segments[-1].number:06d}.parquet"
     schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segments)})
     try:
         table = pa.concat_tables([pq.read_table(path, schema=SCHEMA) for path in paths]).cast(schema)

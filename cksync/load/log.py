@@ -12,6 +12,7 @@ everything once: a killed or stopped load leaves its round open, and the next on
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -318,6 +319,7 @@ def _microseconds(at: datetime) -> int:
     return round(at.timestamp() * 1_000_000)
 
 
+@lru_cache(maxsize=10_000)
 def decode(path: Path) -> tuple[Segment, ...]:
     """The metadata of the segments in a file. Raises Failed when the file is not one of ours."""
     try:
@@ -346,42 +348,48 @@ def load_id_at(at: datetime) -> str:
     return at.strftime("%Y%m%dT%H%M%S.%fZ")
 
 
+_STORED = re.compile(r"([0-9]+)(?:-([0-9]+))?\.parquet")
+
+
 def is_single(path: Path) -> bool:
     """Whether a file holds one segment as it was written, and is no snapshot."""
-    return "-" not in path.stem
+    return "-" not in path.name
 
 
-def segment_numbers(path: Path) -> tuple[int, int]:
-    """The first and the last segment in a file."""
-    first, _, last = path.stem.partition("-")
-    return int(first), int(last or first)
+def segment_numbers(name: str) -> tuple[int, int] | None:
+    """The first and the last segment in a file of that name; None when it is no file of segments."""
+    if found := _STORED.fullmatch(name):
+        return int(found[1]), int(found[2] or found[1])
+    return None
+
+
+def _stored(folder: Path, load_id: str) -> list[tuple[int, int, bool, str]]:
+    """The stored files of a load: the first segment, the last one (negative), whether it is a segment, and the name.
+    Sorted, of files with one beginning the largest comes first, and a snapshot before a segment."""
+    with os.scandir(folder / load_id) as entries:
+        found = [(segment_numbers(entry.name), entry.name) for entry in entries]
+    return sorted((held[0], -held[1], "-" not in name, name) for held, name in found if held)
 
 
 def all_files(folder: Path, load_id: str) -> set[Path]:
     """Every stored file of a load."""
-    with os.scandir(folder / load_id) as entries:
-        names = [entry.name for entry in entries]
-    return {folder / load_id / name for name in names if name[0].isdigit() and name.endswith(".parquet")}
-
-
-def _in_order(path: Path) -> tuple[int, int, bool]:
-    """By the first segment; of files that hold it the largest first, and a snapshot before a segment."""
-    first, last = segment_numbers(path)
-    return first, -last, is_single(path)
+    return {folder / load_id / name for *_, name in _stored(folder, load_id)}
 
 
 def segment_files(folder: Path, load_id: str) -> list[Path]:
     """The files of a load, in order, without segments that a snapshot holds too."""
     files: list[Path] = []
-    for path in sorted(all_files(folder, load_id), key=_in_order):
-        if not files or segment_numbers(path)[1] > segment_numbers(files[-1])[1]:
-            files.append(path)
+    end, place = 0, folder / load_id
+    for _, last, _, name in _stored(folder, load_id):
+        if -last > end:
+            files.append(place / name)
+            end = -last
     return files
 
 
 def segment_count(folder: Path, load_id: str) -> int:
     """How many segments a load has stored."""
-    return segment_numbers(segment_files(folder, load_id)[-1])[1]
+    return max(-last for _, last, _, _ in _stored(folder, load_id))
 
 
 def load_ids(folder: Path) -> list[str]:
@@ -389,7 +397,12 @@ def load_ids(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and segment_files(folder, entry.name))
+        return sorted(entry.name for entry in entries if entry.is_dir() and _has_segments(entry.path))
+
+
+def _has_segments(folder: str) -> bool:
+    with os.scandir(folder) as entries:
+        return any(segment_numbers(entry.name) for entry in entries)
 
 
 def read_load(folder: Path, load_id: str) -> Load:

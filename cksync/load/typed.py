@@ -68,7 +68,8 @@ def _typed(db: duckdb.DuckDBPyConnection, table: Table) -> str:
     at, read = (name if name in every else other for name, other in (("_at", "''"), ("_read", "null")))
     checked = [name for name in own if every[name] not in ("VARCHAR", "JSON")]
     given = {name: f"json_extract_string(_record, _at || {literal(f'/{name}')})" for name in checked}
-    is_unread = {name: f'"{name}" is null and {given[name]} is not null' for name in checked}
+    # `case`, not `and`: of a record whose columns are all there, nothing is parsed again
+    is_unread = {name: f'case when "{name}" is null then {given[name]} is not null end' for name in checked}
     any_unread = " or ".join(f"({test})" for test in is_unread.values()) or "false"
     unread = ", ".join(f"case when {test} then '{name}' end" for name, test in is_unread.items())
     return f"""

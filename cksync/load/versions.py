@@ -66,7 +66,11 @@ def write_changed(db: duckdb.DuckDBPyConnection, table: Table) -> Iterator[tuple
         insert into history."{table.name}"
         select {every}, _at, _until, case when _before = {_NOT_THERE} then 'insert' else 'update' end
         from changed join incoming on incoming.rowid = changed._row
-        union all
+        """
+    )
+    db.execute(
+        f"""
+        insert into history."{table.name}"
         select {every}, _at, _at, 'delete'
         from changed join incoming on incoming.rowid = changed._row_before where _end is not null
         union all
