@@ -103,6 +103,7 @@ class Client:
         attempts: int = ATTEMPTS,
     ) -> None:
         self._credential, self._throttle = dict(credential), throttle
+        self._signature = urlencode(self._credential)
         self._host = urlsplit(base_url).netloc
         self._redactor, self._now, self._stop = redactor, now, stop
         self._period, self._timeout, self._attempts = period, timeout, attempts
@@ -117,7 +118,8 @@ class Client:
         anywhere; 403 of the account), ApiUnavailable (nothing answers), Failed (certificate; redirect of the account,
         API switched off), Stopped (the run is ending).
         """
-        endpoint, asked, started = endpoint_of(path), f"{path}?{urlencode(params)}", time.monotonic()
+        query = urlencode(params)
+        endpoint, asked, started = endpoint_of(path), f"{path}?{query}", time.monotonic()
         tries: list[Attempt] = []
         bodies: list[bytes] = []
         if path != PULSE and not self._breaker.lets_pass(endpoint):
@@ -129,7 +131,7 @@ class Client:
                 path,
                 params,
                 tries,
-                lambda: self._try(path, params, tries, bodies, cut),
+                lambda: self._try(path, query, tries, bodies, cut),
                 lambda: 1 if self._is_silent else self._breaker.attempts(endpoint, asked),
             )
         except EndpointFailed as error:
@@ -155,7 +157,7 @@ class Client:
                     PULSE,
                     {},
                     tries,
-                    lambda: self._try(PULSE, {}, tries, [], lambda body: (None, 1)),
+                    lambda: self._try(PULSE, "", tries, [], lambda body: (None, 1)),
                     lambda: PULSE_ATTEMPTS,
                 )
             except ApiUnavailable:
@@ -244,7 +246,7 @@ class Client:
     def _try(
         self,
         path: str,
-        params: Mapping[str, str],
+        query: str,
         tries: list[Attempt],
         bodies: list[bytes],
         cut: Callable[[bytes], tuple[Content, int]],
@@ -257,7 +259,7 @@ class Client:
         try:
             with self._throttle.slot():
                 sent_at, started = self._now(), time.monotonic()
-                answer = self._exchange.send("GET", path, urlencode({**params, **self._credential}))
+                answer = self._exchange.send("GET", path, f"{query}&{self._signature}" if query else self._signature)
                 status, body, received_at = answer.status, self._redactor.data(answer.body), self._now()
             location = answer.headers.get("Location", "")
             judge(status, body, location, path=path, host=self._host, redactor=self._redactor)
@@ -282,7 +284,7 @@ class Client:
         finally:
             spent = round((time.monotonic() - started) * 1000)
             if status is not None or problem is not None:  # not when the run ended before it was sent
-                tries.append(Attempt(sent_at, path, urlencode(params), status, spent, rows, problem))
+                tries.append(Attempt(sent_at, path, query, status, spent, rows, problem))
         server_at = _server_time(answer.headers.get("Date", ""))
         is_apis = content is not None or is_json(body)
         return Answer(content, is_apis, sent_at, received_at, server_at, tuple(tries))

@@ -73,11 +73,12 @@ def load_seen(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
     _load_rounds(db, rounds)
     _load_files(db, rounds)
     files = sorted({*new_files(rounds), *(path for found in rounds for path in found.read)})
-    _load_observations(db, files)
+    name = _type_of_names(db, files, rounds)
+    _load_observations(db, files, name)
     _check_long(db, files)
-    _load_complete(db, rounds)
+    _load_complete(db, rounds, name)
     _load_present(db)
-    _load_stood(db)
+    _load_stood(db, name)
     db.execute(
         f"""
         create or replace temp table missing as
@@ -130,7 +131,15 @@ def _insert(db: duckdb.DuckDBPyConnection, table: str, types: str, rows: Sequenc
         db.execute(f"insert into {table} select {lists}", [list(column) for column in zip(*rows, strict=True)])
 
 
-def _load_observations(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+def _type_of_names(db: duckdb.DuckDBPyConnection, files: Sequence[Path], rounds: Sequence[Round]) -> str:
+    """A type, in SQL, for the names of streams and slices: a number a row, where text would fill the memory."""
+    found = db.execute(f"select distinct stream, slice from {relation(files)}").fetchall()
+    names = {name for row in found for name in row} | {reading.slice for one in rounds for reading in one.complete}
+    names |= {name.replace(CHANGED_ONLY, "") for name in names}
+    return f"enum({', '.join(map(literal, sorted(names)))})" if names else "varchar"
+
+
+def _load_observations(db: duckdb.DuckDBPyConnection, files: Sequence[Path], name: str) -> None:
     """`seen`: every observation, with its place in the log (`file`, `row`) and in its list.
 
     `state` is `missing` (there is no record), `usable`, or why the record is not usable; `is_alone`: to be parsed by
@@ -143,8 +152,8 @@ def _load_observations(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> 
             f"""
             {before}
             with judged as (
-                select files.file, file_row_number::integer as row, stream, slice, page, {PLACE} as place, key,
-                    observed_at, record,
+                select files.file, file_row_number::integer as row, stream::{name} as stream, slice::{name} as slice,
+                    page, {PLACE} as place, key, observed_at, record,
                     coalesce(strlen(record) between {TOGETHER_BYTES + 1} and {RECORD_BYTES}, false) as is_alone,
                     case
                         when record is null then 'missing'
@@ -152,7 +161,7 @@ def _load_observations(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> 
                         when is_alone then 'unchecked'
                         when json_valid(record) then 'usable'
                         else 'invalid'
-                    end as state
+                    end::enum('missing', 'long', 'unchecked', 'usable', 'invalid') as state
                 from {relation(group, ", file_row_number = true")} as log join files using (filename)
                 where stream not in ({literal(REQUESTS)}, {literal(PUSHES)})
             ),
@@ -194,9 +203,9 @@ def _check_long(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
         )
 
 
-def _load_complete(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
+def _load_complete(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round], name: str) -> None:
     db.execute(
-        "create or replace temp table complete (round integer, slice varchar, read_from timestamptz, is_exempt boolean)"
+        f"create or replace temp table complete (round integer, slice {name}, read_from timestamptz, is_exempt boolean)"
     )
     rows = [(n, r.slice, r.read_from, r.is_exempt) for n, found in enumerate(rounds) for r in found.complete]
     _insert(db, "complete", "integer, varchar, timestamptz, boolean", rows)
@@ -227,12 +236,12 @@ def _load_present(db: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _load_stood(db: duckdb.DuckDBPyConnection) -> None:
+def _load_stood(db: duckdb.DuckDBPyConnection, name: str) -> None:
     """`stood`: in which list each row was seen, or found to be no more (`is_absent`), last in each round."""
     db.execute(
         f"""
         create or replace temp table stood as
-        select round, replace(slice, '{CHANGED_ONLY}', '') as slice, cast(key as bigint) as key,
+        select round, replace(slice::varchar, '{CHANGED_ONLY}', '')::{name} as slice, cast(key as bigint) as key,
             max(observed_at) as observed_at, arg_max(page = {ABSENT}, observed_at) as is_absent,
             arg_max(place, observed_at) as place
         from seen join segments using (file)
