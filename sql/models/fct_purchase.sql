@@ -41,7 +41,8 @@ with orders as (
             as discount_taken,
         case when not coalesce(json_exists(_extra, '$.tax'), false) then coalesce(tax, 0) else tax end as tax_taken,
         case when not coalesce(json_exists(_extra, '$.shipping'), false) then coalesce(shipping, 0) else shipping end
-            as shipping_taken
+            as shipping_taken,
+        timezone
     from purchases
     cross join model_settings
 ),
@@ -84,17 +85,6 @@ buyers as (
     left join subscribers as person on person.id = coalesce(addressed.named_id, holders.id)
 ),
 
-numbered as (
-    select
-        orders.id,
-        row_number() over (
-            partition by buyers.buyer order by orders.transaction_time nulls last, orders.id
-        ) as order_number
-    from orders
-    join buyers on buyers.id = orders.id
-    where orders.is_counted
-),
-
 units as (
     select purchase_id, case when count(quantity) = count(*) then sum(quantity) end as units
     from purchase_products
@@ -103,39 +93,46 @@ units as (
 
 priced as (
     select
-        id,
-        discount_taken,
+        *,
         try_cast(
             coalesce(subtotal - discount_taken, total - tax_taken - shipping_taken) as decimal(18, 4)
         ) as net
     from orders
+),
+
+numbered as (
+    select
+        priced.*,
+        buyers.subscriber_id,
+        buyers.buyer,
+        case when is_counted then row_number() over (
+            partition by buyers.buyer, priced.is_counted order by priced.transaction_time nulls last, priced.id
+        ) end as order_number
+    from priced
+    join buyers on buyers.id = priced.id
 )
 
 select
-    orders.id,
-    orders.transaction_id,
-    orders.status,
-    orders.is_counted,
-    buyers.subscriber_id,
-    orders.email_address,
-    buyers.buyer,
-    buyers.subscriber_id is null as is_orphan,
-    orders.currency,
-    orders.transaction_time,
-    timezone(model_settings.timezone, orders.transaction_time)::date as purchased_on,
-    orders.subtotal,
-    orders.discount,
-    orders.tax,
-    orders.shipping,
-    orders.total,
-    try_cast(coalesce(orders.subtotal, priced.net + priced.discount_taken) as decimal(18, 4)) as gross,
-    priced.net,
+    numbered.id,
+    numbered.transaction_id,
+    numbered.status,
+    numbered.is_counted,
+    numbered.subscriber_id,
+    numbered.email_address,
+    numbered.buyer,
+    numbered.subscriber_id is null as is_orphan,
+    numbered.currency,
+    numbered.transaction_time,
+    timezone(numbered.timezone, numbered.transaction_time)::date as purchased_on,
+    numbered.subtotal,
+    numbered.discount,
+    numbered.tax,
+    numbered.shipping,
+    numbered.total,
+    try_cast(coalesce(numbered.subtotal, numbered.net + numbered.discount_taken) as decimal(18, 4)) as gross,
+    numbered.net,
     try_cast(units.units as bigint) as units,
     numbered.order_number,
     coalesce(numbered.order_number = 1, false) as is_first_order
-from orders
-cross join model_settings
-join buyers on buyers.id = orders.id
-join priced on priced.id = orders.id
-left join numbered on numbered.id = orders.id
-left join units on units.purchase_id = orders.id
+from numbered
+left join units on units.purchase_id = numbered.id
