@@ -22,7 +22,7 @@ import duckdb
 from bench.measure import markdown, run_well, size_mb
 from cksync.analyze.models import build
 from cksync.config import ModelsConfig
-from cksync.load.publish import CHECKPOINT_SIZE, MEMORY_LIMIT, STORAGE_VERSION, THREADS
+from cksync.load.publish import CHECKPOINT_SIZE, MODEL_MEMORY, STORAGE_VERSION, THREADS
 from cksync.load.schema import create
 from cksync.load.tables import casts, tables
 from cksync.sqltext import identifier, literal, quoted
@@ -152,7 +152,7 @@ def build_models(path: Path) -> None:
     """Make the models as a publish does; prints the seconds of each, of all, and what is wrong."""
     with duckdb.connect(
         config={
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": MODEL_MEMORY,
             "threads": THREADS,
             "temp_directory": str(path.with_suffix(".spill")),
             "preserve_insertion_order": False,

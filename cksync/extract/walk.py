@@ -75,7 +75,7 @@ class ListWalk:
         self.keys = set(keys)
         if start is not None and start.unread and not self.keys:
             start = None  # nothing of it could be read, so there is nothing to go on from
-        self.order = list(self.keys)  # as they came, but for what an earlier load had read
+        self.order = list(self.keys) if since else []  # of a list of changes: as they came, but for an earlier load's
         self._stream = STREAMS[slice_.stream]
         self._began_at = start.began_at if start else None
         self._read_from = start.read_from if start else None
@@ -124,7 +124,8 @@ class ListWalk:
             self._began_at = min(page.sent_at, page.server_at or page.sent_at)
             self._read_from = page.sent_at
         new = {record.key for record in page.records if record.key is not None} - self.keys
-        self.order += [record.key for record in page.records if record.key in new]
+        if self._since is not None:
+            self.order += [record.key for record in page.records if record.key in new]
         self.keys |= new
         self._doubt = self._doubt or doubt_about(page)
         if page.total is not None and (self._total_at is None or page.received_at >= self._total_at):

@@ -45,7 +45,6 @@ def load_ends(db: duckdb.DuckDBPyConnection, table: Table, times: Callable[[str]
     """
     finds = [_by_tombstone(table)]
     if table.slice:
-        _load_held(db, table)
         finds.append(_by_reading(table))
         if table.streams[0] in LISTED:
             finds.append(_by_look(table))
@@ -80,8 +79,8 @@ def _rows(table: Table, *more: str) -> str:
     return f'(select {names} from main."{table.name}" union all select {names} from incoming)'
 
 
-def _load_held(db: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """`held`: rows that belong to slices which were read completely."""
+def _by_reading(table: Table) -> str:
+    """Rows of slices that were read completely, which were not seen there."""
     of_slice = f"{table.slice} in (select slice from complete)"
     lists = quoted(table.key[:-1])
     if lists:  # found list by list, not row by row
@@ -93,21 +92,13 @@ def _load_held(db: duckdb.DuckDBPyConnection, table: Table) -> None:
     else:
         of_complete = f"where {of_slice}"
     what = f'{quoted(table.key)}, {table.slice} as _slice, cast("{table.key[-1]}" as varchar) as _key'
-    db.execute(
-        f"""
-        create or replace temp table held as
-        select {what} from main."{table.name}" {of_complete}
-        union
-        select {what} from incoming where {of_slice}
-        """
-    )
-
-
-def _by_reading(table: Table) -> str:
-    """Rows not seen in a slice that was read completely."""
     return f"""
         select {quoted(table.key)}, found.found_at, found.round, held._slice as slice
-        from held
+        from (
+            select {what} from main."{table.name}" {of_complete}
+            union all
+            select {what} from incoming where {of_slice}
+        ) as held
         join found on found.slice = held._slice
         anti join present
             on present.round = found.round and present.slice = held._slice and present.key = held._key

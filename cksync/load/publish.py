@@ -29,14 +29,14 @@ from cksync.sqltext import literal
 
 # DuckDB spills to disk beyond it: a nightly job shares its machine. What it cannot spill (a record of many megabytes
 # while it is parsed, hundreds of mails with pictures in them) is tried again with more.
-MEMORY_LIMIT = "144MB"
-MORE_MEMORY = ("1GB", "60%")
+MERGE_MEMORY = ("64MB", "256MB", "1GB", "60%")
+# Models read whole tables, and have more from the start.
+MODEL_MEMORY = "96MB"
 # What was written stays in memory until it is put away. Each time leaves dead space in the file, so a night's
 # work is put away once, at its end.
 CHECKPOINT_SIZE = "32MB"
-# Every thread has memory of its own: a machine with many must not need more. The merge is many short statements, for
-# which a second one costs a fifth more CPU and saves no time; models are few and long.
-MERGE_THREADS, THREADS = 1, 2
+# Every thread has memory of its own, and statements are short: a second one costs a fifth more CPU and saves no time.
+THREADS = 1
 # Rows of a Parquet file that are in memory together: people with a hundred fields are wide, mails are long.
 ROW_GROUP, ROW_GROUP_BYTES = 20_480, "16MB"
 
@@ -80,10 +80,10 @@ def rebuild(folder: Folder, analyze: Analyze | None = None) -> Published:
 
 def _publish(folder: Folder, analyze: Analyze | None, *, is_anew: bool) -> Published:
     try:
-        for memory in (MEMORY_LIMIT, *MORE_MEMORY[:-1]):
+        for memory in MERGE_MEMORY[:-1]:
             with contextlib.suppress(duckdb.OutOfMemoryException):
                 return _publish_within(memory, folder, analyze, is_anew=is_anew)
-        return _publish_within(MORE_MEMORY[-1], folder, analyze, is_anew=is_anew)
+        return _publish_within(MERGE_MEMORY[-1], folder, analyze, is_anew=is_anew)
     except (duckdb.Error, OSError) as error:
         raise _failure(folder, error) from None
 
@@ -98,7 +98,7 @@ def _publish_within(memory: str, folder: Folder, analyze: Analyze | None, *, is_
             is_anew = advice == MADE_ANEW
         if folder.mirror.exists() and not is_anew:
             shutil.copyfile(folder.mirror, temporary)
-        with _open(temporary, folder, memory, MERGE_THREADS) as db:
+        with _open(temporary, folder, memory) as db:
             db.execute(casts())
             create(db, tables())
             merged = take_in(db, folder)
@@ -108,7 +108,7 @@ def _publish_within(memory: str, folder: Folder, analyze: Analyze | None, *, is_
             exported = [_export(db, folder, change) for change in merged.changes]
         analysis = Analysis()
         if analyze:
-            with _open(temporary, folder, memory, THREADS) as db:  # opened anew: without what the merge left in memory
+            with _open(temporary, folder, MODEL_MEMORY) as db:  # opened anew: without what the merge left in memory
                 analysis = analyze(db)
         # The mirror last: were the process killed in between, the next merge would find the same changes.
         for path in filter(None, exported):
@@ -168,11 +168,11 @@ def _failure(folder: Folder, error: Exception) -> Failed:
 
 
 @contextlib.contextmanager
-def _open(path: Path, folder: Folder, memory: str, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
+def _open(path: Path, folder: Folder, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database at `path`, attached for writing; detached (and so whole) after."""
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory,
-        "threads": threads,
+        "threads": THREADS,
         "temp_directory": str(folder.state / "spill"),
         "preserve_insertion_order": False,  # quicker in less memory, and no reader may count on an order
         "checkpoint_threshold": CHECKPOINT_SIZE,

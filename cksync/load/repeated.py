@@ -19,9 +19,12 @@ from cksync.load.log import records
 OBJECTS = ("$", "$.subscriber", "$.subscriber.fields", "$.fields", "$.stats")
 
 _FIRST_OF_EACH_SHAPE = """
-    select round, filename, row, shape from seen join segments using (file) join files using (file)
-    where shape is not null
-    qualify row_number() over (partition by shape order by file, row) = 1
+    select round, filename, row, shape
+    from (
+        select shape, arg_min(file, (file, row)) as file, arg_min(row, (file, row)) as row
+        from seen semi join segments using (file) where shape is not null group by shape
+    )
+    join segments using (file) join files using (file)
     order by filename
 """
 _SUSPECTS = """
