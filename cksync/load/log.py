@@ -228,7 +228,16 @@ class _Rows:
         """Rows that differ in their place, key and record alone."""
         count = len(keys)
         stream, name, pages = [slice_.stream] * count, [slice_.name] * count, [page] * count
-        values = (stream, name, pages, positions, keys, [sent] * count, [received] * count, texts)
+        values: tuple[Iterable[Any], ...] = (
+            stream,
+            name,
+            pages,
+            positions,
+            keys,
+            [sent] * count,
+            [received] * count,
+            texts,
+        )
         for column, added in zip(self.columns, values, strict=True):
             column.extend(added)
 

@@ -102,7 +102,7 @@ priced as (
 
 numbered as (
     select
-        priced.*,
+        priced.* exclude (subscriber_id),
         buyers.subscriber_id,
         buyers.buyer,
         case when is_counted then row_number() over (
