@@ -214,6 +214,7 @@ def test_a_pull_past_every_fault_that_says_all_it_can_betrays_nothing(tmp_path: 
     assert betrayals(stored(tmp_path / "0" / "data")) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "spell", some([str, quote, lambda text: json.dumps(text)[1:-1]], [quote]), ids=["plain", "query", "JSON"]
 )

@@ -273,6 +273,7 @@ def test_account_that_does_not_answer_ends_the_run(fault: str, quick: Config, sa
     assert len(sandbox.journal) == ATTEMPTS
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("path", some(["/forms", "/subscribers", "/broadcasts", "/purchases"], ["/forms"]))
 def test_api_that_goes_down_during_the_run_ends_it_soon(path: str, quick: Config, sandbox: Sandbox) -> None:
     pulled(quick)

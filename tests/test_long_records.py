@@ -89,6 +89,7 @@ def test_purchases_of_800_lines_are_published(book: Book) -> None:
     ]
 
 
+@pytest.mark.heavy
 def test_mail_with_a_picture_in_it_is_published(book: Book) -> None:
     listed = [{"id": number, "subject": "s", "created_at": AT} for number in range(1, 4)]
     write(book, (DETAILS, [{**row, "content": PICTURE} for row in listed]), (BROADCASTS, listed))

@@ -650,6 +650,7 @@ def test_people_and_memberships_are_what_was_seen_last_however_the_log_is_cut_in
         check_history(mirror, "subscriptions", "id", "state")
 
 
+@pytest.mark.heavy
 @settings(max_examples=8, deadline=None)
 @given(EVENTS)
 def test_history_of_people_has_every_version_when_each_page_is_merged_alone(events: list[Event]) -> None:
@@ -663,6 +664,7 @@ def test_history_of_people_has_every_version_when_each_page_is_merged_alone(even
         assert [(row[0] - 10, *row[1:]) for row in found] == versions_of(memberships)
 
 
+@pytest.mark.heavy
 @settings(max_examples=8, deadline=None)
 @given(CONSISTENT, TAG_EVENTS, st.data())
 def test_history_has_every_version_when_rounds_are_merged_together(

@@ -186,6 +186,7 @@ def test_status_counts_the_rows_of_the_mirror_alone(book: Book, config: Config) 
     assert status(book.folder.root).tables.keys() == {table.name for table in tables()}
 
 
+@pytest.mark.heavy
 def test_people_have_a_column_for_each_field_of_today(book: Book, config: Config) -> None:
     person = {"id": 1, "email_address": "a@example.com", "state": "active", "fields": {"plan": "pro", "State": "BW"}}
     book.write(ACTIVE, 2, [person], is_complete=True)
@@ -254,6 +255,7 @@ def test_what_is_wrong_with_a_model_is_said_and_spoils_no_other(book: Book, conf
     assert len(published.analysis.complaints) == len(found)
 
 
+@pytest.mark.heavy
 def test_models_are_dropped_changed_and_moved(book: Book, config: Config, write: Write, tmp_path: Path) -> None:
     for name, text in (("a", "-- One row.\n-- @stored: table\nselect 1 as x"), ("b", "select 2 as x"), ("c", "from b")):
         write(f"{name}.sql", text)

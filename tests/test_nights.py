@@ -411,6 +411,7 @@ def test_removed_tag_is_found_behind_a_new_one(account: Account) -> None:
     assert account.versions("subscriptions", "id", f"id = {new}") == [(new, "insert", True)]
 
 
+@pytest.mark.heavy
 def test_tag_that_was_removed_and_added_again_has_both_in_its_history(account: Account) -> None:
     account.world.behaviour = replace(account.world.behaviour, retag_keeps_id=True)
     person, tag, membership = account.member("tag")
@@ -512,6 +513,7 @@ def test_draft_left_alone_that_is_edited_shows_within_the_cycle(account: Account
     assert account.rows(f"select content from broadcasts where id = {draft}") == [("<p>Another text</p>",)]
 
 
+@pytest.mark.heavy
 def test_draft_left_alone_that_gets_a_subject_or_is_scheduled_shows_the_next_night(account: Account) -> None:
     draft = old_draft(account)
     account.day()
@@ -526,6 +528,7 @@ def test_draft_left_alone_that_gets_a_subject_or_is_scheduled_shows_the_next_nig
     assert [row[0] for row in account.versions("broadcasts", "subject", f"id = {draft}")][1:] == ["At last"] * 3
 
 
+@pytest.mark.heavy
 def test_draft_of_which_the_api_has_no_figures_is_a_draft_all_the_same(account: Account) -> None:
     account.world.behaviour = replace(account.world.behaviour, draft_stats="missing")
     draft = old_draft(account)
@@ -553,6 +556,7 @@ def test_draft_that_is_worked_on_is_read_each_night(account: Account) -> None:
     assert contents == ["<p>1</p>", "<p>2</p>", "<p>3</p>"]
 
 
+@pytest.mark.heavy
 def test_mail_that_is_sent_while_it_is_read_is_not_taken_for_finished_as_it_was(account: Account) -> None:
     account.day()
     broadcast = account.world.add_broadcast("Soon", send_at=account.clock() + timedelta(hours=12))
@@ -586,6 +590,7 @@ def test_broadcast_edited_after_it_was_sent_shows_within_the_cycle(account: Acco
     ]
 
 
+@pytest.mark.heavy
 def test_broadcast_edited_after_it_was_sent_shows_after_a_week_of_nights(account: Account) -> None:
     broadcast = account.sent()
     account.world.edit_broadcast(broadcast, subject="Another subject")
@@ -633,6 +638,7 @@ def test_deleted_broadcast_goes_with_its_stats(account: Account) -> None:
 # -- purchases
 
 
+@pytest.mark.heavy
 def test_late_purchases_are_found(account: Account) -> None:
     account.day()
     new = account.world.add_purchase("buyer@example.com", total=12.5)
@@ -710,6 +716,7 @@ def test_life_goes_on_and_the_mirror_follows(name: str, tmp_path: Path, firsts: 
                 assert rows == account.rows(kept)
 
 
+@pytest.mark.heavy
 def test_two_nights_without_a_change_leave_the_mirror_as_it_was(account: Account) -> None:
     account.day()
     account.night()
@@ -720,6 +727,7 @@ def test_two_nights_without_a_change_leave_the_mirror_as_it_was(account: Account
     assert account.mirror.stat().st_size <= size + BLOCK_BYTES
 
 
+@pytest.mark.heavy
 def test_verify_and_full_without_a_change_leave_the_mirror_as_it_was(account: Account) -> None:
     before = account.everything()
     depths: tuple[Depth, ...] = ("verify", "full", "nightly")

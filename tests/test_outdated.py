@@ -143,6 +143,7 @@ def test_pull_says_what_any_of_its_publishes_said(edit: Edit, book: Book) -> Non
     assert together([publish(book.folder), publish(book.folder)]).advice == MADE_ANEW
 
 
+@pytest.mark.heavy
 def test_pull_and_status_say_it_in_a_line(config: Config, cksync: Command) -> None:
     list(pull(config))
     with duckdb.connect(str(config.data_dir / "mirror.duckdb")) as db:

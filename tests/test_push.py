@@ -226,6 +226,7 @@ def test_same_edit_on_both_sides_is_no_request(work: Work, sandbox: Sandbox, wor
     assert (work.push().plan, sandbox.journal.writes()) == (Plan(), [])
 
 
+@pytest.mark.heavy
 def test_membership_made_or_ended_on_both_sides_is_no_edit_any_more(work: Work, sandbox: Sandbox, world: World) -> None:
     (person,) = actives(work, 1)
     tags = sorted(world.parents["tag"])
@@ -495,6 +496,7 @@ def test_safety_rule_holds_back_everything_until_it_is_lifted(
     assert sandbox.journal.writes() != []
 
 
+@pytest.mark.heavy
 def test_new_address_and_what_goes_by_the_address_concern_the_same_person(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:
@@ -560,6 +562,7 @@ def test_problem_is_told_without_values_when_redacted(work: Work, cksync: Comman
     assert f"subscribers {person}" in refused.stderr
 
 
+@pytest.mark.heavy
 def test_diff_of_one_table_lists_its_edits_and_prices_all(work: Work, cksync: Command) -> None:
     work.edit(*EVERYTHING)
     shown = cksync("diff", str(work.path), "--only", "tags").stdout
@@ -593,6 +596,7 @@ def test_scheduled_time_can_be_changed_when_sending_is_allowed(work: Work, world
     assert [mail.send_at for mail in world.mails] == ["2031-02-03T04:05:06.000Z"]
 
 
+@pytest.mark.heavy
 def test_plan_that_is_not_the_one_seen_is_refused(work: Work, sandbox: Sandbox) -> None:
     (person,) = actives(work, 1)
     work.edit(f"update subscribers set first_name = 'Zed' where id = {person}")
@@ -761,6 +765,7 @@ def test_answer_that_is_lost_is_found_although_reads_lag_behind(work: Work, sand
     assert made == [1, 1, 1]
 
 
+@pytest.mark.heavy
 def test_pull_after_a_push_does_not_go_on_with_one_from_before_it(work: Work, world: World) -> None:
     """What that one had read is not what is there now."""
     with closing(pull(work.config, environ={})) as events:  # type: ignore[type-var] # a generator

@@ -41,6 +41,7 @@ def big_tag(world: World) -> int:
     return max(world.parents["tag"], key=lambda key: len(world.rosters["tag", key].members))
 
 
+@pytest.mark.heavy
 def test_level_mirror_is_proved_and_nothing_is_written(config: Config) -> None:
     list(pull(config))
     before = everything(config.data_dir)
@@ -97,6 +98,7 @@ def test_state_of_a_membership_shows_when_every_row_is_read(config: Config, worl
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_list_that_cannot_be_read_is_not_proved(config: Config, sandbox: Sandbox) -> None:
     list(pull(config))
     sandbox.faults.add(effects.wrong_total(5), path="/purchases", count=None)
