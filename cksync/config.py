@@ -30,6 +30,7 @@ class ApiConfig:
     rate_period_seconds: float = 60.0
     concurrency: int = 4
     timeout_seconds: float = 30.0
+    max_answer_mb: float = 64.0
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def load_config(
         rate_period_seconds=_number(api_raw, "rate_period_seconds", 60.0, 0.001, problems),
         concurrency=int(_number(api_raw, "concurrency", 4, 1, problems, whole=True, highest=64)),
         timeout_seconds=_number(api_raw, "timeout_seconds", 30.0, 0.1, problems, highest=3600),
+        max_answer_mb=_number(api_raw, "max_answer_mb", 64.0, 0.001, problems, highest=4096),
     )
     pull = PullConfig(
         overlap_days=_number(pull_raw, "overlap_days", 2.0, 1, problems, table="pull", highest=365),

@@ -391,3 +391,32 @@ def test_two_processes_share_one_strict_limit(strict: Sandbox, tmp_path: Path) -
     processes = [subprocess.Popen(arguments, cwd=Path(__file__).parent.parent) for _ in range(2)]
     assert [process.wait(100) for process in processes] == [0, 0]
     assert strict.journal.by_status() == {200: 2 * EACH}
+
+
+WILD = {
+    "count": HEADER.pack(b"cksync01", 2**60, 0, 12.0, 0.0, 0.0),
+    "negative count": HEADER.pack(b"cksync01", -5, 0, 12.0, 0.0, 0.0),
+    "longest hold": HEADER.pack(b"cksync01", 1, 0, 1e300, 0.0, 0.0) + struct.pack("<d", 1e200),
+    "longest hold that is no number": HEADER.pack(b"cksync01", 1, 0, float("nan"), 0.0, 0.0) + struct.pack("<d", 1e200),
+    "closed until": HEADER.pack(b"cksync01", 1, 0, 12.0, 1e300, 0.0) + bytes(8),
+    "careful until": HEADER.pack(b"cksync01", 1, 0, 12.0, 0.0, float("inf")) + bytes(8),
+}
+
+
+@pytest.mark.parametrize("name", WILD)
+def test_a_ledger_that_no_cksync_wrote_is_made_anew(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "requests"
+    path.write_bytes(WILD[name])
+    ledger = Ledger(path, 3, PERIOD, LONGEST)
+    assert [ledger.reserve(100.0)[0] is not None for _ in range(4)] == [True, True, True, False]
+    assert path.stat().st_size == HEADER.size + 3 * 8
+    ledger.close()
+
+
+def test_a_ledger_of_any_size_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "requests"
+    path.write_bytes(valid_ledger(slots=[0.0]))
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    Ledger(path, 3, PERIOD, LONGEST).close()
+    assert path.stat().st_size == HEADER.size + 3 * 8

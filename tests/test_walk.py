@@ -629,3 +629,19 @@ def test_path_of_a_key_names_the_record() -> None:
         Request(BY_ID, "subscribers/12", {}, 1, "12"),
         Request(STATS, "broadcasts/12/stats", {}, 1, "12"),
     ]
+
+
+@pytest.mark.parametrize("rows", [0, 120])
+def test_pages_that_are_counted_and_empty_are_not_asked_for_without_end(rows: int) -> None:
+    def lie(page: Page) -> Page:
+        return replace(page, total=1_000_000_000, total_pages=20_000_000)
+
+    remote = Remote([str(number) for number in range(rows)], lie=lie)
+    walk = ListWalk(ACTIVE)
+    asked = 0
+    while (request := walk.ask()) is not None:
+        asked += 1
+        walk.tell(remote.answer(request, remote.now()))
+    assert asked <= -(-rows // 50) + 3
+    assert "20000000 pages" in (walk.checkpoint.doubt or "")
+    assert not walk.checkpoint.is_complete

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import cksync
 from cksync.api.client import ATTEMPTS, Call, Client, Reply
-from cksync.api.throttle import Ledger, Stopped, Throttle
+from cksync.api.throttle import MOST_SLOTS, Ledger, Stopped, Throttle
 from cksync.api.v3 import V3
 from cksync.config import Config
 from cksync.domain import Page, Request
@@ -19,9 +19,6 @@ from cksync.secrets import Redactor
 __all__ = ["Api", "Credential", "Stopped", "WritingApi", "connect", "credentials"]
 
 Credential = Mapping[str, str]
-
-# A higher limit needs no more slots than this: nobody sends so many requests in a period.
-MOST_SLOTS = 1_000_000
 
 
 class Api(Protocol):
@@ -91,6 +88,7 @@ def connect(
         now=now,
         period=settings.rate_period_seconds,
         timeout=settings.timeout_seconds,
+        most_mb=settings.max_answer_mb,
         concurrency=settings.concurrency,
         stop=stop,
         user_agent=f"cksync/{cksync.__version__}",

@@ -97,6 +97,7 @@ class Client:
         now: Callable[[], datetime],
         period: float,
         timeout: float,
+        most_mb: float,
         concurrency: int,
         stop: threading.Event,
         user_agent: str,
@@ -109,7 +110,15 @@ class Client:
         self._period, self._timeout, self._attempts = period, timeout, attempts
         self._breaker = Breaker(attempts, most_lost_seconds(attempts, timeout, period), period)
         self._pulse_lock, self._is_silent = threading.Lock(), False
-        self._exchange = Exchange(base_url, self._host, timeout=timeout, concurrency=concurrency, user_agent=user_agent)
+        self._exchange = Exchange(
+            base_url,
+            self._host,
+            timeout=timeout,
+            most_mb=most_mb,
+            concurrency=concurrency,
+            stop=stop,
+            user_agent=user_agent,
+        )
 
     def get(self, path: str, params: Mapping[str, str], cut: Callable[[bytes], tuple[Content, int]]) -> Answer[Content]:
         """Fetch one path. `cut` turns a good body into its content and the number of its records.
@@ -220,6 +229,11 @@ class Client:
             status, problem = status or failure.status, str(failure)
             if call.is_repeatable or failure.is_harmless:
                 raise
+            raise OutcomeUnknown(
+                f"{call.method} {call.path}: {problem}; whether it was executed is not known"
+            ) from None
+        except Refusal as refusal:
+            problem = refusal.reason
             raise OutcomeUnknown(
                 f"{call.method} {call.path}: {problem}; whether it was executed is not known"
             ) from None

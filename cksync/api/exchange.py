@@ -2,7 +2,6 @@
 with the secret."""
 
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,12 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as kinds
 
-from cksync.api.answers import Retry
-from cksync.errors import Failed
+from cksync.api.answers import Refusal, Retry
+from cksync.api.watch import UnderWay, Watch, watched
+from cksync.errors import ApiUnavailable, Failed
+
+# What is read of a packed answer at a time: unpacked it may be a thousand times as much.
+PACKED_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,19 @@ class Exchange:
     and certificates are: sent through it, a request would take twice the CPU.
     """
 
-    def __init__(self, base_url: str, host: str, *, timeout: float, concurrency: int, user_agent: str) -> None:
-        self._host, self._timeout = host, timeout
+    def __init__(
+        self,
+        base_url: str,
+        host: str,
+        *,
+        timeout: float,
+        most_mb: float,
+        concurrency: int,
+        stop: threading.Event,
+        user_agent: str,
+    ) -> None:
+        self._host, self._timeout, self._most_mb = host, timeout, most_mb
+        self._watch = Watch(timeout, stop)
         self._base = requests.Request("GET", base_url).prepare()
         self._surroundings = requests.Session().merge_environment_settings(base_url, {}, True, None, None)
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
@@ -42,29 +56,30 @@ class Exchange:
         self._connections: tuple[Any, str] | None = None
 
     def send(self, method: str, path: str, query: str = "", body: bytes | None = None) -> Answered:
-        """Send a request, and read the answer no longer than the time-out after that, however slowly it drips.
+        """Send a request and read its answer, all within the time-out, however slowly either goes.
 
-        Raises Retry (`is_harmless`: it was not sent), or Failed when no try can do better.
+        Raises Retry (`is_harmless`: it was not sent), Refusal when the answer is too large, or Failed when no try can
+        do better.
         """
-        started = time.monotonic()
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
-        try:
-            connections, prefix = self._connect()
-            response = connections.urlopen(
-                method,
-                f"{prefix}/{path}{'?' if query else ''}{query}",
-                body,
-                headers,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                timeout=self._timeout,
-                preload_content=False,
-                decode_content=False,
-            )
-        except (kinds.HTTPError, OSError, ValueError) as error:  # an address may be none at all
-            raise self._why(error) from None
-        return Answered(response.status, response.headers, self._read(response, started))
+        with self._watch.over() as under_way:
+            try:
+                connections, prefix = self._connect()
+                response = connections.urlopen(
+                    method,
+                    f"{prefix}/{path}{'?' if query else ''}{query}",
+                    body,
+                    headers,
+                    retries=False,
+                    redirect=False,
+                    assert_same_host=False,
+                    timeout=self._timeout,
+                    preload_content=False,
+                    decode_content=False,
+                )
+            except (kinds.HTTPError, OSError, ValueError) as error:  # an address may be none at all
+                raise self._why(error, under_way) from None
+            return Answered(response.status, response.headers, self._read(response, under_way))
 
     def _connect(self) -> tuple[Any, str]:
         """The connections to the API or to the proxy before it, and what a path begins with there."""
@@ -72,30 +87,44 @@ class Exchange:
             if self._connections is None:
                 proxies = self._surroundings["proxies"]
                 verify = self._surroundings["verify"] or False
-                connections = self._adapter.get_connection_with_tls_context(self._base, verify, proxies=proxies)
+                connections: Any = self._adapter.get_connection_with_tls_context(self._base, verify, proxies=proxies)
                 self._adapter.cert_verify(connections, self._base.url, verify, None)  # type: ignore[no-untyped-call]  # raises when a file is missing
+                connections.ConnectionCls = watched(connections.ConnectionCls, self._watch)
                 self._connections = connections, self._adapter.request_url(self._base, proxies).rstrip("/")
             return self._connections
 
-    def _read(self, response: urllib3.BaseHTTPResponse, started: float) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse, under_way: UnderWay) -> bytes:
+        most = int(self._most_mb * 1_000_000)
+        is_packed = response.headers.get("Content-Encoding", "identity") != "identity"
         parts: list[bytes] = []
+        held = 0
         try:
-            while part := response.read1(1 << 16, decode_content=True):
+            while held <= most and (
+                part := response.read1(PACKED_BYTES, decode_content=True) if is_packed else response.read(most + 1)
+            ):
                 parts.append(part)
-                if time.monotonic() - started > self._timeout:
-                    raise Retry(f"the answer was not whole within {self._timeout:g} s", response.status)
-            response.read()  # raises when the connection closed before the announced length
-        except Retry:
-            response.close()
-            raise
+                held += len(part)
+            if held <= most:
+                response.read()  # raises when the connection closed before the announced length
         except Exception as error:  # urllib3's and zlib's many names for a body that broke off
             response.close()
-            raise Retry(f"the answer broke off ({type(error).__name__})", response.status) from None
+            raise self._cut_off(under_way, response.status) or Retry(
+                f"the answer broke off ({type(error).__name__})", response.status
+            ) from None
+        if held > most:
+            response.close()
+            too_large = f"the answer is larger than {self._most_mb:g} MB (api.max_answer_mb)"
+            raise Refusal(too_large, ApiUnavailable(f"{self._host}: {too_large}"))
+        if "Content-Length" not in response.headers and (cut_off := self._cut_off(under_way, response.status)):
+            response.close()  # it ends where it was cut
+            raise cut_off
         response.release_conn()
         return b"".join(parts)
 
-    def _why(self, error: Exception) -> Exception:
+    def _why(self, error: Exception, under_way: UnderWay) -> Exception:
         host = self._host
+        if cut_off := self._cut_off(under_way):
+            return cut_off
         text = str(error)
         match error:
             case kinds.ProxyError():
@@ -123,6 +152,14 @@ class Exchange:
             " says of proxies and certificates"
         )
 
+    def _cut_off(self, under_way: UnderWay, status: int | None = None) -> Retry | None:
+        if under_way.was_cut == "ending":
+            return Retry("cut off, for the run is ending", status)
+        if under_way.was_cut == "late" and status is None:
+            return Retry(f"no answer from {self._host} within {self._timeout:g} s")
+        return Retry(f"the answer was not whole within {self._timeout:g} s", status) if under_way.was_cut else None
+
     def close(self) -> None:
         """Close all connections."""
+        self._watch.close()
         self._adapter.close()

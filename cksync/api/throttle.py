@@ -27,6 +27,10 @@ from cksync.errors import Failed
 # magic, number of slots, slot to try first, longest hold, closed until, careful until
 _HEADER = struct.Struct("<8sqqddd")
 _MAGIC = b"cksync01"
+# A higher limit needs no more slots than this: nobody sends so many requests in a period.
+MOST_SLOTS = 1_000_000
+# No clock of a machine and no wait reaches so many seconds: a thousand years.
+_NEVER, _DAY = 3e10, 86_400.0
 # After a 429 somebody else uses the key: leave them this share of the limit, for this many periods.
 _CAREFUL_SHARE = 0.2
 _CAREFUL_PERIODS = 10
@@ -57,10 +61,14 @@ class Ledger:
     def _grow(self) -> None:
         """Make room for our slots beside those that are there, and note how long ours are held."""
         head = self._file.read(_HEADER.size)
-        fields = (_MAGIC, 0, 0, 0.0, 0.0, 0.0)
+        count, first, span, closed, careful = 0, 0, 0.0, 0.0, 0.0
         if len(head) == _HEADER.size and head.startswith(_MAGIC):
-            fields = _HEADER.unpack(head)
-        _, count, first, span, closed, careful = fields
+            _, count, first, span, closed, careful = _HEADER.unpack(head)
+        most_span = max(_DAY, 10 * (self.longest + self.period))
+        is_ours = 0 <= count <= MOST_SLOTS and 0 <= span <= most_span and 0 <= closed < _NEVER and 0 <= careful < _NEVER
+        if not is_ours or self._file.seek(0, os.SEEK_END) > _HEADER.size + 8 * MOST_SLOTS:
+            self._file.truncate(0)  # nothing that cksync wrote: it is made anew
+            count, first, span, closed, careful = 0, 0, 0.0, 0.0, 0.0
         span = max(span, self.longest + self.period)
         size = _HEADER.size + 8 * max(count, self.limit)
         while (there := self._file.seek(0, os.SEEK_END)) < size:

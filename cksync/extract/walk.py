@@ -17,6 +17,8 @@ from cksync.extract.unread import Unread
 LOOKS_BACK = 3
 # After so many pages in a row without a usable answer a list is left for tonight; sooner if none ever came.
 MISSES, FIRST_MISSES = 3, 2
+# After so many empty pages in a row the pages that the API still counts are not asked for.
+EMPTY_PAGES = 3
 
 
 class Walk(Protocol):
@@ -88,6 +90,7 @@ class ListWalk:
         self._total = self._line_total = start.total if start else None
         self._total_at = self._read_from
         self._left = self._stale_pages = self._read_again = 0
+        self._empty = 0  # pages in a row without a row
         self._short: set[int] = set()  # pages that were not full when they were read
         self._longest: int | None = None
         self._looks_left = LOOKS_BACK
@@ -183,6 +186,9 @@ class ListWalk:
         self._front, self._line_total = number, page.total
         if len(page.records) < PAGE_ROWS:
             self._short.add(number)
+        self._empty = 0 if page.records else self._empty + 1
+        if self._empty >= EMPTY_PAGES:
+            self._doubt = self._doubt or f"the API counts {page.total_pages} pages, and {number} is empty"
         is_stale = number > 1 and bool(page.records) and not has_new
         self._stale_pages = self._stale_pages + 1 if is_stale else 0
         # With totals one stale page may be drift; a list without totals has nothing else to end it.

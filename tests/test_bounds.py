@@ -1,0 +1,148 @@
+"""Answers without an end, in time or in size: each request is over within its time-out, and holds little memory."""
+
+import gzip
+import itertools
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from cksync.api import Api, Stopped
+from cksync.api.v3 import ACTIVE, ask_page, whole
+from cksync.config import Config
+from cksync.errors import CksyncError, EndpointFailed
+from cksync.sandbox import Answer, Sandbox, effects
+from tests.conftest import some
+from tests.test_client import connected, having
+
+ACCOUNT = ask_page(whole("account"), 1)
+GOOD = b'{"primary_email_address": "owner@example.com"}'
+Speech = Callable[[], Iterator[bytes]]
+
+
+class Speaker:
+    """A server that says what it is told to, a piece every few milliseconds, to each connection."""
+
+    def __init__(self, *speeches: Speech) -> None:
+        self._speeches = iter(speeches)
+        self._ends = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._server.getsockname()[1]}/v3"
+        self.asked = threading.Event()
+
+    def __enter__(self) -> "Speaker":
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ends.set()
+        self._server.close()
+
+    def _serve(self) -> None:
+        while not self._ends.is_set():
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._speak, args=(connection, next(self._speeches)), daemon=True).start()
+
+    def _speak(self, connection: socket.socket, speech: Speech) -> None:
+        with connection:
+            connection.recv(1 << 16)
+            self.asked.set()
+            try:
+                for piece in speech():
+                    connection.sendall(piece)
+                    if self._ends.wait(0.005 if len(piece) == 1 else 0):
+                        return
+            except OSError:
+                return
+
+
+def head(*lines: str) -> bytes:
+    """The head of an answer."""
+    return "\r\n".join(("HTTP/1.1 200 OK", "Content-Type: application/json", *lines, "", "")).encode()
+
+
+def good() -> Iterator[bytes]:
+    yield head(f"Content-Length: {len(GOOD)}") + GOOD
+
+
+def letters(text: bytes) -> Iterator[bytes]:
+    """A text, then more of its last letter for ever, one at a time."""
+    for number in itertools.count():
+        yield text[number : number + 1] or text[-1:]
+
+
+DRIPPING: Mapping[str, Speech] = {
+    "nothing": lambda: itertools.repeat(b""),
+    "status line": lambda: letters(b"HTTP/1.1 200 O"),
+    "header": lambda: letters(b"HTTP/1.1 200 OK\r\nX-Endless: a"),
+    "body": lambda: letters(head("Content-Length: 1000000000") + b"{ "),
+    "body without a length": lambda: letters(head() + b"{ "),
+    "chunk's length": lambda: letters(head("Transfer-Encoding: chunked") + b"0"),
+}
+
+
+@pytest.mark.parametrize("name", DRIPPING)
+def test_what_drips_is_cut_off_at_the_time_out_and_asked_for_again(name: str, config: Config) -> None:
+    with (
+        Speaker(DRIPPING[name], good) as server,
+        connected(having(config, base_url=server.address, timeout_seconds=0.5)) as api,
+    ):
+        page = api.fetch(ACCOUNT)
+    assert page.records[0].key == "owner@example.com"
+    assert "within 0.5 s" in (page.attempts[0].problem or "")
+
+
+@pytest.mark.parametrize("name", some([*DRIPPING], ["header"]))
+def test_what_drips_does_not_outlive_the_run(name: str, config: Config) -> None:
+    stop = threading.Event()
+    with (
+        Speaker(DRIPPING[name]) as server,
+        connected(having(config, base_url=server.address, timeout_seconds=600.0), stop) as api,
+    ):
+        threading.Thread(target=lambda: stop.set() if server.asked.wait() else None, daemon=True).start()
+        with pytest.raises(Stopped):
+            api.fetch(ACCOUNT)
+
+
+def endless(piece: bytes) -> Iterator[bytes]:
+    """The head of an answer without a length, and the same piece for ever."""
+    yield head()
+    yield from itertools.repeat(piece)
+
+
+def bomb(megabytes: int) -> Answer:
+    """White space that is a thousand times as large once it is unpacked."""
+    packed = gzip.compress(b" " * (megabytes * 1_000_000))
+    return Answer(200, packed, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
+
+
+def failure(api: Api) -> CksyncError:
+    with pytest.raises(CksyncError) as caught:
+        api.fetch(ask_page(ACTIVE, 1))
+    return caught.value
+
+
+def test_an_endless_body_is_left_at_the_limit(config: Config) -> None:
+    account: Speech = good
+    with (
+        Speaker(lambda: endless(b" " * 65_536), account) as server,
+        connected(having(config, base_url=server.address, max_answer_mb=1.0)) as api,
+    ):
+        error = failure(api)
+    assert isinstance(error, EndpointFailed)
+    assert error.reason == "the answer is larger than 1 MB (api.max_answer_mb)"
+    assert len(error.attempts) == 2  # it and the account: no further try makes it smaller
+
+
+@pytest.mark.parametrize("length", ["known", "packed"])
+def test_an_answer_larger_than_the_limit_leaves_its_list_incomplete(
+    length: str, config: Config, sandbox: Sandbox
+) -> None:
+    answer = bomb(20) if length == "packed" else Answer(200, b" " * 2_000_000)
+    sandbox.faults.add(effects.answer_with(answer), path="/subscribers")
+    with connected(having(config, max_answer_mb=1.0)) as api:
+        assert "larger than 1 MB" in str(failure(api))
