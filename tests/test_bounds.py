@@ -3,8 +3,11 @@
 import gzip
 import itertools
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -146,3 +149,40 @@ def test_an_answer_larger_than_the_limit_leaves_its_list_incomplete(
     sandbox.faults.add(effects.answer_with(answer), path="/subscribers")
     with connected(having(config, max_answer_mb=1.0)) as api:
         assert "larger than 1 MB" in str(failure(api))
+
+
+@pytest.mark.parametrize("name", some([*DRIPPING], ["status line"]))
+def test_sigterm_ends_a_pull_whatever_drips(name: str, environ: dict[str, str], tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text("[api]\ntimeout_seconds = 600\n")
+    with Speaker(DRIPPING[name]) as server:
+        command = [sys.executable, "-m", "cksync", "--config", str(settings), "pull"]
+        given = {**environ, "CKSYNC_BASE_URL": server.address}
+        with subprocess.Popen(command, env=given, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+            assert server.asked.wait(100)
+            process.terminate()
+            _, errors = process.communicate(timeout=100)
+    assert (process.returncode, errors.count("stopped")) == (130, 1)
+
+
+LONG_STATEMENT = """
+import duckdb
+from cksync.cli.signals import stop_on_signals
+stop_on_signals()
+print("begun", flush=True)
+duckdb.execute("select count(*) from range(100_000_000_000) as a, range(1_000) as b").fetchall()
+"""
+
+
+def test_sigterm_ends_what_no_handler_can_interrupt() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", LONG_STATEMENT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.terminate()
+        _, errors = process.communicate(timeout=100)
+    assert (process.returncode, errors) == (
+        130,
+        "\ncksync: stopped at once; nothing is lost, and the same command goes on from there\n",
+    )

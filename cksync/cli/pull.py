@@ -1,15 +1,13 @@
 """`cksync pull` and `cksync rebuild`."""
 
-import signal
-import threading
 from collections.abc import Mapping
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_table
+from cksync.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from cksync.load.publish import Published
@@ -73,19 +71,6 @@ def pull(
     if report.exit_status and (settings.quiet or form == "json"):
         click.echo(f"cksync: {report.message}", err=True)
     return report.exit_status
-
-
-def stop_on_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set. A second one ends the process at once."""
-    stop = threading.Event()
-
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    signal.signal(signal.SIGINT, ask_to_stop)
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    return stop
 
 
 def print_report(report: "Report", mirror: str) -> None:

@@ -109,7 +109,7 @@ def push(
 ) -> int:
     """Take the edits of WORK to the account, each once; the same command goes on after any interruption."""
     from cksync.cli.progress import said_left, shown, start_logging
-    from cksync.cli.pull import stop_on_signals
+    from cksync.cli.signals import asking, stop_on_signals
     from cksync.errors import Rejected
     from cksync.verbs.push import push as verb
     from cksync.verbs.sending import Pushed, PushReport
@@ -126,7 +126,8 @@ def push(
             return True
         if not sys.stdin.isatty():
             raise Rejected("there is no terminal to ask on; `--yes` pushes without asking")
-        return click.confirm("Push this?", err=True)
+        with asking():
+            return click.confirm("Push this?", err=True)
 
     with shown(config, quiet=settings.quiet) as show:
         for event in verb(config, work, allow=allow, checksum=checksum, confirm=confirm, redact=redact, stop=stop):

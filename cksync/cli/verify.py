@@ -6,7 +6,8 @@ import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_table
-from cksync.cli.pull import ALLOW, stop_on_signals
+from cksync.cli.pull import ALLOW
+from cksync.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from cksync.verbs.verify import Findings
