@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from cksync.api.salvage import without_strays
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
 from cksync.secrets import Redactor
 
@@ -105,6 +106,9 @@ def strict(body: bytes, earlier: list[bytes]) -> tuple[bytes, str | None]:
         mended = _SURROGATE.sub(lambda m: r"\ufffd" if m[1] else m[0], text).encode()
         if is_json(mended):
             return mended, "text that is not valid Unicode was read with a replacement character"
+        mended, strays = without_strays(mended, is_json)
+        if strays and is_json(mended):
+            return mended, f"{strays} of the records are no JSON"
     kind = "an HTML page" if body.lstrip()[:1] == b"<" else "something that is not JSON" if body else "nothing"
     raise Retry(f"the answer holds {kind}", 200, hint="is base_url the API's address?")
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from cksync.api.client import Call, Client, Malformed, Reply
+from cksync.api.salvage import as_sent
 from cksync.domain import Page, Record, Request, Slice
 from cksync.errors import EndpointFailed, Rejected
 
@@ -179,7 +180,7 @@ def _list(stream: Stream, request: Request, top: dict[str, msgspec.Raw]) -> _Cut
     heads = _heads(stream, top[stream.records], texts)
     state = _STATES.get(request.slice)
     return _Cut(
-        records=tuple(Record(key, text) for (key, _), text in zip(heads, texts, strict=True)),
+        records=tuple(Record(key, as_sent(text)) for (key, _), text in zip(heads, texts, strict=True)),
         total=_count(top, stream.total),
         total_pages=_count(top, "total_pages"),
         page_echo=_count(top, "page"),
@@ -209,7 +210,7 @@ def _one(stream: Stream, request: Request, top: dict[str, msgspec.Raw], body: by
     key = _key(stream, texts[0]) if len(texts) == 1 else None
     if key is None or request.key not in (None, key):
         raise Malformed(f"no {stream.one or stream.name} with the {stream.key} asked for")
-    return _Cut((Record(key, texts[0]),))
+    return _Cut((Record(key, as_sent(texts[0])),))
 
 
 def _texts(raw: msgspec.Raw) -> list[bytes]:

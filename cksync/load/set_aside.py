@@ -8,7 +8,7 @@ from cksync.load.seen import RECORD_BYTES
 from cksync.sqltext import literal
 
 _REASONS = {
-    "invalid": "holds a number that no database can",
+    "invalid": "is no JSON that a database can hold",
     "long": f"is longer than {RECORD_BYTES // 1_000_000} MB",
 }
 _NAMED = 3

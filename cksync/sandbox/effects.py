@@ -107,6 +107,14 @@ def lone_surrogate() -> Effect:
     return _changed(lambda answer: replace(answer, body=_into_first_text(answer.body, rb"\ud800")))
 
 
+def stray(value: str) -> Effect:
+    """The first person of the answer has a value more, which may be no JSON."""
+    before = b'"first_name":'
+    return _changed(
+        lambda answer: replace(answer, body=answer.body.replace(before, f'"stray":{value},'.encode() + before, 1))
+    )
+
+
 def repeated_key(key: str = "first_name", value: Any = None) -> Effect:
     """Every object that has the key has it twice, first with another value."""
     doubled = f'"{key}":'.encode()

@@ -15,6 +15,7 @@ import msgspec
 from cksync.api import WritingApi
 from cksync.api.answers import is_json
 from cksync.api.client import Call, Reply
+from cksync.api.salvage import NO_JSON
 from cksync.api.v3 import BY_ID, ask_one, whole
 from cksync.domain import Page, Request, Slice
 from cksync.errors import OutcomeUnknown
@@ -138,7 +139,9 @@ class Outcomes:
         for number in range(1, LOOKS):
             self._wait(number)
             for record in self.fetch(ask_one(BY_ID, call.path.rpartition("/")[2], number)).records:
-                if record.text is not None and checked(call, msgspec.json.decode(record.text)).outcome == "done":
+                if record.text is None or record.text.startswith(NO_JSON):
+                    continue
+                if checked(call, msgspec.json.decode(record.text)).outcome == "done":
                     return Result("done")
         return Result("unknown", "the API accepted it and has not done it yet")
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from cksync.api import Api
+from cksync.api.salvage import NO_JSON
 from cksync.api.v3 import BROADCASTS, DETAILS, PURCHASES, ask_one, ask_page, members, whole
 from cksync.domain import Page, Request
 from cksync.write.journal import Result, somebody_else
@@ -39,7 +40,8 @@ def _read(api: Api, request: Request) -> Records:
 
 
 def _records(page: Page) -> Records:
-    return [msgspec.json.decode(record.text) for record in page.records if record.text is not None]
+    texts = (record.text for record in page.records if record.text is not None and not record.text.startswith(NO_JSON))
+    return [msgspec.json.decode(text) for text in texts]
 
 
 def _find_tag(api: Api, action: Action, known: Mapping[str, frozenset[int]]) -> list[Result]:
