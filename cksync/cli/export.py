@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.output import FORMAT, print_json, print_table
+from cksync.cli.output import ALLOW_FILES, FORMAT, print_json, print_table
 from cksync.cli.streams import as_typed
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ FORMS = ("parquet", "csv", "excel", "sqlite", "duckdb", "postgres")
 )
 @click.option("--schema", default="cksync", show_default=True, help="Postgres: the schema to write.")
 @click.option("--force", is_flag=True, help="Replace a target that no export made.")
+@ALLOW_FILES
 @FORMAT
 @common
 @click.pass_obj
@@ -49,6 +50,7 @@ def export(
     partition_by: str | None,
     schema: str,
     force: bool,
+    allow_files: bool,
     form: str,
 ) -> None:
     """Write tables and models where other tools want them.
@@ -66,7 +68,7 @@ def export(
         hide_password(given)
     _end_on_signals()
     query = as_typed(query, "--query") if query else query
-    order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force)
+    order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force, allow_files)
     with _shown(quiet=settings.quiet) as show:
         for event in verb(settings.load().data_dir, order):
             show(event)

@@ -16,6 +16,9 @@ from cksync.cli.streams import utf8
 FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print the result."
 )
+ALLOW_FILES = click.option(
+    "--allow-files", is_flag=True, help="Let the query read and write files, attach databases, change settings."
+)
 NARROWEST = 24  # a column of text that is wrapped is never narrower
 
 
