@@ -1,7 +1,6 @@
 """What a query reaches: the mirror, and nothing outside it, unless its asker allows files."""
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -134,8 +133,8 @@ def exported(folder: Folder, order: Order) -> list[str]:
 
 
 @pytest.fixture(params=some([".csv", ".parquet", ".duckdb", ".sqlite", ".xlsx", ""], [".csv", ".duckdb"]))
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield str(tmp_path / f"out{request.param}")
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path / f"out{request.param}")
 
 
 def test_an_exported_query_reaches_no_further(folder: Folder, tmp_path: Path, target: str) -> None:
