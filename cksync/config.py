@@ -1,5 +1,6 @@
 """config.toml and the environment -> a frozen Config; every problem is reported at once."""
 
+import contextlib
 import difflib
 import os
 import tomllib
@@ -12,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import platformdirs
 
 from cksync.errors import BadConfig
-from cksync.paths import unusable
+from cksync.paths import NO_DATA_FOLDER, stranger, unusable
 from cksync.secrets import SecretRef, environment
 
 DEFAULT_URL = "https://api.convertkit.com/v3"
@@ -264,8 +265,9 @@ def _data_dir(
         value, base = str(flag), Path.cwd()
     elif given := _given(environ, "CKSYNC_DATA_DIR"):
         value, base = given, Path.cwd()
+    before = len(problems)
     path = _path(value, "data_dir", "data", base, problems)
-    if reason := no_folder(value, path):
+    if len(problems) == before and (reason := no_folder(value, path)):
         problems.append(f"data_dir: {value} {reason}")
     return path
 
@@ -278,6 +280,9 @@ def no_folder(value: object, path: Path) -> str | None:
         return reason
     if os.path.exists(path) and not os.path.isdir(path):
         return "is a file; name a folder"
+    with contextlib.suppress(OSError):  # what cannot be read is told when it is to be written
+        if found := stranger(path, is_read=True):
+            return NO_DATA_FOLDER.format(found)
     return None
 
 

@@ -88,12 +88,13 @@ def demo(settings: Settings) -> int:
 def _fresh_folder() -> Path:
     """An empty folder of the demo's own, with a config file that finds it again."""
     from cksync.errors import Refused
+    from cksync.folder import Folder
 
     config = FOLDER / "config.toml"
-    if FOLDER.exists() and not config.exists():
+    if FOLDER.exists() and not config.exists() and not (FOLDER / "format").exists():
         raise Refused(f"{FOLDER} exists and is not a demo's; move it away, or run the demo in another folder")
     shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
+    Folder(FOLDER).prepare()  # before the config file, which would be content of a folder that is none yet
     config.write_text(
         f'data_dir = "."\n\n[api]\napi_secret = "env:CKSYNC_API_SECRET"\n'
         f"rate_limit = {RATE_LIMIT}\nrate_period_seconds = {RATE_PERIOD_SECONDS}\n"
