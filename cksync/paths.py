@@ -1,4 +1,4 @@
-"""Paths: which of them a data folder can be, which DuckDB can open at all, and those that it would take for patterns."""
+"""Paths: which a data folder can be, which DuckDB can open at all, and those that it would take for patterns."""
 
 import os
 import re

@@ -130,6 +130,7 @@ def _sandbox() -> Iterator[str]:
 @click.option("--rate-period", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Seconds.")
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option("--api-secret", default=None, help="The secret it accepts; it shows one, where none is given.")
+@click.option("--control-token", default=None, help="Opens /_sandbox/; it shows one, where none is given.")
 @click.option(
     "--drafts", type=click.IntRange(min=0), default=None, help="Old broadcasts never sent; the default is 5 %."
 )
@@ -150,6 +151,7 @@ def sandbox(
     rate_period: float,
     latency_ms: float,
     api_secret: str | None,
+    control_token: str | None,
     drafts: int | None,
     switches: tuple[str, ...],
 ) -> None:
@@ -177,6 +179,7 @@ def sandbox(
             api_secret,
             sizes={} if drafts is None else {"drafts": drafts},
             behaviour=behaviour,
+            control_token=control_token,
         )
     except OSError as error:
         raise Failed(f"{host}:{port} cannot be served: {error.strerror}; choose another --port") from None
