@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -26,7 +27,9 @@ def folder(tmp_path: Path) -> Folder:
     return folder
 
 
-def answer(folder: Folder, query: str, *, allow_files: bool = False, theirs: Path | None = None) -> list[object]:
+def answer(
+    folder: Folder, query: str, *, allow_files: bool = False, theirs: Path | None = None
+) -> list[tuple[Any, ...]]:
     with ask(folder.root, query, theirs, allow_files=allow_files) as given:
         return [] if given.relation is None else given.relation.fetchall()
 

@@ -12,7 +12,7 @@ import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import ALLOW_FILES, FORMAT, print_json, print_table
-from cksync.cli.streams import as_typed
+from cksync.cli.streams import as_typed, steering, visible
 
 if TYPE_CHECKING:
     from cksync.analyze.export.events import Event, Exported
@@ -83,8 +83,9 @@ def _end_on_signals() -> None:
 
     def wait() -> None:
         signal.sigwait(ends)
-        show_cursor = "\033[?25h" if sys.stderr.isatty() else ""  # which the bar has hidden
-        click.echo(f"{show_cursor}cksync: interrupted; the target stays as it was", err=True)
+        if sys.stderr.isatty():
+            steering().write("\033[?25h")  # shows the cursor, which the bar has hidden
+        click.echo("cksync: interrupted; the target stays as it was", err=True)
         os._exit(130)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -157,11 +158,12 @@ def _bar() -> "Iterator[Callable[[Event], None]]":
         TextColumn("{task.completed:,.0f} of {task.total:,.0f} rows"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(file=steering())
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
         task = progress.add_task("", total=1)
 
         def show(event: "Event") -> None:
             if isinstance(event, Moving):
-                progress.update(task, description=event.table, completed=event.rows, total=max(event.total, 1))
+                progress.update(task, description=visible(event.table), completed=event.rows, total=max(event.total, 1))
 
         yield show

@@ -1,7 +1,7 @@
 """The control routes under `/_sandbox/`, for tests in another process: outside the limit and the journal.
 
-They change the account and show its records, so they answer only this machine (the address of the caller and the name in
-`Host` are loopback), no page of another site (no `Origin`), and who has the token, in the header X-Sandbox-Token.
+They change the account and show its records, so they answer only this machine (the address of the caller and the name
+in `Host` are loopback), no page of another site (no `Origin`), and who has the token, in the header X-Sandbox-Token.
 
 GET    journal         counts by status and path, rejected arrivals, the list of requests
 POST   journal/clear
@@ -35,7 +35,7 @@ _TIMES = ("created_at", "send_at", "transaction_time")
 
 
 def forbidden(token: str, caller: str, headers: Mapping[bytes, bytes]) -> Answer | None:
-    """Why a control request is not answered: 403 for where it comes from, 401 without the token; None where it may be."""
+    """Why a control request is not answered: 403 for where it comes from, 401 without the token; None: it may be."""
     host = headers.get(b"host", b"").decode("latin-1")
     if not is_loopback(caller) or not is_loopback(_name(host)):
         return error(403, "Forbidden", "the control routes answer this machine alone, under a name of loopback")
