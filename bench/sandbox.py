@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 SECRET = "bench-secret-0123456789"
+CONTROL = {"X-Sandbox-Token": "bench-control-0123456789"}
 PAGE_ROWS = 50
 
 
@@ -34,7 +35,7 @@ class Sandbox:
     def edit(self, edit: str, **args: Any) -> Any:
         """Change the account: an edit of the sandbox's world by its name."""
         body = json.dumps({"edit": edit, "args": args}).encode()
-        request = urllib.request.Request(self._control + "edits", data=body, method="POST")
+        request = urllib.request.Request(self._control + "edits", data=body, headers=CONTROL, method="POST")
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)["result"]
 
@@ -68,7 +69,8 @@ KINDS = ("tags", "forms", "sequences")
 
 
 def _ask(url: str, method: str = "GET") -> Any:
-    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=120) as answer:
+    request = urllib.request.Request(url, headers=CONTROL, method=method)
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
 
 
@@ -82,6 +84,7 @@ def sandbox(
     flags = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     flags += [text for name, number in (sizes or {}).items() for text in ("--size", f"{name}={number}")]
     command = [sys.executable, "-m", "cksync.sandbox", *flags, "--api-secret", SECRET]
+    command += ["--control-token", *CONTROL.values()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

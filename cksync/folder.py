@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cksync.errors import Failed, Locked
+from cksync.errors import Failed, Locked, Rejected
+from cksync.paths import NO_DATA_FOLDER, stranger
 
 FORMAT = 1
 # How the system, and a database in its place, say that nothing more can be stored.
@@ -43,31 +44,50 @@ class Folder:
     def prepare(self) -> None:
         """Make the folder (0700) with its .gitignore and format version.
 
-        Raises Failed when it cannot be written or was made by a newer cksync.
+        Raises Rejected, and changes nothing, when it holds what cksync did not make, or a link stands where something
+        is to be written; Failed when it cannot be written or was made by a newer cksync.
         """
-        self.check_format()
+        self.check_format(is_read=False)
+        self._check_links()
         try:
-            for path in (self.root, self.log, self.parquet, self.state):
-                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.chmod(0o700)
-            for name, text in ((".gitignore", "*\n"), ("format", f"{FORMAT}\n")):
+            # The format first: a folder that a killed process has only begun is one of ours.
+            for name, text in (("format", f"{FORMAT}\n"), (".gitignore", "*\n")):
                 if not (self.root / name).exists():
                     write_whole(self.root / name, text.encode())
+            for path in (self.log, self.parquet, self.state):
+                path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise Failed(
                 f"data_dir: {self.root} cannot be written: {error.strerror}; choose another or mend it"
             ) from None
 
-    def check_format(self) -> None:
-        """Raise Failed when a newer cksync has made this folder."""
+    def check_format(self, *, is_read: bool = True) -> None:
+        """Raise Failed when a newer cksync has made this folder, Rejected when it holds what none has made."""
         try:
+            found = stranger(self.root, is_read=is_read)
             text = (self.root / "format").read_text(errors="replace").strip()
         except FileNotFoundError:
-            return
+            text = ""
         except OSError as error:
             raise Failed(f"data_dir: {self.root} cannot be read: {error.strerror}") from None
+        if found:
+            raise Rejected(f"data_dir: {self.root} {NO_DATA_FOLDER.format(found)}")
         if text.isdecimal() and int(text) > FORMAT:
             raise Failed(f"{self.root} was written by a newer cksync (format {text}, this one reads {FORMAT}); upgrade")
+
+    def _check_links(self) -> None:
+        """Raise Rejected when a link stands where this folder is written to."""
+        links = [path for path in (self.root / "format", *self.root.glob(".*.new")) if path.is_symlink()]
+        for below in (self.log, self.parquet, self.state):
+            links += [below] if below.is_symlink() else []
+            for folder, folders, files in os.walk(below):
+                links += [path for name in (*folders, *files) if (path := Path(folder, name)).is_symlink()]
+        if links:
+            raise Rejected(
+                f"data_dir: {links[0]} is a link, and nothing is written through one; put what it leads to in its place"
+            )
 
     def is_locked(self) -> bool:
         """Whether a writer is at work right now."""
@@ -78,7 +98,7 @@ class Folder:
         """Hold the folder for one writer. Raises Locked at once, naming the holder, when it is taken."""
         self.prepare()
         try:
-            descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise Failed(f"state: {self.state / 'lock'} cannot be written: {error.strerror}") from None
         with open(descriptor, "r+") as file:
@@ -111,7 +131,9 @@ def _is_taken(path: Path) -> bool:
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all, and still there after a power cut."""
     temporary = path.with_name(f".{path.name}.new")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    if temporary.is_symlink():
+        temporary.unlink()
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Paths as DuckDB reads them: which of them it can open at all, and those that it would take for patterns."""
+"""Paths: which a data folder can be, which DuckDB can open at all, and those that it would take for patterns."""
 
 import os
 import re
@@ -6,6 +6,24 @@ from pathlib import Path
 
 # What cksync puts into a data folder stands so much deeper, with names that are no longer.
 ROOM, LONGEST_NAME = 200, 255
+
+# What a folder may hold that is still to become a data folder; the last is what a killed process left of its `format`.
+NO_CONTENT = frozenset({".gitignore", ".gitkeep", ".DS_Store", "lost+found", ".format.new"})
+NO_DATA_FOLDER = (
+    "is not empty and has no `format` file: it has {}, which cksync did not make; name a new or an empty folder"
+)
+
+
+def stranger(root: Path, *, is_read: bool = False) -> str | None:
+    """Something in a folder that cksync did not make, by name; None for a data folder, and for one that is empty or not
+    there. To be read, a mirror alone is enough: somebody has copied it. Raises OSError where it cannot be read."""
+    if (root / "format").is_file() or (is_read and (root / "mirror.duckdb").is_file()):
+        return None
+    try:
+        names = {entry.name for entry in os.scandir(root)}
+    except FileNotFoundError:
+        return None
+    return min(names - NO_CONTENT, default=None)
 
 
 def unusable(path: Path) -> str | None:

@@ -337,7 +337,7 @@ def test_nothing_is_wider_than_the_terminal(arguments: tuple[str, ...], folder: 
 def test_a_few_wide_rows_are_written_a_column_a_line(folder: Path) -> None:
     lines = on_terminal(folder, "from subscribers where id = 1")
     assert lines[0] == "            id = 1"
-    assert lines[2].startswith("    first_name = a\N{REPLACEMENT CHARACTER}[31m\\nbxxx")
+    assert lines[2].startswith("    first_name = a\\u001b[31m\\nbxxx")
     assert lines[2].endswith("x…")
     assert on_terminal(folder, "select id, state from subscribers where id = 1")[0].startswith("┌")
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from cksync.config import Config
-from cksync.errors import Failed, Locked
+from cksync.errors import Failed, Locked, Rejected
 from cksync.folder import FORMAT, Folder, put_in_place, write_whole
+from cksync.sandbox import Sandbox
 from cksync.verbs.pull import pull
+from tests.conftest import Command, some
 
 
 @pytest.fixture
@@ -93,6 +95,7 @@ def test_a_place_below_a_file_cannot_be_a_folder(place: str, tmp_path: Path) -> 
 
 def test_a_file_where_a_folder_should_be_is_told_in_a_sentence(folder: Folder) -> None:
     folder.root.mkdir()
+    (folder.root / "format").touch()
     (folder.root / "log").touch()
     with pytest.raises(Failed, match=r"^data_dir: .* cannot be written: File exists; choose another or mend it$"):
         folder.prepare()
@@ -103,6 +106,102 @@ def test_a_folder_without_leave_to_write_is_told_in_a_sentence(tmp_path: Path) -
     (tmp_path / "closed").mkdir(mode=0o500)
     with pytest.raises(Failed, match=r"cannot be written: Permission denied"):
         Folder(tmp_path / "closed" / "data").prepare()
+
+
+# -- what is no data folder
+
+
+@pytest.mark.parametrize("found", ["notes.txt", "log", ".bashrc"])
+def test_a_folder_with_something_in_it_is_refused_and_left_alone(found: str, folder: Folder) -> None:
+    folder.root.mkdir(mode=0o755)
+    (folder.root / found).touch()
+    with pytest.raises(Rejected, match=rf"^data_dir: .* is not empty and has no `format` file: it has {found}"):
+        folder.prepare()
+    assert (mode(folder.root), [path.name for path in folder.root.iterdir()]) == (0o755, [found])
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".gitkeep", ".DS_Store", "lost+found", ".format.new"])
+def test_what_every_folder_may_have_is_no_content(name: str, folder: Folder) -> None:
+    folder.root.mkdir()
+    (folder.root / name).touch()
+    folder.prepare()
+    assert (folder.root / "format").exists()
+
+
+def test_a_mirror_that_somebody_copied_can_be_read_but_not_written_to(folder: Folder) -> None:
+    folder.root.mkdir()
+    (folder.root / "mirror.duckdb").touch()
+    folder.check_format()
+    with pytest.raises(Rejected, match=r"it has mirror\.duckdb"):
+        folder.prepare()
+
+
+CALLS = {
+    "check": (),
+    "plan": (),
+    "pull": (),
+    "verify": (),
+    "status": (),
+    "sql": ("select 1",),
+    "export": ("out.csv",),
+    "report": ("out.html",),
+    "checkout": ("new.duckdb",),
+    "diff": ("new.duckdb",),
+    "push": ("new.duckdb",),
+    "rebuild": (),
+}
+
+
+@pytest.mark.parametrize("command", some(list(CALLS), ["check", "status"]))
+def test_every_command_refuses_a_folder_with_something_in_it(
+    command: str, cksync: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    (home / "notes.txt").write_text("the user's own")
+    done = cksync(command, *CALLS[command], env={"CKSYNC_DATA_DIR": str(home)}, ok=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"cksync: data_dir: {home} is not empty and has no `format` file: it has notes.txt")
+    assert len(done.stderr.splitlines()) == 1
+    assert (mode(home), [path.name for path in home.iterdir()]) == (0o755, ["notes.txt"])
+    assert len(sandbox.journal) == 0
+
+
+def test_init_writes_no_configuration_for_such_a_folder(cksync: Command, tmp_path: Path) -> None:
+    done = cksync("init", "--config", "new.toml", "--data-dir", str(tmp_path), ok=False)
+    assert done.returncode == 2
+    assert not (tmp_path / "new.toml").exists()
+
+
+# -- links
+
+
+@pytest.mark.parametrize(
+    "name", ["log", "parquet", "state", "state/lock", "state/requests", "parquet/tags", "format", ".mirror.duckdb.new"]
+)
+def test_nothing_is_written_through_a_link(name: str, folder: Folder, tmp_path: Path) -> None:
+    folder.prepare()
+    place = folder.root / name
+    if place.is_dir():
+        place.rmdir()
+    place.unlink(missing_ok=True)
+    target = tmp_path / "elsewhere"
+    if name in ("log", "parquet", "state", "parquet/tags"):
+        target.mkdir()
+    else:
+        target.write_text("1")
+    place.symlink_to(target)
+    with pytest.raises(Rejected, match=rf"{name} is a link, and nothing is written through one"):
+        take(folder)
+    assert list(target.iterdir()) == [] if target.is_dir() else target.read_text() == "1"
+
+
+def test_a_file_is_not_written_through_a_link_that_somebody_left(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("the user's own")
+    (tmp_path / ".file.new").symlink_to(tmp_path / "elsewhere")
+    write_whole(tmp_path / "file", b"new")
+    assert (tmp_path / "elsewhere").read_text() == "the user's own"
+    assert (tmp_path / "file").read_bytes() == b"new"
 
 
 # -- its format

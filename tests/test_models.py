@@ -10,6 +10,7 @@ import pytest
 
 from cksync.analyze.catalogue import in_order, model
 from cksync.analyze.models import noted
+from cksync.analyze.query import ask
 from cksync.api.v3 import ACTIVE, whole
 from cksync.config import Config, ModelsConfig
 from cksync.domain import Analysis
@@ -253,6 +254,18 @@ def test_what_is_wrong_with_a_model_is_said_and_spoils_no_other(book: Book, conf
     assert book.rows("select id from tags") == [(1,)]
     assert set(status(book.folder.root).complaints) == set(published.analysis.complaints)
     assert len(published.analysis.complaints) == len(found)
+
+
+def test_a_model_may_read_files_and_is_asked_without_them(
+    book: Book, config: Config, write: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "costs.csv").write_text("cost\n1.5\n")
+    write("spent.sql", f"-- One row per cost.\nselect cost from '{tmp_path}/costs.csv'")
+    assert problems(publish(config, book.folder)) == {}
+    (tmp_path / "costs.csv").unlink()
+    with ask(book.folder.root, "from spent") as answer:
+        assert answer.relation is not None
+        assert answer.relation.fetchall() == [(1.5,)]
 
 
 @pytest.mark.heavy

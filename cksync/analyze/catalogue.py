@@ -3,7 +3,7 @@
 The words with a meaning in the header of a model (see sqltext.py) are:
 
     @key: a, b         the columns that identify a row; a check is made of them
-    @stored: table     made as a table at every publish; otherwise it is a view
+    @stored: table     made as a table at every publish; otherwise it is a view, unless it reads files
     @filter: SQL       the usual filter of a reader
     @unknown: TEXT     what the API cannot tell, so that the model cannot either
 """
@@ -21,17 +21,21 @@ import duckdb
 
 from cksync.sqltext import Header, header, names
 
+# The table functions of DuckDB and of its extensions that open a file or a server.
+_READERS = re.compile(r"(?i)read_|glob$|sniff_|parquet_|st_read|.*_(scan|query|attach)$")
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One select with a name. `reads` are the tables and models of `main` it names, in lower case; `problem`
-    says why it cannot be made."""
+    """One select with a name. `reads` are the tables and models of `main` it names, in lower case; `has_files` tells
+    whether it reads files; `problem` says why it cannot be made."""
 
     name: str
     sql: str
     file: str
     header: Header
     reads: frozenset[str] = frozenset()
+    has_files: bool = False
     problem: str | None = None
 
     @property
@@ -41,8 +45,8 @@ class Model:
 
     @property
     def kind(self) -> str:
-        """`view` or `table`."""
-        return self.header.words.get("@stored", "view")
+        """`view` or `table`. One that reads files is a table: whoever asks the mirror later reaches no file."""
+        return "table" if self.has_files else self.header.words.get("@stored", "view")
 
 
 def read_folder(folder: Path, shown: str) -> list[Model]:
@@ -65,12 +69,12 @@ def model(name: str, text: str, shown: str) -> Model:
     if made.kind not in ("view", "table"):
         return replace(made, problem=f"{shown}: @stored is view or table, not {made.kind}")
     try:
-        reads = _reads(text)
+        reads, has_files = _reads(text)
     except duckdb.Error as error:
         return replace(made, problem=sentence(error, shown))
     except ValueError:
         return replace(made, problem=f"{shown}: must be one select and nothing else")
-    return replace(made, reads=reads)
+    return replace(made, reads=reads, has_files=has_files)
 
 
 @cache
@@ -79,16 +83,29 @@ def _parser() -> duckdb.DuckDBPyConnection:
 
 
 @cache
-def _reads(text: str) -> frozenset[str]:
-    """The tables of `main` that a select names. Raises duckdb.Error when DuckDB cannot read it, ValueError when it
-    is not one select."""
+def _reads(text: str) -> tuple[frozenset[str], bool]:
+    """The tables of `main` that a select names, and whether it reads files. Raises duckdb.Error when DuckDB cannot
+    read it, ValueError when it is not one select."""
     (parsed,) = _parser().execute("select json_serialize_sql(?::varchar)", [text]).fetchone() or ("",)
     tree = json.loads(parsed)
     if tree["error"]:
         duckdb.extract_statements(text)
         raise ValueError
     (statement,) = tree["statements"]
-    return frozenset(_tables(statement["node"], frozenset()))
+    return frozenset(_tables(statement["node"], frozenset())), _has_files(statement["node"])
+
+
+def _has_files(node: Any) -> bool:
+    """Whether a parsed select calls a function that reads files, or names one where a table would stand."""
+    if isinstance(node, list):
+        return any(map(_has_files, node))
+    if not isinstance(node, dict):
+        return False
+    if node.get("type") == "TABLE_FUNCTION" and _READERS.match(node["function"].get("function_name", "")):
+        return True
+    if node.get("type") == "BASE_TABLE" and re.search(r"[./:]", node["table_name"]):
+        return True
+    return any(map(_has_files, node.values()))
 
 
 def sentence(error: duckdb.Error, shown: str) -> str:

@@ -10,7 +10,7 @@ import duckdb
 from cksync.analyze.saved import Saved, saved_query
 from cksync.errors import Rejected
 from cksync.folder import Folder
-from cksync.mirror import open_mirror
+from cksync.mirror import check_reach, lock, open_mirror, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,11 @@ class Answer:
 
 
 @contextlib.contextmanager
-def ask(data_dir: Path, query: str, theirs: Path | None = None) -> Iterator[Answer]:
+def ask(data_dir: Path, query: str, theirs: Path | None = None, *, allow_files: bool = False) -> Iterator[Answer]:
     """The answer to a query, or to a saved one (`@name`; `theirs` is the folder of the user's models).
 
-    Raises Rejected with DuckDB's own words.
+    Nothing but the mirror is read, and nothing written, unless `allow_files`. Raises Refused where a query tries,
+    Rejected with DuckDB's own words for what is wrong with it.
     """
     words = query.split()
     if query.lstrip().startswith("."):
@@ -39,8 +40,14 @@ def ask(data_dir: Path, query: str, theirs: Path | None = None) -> Iterator[Answ
         saved = saved_query(db, words[0][1:], theirs) if words[0].startswith("@") else None
         if saved and len(words) > 1:
             raise Rejected(f"@{saved.name} is a whole query; to ask more of it, write its SQL yourself")
+        text = saved.sql if saved else query
+        if not allow_files:
+            check_reach(text)
+            lock(db)
         try:
-            yield Answer(db.sql(saved.sql if saved else query), saved)
+            yield Answer(db.sql(text), saved)
         except duckdb.Error as error:
+            if not allow_files and (refused := refusal(error)):
+                raise refused from None
             where = f"{saved.file}: " if saved and saved.file else ""
             raise Rejected(f"{where}{error}") from None

@@ -88,12 +88,13 @@ def demo(settings: Settings) -> int:
 def _fresh_folder() -> Path:
     """An empty folder of the demo's own, with a config file that finds it again."""
     from cksync.errors import Refused
+    from cksync.folder import Folder
 
     config = FOLDER / "config.toml"
-    if FOLDER.exists() and not config.exists():
+    if FOLDER.exists() and not config.exists() and not (FOLDER / "format").exists():
         raise Refused(f"{FOLDER} exists and is not a demo's; move it away, or run the demo in another folder")
     shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
+    Folder(FOLDER).prepare()  # before the config file, which would be content of a folder that is none yet
     config.write_text(
         f'data_dir = "."\n\n[api]\napi_secret = "env:CKSYNC_API_SECRET"\n'
         f"rate_limit = {RATE_LIMIT}\nrate_period_seconds = {RATE_PERIOD_SECONDS}\n"
@@ -129,6 +130,7 @@ def _sandbox() -> Iterator[str]:
 @click.option("--rate-period", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Seconds.")
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option("--api-secret", default=None, help="The secret it accepts; it shows one, where none is given.")
+@click.option("--control-token", default=None, help="Opens /_sandbox/; it shows one, where none is given.")
 @click.option(
     "--drafts", type=click.IntRange(min=0), default=None, help="Old broadcasts never sent; the default is 5 %."
 )
@@ -149,6 +151,7 @@ def sandbox(
     rate_period: float,
     latency_ms: float,
     api_secret: str | None,
+    control_token: str | None,
     drafts: int | None,
     switches: tuple[str, ...],
 ) -> None:
@@ -176,6 +179,7 @@ def sandbox(
             api_secret,
             sizes={} if drafts is None else {"drafts": drafts},
             behaviour=behaviour,
+            control_token=control_token,
         )
     except OSError as error:
         raise Failed(f"{host}:{port} cannot be served: {error.strerror}; choose another --port") from None

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.output import FORMAT, print_json, print_table
-from cksync.cli.streams import as_typed
+from cksync.cli.output import ALLOW_FILES, FORMAT, print_json, print_table
+from cksync.cli.streams import as_typed, steering, visible
 
 if TYPE_CHECKING:
     from cksync.analyze.export.events import Event, Exported
@@ -35,6 +35,7 @@ FORMS = ("parquet", "csv", "excel", "sqlite", "duckdb", "postgres")
 )
 @click.option("--schema", default="cksync", show_default=True, help="Postgres: the schema to write.")
 @click.option("--force", is_flag=True, help="Replace a target that no export made.")
+@ALLOW_FILES
 @FORMAT
 @common
 @click.pass_obj
@@ -49,6 +50,7 @@ def export(
     partition_by: str | None,
     schema: str,
     force: bool,
+    allow_files: bool,
     form: str,
 ) -> None:
     """Write tables and models where other tools want them.
@@ -66,7 +68,7 @@ def export(
         hide_password(given)
     _end_on_signals()
     query = as_typed(query, "--query") if query else query
-    order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force)
+    order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force, allow_files)
     with _shown(quiet=settings.quiet) as show:
         for event in verb(settings.load().data_dir, order):
             show(event)
@@ -81,8 +83,9 @@ def _end_on_signals() -> None:
 
     def wait() -> None:
         signal.sigwait(ends)
-        show_cursor = "\033[?25h" if sys.stderr.isatty() else ""  # which the bar has hidden
-        click.echo(f"{show_cursor}cksync: interrupted; the target stays as it was", err=True)
+        if sys.stderr.isatty():
+            steering().write("\033[?25h")  # shows the cursor, which the bar has hidden
+        click.echo("cksync: interrupted; the target stays as it was", err=True)
         os._exit(130)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -155,11 +158,12 @@ def _bar() -> "Iterator[Callable[[Event], None]]":
         TextColumn("{task.completed:,.0f} of {task.total:,.0f} rows"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(file=steering())
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
         task = progress.add_task("", total=1)
 
         def show(event: "Event") -> None:
             if isinstance(event, Moving):
-                progress.update(task, description=event.table, completed=event.rows, total=max(event.total, 1))
+                progress.update(task, description=visible(event.table), completed=event.rows, total=max(event.total, 1))
 
         yield show

@@ -11,10 +11,13 @@ from typing import Any
 
 import click
 
-from cksync.cli.streams import utf8
+from cksync.cli.streams import utf8, visible
 
 FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print the result."
+)
+ALLOW_FILES = click.option(
+    "--allow-files", is_flag=True, help="Let the query read and write files, attach databases, change settings."
 )
 NARROWEST = 24  # a column of text that is wrapped is never narrower
 
@@ -53,7 +56,7 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    return str(value)
+    return _shown(str(value))
 
 
 def print_pairs(pairs: Mapping[str, Any]) -> None:
@@ -69,9 +72,13 @@ def terminal_width() -> int | None:
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks and other characters that would move a terminal's cursor."""
-    breaks = text.replace("\r\n", "\n").replace("\n", "\\n").replace("\t", "\\t")
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in breaks)
+    """A text without line breaks, and on a terminal without what would move its cursor."""
+    return _shown(text.replace("\r\n", "\n").replace("\n", "\\n").replace("\t", "\\t"))
+
+
+def _shown(text: str) -> str:
+    """A text as it will stand there: its width is counted before it is printed."""
+    return visible(text) if sys.stdout.isatty() else text
 
 
 def cut(text: str, width: int | None) -> str:

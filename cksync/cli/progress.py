@@ -4,11 +4,12 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 
 import click
 
 from cksync.api.throttle import floor_seconds
+from cksync.cli.streams import Above, steering, visible
 from cksync.config import Config
 from cksync.secrets import redact
 from cksync.verbs.events import Event, Note, PageRead, Report
@@ -64,21 +65,27 @@ def _bar(config: Config) -> Iterator[Callable[[Event], None]]:
         TextColumn("{task.fields[speed]}/min"),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}"),
-        console=Console(stderr=True),
+        console=Console(file=steering()),
         transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
     )
-    with progress:
+
+    def above(line: str) -> None:
+        progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    with progress, _aside(above):
         task = progress.add_task("account", total=1, speed=0, left="")
         began = time.monotonic()
 
         def show(event: Event) -> None:
             if isinstance(event, Note):
-                progress.console.print(f"note: {event.text}", markup=False, highlight=False)
+                above(visible(f"note: {event.text}"))
             if isinstance(event, PageRead):
                 spent = time.monotonic() - began
                 progress.update(
                     task,
-                    description=event.slice.stream,
+                    description=visible(event.slice.stream),
                     completed=event.requests,
                     total=event.expected,
                     speed=round(60 * event.requests / max(spent, 1)),
@@ -86,6 +93,16 @@ def _bar(config: Config) -> Iterator[Callable[[Event], None]]:
                 )
 
         yield show
+
+
+@contextmanager
+def _aside(above: Callable[[str], None]) -> Iterator[None]:
+    """Let what is printed to the terminal beside a bar go above it; a file or a pipe gets its part as ever."""
+    with ExitStack() as stack:
+        if sys.stdout.isatty():
+            stack.enter_context(redirect_stdout(Above(above)))
+        stack.enter_context(redirect_stderr(Above(above)))
+        yield
 
 
 def _left(config: Config, requests: int, spent: float) -> str:

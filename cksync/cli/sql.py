@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.output import cut, one_line, terminal_width
+from cksync.cli.output import ALLOW_FILES, cut, one_line, terminal_width
 from cksync.cli.streams import as_typed, from_stdin, utf8, while_read
 from cksync.cli.values import FETCH_ROWS, exact_rows, json_rows, text_of
 
@@ -58,10 +58,13 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
     default="table",
     help="How to print the result; line is a column a line, parquet goes into a file or a pipe.",
 )
+@ALLOW_FILES
 @common
 @click.pass_obj
-def sql(settings: Settings, query: str | None, listing: bool, describe: str | None, form: str) -> None:
-    """Ask the mirror in SQL, read-only.
+def sql(
+    settings: Settings, query: str | None, listing: bool, describe: str | None, form: str, allow_files: bool
+) -> None:
+    """Ask the mirror in SQL, read-only: no file outside it is read, and none written, without --allow-files.
 
     QUERY is SQL, or @NAME: a saved query, a table or a model. Without QUERY, it is read from stdin.
     """
@@ -83,13 +86,13 @@ def sql(settings: Settings, query: str | None, listing: bool, describe: str | No
             dictionary.describe(config.data_dir, describe, form)
         return
     text = from_stdin("the query") if query in (None, "-") else as_typed(query or "", "the query")
-    _ask(config, text, form, quiet=settings.quiet)
+    _ask(config, text, form, quiet=settings.quiet, allow_files=allow_files)
 
 
-def _ask(config: "Config", query: str, form: str, *, quiet: bool) -> None:
+def _ask(config: "Config", query: str, form: str, *, quiet: bool, allow_files: bool) -> None:
     from cksync.analyze.query import ask
 
-    with ask(config.data_dir, query, config.models.path) as answer:
+    with ask(config.data_dir, query, config.models.path, allow_files=allow_files) as answer:
         if answer.saved and not answer.saved.file and not quiet:
             click.echo(f"-- {answer.saved.sql}", err=True)
         if answer.relation is not None:

@@ -1,5 +1,8 @@
 """The three streams of the process: closed, full, no longer read, or without the characters that are shown.
 
+All that is printed goes through them. What goes to a terminal moves no cursor and turns no text around: control
+characters and the marks for the direction of writing are shown as escapes (`visible`). Anything else gets every byte.
+
 The work goes on whatever becomes of its output, and its exit status stays what it is. What a device did not take is
 known at the end (`Output.problem`); a reader that has seen enough, or a stream that was closed from the beginning, is
 no problem.
@@ -8,18 +11,47 @@ no problem.
 import contextlib
 import io
 import os
+import re
 import select
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TextIO, TypeVar, cast
 
 import click
+
+from cksync.secrets import without_addresses
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 T = TypeVar("T")
 STDIN, STDOUT, STDERR = 0, 1, 2
+# Controls but for tab and the ends of lines, of which a carriage return alone is none; directions of writing, and the
+# separators that some terminals break lines at.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\r(?!\n)"
+)
+
+
+# Whether whoever runs the command wants no address shown (`--redact`), in whatever is said.
+_hides_addresses = False
+
+
+def hide_addresses(is_wanted: bool) -> None:
+    """Mask mail addresses in all that is printed from now on, by whomever it was worded."""
+    global _hides_addresses
+    _hides_addresses = is_wanted
+
+
+def _cleaned(text: str, *, is_terminal: bool) -> str:
+    if _hides_addresses:
+        text = without_addresses(text)
+    return visible(text) if is_terminal else text
+
+
+def visible(text: str) -> str:
+    """A text as a terminal may have it: `\\u001b` for an escape character."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class _Sink(io.RawIOBase):
@@ -60,7 +92,7 @@ class Output(io.TextIOWrapper):
 
     def __init__(self, descriptor: int, encoding: str) -> None:
         self._sink = _Sink(descriptor)
-        is_terminal = self._sink.isatty()
+        self.is_terminal = is_terminal = self._sink.isatty()
         super().__init__(
             io.BufferedWriter(self._sink),
             encoding=encoding,
@@ -68,6 +100,14 @@ class Output(io.TextIOWrapper):
             newline="",
             line_buffering=is_terminal or descriptor == STDERR,
         )
+
+    def write(self, text: str, /) -> int:
+        return super().write(_cleaned(text, is_terminal=self.is_terminal))
+
+    def steer(self, text: str) -> None:
+        """Send what steers the terminal: a bar, a cursor. Nothing that somebody else has worded."""
+        super().write(text)
+        self.flush()
 
     @property
     def is_open(self) -> bool:
@@ -104,11 +144,76 @@ def _fill(descriptor: int) -> None:
         os.set_inheritable(descriptor, True)
 
 
+class _Data(io.TextIOWrapper):
+    """CSV or JSON on its way to a file, a pipe or a terminal."""
+
+    def write(self, text: str, /) -> int:
+        return super().write(_cleaned(text, is_terminal=sys.stdout.isatty()))
+
+
+class _Steering(io.TextIOBase):
+    """stderr for a bar, which moves the cursor. What others have worded must be `visible` before it gets here."""
+
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        self._stream: TextIO = sys.stderr  # what stands there later is `Above`
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        if isinstance(self._stream, Output):
+            self._stream.steer(text)
+        else:  # a program that calls the commands itself
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def steering() -> TextIO:
+    """stderr for a bar, which steers the terminal."""
+    return cast(TextIO, _Steering())  # a TextIOBase has all of TextIO that is used
+
+
+class Above(io.TextIOBase):
+    """A stream while a bar is shown: whole lines go above it, by way of `show`."""
+
+    encoding = "utf-8"
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show, self._begun = show, ""
+
+    def isatty(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self._show(_cleaned(line, is_terminal=True))
+        return len(text)
+
+    def flush(self) -> None:
+        if self._begun:
+            self.write("\n")
+
+
 @contextlib.contextmanager
 def utf8() -> Iterator[TextIO]:
     """stdout for CSV and JSON, which are UTF-8 wherever they go; lines end as they are written."""
     sys.stdout.flush()
-    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", errors="replace", newline="")
+    stream = _Data(sys.stdout.buffer, encoding="utf-8", errors="replace", newline="")
     try:
         yield stream
     finally:

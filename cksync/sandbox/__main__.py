@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("--rate-period", type=float, default=60.0, help="seconds")
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--api-secret", default=None)
+    parser.add_argument("--control-token", default=None, help="opens the control routes; it prints one of its own")
     parser.add_argument(
         "--size", action="append", default=[], type=_size, metavar="NAME=NUMBER", help="such as tags=60; repeatable"
     )
@@ -33,6 +34,7 @@ def main() -> None:
         api_secret=given.api_secret,
         sizes=dict(given.size),
         behaviour=switched(Behaviour(), given.behaviour),
+        control_token=given.control_token,
     )
 
 

@@ -1,5 +1,8 @@
 """The control routes under `/_sandbox/`, for tests in another process: outside the limit and the journal.
 
+They change the account and show its records, so they answer only this machine (the address of the caller and the name
+in `Host` are loopback), no page of another site (no `Origin`), and who has the token, in the header X-Sandbox-Token.
+
 GET    journal         counts by status and path, rejected arrivals, the list of requests
 POST   journal/clear
 GET    faults          the rules, with how often each was seen and fired
@@ -12,6 +15,8 @@ GET    behaviour       the switches
 POST   behaviour       {"purchases_order": "newest"} changes these switches
 """
 
+import hmac
+import ipaddress
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
@@ -25,7 +30,38 @@ from .messages import NOT_FOUND, Answer, as_json, error
 from .site import Site
 from .truth import Truth
 
+TOKEN_HEADER = "X-Sandbox-Token"
 _TIMES = ("created_at", "send_at", "transaction_time")
+
+
+def forbidden(token: str, caller: str, headers: Mapping[bytes, bytes]) -> Answer | None:
+    """Why a control request is not answered: 403 for where it comes from, 401 without the token; None: it may be."""
+    host = headers.get(b"host", b"").decode("latin-1")
+    if not is_loopback(caller) or not is_loopback(_name(host)):
+        return error(403, "Forbidden", "the control routes answer this machine alone, under a name of loopback")
+    if headers.keys() & {b"origin", b"sec-fetch-site"}:
+        return error(403, "Forbidden", "the control routes answer no page of a browser")
+    given = headers.get(TOKEN_HEADER.lower().encode(), b"")
+    if not hmac.compare_digest(given, token.encode()):
+        return error(401, "Unauthorized", f"the control routes want the token in the header {TOKEN_HEADER}")
+    return None
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a name or an address is this machine's own."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def control(site: Site, method: str, path: str, query: str, body: bytes) -> Answer:

@@ -17,7 +17,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .control import control
+from .control import control, forbidden
 from .messages import Answer, Request
 from .site import PREFIX, Site, outside, read_request
 
@@ -118,7 +118,10 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, body = scope["path"], await _body(receive)
         if path.startswith(CONTROL_PREFIX):
-            answer = control(self.site, scope["method"], path[len(CONTROL_PREFIX) :], _query(scope), body)
+            caller, _ = scope["client"] or ("", 0)
+            answer = forbidden(self.site.control_token, caller, dict(scope["headers"])) or control(
+                self.site, scope["method"], path[len(CONTROL_PREFIX) :], _query(scope), body
+            )
             await _deliver(answer, scope, send, self._headers(answer))
             return
         request = read_request(scope["method"], path.removeprefix(PREFIX), _query(scope), body, dict(scope["headers"]))

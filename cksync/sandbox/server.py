@@ -1,6 +1,7 @@
 """The sandbox as a real HTTP server on loopback, in a thread of its own."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from .behaviour import Behaviour
+from .control import TOKEN_HEADER, is_loopback
 from .faults import Faults
 from .journal import Journal
 from .limit import RollingLimit
@@ -20,12 +22,18 @@ class Sandbox:
 
     def __init__(self, site: Site, host: str, port: int) -> None:
         self.site = site
-        self.url = f"http://{host}:{port}/v3"
-        self.control_url = f"http://{host}:{port}/_sandbox"
+        self.url = f"http://{_in_address(host)}:{port}/v3"
+        # Control is loopback's, wherever else the account is served.
+        self.control_url = f"http://{_in_address(host if is_loopback(host) else '127.0.0.1')}:{port}/_sandbox"
 
     @property
     def world(self) -> World:
         return self.site.world
+
+    @property
+    def control_headers(self) -> Mapping[str, str]:
+        """What a request to the control routes must have."""
+        return {TOKEN_HEADER: self.site.control_token}
 
     @property
     def api_key(self) -> str:
@@ -56,6 +64,10 @@ class Sandbox:
         return self.site.limit.rejected
 
 
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 @contextmanager
 def serve(
     world: World,
@@ -67,18 +79,20 @@ def serve(
     counts_rejected: bool = True,
     behaviour: Behaviour | None = None,
     latency_seconds: float = 0.0,
+    control_token: str | None = None,
 ) -> Iterator[Sandbox]:
     """Serves a world until the block ends; ready when the block begins.
 
     Port 0 takes a free one. `behaviour` replaces the world's own. `counts_rejected` tells whether a request
-    that the limit rejected still takes a place in its window. `rate_limit` None: no limit.
+    that the limit rejected still takes a place in its window. `rate_limit` None: no limit. `control_token` opens the
+    control routes (`Sandbox.control_headers`); None: one of its own.
     """
     from .listener import Listener
 
     if behaviour is not None:
         world.behaviour = behaviour
     limit = RollingLimit(rate_limit, rate_period_seconds, counts_rejected)
-    site = Site(world, limit, latency_seconds=latency_seconds)
+    site = Site(world, limit, latency_seconds=latency_seconds, control_token=control_token)
     with Listener(site, host, port) as listener:
         yield Sandbox(site, host, listener.port)
 
@@ -95,8 +109,12 @@ def run(
     *,
     sizes: Mapping[str, Any] | None = None,
     behaviour: Behaviour | None = None,
+    control_token: str | None = None,
 ) -> None:
-    """Serves a generated world (`sizes`: see `generate`) until SIGTERM or SIGINT; call it from the main thread."""
+    """Serves a generated world (`sizes`: see `generate`) until SIGTERM or SIGINT; call it from the main thread.
+
+    The first line says where, the second how its control routes are opened: with `control_token`, or one of its own.
+    """
     from .seed import generate
 
     world = generate(subscribers, seed, behaviour=behaviour, **(sizes or {}))
@@ -110,9 +128,15 @@ def run(
             rate_limit=rate_limit,
             rate_period_seconds=rate_period_seconds,
             latency_seconds=latency_seconds,
+            control_token=control_token,
         ) as sandbox,
     ):
+        if not is_loopback(host):
+            warning = f"warning: {host} lets other machines reach this account; --host 127.0.0.1 keeps it on this one"
+            print(warning, file=sys.stderr, flush=True)
         print(f"sandbox listening on {sandbox.url}", flush=True)
+        if control_token is None:
+            print(f"its control routes want the header {TOKEN_HEADER}: {sandbox.site.control_token}", flush=True)
         stopped.wait()
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from secrets import token_urlsafe
 from urllib.parse import parse_qsl
 
 from .faults import Faults
@@ -18,10 +19,13 @@ PREFIX = "/v3"
 class Site:
     """Takes requests in the order of their arrival and tells what to send back."""
 
-    def __init__(self, world: World, limit: RollingLimit, latency_seconds: float = 0.0) -> None:
+    def __init__(
+        self, world: World, limit: RollingLimit, latency_seconds: float = 0.0, control_token: str | None = None
+    ) -> None:
         self.world = world
         self.limit = limit
         self.latency_seconds = latency_seconds
+        self.control_token = control_token or token_urlsafe(16)
         self.faults = Faults()
         self.journal = Journal()
         self.api = V3(world)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def control(ask: "Ask", method: str, path: str, body: Any = None, **params: str) -> Any:
     url = f"{ask.sandbox.control_url}/{path}"
-    answer = ask.session.request(method, url, json=body, params=params, timeout=5)
+    answer = ask.session.request(method, url, json=body, params=params, headers=ask.sandbox.control_headers, timeout=5)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -97,13 +97,67 @@ def test_the_behaviour_can_be_read_and_changed(ask: "Ask", world: World) -> None
     ],
 )
 def test_nonsense_is_400_with_a_reason(ask: "Ask", path: str, body: Any) -> None:
-    answer = ask.session.post(f"{ask.sandbox.control_url}/{path}", json=body, timeout=5)
+    url, headers = f"{ask.sandbox.control_url}/{path}", ask.sandbox.control_headers
+    answer = ask.session.post(url, json=body, headers=headers, timeout=5)
     assert answer.status_code == 400
     assert answer.json()["message"]
 
 
 def test_an_unknown_control_route_is_404(ask: "Ask") -> None:
-    assert ask.session.get(f"{ask.sandbox.control_url}/nothing", timeout=5).status_code == 404
+    url, headers = f"{ask.sandbox.control_url}/nothing", ask.sandbox.control_headers
+    assert ask.session.get(url, headers=headers, timeout=5).status_code == 404
+
+
+# -- who may
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8333"}, 200),
+        ({"Host": "[::1]:8333"}, 200),
+        ({"X-Sandbox-Token": None}, 401),
+        ({"X-Sandbox-Token": "guessed"}, 401),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example:8333"}, 403),
+        ({"Host": "192.168.1.7:8333"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", "truth"), ("POST", "edits")])
+def test_control_is_this_machines_and_wants_the_token(
+    ask: "Ask", world: World, method: str, path: str, headers: dict[str, str | None], status: int
+) -> None:
+    given = {**ask.sandbox.control_headers, **headers}
+    kept = {name: value for name, value in given.items() if value is not None}
+    body = {"edit": "add_tag", "args": {"name": "a"}} if method == "POST" else None
+    url = f"{ask.sandbox.control_url}/{path}"
+    assert ask.session.request(method, url, json=body, headers=kept, timeout=5).status_code == status
+    assert len(world.parents["tag"]) == (status == 200 and method == "POST")
+
+
+def test_a_form_of_another_site_cannot_post(ask: "Ask", world: World) -> None:
+    body = '{"edit": "add_tag", "args": {"name": "a"}}'
+    headers = {"Content-Type": "text/plain", "Origin": "https://evil.example", **ask.sandbox.control_headers}
+    answer = ask.session.post(f"{ask.sandbox.control_url}/edits", data=body, headers=headers, timeout=5)
+    assert (answer.status_code, len(world.parents["tag"])) == (403, 0)
+
+
+def test_control_stays_on_loopback_where_others_are_served(serving: "Serving", world: World) -> None:
+    ask = serving(world, host="0.0.0.0")
+    assert ask.sandbox.control_url.startswith("http://127.0.0.1:")
+    assert control(ask, "GET", "journal")["total"] == 0
+
+
+def test_a_host_that_is_not_loopback_is_warned_about() -> None:
+    command = [sys.executable, "-m", "cksync.sandbox", "--subscribers", "1", "--host", "0.0.0.0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        assert running.stderr.readline().startswith("warning: 0.0.0.0 lets other machines reach this account")
+        running.kill()
 
 
 @pytest.fixture
@@ -123,6 +177,8 @@ def test_the_program_says_where_it_listens_and_quits_cleanly(
     line = process.stdout.readline()
     assert line.startswith("sandbox listening on http://127.0.0.1:")
     url = line.split()[-1]
+    header, token = process.stdout.readline().removeprefix("its control routes want the header ").strip().split(": ")
+    assert requests.get(url.replace("/v3", "/_sandbox/journal"), headers={header: token}, timeout=5).ok
     answer = requests.get(f"{url}/account", params={"api_secret": "chosen-secret"}, timeout=5)
     assert answer.status_code == 200
     process.send_signal(number)

@@ -219,5 +219,6 @@ def test_executed_writes_are_those_the_api_did_whatever_the_client_heard(ask: "A
 
 def test_mails_can_be_read_from_another_process(ask: "Ask") -> None:
     ask.write("POST", "broadcasts", send_at="2026-12-24T18:00:00Z")
-    (mail,) = ask.session.get(f"{ask.sandbox.control_url}/mails", timeout=5).json()
+    url, headers = f"{ask.sandbox.control_url}/mails", ask.sandbox.control_headers
+    (mail,) = ask.session.get(url, headers=headers, timeout=5).json()
     assert mail["send_at"] == "2026-12-24T18:00:00.000Z"

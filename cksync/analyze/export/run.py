@@ -44,7 +44,8 @@ class Order:
     """What is to be exported, and how.
 
     `names` are tables and models (none: all of `main`, or only the query when there is one), `query` a select and
-    `alias` the table that its answer becomes. `form` None: guessed from the target.
+    `alias` the table that its answer becomes. `form` None: guessed from the target. The query reads nothing outside
+    the mirror, unless `allow_files`.
     """
 
     target: str
@@ -56,6 +57,7 @@ class Order:
     schema: str = "cksync"
     partition_by: str | None = None
     is_forced: bool = False
+    allow_files: bool = False
 
 
 def export(data_dir: Path, order: Order) -> Iterator[Event]:
@@ -83,7 +85,7 @@ def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
     with beside(target.path) as staging:
         new = staging / "new" / target.path.name
         new.parent.mkdir()
-        with opened(folder, staging / "spill") as db:
+        with opened(folder, staging / "spill", within=_reach(order, staging / "new")) as db:
             tables, stamp = _tables(db, order), _stamp(db, order)
             if target.form == "excel":
                 excel.check(tables)
@@ -97,7 +99,10 @@ def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
 
 
 def _to_server(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
-    with tempfile.TemporaryDirectory(prefix="cksync-export-") as spill, opened(folder, Path(spill)) as db:
+    with (
+        tempfile.TemporaryDirectory(prefix="cksync-export-") as spill,
+        opened(folder, Path(spill), within=_reach(order, Path(spill))) as db,
+    ):
         tables, stamp = _tables(db, order), _stamp(db, order)
         written: list[Written] = []
         for event in postgres.write(db, tables, target.uri, order.schema, stamp, is_forced=order.is_forced):
@@ -106,6 +111,11 @@ def _to_server(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
             yield event
     size = sum(each.bytes or 0 for each in written)
     yield Exported(f"{target.name}, schema {order.schema}", target.form, tuple(written), size, stamp)
+
+
+def _reach(order: Order, folder: Path) -> Path | None:
+    """The folder beyond which an export reaches nothing, for it runs a query that may name any file."""
+    return folder if order.query and not order.allow_files else None
 
 
 def _writer(target: Target, order: Order) -> Writer:

@@ -11,7 +11,7 @@ import duckdb
 
 from cksync.errors import Rejected
 from cksync.folder import Folder
-from cksync.mirror import open_mirror
+from cksync.mirror import close_in, open_mirror, refusal
 from cksync.sqltext import identifier, literal
 
 # DuckDB spills to disk beyond it. Two threads would hold back what the faster one has until its turn comes: with one,
@@ -65,9 +65,10 @@ class Found:
 
 
 @contextlib.contextmanager
-def opened(folder: Folder, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(folder: Folder, spill: Path, within: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """The mirror, read-only and current, in a database that may attach others; what memory cannot hold goes
-    into `spill`. Raises Failed when there is no mirror."""
+    into `spill`. With `within` no file is reached that is not below that folder. Raises Failed when there is no
+    mirror."""
     with open_mirror(folder):
         pass  # it is there, and is a database
     settings: dict[str, str | bool | int | float | list[str]] = {
@@ -79,6 +80,9 @@ def opened(folder: Folder, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         db.execute("set TimeZone = 'UTC'")
         db.execute(f"attach {literal(folder.mirror)} as mirror (read_only)")
         db.execute("use mirror")
+        if within is not None:
+            db.execute(f"set allowed_directories = [{literal(f'{within}/')}]")
+            close_in(db)  # the query is one select, and changes no setting
         yield db
 
 
@@ -162,7 +166,7 @@ def _made(db: duckdb.DuckDBPyConnection, name: str, query: str, what: str) -> st
     except duckdb.IOException:
         raise  # the disk, not the query
     except duckdb.Error as error:
-        raise Rejected(f"{what}: {error}") from None
+        raise refusal(error) or Rejected(f"{what}: {error}") from None
     return made
 
 
