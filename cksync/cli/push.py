@@ -221,12 +221,12 @@ def _said_conflict(conflict: "Conflict", redact: bool) -> str:
     if cell := conflict.cell:
         values = f" was {_short(cell.base)}, is {_short(cell.mine)} here and {_short(cell.theirs)} in the account"
         return cell.column + ("" if redact else values)
-    gone = conflict.gone
-    assert gone is not None
+    cells = [cell.column + ("" if redact else f" {_short(cell.mine)}") for cell in conflict.cells]
+    if (gone := conflict.gone) is None:
+        return f"{conflict.reason}" + (f": {', '.join(cells)}" if cells else "")
     is_itself = (gone.table, gone.key) == (conflict.table, conflict.key)
     who = "" if is_itself else f"{ONE_OF[gone.table]} {gone.key} is "
     was = "" if redact or gone.was is None else f" (was {_short(gone.was)})"
-    cells = [cell.column + ("" if redact else f" {_short(cell.mine)}") for cell in conflict.cells]
     return f"{who}gone from the account{was}" + (f": {', '.join(cells)}" if cells else "")
 
 

@@ -8,6 +8,7 @@ looked up, what is done is not planned again.
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,7 @@ from cksync.api import Stopped, connect, credentials
 from cksync.api.v3 import members
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config
+from cksync.domain import Page
 from cksync.errors import CksyncError, Failed, Interrupted, Refused
 from cksync.folder import Folder
 from cksync.load.known import known
@@ -26,6 +28,7 @@ from cksync.verbs.pull import pull
 from cksync.verbs.sending import Pushed, PushReport, Sending
 from cksync.verbs.unreadable import check_read
 from cksync.write import journal
+from cksync.write.counted import counted
 from cksync.write.diff import diff
 from cksync.write.edits import read_edits
 from cksync.write.plan import Plan
@@ -65,7 +68,15 @@ def _check_origin(db: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def _plan(db: duckdb.DuckDBPyConnection, allow: Sequence[str]) -> Plan:
     edits, problems, account = read_edits(db)
-    return diff(edits, problems, account, allow, journal.rejected(db))
+    return diff(edits, problems, replace(account, counted=counted(db)), allow, journal.rejected(db))
+
+
+def _plan_now(db: duckdb.DuckDBPyConnection, allow: Sequence[str], run: Sending) -> tuple[Plan, list[Page]]:
+    """The plan by the status that each broadcast in it has at this moment, and what was read for that."""
+    edits, problems, account = read_edits(db)
+    pages = list(run.read_statuses(edits, account.statuses))
+    account = replace(account, counted=counted(db), statuses={**account.statuses, **run.statuses})
+    return diff(edits, problems, account, allow, journal.rejected(db)), pages
 
 
 def push(
@@ -113,15 +124,17 @@ def push(
         now = steady_clock(newest_observation(folder.log), wall)
         account = before.account or ""
         with connect(config, given, redactor, now, stop) as api:
-            run = Sending(config, folder, db, api, now, stop, account, is_stale=bool(streams))
+            run = Sending(config, folder, db, api, now, stop, account, bool(streams), allow)
             try:
+                journal.upgrade(db)
                 run.resolve()
-                plan = _plan(db, allow)
+                plan, read = _plan_now(db, allow, run)
                 yield plan
                 _check(plan, checksum, redact=redact)
                 check_read(plan, verdicts)
                 if plan.actions and not confirm(plan):
                     raise Refused("nothing was written: the plan was not accepted")
+                run.keep(read)
                 yield from run.carry_out(plan)
                 run.read_the_rest()
             except Stopped:

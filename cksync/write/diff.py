@@ -26,7 +26,8 @@ ORDER = (
     *("create purchase", "create broadcast", "update broadcast", "rename field", "delete broadcast", "delete field"),
 )
 _GONE_STATES = ("cancelled", "bounced", "complained")
-_EDITABLE_BROADCAST = ("draft", "scheduled", None)
+# Broadcasts that nobody has been sent yet.
+UNSENT = ("draft", "scheduled")
 
 
 def diff(
@@ -278,21 +279,27 @@ class _Work:
 
     def _update_broadcasts(self, edit: Edit) -> None:
         id_ = int(edit.key[0])
-        self._check_unsent(id_)
         if fixed := [cell.column for cell in edit.cells if cell.column not in _BROADCAST]:
             raise ValueError(f"{', '.join(fixed)} cannot be changed")
-        if cells := self._wanted(edit):
+        if (cells := self._wanted(edit)) and self._is_unsent(edit, cells):
             values = {cell.column: cell.mine for cell in cells}
             self._add("update broadcast", id_, {"broadcast_id": id_, **_broadcast(values, all_of=True)}, edit, cells)
 
     def _delete_broadcasts(self, edit: Edit) -> None:
-        self._check_unsent(int(edit.key[0]))
-        self._add("delete broadcast", edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
+        if self._is_unsent(edit):
+            self._add("delete broadcast", edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
 
-    def _check_unsent(self, id_: int) -> None:
-        status = self.account.statuses.get(id_)
-        if status not in _EDITABLE_BROADCAST:
+    def _is_unsent(self, edit: Edit, cells: Sequence[Cell] = ()) -> bool:
+        """Whether a broadcast can still be changed. One that was sent since the checkout is a conflict; raises ValueError
+        for one that was sent before."""
+        status = self.account.statuses.get(edit.key[0])
+        if status in UNSENT:
+            return True
+        if edit.key[0] in self.account.sent:
             raise ValueError(f"this broadcast is {status}; only drafts and scheduled ones can be changed")
+        reason = status_reason(status)
+        self.conflicts.append(Conflict(edit.table, _key(edit), cells=tuple(cells), reason=reason))
+        return False
 
     # -- purchases
 
@@ -339,6 +346,13 @@ _REFUSALS = {
     ("update", "purchase_products"): "the API changes no purchase",
     ("delete", "purchase_products"): "the API changes no purchase",
 }
+
+
+def status_reason(status: str | None) -> str:
+    """Why a broadcast with a status can be changed no more."""
+    if status is None:
+        return "the API does not say whether this broadcast was sent"
+    return f"this broadcast is {status} by now; only drafts and scheduled ones can be changed"
 
 
 def _new(edits: Iterable[Edit], table: str) -> dict[Any, Edit]:

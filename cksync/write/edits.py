@@ -66,6 +66,8 @@ class Account:
 
     `new_columns` are those for custom fields that are still to be made, with the field's id here; `gone` are rows
     that were there once, by table and id, with what they were; `lost` the columns whose custom field is one of them.
+    `statuses` are those of broadcasts, None where nobody can tell whether they were sent; `sent` the ones that were
+    when the workspace was made. `counted` are people by the safety rule that counts them, of earlier pushes.
     """
 
     people: Mapping[int, Person]
@@ -83,6 +85,8 @@ class Account:
     new_columns: Mapping[str, int] = field(default_factory=dict)
     gone: Mapping[tuple[str, int], str | None] = field(default_factory=dict)
     lost: Mapping[str, int] = field(default_factory=dict)
+    sent: frozenset[int] = frozenset()
+    counted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem], Account]:
@@ -224,7 +228,7 @@ def _account(
     addresses = [
         str(value).lower()
         for edit in edits
-        if edit.table == "subscribers"
+        if edit.table in ("subscribers", "purchases")
         for value in (edit.row.get("email_address"), *(c.mine for c in edit.cells if c.column == "email_address"))
         if value
     ]
@@ -244,7 +248,6 @@ def _account(
     ).fetchall()
     counted = db.execute("select count(*) from mirror.main.subscribers").fetchone()
     sold = db.execute("select transaction_id, lower(email_address) from mirror.main.purchases").fetchall()
-    status = "select id, status from mirror.main.broadcasts left join mirror.main.broadcast_stats on broadcast_id = id"
     fields = db.execute("select id, label, coalesce(key, '') from mirror.main.custom_fields").fetchall()
     lost = {name: id_ for name, id_ in lost_columns(db).items() if ("custom_fields", id_) not in unseen}
     made = {id_: was or "" for (table, id_), was in unseen.items() if table == "tags"}
@@ -258,13 +261,38 @@ def _account(
         fields=(*_known_fields(db), *_unseen_fields(db, unseen)),
         labels={id_: label for id_, label, _ in fields},
         memberships=frozenset(memberships),
-        statuses=dict(db.execute(status).fetchall()),
+        statuses=_statuses(db, unseen),
         transactions=frozenset(sold) if any(edit.table == "purchases" for edit in edits) else frozenset(),
         keys={id_: key for id_, _, key in fields},
         new_columns={name: id_ for id_, name in new_columns(db).items()},
         gone=gone_rows(db, _named(edits, lost) - set(unseen)),
         lost=lost,
+        sent=_sent_at_checkout(db),
     )
+
+
+def _statuses(db: duckdb.DuckDBPyConnection, unseen: Collection[tuple[str, int]]) -> dict[int, str | None]:
+    """The status of each broadcast. Where the API gives none, one without any time is a draft."""
+    rows = db.execute(
+        """
+        select id, coalesce(status, case when send_at is null and published_at is null then 'draft' end)
+        from mirror.main.broadcasts left join mirror.main.broadcast_stats on broadcast_id = id
+        """
+    ).fetchall()
+    made = db.execute("select id, if(send_at is null, 'draft', 'scheduled') from base.broadcasts").fetchall()
+    return {**{id_: status for id_, status in made if ("broadcasts", id_) in unseen}, **dict(rows)}
+
+
+def _sent_at_checkout(db: duckdb.DuckDBPyConnection) -> frozenset[int]:
+    """The broadcasts that were neither drafts nor scheduled when the workspace was made."""
+    rows = db.execute(
+        """
+        select broadcast_id from mirror.history.broadcast_stats, _cksync.checkout
+        where change <> 'delete' and status not in ('draft', 'scheduled')
+            and valid_from <= made_at and (valid_to is null or valid_to > made_at)
+        """
+    ).fetchall()
+    return frozenset(id_ for (id_,) in rows)
 
 
 def _named(edits: Sequence[Edit], lost: Mapping[str, int]) -> set[tuple[str, int]]:

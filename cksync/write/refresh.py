@@ -35,7 +35,7 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
         for table in ("subscribers", *TABLES):
             _edit_again(db, table, renamed if table == "subscribers" else {})
         for name in ("actions", "ids"):
-            db.execute(f"insert into _cksync.{name} from work._cksync.{name}")
+            db.execute(f"insert into _cksync.{name} by name from work._cksync.{name}")
         db.execute("use work")
         db.execute("detach fresh")
         return rows

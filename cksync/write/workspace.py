@@ -45,7 +45,7 @@ _JOURNAL = {
     "columns": "name varchar, custom_field_id bigint, key varchar",
     "actions": (
         "id varchar, kind varchar, target varchar, body json, rows json, state varchar, message varchar,"
-        " sent_at timestamptz, done_at timestamptz"
+        " sent_at timestamptz, done_at timestamptz, lifted varchar"
     ),
     "ids": "target varchar, local_id bigint, id bigint",
 }
