@@ -67,8 +67,8 @@ Done = tuple[Action, Call | None, Reply | None, Result]
 @dataclass
 class Sending:
     """One push, and what it has done so far. `is_stale`: the models are behind the tables of the mirror; `lifted` are
-    safety rules, `statuses` those of the broadcasts in the plan; `gone`: rows that turned out to be gone, and what that means to whatever needs them; `unread` is why something of what
-    was written could not be read afterwards."""
+    safety rules, `statuses` those of the broadcasts in the plan; `gone`: rows that turned out to be gone, and what that
+    means to whatever needs them; `unread` is why something of what was written could not be read afterwards."""
 
     config: Config
     folder: Folder

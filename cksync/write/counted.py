@@ -17,16 +17,21 @@ def counted(db: duckdb.DuckDBPyConnection) -> Mapping[str, frozenset[str]]:
     ).fetchone()
     rows = db.execute(
         f"""
-        select kind, actions.body ->> '$.parent', {"lifted" if known else "null"},
-            case when kind = 'create purchase'
-                then coalesce(cast(buyers.id as varchar), lower(actions.body ->> '$.purchase.email_address'))
-                else coalesce(cast(ids.id as varchar), actions.target) end
-        from work._cksync.actions as actions
-        left join work._cksync.ids as ids on ids.target = 'subscribers' and cast(ids.local_id as varchar) = actions.target
-        left join (
-            select lower(email_address) as address, max(id) as id from mirror.main.subscribers group by all
-        ) as buyers on kind = 'create purchase' and buyers.address = lower(actions.body ->> '$.purchase.email_address')
-        where state in ('sent', 'done', 'unknown')
+        with sent as (
+            select kind, target, body ->> '$.parent' as parent, {"lifted" if known else "null"} as lifted,
+                lower(body ->> '$.purchase.email_address') as buyer
+            from work._cksync.actions where state in ('sent', 'done', 'unknown')
+        ),
+        buyers as (
+            select lower(email_address) as buyer, max(id) as id from mirror.main.subscribers
+            where lower(email_address) in (select buyer from sent) group by all
+        ),
+        made as (
+            select cast(local_id as varchar) as target, max(id) as id from work._cksync.ids
+            where target = 'subscribers' group by all
+        )
+        select kind, parent, lifted, coalesce(cast(buyers.id as varchar), buyer, cast(made.id as varchar), target)
+        from sent left join buyers using (buyer) left join made using (target)
         """
     ).fetchall()
     found: dict[str, set[str]] = {}

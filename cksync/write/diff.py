@@ -290,8 +290,8 @@ class _Work:
             self._add("delete broadcast", edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
 
     def _is_unsent(self, edit: Edit, cells: Sequence[Cell] = ()) -> bool:
-        """Whether a broadcast can still be changed. One that was sent since the checkout is a conflict; raises ValueError
-        for one that was sent before."""
+        """Whether a broadcast can still be changed. One that was sent since the checkout is a conflict; raises
+        ValueError for one that was sent before."""
         status = self.account.statuses.get(edit.key[0])
         if status in UNSENT:
             return True

@@ -14,6 +14,8 @@ from cksync.wide import Field, people
 from cksync.write.gone import gone_rows, lost_columns, unseen_rows
 from cksync.write.workspace import TABLES, column_names, key_of, mirror_fields, new_columns, rows_of
 
+# The keys of the rows that were edited, while a table is compared.
+EDITED = "_cksync_edited"
 Kind = Literal["insert", "update", "delete"]
 Key = tuple[Any, ...]
 Shapes = Mapping[tuple[str, str], Mapping[str, str]]
@@ -151,13 +153,14 @@ def misshapen(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iter
 def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterator[Edit]:
     key = key_of(table)
     keys = quoted(key)
+    is_there = f"theirs.{identifier(key[0])} is not null"
     theirs = people(_known_fields(db), "mirror.main.subscribers") if table == "subscribers" else rows_of(db, table)
     columns = [name for name in shapes["main", table] if name not in key]
     known = set(shapes["base", table])
     current = [name for name, *_ in db.execute(f"describe {theirs}").fetchall()]
     db.execute(
         f"""
-        create or replace temp table edited as
+        create or replace temp table {EDITED} as
         select {quoted(key, "mine.")} from main.{table} as mine join base.{table} as base using ({keys})
         where {" or ".join(differs(name, name in known) for name in columns)}
         """
@@ -170,9 +173,9 @@ def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterato
     )
     rows = db.execute(
         f"""
-        select {quoted(key, "mine.")}, list_filter([{cells}], lambda cell: cell is not null), theirs is not null
-        from edited join main.{table} as mine using ({keys}) join base.{table} as base using ({keys})
-        left join (select *, true as theirs from ({theirs}) semi join edited using ({keys})) as theirs using ({keys})
+        select {quoted(key, "mine.")}, list_filter([{cells}], lambda cell: cell is not null), {is_there}
+        from temp.{EDITED} join main.{table} as mine using ({keys}) join base.{table} as base using ({keys})
+        left join (from ({theirs}) semi join temp.{EDITED} using ({keys})) as theirs using ({keys})
         order by {keys}
         """
     ).fetchall()
@@ -185,9 +188,9 @@ def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterato
         names = list(shapes[one, table])
         for row in db.execute(
             f"""
-            select one.*, theirs is not null
+            select one.*, {is_there}
             from {one}.{table} as one anti join {other}.{table} as other using ({keys})
-            left join (select {keys}, true as theirs from ({theirs})) as theirs using ({keys})
+            left join (select {keys} from ({theirs})) as theirs using ({keys})
             order by {keys}
             """
         ).fetchall():

@@ -13,6 +13,9 @@ from cksync.wide import PERSON, free_column
 from cksync.write.edits import differs, misshapen, shapes_of
 from cksync.write.workspace import TABLES, column_names, fill, key_of, opened, written
 
+# The keys of rows that are edited, and gone in the account.
+KEPT = "_cksync_kept"
+
 
 def refresh(folder: Folder, path: Path) -> dict[str, int]:
     """Take the mirror of today into a workspace; the number of rows of each table.
@@ -105,7 +108,7 @@ def _keep_gone(db: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
     edited = " or ".join(differs(name, True) for name in columns if name not in key_of(table))
     db.execute(
         f"""
-        create or replace temp table kept as select {quoted(key_of(table), "mine.")}
+        create or replace temp table {KEPT} as select {quoted(key_of(table), "mine.")}
         from work.main.{table} as mine join work.base.{table} as base using ({key})
         anti join fresh.base.{table} using ({key}) where {edited}
         """
@@ -115,6 +118,6 @@ def _keep_gone(db: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
         db.execute(
             f"""
             insert into fresh.{place}.{table} ({fresh})
-            select {quoted(columns)} from work.{place}.{table} semi join kept using ({key})
+            select {quoted(columns)} from work.{place}.{table} semi join temp.{KEPT} using ({key})
             """
         )
