@@ -1,5 +1,6 @@
 """`cksync checkout`, `cksync diff` and `cksync push`."""
 
+import signal
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -45,6 +46,7 @@ def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
     from cksync.write.workspace import checkout as verb
 
     folder = Folder(settings.load().data_dir)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no half of a workspace is left
     if refresh:
         check(work)
     rows = verb_again(folder, work) if refresh else verb(folder, work)

@@ -32,7 +32,7 @@ from cksync.write.counted import counted
 from cksync.write.diff import diff
 from cksync.write.edits import read_edits
 from cksync.write.plan import Plan
-from cksync.write.workspace import check, opened
+from cksync.write.workspace import check, opened, unopened
 
 # What a plan touches -> the streams that are pulled before.
 STREAMS = {
@@ -47,15 +47,21 @@ PushEvent = Event | Plan | Pushed | PushReport
 
 
 def plan_push(config: Config, path: Path, allow: Sequence[str] = ()) -> Plan:
-    """The edits of a workspace as a plan, from what the mirror knows. Raises Rejected when it is none."""
-    with _workspace(config, path) as db:
+    """The edits of a workspace as a plan, from what the mirror knows; writes nothing. Raises Rejected when it is no
+    workspace, Locked when somebody writes it, Failed when it cannot be read."""
+    with _workspace(config, path, read_only=True) as db:
         _check_origin(db, path)
         return _plan(db, allow)
 
 
-def _workspace(config: Config, path: Path) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
+@contextlib.contextmanager
+def _workspace(config: Config, path: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     check(path)
-    return opened(path, Folder(config.data_dir))
+    try:
+        with opened(path, Folder(config.data_dir), read_only=read_only) as db:
+            yield db
+    except duckdb.Error as error:
+        raise unopened(path, error) from None
 
 
 def _check_origin(db: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -30,8 +30,7 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
         db.execute(f"attach {literal(temporary.absolute())} as fresh (storage_version '{STORAGE_VERSION}')")
         names = column_names(db)
         db.execute("use fresh")
-        (last,) = db.execute("select nextval('work.main.ids')").fetchone() or (-1,)
-        rows = fill(db, first_id=last)
+        rows = fill(db, first_id=_next_id(db))
         now = column_names(db)
         taken = {*PERSON, *(name.lower() for name in now.values())}
         renamed = {name: now[id_] if id_ in now else free_column(name, taken) for id_, name in names.items()}
@@ -42,6 +41,15 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
         db.execute("use work")
         db.execute("detach fresh")
         return rows
+
+
+def _next_id(db: duckdb.DuckDBPyConnection) -> int:
+    """The id that the next new row would get; looked up without taking it, for a refresh that fails changes nothing."""
+    found = db.execute(
+        "select coalesce(last_value - 1, start_value) from duckdb_sequences()"
+        " where database_name = 'work' and schema_name = 'main' and sequence_name = 'ids'"
+    ).fetchone()
+    return int(found[0]) if found else -1
 
 
 def _columns(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
