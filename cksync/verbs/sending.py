@@ -306,12 +306,14 @@ class Sending:
     def finish(self, plan: Plan) -> PushReport:
         """Close the load, publish, and say how it went."""
         bad = [(action, result) for action, result in self.results if result.outcome != "done"]
-        left = len(bad) + len(plan.conflicts) + len(plan.parked)
+        left = len(bad) + len(plan.conflicts) + len(plan.parked) + len(plan.problems)
         message = f"{len(self.results) - len(bad):,} of {len(self.results):,} changes are in the account"
         if conflicts := len(plan.conflicts) + sum(result.outcome == "conflict" for _, result in bad):
             message += f"; {conflicts:,} in conflict"
         if plan.parked:
             message += f"; {len(plan.parked):,} turned down earlier and not edited since"
+        if plan.problems:
+            message += f"; left out, with what needs them: {len(plan.problems):,} that cannot be pushed"
         if self.unread:
             message += f"; could not be read afterwards: {'; '.join(self.unread)} (the next pull does)"
         exit_status = 3 if left or self.unread else 0

@@ -6,7 +6,7 @@ hold actions back that cannot be undone, until they are allowed.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,13 +36,18 @@ def diff(
     account: Account,
     allowed: Collection[str] = (),
     parked: Mapping[str, tuple[str, str]] | None = None,
+    *,
+    skip_invalid: bool = False,
 ) -> Plan:
     """The plan for some edits. `allowed` are the safety rules that the user lifted; `parked` are changes that are
-    not sent again, by id: their outcome and why."""
+    not sent again, by id: their outcome and why. With `skip_invalid` it has nothing of rows that have problems, and
+    nothing that needs them."""
     work = _Work(account, edits)
     for edit in edits:
         work.take(edit)
     wanted = sorted(work.actions, key=lambda action: ORDER.index(action.what))
+    if skip_invalid:
+        wanted = _without_invalid(wanted, (*problems, *work.problems))
     left = parked or {}
     actions = [action for action in wanted if action.id not in left]
     held = [each for each in held_back(actions, account, work.revived) if each.rule not in allowed]
@@ -346,6 +351,31 @@ _REFUSALS = {
     ("update", "purchase_products"): "the API changes no purchase",
     ("delete", "purchase_products"): "the API changes no purchase",
 }
+
+
+def _without_invalid(actions: Sequence[Action], problems: Sequence[Problem]) -> list[Action]:
+    """The actions that take no row with a problem to the account, and need none that is not made then."""
+    invalid = {(problem.table, problem.key) for problem in problems}
+    kept = [action for action in actions if invalid.isdisjoint(action.settles)]
+    while True:
+        made = {(action.what, action.target) for action in kept if action.what.startswith("create")}
+        left = [action for action in kept if made.issuperset(_needs(action))]
+        if len(left) == len(kept):
+            return left
+        kept = left
+
+
+def _needs(action: Action) -> Iterator[tuple[str, str]]:
+    """The creations without which an action cannot be: of rows that have no id in the account yet."""
+    args = action.args
+    if action.what in ("subscribe", "update person") and int(action.target) < 0:
+        yield "create person", action.target
+    for tag in (args.get("parent_id"), args.get("tag_id")):
+        if isinstance(tag, int) and tag < 0:
+            yield "create tag", str(tag)
+    for key in args.get("fields", ()):
+        if key.startswith("@"):
+            yield "create field", key.removeprefix("@")
 
 
 def status_reason(status: str | None) -> str:

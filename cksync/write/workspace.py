@@ -255,11 +255,16 @@ def rows_of(db: duckdb.DuckDBPyConnection, table: str) -> str:
 def _copy(db: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
     """A table twice, in `main` and in `base`, in the order of its key."""
     db.execute(f"create table base.{name} as select * from ({select}) order by {quoted(key_of(name))}")
+    copy_of_base(db, name)
+
+
+def copy_of_base(db: duckdb.DuckDBPyConnection, name: str) -> None:
+    """The table in `main` as it is in `base`, whatever was there."""
     described = db.execute(f"describe base.{name}").fetchall()
     numbered = "id" if name in NUMBERED else None
     definition = ", ".join(
         f"{identifier(column)} {kind}" + (" default nextval('main.ids')" if column == numbered else "")
         for column, kind, *_ in described
     )
-    db.execute(f"create table main.{name} ({definition})")
+    db.execute(f"create or replace table main.{name} ({definition})")
     db.execute(f"insert into main.{name} select * from base.{name}")
