@@ -51,6 +51,7 @@ CALLS = [
     ("diff", "work.duckdb", "--format", "json"),
     ("push", "work.duckdb", "--yes"),
     ("push", "work.duckdb", "--yes", "--format", "json"),
+    ("revert", "work.duckdb", "--all"),
     ("rebuild",),
     ("rebuild", "--format", "json"),
 ]

@@ -785,7 +785,8 @@ def killed_push(
 ) -> int:
     """A push that is killed at its `request`th write (with `reads`: request), just before the API makes it, or just
     `after`."""
-    command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet", "--allow", "bulk"]
+    command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet"]
+    command += ["--allow", "bulk", "--allow", "send"]
     process = subprocess.Popen(command, env=environ, cwd=folder, stderr=subprocess.PIPE, text=True)
 
     def kill(asked: Any, handle: Callable[[Any], Any]) -> Any:
@@ -861,7 +862,7 @@ def test_two_hundred_changes_are_made_once_through_kills_and_lost_answers(
             for name, ids in chosen.items():
                 statement = statement.replace(name, ", ".join(map(str, ids)))
             work.edit(statement)
-        assert work.plan(["bulk"]).requests == 200
+        assert work.plan(["bulk", "send"]).requests == 200
         kinds: list[Sized] = [world.subscribers, world.parents["tag"], world.broadcasts, world.purchases]
         kinds.append(world.custom_fields)
         before = [len(each) for each in kinds]
@@ -876,7 +877,7 @@ def test_two_hundred_changes_are_made_once_through_kills_and_lost_answers(
             kills += 1
         sandbox.faults.clear()
         assert kills > 10
-        assert work.push(allow=["bulk"]).exit_status == 0
+        assert work.push(allow=["bulk", "send"]).exit_status == 0
         made = [len(each) - number for each, number in zip(kinds, before, strict=True)]
         assert made == [16, 6, 8, 8, 4]
         transactions = [purchase.transaction_id for purchase in world.purchases.values()]

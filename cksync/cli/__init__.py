@@ -34,12 +34,13 @@ COMMANDS = {
     "checkout": ("push", "Write a copy of the mirror to edit with any SQL tool."),
     "diff": ("push", "What a push of the edits would do."),
     "push": ("push", "Take the edits to the account, each once."),
+    "revert": ("push", "Take edits of the copy back."),
     "rebuild": ("pull", "Make mirror.duckdb anew from the log."),
     "sandbox": ("demo", "Serve a simulated account on this machine."),
 }
 
 # Those that do more than to answer: without their report they are done all the same.
-DOING = ("demo", "init", "pull", "verify", "export", "report", "checkout", "push", "rebuild")
+DOING = ("demo", "init", "pull", "verify", "export", "report", "checkout", "push", "revert", "rebuild")
 
 F = TypeVar("F", bound=Callable[..., Any])
 

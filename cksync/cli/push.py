@@ -1,5 +1,6 @@
 """`cksync checkout`, `cksync diff` and `cksync push`."""
 
+import signal
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -46,6 +47,7 @@ def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
     from cksync.write.workspace import checkout as verb
 
     folder = Folder(settings.load().data_dir)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no half of a workspace is left
     if refresh:
         check(work)
     rows = verb_again(folder, work) if refresh else verb(folder, work)
@@ -93,6 +95,7 @@ def diff(
 @WORK
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--checksum", help="Push only if the plan is the one with this checksum.")
+@click.option("--skip-invalid", is_flag=True, help="Leave out the edits that the API cannot express; exit status 3.")
 @ALLOW
 @LIMIT
 @REDACT
@@ -104,6 +107,7 @@ def push(
     work: Path,
     yes: bool,
     checksum: str | None,
+    skip_invalid: bool,
     allow: tuple[str, ...],
     limit: int,
     redact: bool,
@@ -133,7 +137,16 @@ def push(
             return click.confirm("Push this?", err=True)
 
     with shown(config, quiet=settings.quiet) as show:
-        for event in verb(config, work, allow=allow, checksum=checksum, confirm=confirm, redact=redact, stop=stop):
+        for event in verb(
+            config,
+            work,
+            allow=allow,
+            checksum=checksum,
+            confirm=confirm,
+            redact=redact,
+            skip_invalid=skip_invalid,
+            stop=stop,
+        ):
             if isinstance(event, PushReport):
                 report = event
             elif isinstance(event, Plan):
@@ -153,6 +166,39 @@ def push(
     if report.exit_status and not is_said:
         click.echo(f"cksync: {report.message}", err=True)
     return report.exit_status
+
+
+@click.command(context_settings={"ignore_unknown_options": True})  # a key may be below zero
+@WORK
+@click.argument("table", required=False)
+@click.argument("key", required=False)
+@click.option("--invalid", is_flag=True, help="All edits that the API cannot express.")
+@click.option("--all", "everything", is_flag=True, help="All edits that are not pushed.")
+@common
+@click.pass_obj
+def revert(settings: Settings, work: Path, table: str | None, key: str | None, invalid: bool, everything: bool) -> int:
+    """Take the edit of one row of WORK back, given by TABLE and KEY as `diff` shows them, or those of many.
+
+    A new row goes with whatever names it. Asks the account for nothing.
+    """
+    from cksync.verbs import revert as verb
+
+    if (table is not None) + invalid + everything != 1 or (table is None) != (key is None):
+        raise click.UsageError("name the TABLE and KEY of a row, or give --invalid, or --all")
+    config = settings.load()
+    if everything:
+        verb.revert_everything(config, work)
+        said = "every edit that was not pushed is taken back"
+    elif invalid:
+        said = f"{verb.revert_invalid(config, work):,} edits are taken back"
+    else:
+        assert table is not None
+        assert key is not None
+        verb.revert(config, work, table, key)
+        said = f"{table} {key} is as it was"
+    if not settings.quiet:
+        click.echo(said)
+    return 0
 
 
 def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: Collection[str] = ()) -> None:
@@ -225,12 +271,12 @@ def _said_conflict(conflict: "Conflict", redact: bool) -> str:
     if cell := conflict.cell:
         values = f" was {_short(cell.base)}, is {_short(cell.mine)} here and {_short(cell.theirs)} in the account"
         return cell.column + ("" if redact else values)
-    gone = conflict.gone
-    assert gone is not None
+    cells = [cell.column + ("" if redact else f" {_short(cell.mine)}") for cell in conflict.cells]
+    if (gone := conflict.gone) is None:
+        return f"{conflict.reason}" + (f": {', '.join(cells)}" if cells else "")
     is_itself = (gone.table, gone.key) == (conflict.table, conflict.key)
     who = "" if is_itself else f"{ONE_OF[gone.table]} {gone.key} is "
     was = "" if redact or gone.was is None else f" (was {_short(gone.was)})"
-    cells = [cell.column + ("" if redact else f" {_short(cell.mine)}") for cell in conflict.cells]
     return f"{who}gone from the account{was}" + (f": {', '.join(cells)}" if cells else "")
 
 

@@ -8,6 +8,7 @@ looked up, what is done is not planned again.
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,7 @@ from cksync.api import Stopped, connect, credentials
 from cksync.api.v3 import members
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config
+from cksync.domain import Page
 from cksync.errors import CksyncError, Failed, Interrupted, Refused
 from cksync.folder import Folder
 from cksync.load.known import known
@@ -26,10 +28,11 @@ from cksync.verbs.pull import pull
 from cksync.verbs.sending import Pushed, PushReport, Sending
 from cksync.verbs.unreadable import check_read
 from cksync.write import journal
+from cksync.write.counted import counted
 from cksync.write.diff import diff
 from cksync.write.edits import read_edits
 from cksync.write.plan import Plan
-from cksync.write.workspace import check, opened
+from cksync.write.workspace import check, opened, unopened
 
 # What a plan touches -> the streams that are pulled before.
 STREAMS = {
@@ -44,15 +47,22 @@ PushEvent = Event | Plan | Pushed | PushReport
 
 
 def plan_push(config: Config, path: Path, allow: Sequence[str] = ()) -> Plan:
-    """The edits of a workspace as a plan, from what the mirror knows. Raises Rejected when it is none."""
-    with _workspace(config, path) as db:
+    """The edits of a workspace as a plan, from what the mirror knows; writes nothing. Raises Rejected when it is no
+    workspace, Locked when somebody writes it, Failed when it cannot be read."""
+    with workspace(config, path, read_only=True) as db:
         _check_origin(db, path)
         return _plan(db, allow)
 
 
-def _workspace(config: Config, path: Path) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
+@contextlib.contextmanager
+def workspace(config: Config, path: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A workspace and the mirror: see `opened`. Whatever DuckDB finds wrong with it meanwhile is said as Failed."""
     check(path)
-    return opened(path, Folder(config.data_dir))
+    try:
+        with opened(path, Folder(config.data_dir), read_only=read_only) as db:
+            yield db
+    except duckdb.Error as error:
+        raise unopened(path, error) from None
 
 
 def _check_origin(db: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -65,7 +75,17 @@ def _check_origin(db: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def _plan(db: duckdb.DuckDBPyConnection, allow: Sequence[str]) -> Plan:
     edits, problems, account = read_edits(db)
-    return diff(edits, problems, account, allow, journal.rejected(db))
+    return diff(edits, problems, replace(account, counted=counted(db)), allow, journal.rejected(db))
+
+
+def _plan_now(
+    db: duckdb.DuckDBPyConnection, allow: Sequence[str], run: Sending, *, skip_invalid: bool
+) -> tuple[Plan, list[Page]]:
+    """The plan by the status that each broadcast in it has at this moment, and what was read for that."""
+    edits, problems, account = read_edits(db)
+    pages = list(run.read_statuses(edits, account.statuses))
+    account = replace(account, counted=counted(db), statuses={**account.statuses, **run.statuses})
+    return diff(edits, problems, account, allow, journal.rejected(db), skip_invalid=skip_invalid), pages
 
 
 def push(
@@ -76,6 +96,7 @@ def push(
     checksum: str | None = None,
     confirm: Callable[[Plan], bool] = lambda plan: True,
     redact: bool = False,
+    skip_invalid: bool = False,
     environ: Mapping[str, str] | None = None,
     stop: threading.Event | None = None,
     wall: Clock = wall_clock,
@@ -83,14 +104,15 @@ def push(
     """Take the edits of a workspace to the account; the last event is the PushReport.
 
     `allow` are the safety rules to lift; `confirm` is asked once the plan stands; `checksum` is the plan's that
-    the user has seen; with `redact` no message has a value of anybody. Raises Refused (a safety rule, another plan
+    the user has seen; with `redact` no message has a value of anybody; with `skip_invalid` edits that the API cannot
+    express are left out with all that needs them. Raises Refused (a safety rule, another plan
     than the one seen), Failed (an edit that the API cannot express, or what the plan touches could not be read: nothing
     is written; or no answer), Interrupted, and what `pull` raises.
     """
     stop = stop or threading.Event()
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder = Folder(config.data_dir)
-    with _workspace(config, path) as db:
+    with workspace(config, path) as db:
         _check_origin(db, path)
         first = _plan(db, allow)
         has_unread_fields = journal.has_unread_fields(db)  # an earlier push was killed before it read them
@@ -109,19 +131,21 @@ def push(
             if isinstance(event, Report):
                 verdicts = event.verdicts
             yield event
-    with folder.lock("push"), _workspace(config, path) as db, known(folder) as before:
+    with folder.lock("push"), workspace(config, path) as db, known(folder) as before:
         now = steady_clock(newest_observation(folder.log), wall)
         account = before.account or ""
         with connect(config, given, redactor, now, stop) as api:
-            run = Sending(config, folder, db, api, now, stop, account, is_stale=bool(streams))
+            run = Sending(config, folder, db, api, now, stop, account, bool(streams), allow)
             try:
+                journal.upgrade(db)
                 run.resolve()
-                plan = _plan(db, allow)
+                plan, read = _plan_now(db, allow, run, skip_invalid=skip_invalid)
                 yield plan
-                _check(plan, checksum, redact=redact)
+                _check(plan, checksum, redact=redact, skip_invalid=skip_invalid)
                 check_read(plan, verdicts)
                 if plan.actions and not confirm(plan):
                     raise Refused("nothing was written: the plan was not accepted")
+                run.keep(read)
                 yield from run.carry_out(plan)
                 run.read_the_rest()
             except Stopped:
@@ -148,12 +172,13 @@ def _lists(plan: Plan) -> set[str]:
     return {members(kind, str(id_)).name for kind, id_ in there if id_ > 0}
 
 
-def _check(plan: Plan, checksum: str | None, *, redact: bool) -> None:
+def _check(plan: Plan, checksum: str | None, *, redact: bool, skip_invalid: bool) -> None:
     """Raise when the plan must not be carried out."""
-    if plan.problems:
+    if plan.problems and not skip_invalid:
         listed = "; ".join(f"{p.table} {p.key}: {'(hidden)' if redact else p.reason}" for p in plan.problems[:5])
         more = f"; and {len(plan.problems) - 5} more" if len(plan.problems) > 5 else ""
-        raise Failed(f"nothing was written: {listed}{more}")
+        how = "`cksync revert` takes them back, `push --skip-invalid` leaves them out"
+        raise Failed(f"nothing was written: {listed}{more}; {how}")
     if plan.held:
         rules = "; ".join(
             f"{held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}" for held in plan.held

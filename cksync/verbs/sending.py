@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 import duckdb
 import msgspec
@@ -15,17 +16,20 @@ import msgspec
 from cksync.api import Stopped, WritingApi
 from cksync.api.client import Call, Reply
 from cksync.api.throttle import floor_seconds
-from cksync.api.v3 import STATS, ask_one, ask_page, whole
+from cksync.api.v3 import DETAILS, STATS, ask_one, ask_page, whole
 from cksync.clock import Clock
 from cksync.config import Config
 from cksync.domain import LoadEnd, Page, Slice
-from cksync.errors import CksyncError, EndpointFailed, Interrupted
+from cksync.errors import ApiUnavailable, CksyncError, EndpointFailed, Interrupted
 from cksync.extract.walk import ListWalk
 from cksync.folder import Folder
 from cksync.load.log import LOSE_PAGES, PUSH, Start, Writer, load_id_at, was_cut_off
+from cksync.verbs.agenda import FINAL
 from cksync.verbs.outcomes import LATER, Outcomes
 from cksync.verbs.publishing import publish
 from cksync.write import journal
+from cksync.write.diff import UNSENT, status_reason
+from cksync.write.edits import Edit
 from cksync.write.journal import Result
 from cksync.write.plan import Action, Plan
 from cksync.write.replies import call_of, field_key, missed, observation
@@ -62,9 +66,9 @@ Done = tuple[Action, Call | None, Reply | None, Result]
 
 @dataclass
 class Sending:
-    """One push, and what it has done so far. `is_stale`: the models are behind the tables of the mirror; `gone`:
-    rows that turned out to be gone, and what that means to whatever needs them; `unread` is why something of what
-    was written could not be read afterwards."""
+    """One push, and what it has done so far. `is_stale`: the models are behind the tables of the mirror; `lifted` are
+    safety rules, `statuses` those of the broadcasts in the plan; `gone`: rows that turned out to be gone, and what that
+    means to whatever needs them; `unread` is why something of what was written could not be read afterwards."""
 
     config: Config
     folder: Folder
@@ -74,6 +78,8 @@ class Sending:
     stop: threading.Event
     account: str
     is_stale: bool
+    lifted: Sequence[str] = ()
+    statuses: dict[int, str | None] = field(default_factory=dict)
     results: list[tuple[Action, Result]] = field(default_factory=list)
     requests: int = 0
     keys: dict[str, str] = field(default_factory=dict)
@@ -97,6 +103,58 @@ class Sending:
     def _observe(self, page: Page) -> None:
         self.requests += len(page.attempts)
         self._writer().observe(page)
+
+    def read_statuses(self, edits: Sequence[Edit], known: Mapping[int, str | None]) -> Iterator[Page]:
+        """Ask for the status of each broadcast that was edited, unless it is `known` that nothing changes it any more:
+        what was a draft at the checkout, or in the last night, may be on its way by now. What was read is the caller's
+        to keep. Raises ApiUnavailable when that is not possible: then nothing may be written."""
+        for edit in edits:
+            if edit.table != "broadcasts" or edit.kind == "insert" or not edit.is_there:
+                continue
+            if known.get(edit.key[0]) in FINAL:
+                continue
+            try:
+                status, pages = self._status(edit.key[0])
+            except EndpointFailed as error:
+                said = f"nothing was written, for the status of the broadcast {edit.key[0]} could not be read ({error})"
+                failed = ApiUnavailable(f"{said}: push again when it can be, or take that edit back")
+                failed.attempts = error.attempts
+                raise failed from None
+            self.statuses[edit.key[0]] = status
+            yield from pages
+
+    def _status(self, id_: int) -> tuple[str | None, list[Page]]:
+        """The status of a broadcast now, and what was read for it. Where the API gives none, one without any time is a
+        draft; None when nobody can tell."""
+        pages = [self.api.fetch(ask_one(STATS, str(id_), 1))]
+        values = _decoded(pages[0])
+        stats = values.get("stats") or {}
+        stats = stats[0] if isinstance(stats, list) else stats
+        if status := stats.get("status"):
+            return str(status), pages
+        pages.append(self.api.fetch(ask_one(DETAILS, str(id_), 1)))
+        detail = _decoded(pages[1])
+        has_no_time = bool(detail) and not detail.get("send_at") and not detail.get("published_at")
+        return ("draft" if has_no_time else None), pages
+
+    def keep(self, pages: Sequence[Page]) -> None:
+        """What was read is an observation like any other."""
+        for page in pages:
+            self._observe(page)
+
+    def _stays(self, action: Action) -> Result | None:
+        """Why a broadcast is not what it was in the plan: asked right before it is changed or deleted, for that cannot
+        be taken back. None when it is."""
+        if action.what not in ("update broadcast", "delete broadcast"):
+            return None
+        status, pages = self._status(int(action.target))
+        self.keep(pages)
+        planned = self.statuses.get(int(action.target))
+        if any(record.text is None for page in pages for record in page.records) or status == planned:
+            return None  # what is gone says so itself
+        if status in UNSENT:
+            return Result("conflict", f"this broadcast is {status} now, and was {planned} in the plan: push again")
+        return Result("conflict", status_reason(status))
 
     def carry_out(self, plan: Plan) -> Iterator[Pushed]:
         """Every action of the plan, in its order."""
@@ -132,12 +190,12 @@ class Sending:
                 except KeyError:
                     done.append((action, None, None, Result("rejected", "what it needs could not be made")))
                     continue
-                if gone := self.gone.get(missed(action, call)):
+                if gone := self.gone.get(missed(action, call)) or self._stays(action):
                     done.append((action, None, None, gone))
                 else:
                     calls.append((action, call))
             sent_at = self.now()
-            journal.send(self.db, [action for action, _ in calls], sent_at)
+            journal.send(self.db, [action for action, _ in calls], sent_at, self.lifted)
             flying |= {pool.submit(self.api.write, call): (action, call, sent_at) for action, call in calls}
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
                 action, call, sent_at = flying.pop(future)
@@ -248,12 +306,14 @@ class Sending:
     def finish(self, plan: Plan) -> PushReport:
         """Close the load, publish, and say how it went."""
         bad = [(action, result) for action, result in self.results if result.outcome != "done"]
-        left = len(bad) + len(plan.conflicts) + len(plan.parked)
+        left = len(bad) + len(plan.conflicts) + len(plan.parked) + len(plan.problems)
         message = f"{len(self.results) - len(bad):,} of {len(self.results):,} changes are in the account"
         if conflicts := len(plan.conflicts) + sum(result.outcome == "conflict" for _, result in bad):
             message += f"; {conflicts:,} in conflict"
         if plan.parked:
             message += f"; {len(plan.parked):,} turned down earlier and not edited since"
+        if plan.problems:
+            message += f"; left out, with what needs them: {len(plan.problems):,} that cannot be pushed"
         if self.unread:
             message += f"; could not be read afterwards: {'; '.join(self.unread)} (the next pull does)"
         exit_status = 3 if left or self.unread else 0
@@ -263,6 +323,15 @@ class Sending:
         elif self.is_stale or was_cut_off(self.folder.log):  # what was done is in the log, and not in the mirror yet
             publish(self.config, self.folder)
         return PushReport(exit_status, message, plan, tuple(self.results), self.requests)
+
+
+def _decoded(page: Page) -> dict[str, Any]:
+    """The record of a page that was asked for by id; empty when there is none."""
+    for record in page.records:
+        if record.text is not None:
+            values = msgspec.json.decode(record.text)
+            return values if isinstance(values, dict) else {}
+    return {}
 
 
 def _written_broadcasts(results: Sequence[tuple[Action, Result]]) -> set[int]:

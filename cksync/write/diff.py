@@ -6,7 +6,7 @@ hold actions back that cannot be undone, until they are allowed.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,7 +26,8 @@ ORDER = (
     *("create purchase", "create broadcast", "update broadcast", "rename field", "delete broadcast", "delete field"),
 )
 _GONE_STATES = ("cancelled", "bounced", "complained")
-_EDITABLE_BROADCAST = ("draft", "scheduled", None)
+# Broadcasts that nobody has been sent yet.
+UNSENT = ("draft", "scheduled")
 
 
 def diff(
@@ -35,13 +36,18 @@ def diff(
     account: Account,
     allowed: Collection[str] = (),
     parked: Mapping[str, tuple[str, str]] | None = None,
+    *,
+    skip_invalid: bool = False,
 ) -> Plan:
     """The plan for some edits. `allowed` are the safety rules that the user lifted; `parked` are changes that are
-    not sent again, by id: their outcome and why."""
+    not sent again, by id: their outcome and why. With `skip_invalid` it has nothing of rows that have problems, and
+    nothing that needs them."""
     work = _Work(account, edits)
     for edit in edits:
         work.take(edit)
     wanted = sorted(work.actions, key=lambda action: ORDER.index(action.what))
+    if skip_invalid:
+        wanted = _without_invalid(wanted, (*problems, *work.problems))
     left = parked or {}
     actions = [action for action in wanted if action.id not in left]
     held = [each for each in held_back(actions, account, work.revived) if each.rule not in allowed]
@@ -278,21 +284,27 @@ class _Work:
 
     def _update_broadcasts(self, edit: Edit) -> None:
         id_ = int(edit.key[0])
-        self._check_unsent(id_)
         if fixed := [cell.column for cell in edit.cells if cell.column not in _BROADCAST]:
             raise ValueError(f"{', '.join(fixed)} cannot be changed")
-        if cells := self._wanted(edit):
+        if (cells := self._wanted(edit)) and self._is_unsent(edit, cells):
             values = {cell.column: cell.mine for cell in cells}
             self._add("update broadcast", id_, {"broadcast_id": id_, **_broadcast(values, all_of=True)}, edit, cells)
 
     def _delete_broadcasts(self, edit: Edit) -> None:
-        self._check_unsent(int(edit.key[0]))
-        self._add("delete broadcast", edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
+        if self._is_unsent(edit):
+            self._add("delete broadcast", edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
 
-    def _check_unsent(self, id_: int) -> None:
-        status = self.account.statuses.get(id_)
-        if status not in _EDITABLE_BROADCAST:
+    def _is_unsent(self, edit: Edit, cells: Sequence[Cell] = ()) -> bool:
+        """Whether a broadcast can still be changed. One that was sent since the checkout is a conflict; raises
+        ValueError for one that was sent before."""
+        status = self.account.statuses.get(edit.key[0])
+        if status in UNSENT:
+            return True
+        if edit.key[0] in self.account.sent:
             raise ValueError(f"this broadcast is {status}; only drafts and scheduled ones can be changed")
+        reason = status_reason(status)
+        self.conflicts.append(Conflict(edit.table, _key(edit), cells=tuple(cells), reason=reason))
+        return False
 
     # -- purchases
 
@@ -339,6 +351,38 @@ _REFUSALS = {
     ("update", "purchase_products"): "the API changes no purchase",
     ("delete", "purchase_products"): "the API changes no purchase",
 }
+
+
+def _without_invalid(actions: Sequence[Action], problems: Sequence[Problem]) -> list[Action]:
+    """The actions that take no row with a problem to the account, and need none that is not made then."""
+    invalid = {(problem.table, problem.key) for problem in problems}
+    kept = [action for action in actions if invalid.isdisjoint(action.settles)]
+    while True:
+        made = {(action.what, action.target) for action in kept if action.what.startswith("create")}
+        left = [action for action in kept if made.issuperset(_needs(action))]
+        if len(left) == len(kept):
+            return left
+        kept = left
+
+
+def _needs(action: Action) -> Iterator[tuple[str, str]]:
+    """The creations without which an action cannot be: of rows that have no id in the account yet."""
+    args = action.args
+    if action.what in ("subscribe", "update person") and int(action.target) < 0:
+        yield "create person", action.target
+    for tag in (args.get("parent_id"), args.get("tag_id")):
+        if isinstance(tag, int) and tag < 0:
+            yield "create tag", str(tag)
+    for key in args.get("fields", ()):
+        if key.startswith("@"):
+            yield "create field", key.removeprefix("@")
+
+
+def status_reason(status: str | None) -> str:
+    """Why a broadcast with a status can be changed no more."""
+    if status is None:
+        return "the API does not say whether this broadcast was sent"
+    return f"this broadcast is {status} by now; only drafts and scheduled ones can be changed"
 
 
 def _new(edits: Iterable[Edit], table: str) -> dict[Any, Edit]:

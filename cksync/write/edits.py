@@ -14,6 +14,8 @@ from cksync.wide import Field, people
 from cksync.write.gone import gone_rows, lost_columns, unseen_rows
 from cksync.write.workspace import TABLES, column_names, key_of, mirror_fields, new_columns, rows_of
 
+# The keys of the rows that were edited, while a table is compared.
+EDITED = "_cksync_edited"
 Kind = Literal["insert", "update", "delete"]
 Key = tuple[Any, ...]
 Shapes = Mapping[tuple[str, str], Mapping[str, str]]
@@ -66,6 +68,8 @@ class Account:
 
     `new_columns` are those for custom fields that are still to be made, with the field's id here; `gone` are rows
     that were there once, by table and id, with what they were; `lost` the columns whose custom field is one of them.
+    `statuses` are those of broadcasts, None where nobody can tell whether they were sent; `sent` the ones that were
+    when the workspace was made. `counted` are people by the safety rule that counts them, of earlier pushes.
     """
 
     people: Mapping[int, Person]
@@ -83,6 +87,8 @@ class Account:
     new_columns: Mapping[str, int] = field(default_factory=dict)
     gone: Mapping[tuple[str, int], str | None] = field(default_factory=dict)
     lost: Mapping[str, int] = field(default_factory=dict)
+    sent: frozenset[int] = frozenset()
+    counted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem], Account]:
@@ -147,13 +153,14 @@ def misshapen(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iter
 def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterator[Edit]:
     key = key_of(table)
     keys = quoted(key)
+    is_there = f"theirs.{identifier(key[0])} is not null"
     theirs = people(_known_fields(db), "mirror.main.subscribers") if table == "subscribers" else rows_of(db, table)
     columns = [name for name in shapes["main", table] if name not in key]
     known = set(shapes["base", table])
     current = [name for name, *_ in db.execute(f"describe {theirs}").fetchall()]
     db.execute(
         f"""
-        create or replace temp table edited as
+        create or replace temp table {EDITED} as
         select {quoted(key, "mine.")} from main.{table} as mine join base.{table} as base using ({keys})
         where {" or ".join(differs(name, name in known) for name in columns)}
         """
@@ -166,9 +173,9 @@ def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterato
     )
     rows = db.execute(
         f"""
-        select {quoted(key, "mine.")}, list_filter([{cells}], lambda cell: cell is not null), theirs is not null
-        from edited join main.{table} as mine using ({keys}) join base.{table} as base using ({keys})
-        left join (select *, true as theirs from ({theirs}) semi join edited using ({keys})) as theirs using ({keys})
+        select {quoted(key, "mine.")}, list_filter([{cells}], lambda cell: cell is not null), {is_there}
+        from temp.{EDITED} join main.{table} as mine using ({keys}) join base.{table} as base using ({keys})
+        left join (from ({theirs}) semi join temp.{EDITED} using ({keys})) as theirs using ({keys})
         order by {keys}
         """
     ).fetchall()
@@ -181,9 +188,9 @@ def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterato
         names = list(shapes[one, table])
         for row in db.execute(
             f"""
-            select one.*, theirs is not null
+            select one.*, {is_there}
             from {one}.{table} as one anti join {other}.{table} as other using ({keys})
-            left join (select {keys}, true as theirs from ({theirs})) as theirs using ({keys})
+            left join (select {keys} from ({theirs})) as theirs using ({keys})
             order by {keys}
             """
         ).fetchall():
@@ -224,7 +231,7 @@ def _account(
     addresses = [
         str(value).lower()
         for edit in edits
-        if edit.table == "subscribers"
+        if edit.table in ("subscribers", "purchases")
         for value in (edit.row.get("email_address"), *(c.mine for c in edit.cells if c.column == "email_address"))
         if value
     ]
@@ -244,7 +251,6 @@ def _account(
     ).fetchall()
     counted = db.execute("select count(*) from mirror.main.subscribers").fetchone()
     sold = db.execute("select transaction_id, lower(email_address) from mirror.main.purchases").fetchall()
-    status = "select id, status from mirror.main.broadcasts left join mirror.main.broadcast_stats on broadcast_id = id"
     fields = db.execute("select id, label, coalesce(key, '') from mirror.main.custom_fields").fetchall()
     lost = {name: id_ for name, id_ in lost_columns(db).items() if ("custom_fields", id_) not in unseen}
     made = {id_: was or "" for (table, id_), was in unseen.items() if table == "tags"}
@@ -258,13 +264,38 @@ def _account(
         fields=(*_known_fields(db), *_unseen_fields(db, unseen)),
         labels={id_: label for id_, label, _ in fields},
         memberships=frozenset(memberships),
-        statuses=dict(db.execute(status).fetchall()),
+        statuses=_statuses(db, unseen),
         transactions=frozenset(sold) if any(edit.table == "purchases" for edit in edits) else frozenset(),
         keys={id_: key for id_, _, key in fields},
         new_columns={name: id_ for id_, name in new_columns(db).items()},
         gone=gone_rows(db, _named(edits, lost) - set(unseen)),
         lost=lost,
+        sent=_sent_at_checkout(db),
     )
+
+
+def _statuses(db: duckdb.DuckDBPyConnection, unseen: Collection[tuple[str, int]]) -> dict[int, str | None]:
+    """The status of each broadcast. Where the API gives none, one without any time is a draft."""
+    rows = db.execute(
+        """
+        select id, coalesce(status, case when send_at is null and published_at is null then 'draft' end)
+        from mirror.main.broadcasts left join mirror.main.broadcast_stats on broadcast_id = id
+        """
+    ).fetchall()
+    made = db.execute("select id, if(send_at is null, 'draft', 'scheduled') from base.broadcasts").fetchall()
+    return {**{id_: status for id_, status in made if ("broadcasts", id_) in unseen}, **dict(rows)}
+
+
+def _sent_at_checkout(db: duckdb.DuckDBPyConnection) -> frozenset[int]:
+    """The broadcasts that were neither drafts nor scheduled when the workspace was made."""
+    rows = db.execute(
+        """
+        select broadcast_id from mirror.history.broadcast_stats, _cksync.checkout
+        where change <> 'delete' and status not in ('draft', 'scheduled')
+            and valid_from <= made_at and (valid_to is null or valid_to > made_at)
+        """
+    ).fetchall()
+    return frozenset(id_ for (id_,) in rows)
 
 
 def _named(edits: Sequence[Edit], lost: Mapping[str, int]) -> set[tuple[str, int]]:

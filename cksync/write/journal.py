@@ -5,7 +5,7 @@ the workspace in the same transaction. So whatever is interrupted, the next push
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -37,18 +37,26 @@ def somebody_else(who: int) -> Result:
     return Result("unknown", f"the API subscribed the person {who}: whoever has that address now")
 
 
-def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime) -> None:
-    """Note that some actions are about to be sent."""
+def upgrade(db: duckdb.DuckDBPyConnection) -> None:
+    """Make room in a workspace of cksync 0.1.0 for what it did not note: which safety rules were lifted."""
+    db.execute("alter table _cksync.actions add column if not exists lifted varchar")
+
+
+def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime, lifted: Collection[str] = ()) -> None:
+    """Note that some actions are about to be sent, and which safety rules are `lifted` for them."""
     if not actions:
         return
     rows = []
     for action in actions:
         settles = json.dumps([action.settles, [[c.column, c.base, c.mine, c.theirs] for c in action.cells]])
         rows += [action.id, action.what, action.target, json.dumps(action.args, default=str), settles, at]
-    places = ", ".join(["(?, ?, ?, ?, ?, 'sent', ?)"] * len(actions))
+        rows.append(" ".join(sorted(lifted)))
+    places = ", ".join(["(?, ?, ?, ?, ?, 'sent', ?, ?)"] * len(actions))
     db.execute("begin")
     db.execute("delete from _cksync.actions where id in (select unnest(?))", [[action.id for action in actions]])
-    db.execute(f"insert into _cksync.actions (id, kind, target, body, rows, state, sent_at) values {places}", rows)
+    db.execute(
+        f"insert into _cksync.actions (id, kind, target, body, rows, state, sent_at, lifted) values {places}", rows
+    )
     db.execute("commit")
 
 

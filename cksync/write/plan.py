@@ -51,13 +51,15 @@ class Gone:
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """An edit that what happened in the account stands against: a value that was changed there, too, and
-    differently (`cell`), or a row that is gone there, with the values that it was to get (`cells`)."""
+    differently (`cell`), or a row that is gone there, with the values that it was to get (`cells`), or is past
+    changing (`reason`)."""
 
     table: str
     key: str
     cell: Cell | None = None
     gone: Gone | None = None
     cells: tuple[Cell, ...] = ()
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def as_json(plan: Plan, *, redact: bool = False, only: Collection[str] = ()) -> 
 def _conflict(conflict: Conflict, *, redact: bool) -> dict[str, Any]:
     """The same keys for both kinds, null or empty where they say nothing."""
     cell = asdict(conflict.cell) if conflict.cell else dict.fromkeys(("column", "base", "mine", "theirs"))
-    head = {"table": conflict.table, "key": conflict.key}
+    head = {"table": conflict.table, "key": conflict.key, "reason": conflict.reason}
     gone = asdict(conflict.gone) if conflict.gone else None
     if redact:
         hidden = {"table": gone["table"], "key": gone["key"]} if gone else None

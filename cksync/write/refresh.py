@@ -13,6 +13,9 @@ from cksync.wide import PERSON, free_column
 from cksync.write.edits import differs, misshapen, shapes_of
 from cksync.write.workspace import TABLES, column_names, fill, key_of, opened, written
 
+# The keys of rows that are edited, and gone in the account.
+KEPT = "_cksync_kept"
+
 
 def refresh(folder: Folder, path: Path) -> dict[str, int]:
     """Take the mirror of today into a workspace; the number of rows of each table.
@@ -27,18 +30,26 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
         db.execute(f"attach {literal(temporary.absolute())} as fresh (storage_version '{STORAGE_VERSION}')")
         names = column_names(db)
         db.execute("use fresh")
-        (last,) = db.execute("select nextval('work.main.ids')").fetchone() or (-1,)
-        rows = fill(db, first_id=last)
+        rows = fill(db, first_id=_next_id(db))
         now = column_names(db)
         taken = {*PERSON, *(name.lower() for name in now.values())}
         renamed = {name: now[id_] if id_ in now else free_column(name, taken) for id_, name in names.items()}
         for table in ("subscribers", *TABLES):
             _edit_again(db, table, renamed if table == "subscribers" else {})
         for name in ("actions", "ids"):
-            db.execute(f"insert into _cksync.{name} from work._cksync.{name}")
+            db.execute(f"insert into _cksync.{name} by name from work._cksync.{name}")
         db.execute("use work")
         db.execute("detach fresh")
         return rows
+
+
+def _next_id(db: duckdb.DuckDBPyConnection) -> int:
+    """The id that the next new row would get; looked up without taking it, for a refresh that fails changes nothing."""
+    found = db.execute(
+        "select coalesce(last_value - 1, start_value) from duckdb_sequences()"
+        " where database_name = 'work' and schema_name = 'main' and sequence_name = 'ids'"
+    ).fetchone()
+    return int(found[0]) if found else -1
 
 
 def _columns(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
@@ -105,7 +116,7 @@ def _keep_gone(db: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
     edited = " or ".join(differs(name, True) for name in columns if name not in key_of(table))
     db.execute(
         f"""
-        create or replace temp table kept as select {quoted(key_of(table), "mine.")}
+        create or replace temp table {KEPT} as select {quoted(key_of(table), "mine.")}
         from work.main.{table} as mine join work.base.{table} as base using ({key})
         anti join fresh.base.{table} using ({key}) where {edited}
         """
@@ -115,6 +126,6 @@ def _keep_gone(db: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
         db.execute(
             f"""
             insert into fresh.{place}.{table} ({fresh})
-            select {quoted(columns)} from work.{place}.{table} semi join kept using ({key})
+            select {quoted(columns)} from work.{place}.{table} semi join temp.{KEPT} using ({key})
             """
         )

@@ -6,6 +6,9 @@ _cksync    where the workspace came from, what its columns mean, and the journal
 """
 
 import contextlib
+import fcntl
+import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -40,12 +43,16 @@ KEYS: Mapping[str, Sequence[str]] = {
     "purchase_products": ("purchase_id", "position"),
 }
 
+# Where a DuckDB file says what it is, and what; and how DuckDB says that a file is open elsewhere.
+_MAGIC = (8, b"DUCK")
+_TAKEN = ("Could not set lock on file", "already attached", "different configuration")
+
 _JOURNAL = {
     "checkout": "made_at timestamptz, load_id varchar, account varchar",
     "columns": "name varchar, custom_field_id bigint, key varchar",
     "actions": (
         "id varchar, kind varchar, target varchar, body json, rows json, state varchar, message varchar,"
-        " sent_at timestamptz, done_at timestamptz"
+        " sent_at timestamptz, done_at timestamptz, lifted varchar"
     ),
     "ids": "target varchar, local_id bigint, id bigint",
 }
@@ -59,14 +66,17 @@ def key_of(table: str) -> Sequence[str]:
 def checkout(folder: Folder, path: Path) -> dict[str, int]:
     """Write a new workspace from the mirror alone; the number of rows of each table.
 
-    Raises Rejected when there is a file already, Failed when there is no mirror or the disk refuses.
+    Raises Rejected when there is a file already, Failed when there is no mirror or the disk refuses, Locked when
+    another checkout writes it. Whatever happens, no half of a workspace is left.
     """
     _check_name(path)
     if path.exists():
         raise Rejected(f"{path} is there already; take another name, or `cksync checkout --refresh {path}`")
+    if (rest := path.with_name(f"{path.name}.wal")).exists():  # DuckDB would take it for the new file's
+        raise Rejected(f"{rest} is left of a workspace that is gone; delete it, or take another name")
     if not path.parent.is_dir():
         raise Rejected(f"there is no folder {path.parent} to put the workspace into")
-    with written(path) as temporary, opened(temporary, folder) as db:
+    with written(path) as temporary, opened(temporary, folder, is_new=True) as db:
         return fill(db)
 
 
@@ -78,47 +88,101 @@ def _check_name(path: Path) -> None:
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[Path]:
     """Where to write a workspace; it takes its place when it is whole. Raises Failed when the disk refuses."""
-    temporary = path.with_name(f".{path.name}.new")
+    place = path.with_name(f".{path.name}.new")
     try:
-        temporary.unlink(missing_ok=True)
-        yield temporary
-        temporary.chmod(0o600)
-        put_in_place(temporary, path)
+        with _place(place) as folder:
+            temporary = folder / "work.duckdb"
+            yield temporary
+            temporary.chmod(0o600)
+            put_in_place(temporary, path)
+    except BlockingIOError:
+        raise Locked(f"{path} is being written by another cksync; wait for it to end") from None
     except (duckdb.Error, OSError) as error:
         raise Failed(f"{path} could not be written: {str(error).splitlines()[0]}") from None
+
+
+@contextlib.contextmanager
+def _place(folder: Path) -> Iterator[Path]:
+    """A folder of one's own, for a file and whatever DuckDB puts beside it; it is gone afterwards, and what a killed
+    process has left there is gone before. Raises BlockingIOError when another process is at work in it."""
+    if not folder.is_dir():
+        folder.unlink(missing_ok=True)  # cksync 0.1.0 wrote a file
+    folder.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            for each in folder.iterdir():
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def check(path: Path) -> None:
-    """Raise Rejected when a file is no workspace, Locked when another program has it open for writing."""
+    """Raise Rejected when a file is no workspace, Failed when it is damaged or cannot be read, Locked when another
+    program has it open for writing."""
     _check_name(path)
     none = Rejected(f"{path} is no workspace; `cksync checkout NEW.duckdb` makes one")
     if not path.is_file():
         raise none
     try:
+        with open(path, "rb") as file:
+            is_database = file.read(_MAGIC[0] + len(_MAGIC[1]))[_MAGIC[0] :] == _MAGIC[1]
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}") from None
+    try:
         with duckdb.connect(str(path.absolute()), read_only=True) as db:
             query = "select 1 from duckdb_tables() where schema_name = '_cksync' and table_name = 'actions'"
             if db.execute(query).fetchone() is None:
                 raise none
-    except duckdb.IOException as error:
-        if "lock" in str(error):
-            raise Locked(f"{path} is open in another program; close it there") from None
+    except duckdb.Error as error:
+        if is_database or _is_taken(error):
+            raise unopened(path, error) from None
         raise none from None
-    except duckdb.Error:
-        raise none from None
+
+
+def unopened(path: Path, error: duckdb.Error) -> Failed:
+    """Why DuckDB does not open a workspace, or stops in the middle of it."""
+    reason = str(error).splitlines()[0]
+    if _is_taken(error):
+        return Locked(f"{path} is open in another program; close it there")
+    if "Permission denied" in reason or "Read-only file system" in reason:
+        return Failed(f"{path} cannot be written ({reason}); copy it to where it can be")
+    return Failed(f"{path} cannot be read as a workspace ({reason}); if it is damaged, take a copy that is not")
+
+
+def _is_taken(error: duckdb.Error) -> bool:
+    """Whether somebody else, or this process elsewhere, has the file open."""
+    return any(words in str(error) for words in _TAKEN)
 
 
 @contextlib.contextmanager
-def opened(path: Path, folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A workspace, attached as `work` and current, and the mirror as `mirror`, read-only."""
+def opened(
+    path: Path, folder: Folder, *, read_only: bool = False, is_new: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A workspace, attached as `work` and current, and the mirror as `mirror`, read-only. Raises Failed when one of
+    them cannot be opened, Locked when somebody else has the workspace open; duckdb.Error for one `is_new`."""
     with duckdb.connect(":memory:") as db:
         db.execute("set TimeZone = 'UTC'")
-        if folder.mirror.exists():
-            db.execute(f"attach {literal(folder.mirror)} as mirror (read_only)")
-        else:
+        if not folder.mirror.exists():
             raise Failed(f"there is no mirror in {folder.root} yet; `cksync pull` makes it")
-        db.execute(f"attach {literal(path.absolute())} as work (storage_version '{STORAGE_VERSION}')")
+        try:
+            db.execute(f"attach {literal(folder.mirror)} as mirror (read_only)")
+        except duckdb.Error as error:
+            raise Failed(
+                f"{folder.mirror} cannot be opened as a DuckDB database ({str(error).splitlines()[0]});"
+                " `cksync rebuild` makes it anew from the log"
+            ) from None
+        options = "read_only" if read_only else f"storage_version '{STORAGE_VERSION}'"
+        try:
+            db.execute(f"attach {literal(path.absolute())} as work ({options})")
+        except duckdb.Error as error:
+            if is_new:
+                raise
+            raise unopened(path, error) from None
         db.execute("use work")
         yield db
         db.execute("use memory")
@@ -191,11 +255,16 @@ def rows_of(db: duckdb.DuckDBPyConnection, table: str) -> str:
 def _copy(db: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
     """A table twice, in `main` and in `base`, in the order of its key."""
     db.execute(f"create table base.{name} as select * from ({select}) order by {quoted(key_of(name))}")
+    copy_of_base(db, name)
+
+
+def copy_of_base(db: duckdb.DuckDBPyConnection, name: str) -> None:
+    """The table in `main` as it is in `base`, whatever was there."""
     described = db.execute(f"describe base.{name}").fetchall()
     numbered = "id" if name in NUMBERED else None
     definition = ", ".join(
         f"{identifier(column)} {kind}" + (" default nextval('main.ids')" if column == numbered else "")
         for column, kind, *_ in described
     )
-    db.execute(f"create table main.{name} ({definition})")
+    db.execute(f"create or replace table main.{name} ({definition})")
     db.execute(f"insert into main.{name} select * from base.{name}")

@@ -1,0 +1,97 @@
+"""Edits of a workspace taken back: rows are as they were at the checkout again, or as they were pushed since."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import duckdb
+
+from cksync.sqltext import identifier, quoted
+from cksync.write.edits import misshapen, shapes_of
+from cksync.write.workspace import TABLES, copy_of_base, key_of, new_columns
+
+EVERY = ("subscribers", *TABLES)
+# What goes with a new row: the rows that name it, and by what.
+_FOLLOW = {
+    "subscribers": ("subscriptions", "subscriber_id = ?"),
+    "tags": ("subscriptions", "subscribable_type = 'tag' and subscribable_id = ?"),
+    "purchases": ("purchase_products", "purchase_id = ?"),
+}
+
+
+def revert_all(db: duckdb.DuckDBPyConnection) -> None:
+    """Take back every edit, of the tables themselves, too."""
+    with _one_transaction(db):
+        for table in EVERY:
+            copy_of_base(db, table)
+
+
+def revert_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[str]) -> bool:
+    """Take back the edit of a row, given by its key columns as text: a new one goes, with whatever names it. Whether
+    there was such a row, here or at the checkout."""
+    columns = key_of(table)
+    if len(key) != len(columns):
+        return False
+    is_it = " and ".join(f"coalesce(cast({identifier(name)} as varchar), 'None') = ?" for name in columns)
+    is_new = key[-1].startswith("-")
+    with _one_transaction(db):
+        if table == "custom_fields" and is_new:
+            _drop_column(db, key[0])
+        there = {name for name, *_ in db.execute(f"describe main.{table}").fetchall()}
+        names = quoted([name for name, *_ in db.execute(f"describe base.{table}").fetchall() if name in there])
+        taken = db.execute(f"delete from main.{table} where {is_it} returning 1", key).fetchall()
+        put = f"insert into main.{table} ({names}) select {names} from base.{table} where {is_it} returning 1"
+        found = taken + db.execute(put, key).fetchall()
+        if found and is_new and table in _FOLLOW:
+            of, where = _FOLLOW[table]
+            db.execute(f"delete from main.{of} where {where}", [int(key[0])])
+    return bool(found)
+
+
+def revert_shape(db: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Give a table its columns of the checkout back, with their values, and keep the edits of all others."""
+    shapes = shapes_of(db)
+    base, mine = shapes["base", table], shapes.get(("main", table), {})
+    lost = [name for name, kind in base.items() if mine.get(name) != kind]
+    key = key_of(table)
+    with _one_transaction(db):
+        if not set(key).isdisjoint(lost):
+            copy_of_base(db, table)
+            return
+        for name in lost:
+            _put_column_back(db, table, name, base[name], is_there=name in mine)
+        wished = {name.lower() for name in new_columns(db).values()} if table == "subscribers" else set()
+        for name in mine.keys() - base.keys():
+            if mine[name] != "VARCHAR" or name.lower() not in wished:
+                db.execute(f"alter table main.{table} drop column {identifier(name)}")
+
+
+def _put_column_back(db: duckdb.DuckDBPyConnection, table: str, name: str, kind: str, *, is_there: bool) -> None:
+    column = identifier(name)
+    if is_there:
+        db.execute(f"alter table main.{table} drop column {column}")
+    db.execute(f"alter table main.{table} add column {column} {kind}")
+    same = " and ".join(f"mine.{identifier(each)} = base.{identifier(each)}" for each in key_of(table))
+    db.execute(f"update main.{table} as mine set {column} = base.{column} from base.{table} as base where {same}")
+
+
+def is_misshapen(db: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether the table itself, and not a row of it, is what cannot be pushed."""
+    return any(problem.key == "" for problem in misshapen(db, shapes_of(db), table))
+
+
+def _drop_column(db: duckdb.DuckDBPyConnection, field: str) -> None:
+    """The column for the values of a field that is not to be made."""
+    name = new_columns(db).get(int(field))
+    if name in {name for name, *_ in db.execute("describe main.subscribers").fetchall()}:
+        db.execute(f"alter table main.subscribers drop column {identifier(str(name))}")
+
+
+@contextlib.contextmanager
+def _one_transaction(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    db.execute("begin")
+    try:
+        yield
+    except BaseException:
+        db.execute("rollback")
+        raise
+    db.execute("commit")
