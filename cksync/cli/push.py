@@ -13,11 +13,11 @@ from cksync.cli.output import FORMAT, print_json, print_table
 if TYPE_CHECKING:
     from cksync.config import Config
     from cksync.verbs.sending import PushReport
-    from cksync.write.plan import Action, Conflict, Plan
+    from cksync.write.plan import Action, Conflict, Parked, Plan
 
 # Changes from one line of progress to the next.
 PROGRESS_STEP = 50
-RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk")
+RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk", "repeat-unknown")
 TABLES = ("subscribers", "subscriptions", "tags", "custom_fields", "broadcasts", "purchases", "purchase_products")
 WORK = click.argument("work", type=click.Path(path_type=Path))
 ALLOW = click.option("--allow", multiple=True, type=click.Choice(RULES), help="Lift a safety rule; may be repeated.")
@@ -28,6 +28,7 @@ ONLY = click.option(
     type=click.Choice(TABLES),
     help="Print the edits of this table only (the checksum stays that of all); may be repeated.",
 )
+RETRY = click.option("--retry-rejected", is_flag=True, help="Send again what the API turned down earlier.")
 REDACT = click.option("--redact", is_flag=True, help="Print ids only: no names, addresses or values.")
 
 
@@ -59,6 +60,7 @@ def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
 @click.command()
 @WORK
 @ALLOW
+@RETRY
 @ONLY
 @LIMIT
 @REDACT
@@ -69,6 +71,7 @@ def diff(
     settings: Settings,
     work: Path,
     allow: tuple[str, ...],
+    retry_rejected: bool,
     only: tuple[str, ...],
     limit: int,
     redact: bool,
@@ -79,7 +82,7 @@ def diff(
     from cksync.write.plan import as_json
 
     config = settings.load()
-    plan = plan_push(config, work, allow)
+    plan = plan_push(config, work, allow, retry_rejected=retry_rejected)
     if form == "json":
         print_json(as_json(plan, redact=redact, only=only))
     else:
@@ -92,6 +95,7 @@ def diff(
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--checksum", help="Push only if the plan is the one with this checksum.")
 @ALLOW
+@RETRY
 @LIMIT
 @REDACT
 @FORMAT
@@ -103,6 +107,7 @@ def push(
     yes: bool,
     checksum: str | None,
     allow: tuple[str, ...],
+    retry_rejected: bool,
     limit: int,
     redact: bool,
     form: str,
@@ -129,7 +134,16 @@ def push(
         return click.confirm("Push this?", err=True)
 
     with shown(config, quiet=settings.quiet) as show:
-        for event in verb(config, work, allow=allow, checksum=checksum, confirm=confirm, redact=redact, stop=stop):
+        for event in verb(
+            config,
+            work,
+            allow=allow,
+            checksum=checksum,
+            retry_rejected=retry_rejected,
+            confirm=confirm,
+            redact=redact,
+            stop=stop,
+        ):
             if isinstance(event, PushReport):
                 report = event
             elif isinstance(event, Plan):
@@ -172,8 +186,13 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
         "cannot be pushed", (f"{p.table} {p.key}: {'(hidden)' if redact else p.reason}" for p in plan.problems), limit
     )
     _list(
-        "turned down earlier (edit them to try again)",
-        (f"{p.action.what} {p.action.target}: {'(hidden)' if redact else p.message}" for p in plan.parked),
+        "turned down earlier (edit them to try again, or --retry-rejected)",
+        (_said_parked(p, redact) for p in plan.parked if p.outcome != "unknown"),
+        limit,
+    )
+    _list(
+        "nobody knows whether they were made (--allow repeat-unknown sends them again)",
+        (_said_parked(p, redact) for p in plan.parked if p.outcome == "unknown"),
         limit,
     )
     _list(
@@ -202,6 +221,10 @@ def _list(title: str, lines: Iterable[str], limit: int) -> None:
             click.echo(f"  {line}")
         if len(found) > limit:
             click.echo(f"  ... and {len(found) - limit:,} more")
+
+
+def _said_parked(parked: "Parked", redact: bool) -> str:
+    return f"{parked.action.what} {parked.action.target}: {'(hidden)' if redact else parked.message}"
 
 
 def _said(action: "Action", redact: bool) -> str:

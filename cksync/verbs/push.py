@@ -29,6 +29,7 @@ from cksync.write import journal
 from cksync.write.diff import diff
 from cksync.write.edits import read_edits
 from cksync.write.plan import Plan
+from cksync.write.unknown import held, set_apart
 from cksync.write.workspace import check, opened
 
 # What a plan touches -> the streams that are pulled before.
@@ -43,11 +44,11 @@ STREAMS = {
 PushEvent = Event | Plan | Pushed | PushReport
 
 
-def plan_push(config: Config, path: Path, allow: Sequence[str] = ()) -> Plan:
+def plan_push(config: Config, path: Path, allow: Sequence[str] = (), *, retry_rejected: bool = False) -> Plan:
     """The edits of a workspace as a plan, from what the mirror knows. Raises Rejected when it is none."""
     with _workspace(config, path) as db:
         _check_origin(db, path)
-        return _plan(db, allow)
+        return _plan(db, allow, retry_rejected=retry_rejected)
 
 
 def _workspace(config: Config, path: Path) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
@@ -63,9 +64,12 @@ def _check_origin(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         raise Refused(f"{path} was checked out from the account of {origin}, and the mirror is another one's")
 
 
-def _plan(db: duckdb.DuckDBPyConnection, allow: Sequence[str]) -> Plan:
+def _plan(db: duckdb.DuckDBPyConnection, allow: Sequence[str], *, retry_rejected: bool) -> Plan:
     edits, problems, account = read_edits(db)
-    return diff(edits, problems, account, allow, journal.rejected(db))
+    left = {} if retry_rejected else journal.rejected(db)
+    unknown = () if "repeat-unknown" in allow else held(journal.unresolved(db))
+    left |= {each.action.id: (each.state, each.message) for each in unknown}
+    return set_apart(diff(edits, problems, account, allow, left), unknown)
 
 
 def push(
@@ -74,6 +78,7 @@ def push(
     *,
     allow: Sequence[str] = (),
     checksum: str | None = None,
+    retry_rejected: bool = False,
     confirm: Callable[[Plan], bool] = lambda plan: True,
     redact: bool = False,
     environ: Mapping[str, str] | None = None,
@@ -82,17 +87,17 @@ def push(
 ) -> Iterator[PushEvent]:
     """Take the edits of a workspace to the account; the last event is the PushReport.
 
-    `allow` are the safety rules to lift; `confirm` is asked once the plan stands; `checksum` is the plan's that
-    the user has seen; with `redact` no message has a value of anybody. Raises Refused (a safety rule, another plan
-    than the one seen), Failed (an edit that the API cannot express, or what the plan touches could not be read: nothing
-    is written; or no answer), Interrupted, and what `pull` raises.
+    `allow` are the safety rules to lift; `retry_rejected` sends again what was turned down earlier; `confirm` is asked
+    once the plan stands; `checksum` is the plan's that the user has seen; with `redact` no message has a value of
+    anybody. Raises Refused (a safety rule, another plan than the one seen), Failed (an edit that cannot be expressed,
+    or what the plan touches could not be read: nothing is written; or no answer), Interrupted, and what `pull` raises.
     """
     stop = stop or threading.Event()
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder = Folder(config.data_dir)
     with _workspace(config, path) as db:
         _check_origin(db, path)
-        first = _plan(db, allow)
+        first = _plan(db, allow, retry_rejected=retry_rejected)
         has_unread_fields = journal.has_unread_fields(db)  # an earlier push was killed before it read them
     touched = {table for action in first.actions for table, _ in action.settles}
     touched |= {conflict.table for conflict in first.conflicts} | {problem.table for problem in first.problems}
@@ -115,11 +120,13 @@ def push(
         with connect(config, given, redactor, now, stop) as api:
             run = Sending(config, folder, db, api, now, stop, account, is_stale=bool(streams))
             try:
-                run.resolve()
-                plan = _plan(db, allow)
+                run.resolve(is_repeat_allowed="repeat-unknown" in allow)
+                plan = _plan(db, allow, retry_rejected=retry_rejected)
                 yield plan
                 _check(plan, checksum, redact=redact)
                 check_read(plan, verdicts)
+                if not retry_rejected:
+                    journal.forget_unwished(db, plan)
                 if plan.actions and not confirm(plan):
                     raise Refused("nothing was written: the plan was not accepted")
                 yield from run.carry_out(plan)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from cksync.write.edits import Account
 from cksync.write.plan import Action, Held
 
-RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk")
+RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk", "repeat-unknown")
 # People whom one push may unsubscribe without being asked, and from where on a change of many is one of too many.
 MOST_UNSUBSCRIBED, BULK_ROWS, BULK_SHARE = 10, 100, 0.3
 
