@@ -265,3 +265,22 @@ def test_everything_behind_pages_of_somebody_else_now_and_then_is_done_once(
     assert work.push().exit_status == 0
     assert (len(world.subscribers) - people, len(world.broadcasts) - drafts) == (1, 1)
     level(work, world)
+
+
+@pytest.mark.parametrize("status", some([401, 403, 410], [403]))
+def test_refusal_by_somebody_else_is_no_refusal_of_the_api(
+    status: int, work: Work, sandbox: Sandbox, world: World
+) -> None:
+    """A firewall that does not like one text turns no credential down, and switches no API off."""
+    (who,) = actives(work, 1)
+    work.edit(
+        "insert into broadcasts (subject, content) values ('Hello', '<script>x</script>')",
+        f"update subscribers set first_name = 'Zed' where id = {who}",
+    )
+    sandbox.faults.add(effects.status(status, HTML), path="/broadcasts", method="POST", count=None)
+    report = work.push()
+    assert {action.what: result.outcome for action, result in report.results} == {
+        "create broadcast": "unknown",
+        "update person": "done",
+    }
+    assert (report.exit_status, sandbox.journal.count(path="/broadcasts", method="POST")) == (3, 1)
