@@ -32,6 +32,10 @@ create or replace temp macro as_money(value, number) as
         then try_cast(number as decimal(18, 4))
     end;
 
+-- What is the same for all spellings of an e-mail address: as cksync/addresses.py has it.
+create or replace temp macro as_address(value) as
+    replace(replace(nfc_normalize(lower(nfc_normalize(trim(value, ' ')))), 'i' || chr(775), 'i'), 'ς', 'σ');
+
 -- The JSON pointer to a key of an object, whatever characters the key has.
 create or replace temp macro json_place(name) as
     '/' || replace(replace(name, '~', '~0'), '/', '~1');

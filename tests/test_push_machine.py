@@ -30,7 +30,7 @@ from tests.comparing import differences
 from tests.conftest import BARE
 from tests.test_machine import SMALL, play
 
-ALLOW = ("bulk", "unsubscribe")
+ALLOW = ("bulk", "unsubscribe", "repeat-unknown")
 RATE: dict[str, Any] = {"rate_limit": 100_000, "rate_period_seconds": 0.6}
 LOSSES = ("lost_response", "error_after", "error_before")
 COLUMNS = ("first_name", "company")

@@ -2,6 +2,9 @@
 is JSON. Without a connection: `client` has that."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -67,17 +70,101 @@ def judge(status: int, body: bytes, location: str, *, path: str, host: str, reda
     raise Refusal(f"{answers}: {message}", ApiUnavailable(f"GET {path}: {answers}: {message}"))
 
 
-def judge_write(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> str:
-    """'' when the API took a write, else why it turned it down. Raises like `judge`."""
-    if status in (200, 201, 202, 204):
-        return ""
-    if 400 <= status < 429 and status not in (401, 403, 407, 408, 410):
-        return redactor.text(_message(body)) or f"the API answers {status} and says no more"
+# What the API calls the kinds of lists in a subscription: a sequence by its old name, too.
+_SUBSCRIBABLES = {"forms": {"form"}, "sequences": {"sequence", "course"}, "tags": {"tag"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the API answers to a write that it took; whatever else comes, somebody else may have answered.
+
+    `wrapper` is the key around the record ('': none), `keys` what the record has at least, `same` the values by
+    which it is known to be the one that was meant; a record of none of these has no body at all (204).
+    """
+
+    wrapper: str = ""
+    keys: tuple[str, ...] = ()
+    same: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the documentation says that there is no body."""
+        return not self.keys
+
+
+def judge_write(
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    expected: Expected,
+    *,
+    path: str,
+    host: str,
+    redactor: Redactor,
+) -> str:
+    """'' when the API took a write, else why it turned it down. Raises like `judge`, and Retry, which is not harmless,
+    for what is not the API's answer to this write: who gave it cannot be told, nor whether the API ever saw it."""
+    content_type = headers.get("Content-Type", "")
+    if status < 300 or (400 <= status < 500 and status not in (407, 408, 429)):
+        if problem := strangeness(status, body, content_type, expected):
+            raise Retry(f"the answer ({status}) is not the API's: {problem}", status)
+    if status < 300 or (400 <= status < 500 and status not in (401, 403, 407, 408, 410, 429)):
+        return "" if status < 300 else redactor.text(_message(body)) or f"the API answers {status} and says no more"
     try:
-        judge(status, body, location, path=path, host=host, redactor=redactor)
+        judge(status, body, headers.get("Location", ""), path=path, host=host, redactor=redactor)
     except Refusal as refusal:
+        if status == 408:
+            raise Retry(f"408 from {host}", status) from None
         raise refusal.verdict from None
-    raise Failed(f"{host} answers {status}, which is no answer to a write")
+    raise Retry(f"{host} answers {status}, which is no answer to a write", status)
+
+
+def strangeness(status: int, body: bytes, content_type: str, expected: Expected) -> str:
+    """Why an answer to a write is not the API's: its content type, its shape, or a record that was not meant; ''
+    when it is. A refusal has `error` or `errors` in a JSON object."""
+    if not body.strip():
+        return "" if status == 204 and expected.is_empty else "it holds nothing"
+    if not _is_json_type(content_type):
+        kind = "an HTML page" if body.lstrip()[:1] == b"<" else "something that is not JSON"
+        return f"it holds {kind}"
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "it holds something that is not JSON"
+    if status >= 300:
+        is_error = isinstance(found, dict) and ("error" in found or "errors" in found)
+        return "" if is_error else "it holds no error"
+    if status == 202:  # whether it comes true is read afterwards
+        return "" if isinstance(found, dict | list) else "it holds another shape"
+    if expected.is_empty:
+        return "it holds something where nothing was to come"
+    return _unlike(found, expected)
+
+
+def _unlike(found: Any, expected: Expected) -> str:
+    """Why a decoded body is not the record that was to come. It may stand in a list of one, wrapped or bare."""
+    for _ in range(2):
+        if isinstance(found, list) and len(found) == 1:
+            found = found[0]
+        if isinstance(found, dict) and isinstance(found.get(expected.wrapper), dict | list):
+            found = found[expected.wrapper]
+    if not isinstance(found, dict) or any(key not in found for key in expected.keys):
+        return "it holds another shape"
+    if "id" in expected.keys and (not isinstance(found["id"], int) or isinstance(found["id"], bool)):
+        return "it holds another shape"
+    wrong = next((key for key, value in expected.same.items() if not _is_same(key, value, found[key])), None)
+    return f"it is about another {wrong}" if wrong else ""
+
+
+def _is_same(key: str, wanted: object, found: object) -> bool:
+    if key == "subscribable_type":
+        return str(found).lower() in _SUBSCRIBABLES[str(wanted)]
+    return str(wanted) == str(found)
+
+
+def _is_json_type(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def is_json(body: bytes) -> bool:

@@ -23,7 +23,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import tenacity
 
-from cksync.api.answers import Refusal, Retry, is_json, judge, judge_write, strict
+from cksync.api.answers import Expected, Refusal, Retry, is_json, judge, judge_write, strict
 from cksync.api.breaker import Breaker, endpoint_of
 from cksync.api.exchange import Exchange
 from cksync.api.throttle import Throttle
@@ -59,11 +59,13 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A write: what to send, and whether sending it twice is as good as once. A body never holds a credential."""
+    """A write: what to send, what the API answers when it took it, and whether sending it twice is as good as once. A
+    body never holds a credential."""
 
     method: str
     path: str
     body: Mapping[str, Any]
+    expected: Expected
     is_repeatable: bool = True
 
 
@@ -223,8 +225,15 @@ class Client:
                 sent = msgspec.json.encode({**call.body, **self._credential})
                 answer = self._exchange.send(call.method, call.path, body=sent)
                 status, body, received_at = answer.status, self._redactor.data(answer.body), self._now()
-            location = answer.headers.get("Location", "")
-            message = judge_write(status, body, location, path=call.path, host=self._host, redactor=self._redactor)
+            message = judge_write(
+                status,
+                body,
+                answer.headers,
+                call.expected,
+                path=call.path,
+                host=self._host,
+                redactor=self._redactor,
+            )
         except Retry as failure:
             status, problem = status or failure.status, str(failure)
             if call.is_repeatable or failure.is_harmless:

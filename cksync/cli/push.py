@@ -15,11 +15,11 @@ from cksync.cli.streams import hide_addresses
 if TYPE_CHECKING:
     from cksync.config import Config
     from cksync.verbs.sending import PushReport
-    from cksync.write.plan import Action, Conflict, Plan
+    from cksync.write.plan import Action, Conflict, Parked, Plan
 
 # Changes from one line of progress to the next.
 PROGRESS_STEP = 50
-RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk")
+RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk", "repeat-unknown")
 TABLES = ("subscribers", "subscriptions", "tags", "custom_fields", "broadcasts", "purchases", "purchase_products")
 WORK = click.argument("work", type=click.Path(path_type=Path))
 ALLOW = click.option("--allow", multiple=True, type=click.Choice(RULES), help="Lift a safety rule; may be repeated.")
@@ -30,6 +30,7 @@ ONLY = click.option(
     type=click.Choice(TABLES),
     help="Print the edits of this table only (the checksum stays that of all); may be repeated.",
 )
+RETRY = click.option("--retry-rejected", is_flag=True, help="Send again what the API turned down earlier.")
 REDACT = click.option("--redact", is_flag=True, help="Print ids only: no names, addresses or values.")
 
 
@@ -62,6 +63,7 @@ def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
 @click.command()
 @WORK
 @ALLOW
+@RETRY
 @ONLY
 @LIMIT
 @REDACT
@@ -72,6 +74,7 @@ def diff(
     settings: Settings,
     work: Path,
     allow: tuple[str, ...],
+    retry_rejected: bool,
     only: tuple[str, ...],
     limit: int,
     redact: bool,
@@ -83,7 +86,7 @@ def diff(
 
     hide_addresses(redact)
     config = settings.load()
-    plan = plan_push(config, work, allow)
+    plan = plan_push(config, work, allow, retry_rejected=retry_rejected)
     if form == "json":
         print_json(as_json(plan, redact=redact, only=only))
     else:
@@ -97,6 +100,7 @@ def diff(
 @click.option("--checksum", help="Push only if the plan is the one with this checksum.")
 @click.option("--skip-invalid", is_flag=True, help="Leave out the edits that the API cannot express; exit status 3.")
 @ALLOW
+@RETRY
 @LIMIT
 @REDACT
 @FORMAT
@@ -109,6 +113,7 @@ def push(
     checksum: str | None,
     skip_invalid: bool,
     allow: tuple[str, ...],
+    retry_rejected: bool,
     limit: int,
     redact: bool,
     form: str,
@@ -142,6 +147,7 @@ def push(
             work,
             allow=allow,
             checksum=checksum,
+            retry_rejected=retry_rejected,
             confirm=confirm,
             redact=redact,
             skip_invalid=skip_invalid,
@@ -222,8 +228,13 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
         "cannot be pushed", (f"{p.table} {p.key}: {'(hidden)' if redact else p.reason}" for p in plan.problems), limit
     )
     _list(
-        "turned down earlier (edit them to try again)",
-        (f"{p.action.what} {p.action.target}: {'(hidden)' if redact else p.message}" for p in plan.parked),
+        "turned down earlier (edit them to try again, or --retry-rejected)",
+        (_said_parked(p, redact) for p in plan.parked if p.outcome != "unknown"),
+        limit,
+    )
+    _list(
+        "nobody knows whether they were made (--allow repeat-unknown sends them again)",
+        (_said_parked(p, redact) for p in plan.parked if p.outcome == "unknown"),
         limit,
     )
     _list(
@@ -252,6 +263,10 @@ def _list(title: str, lines: Iterable[str], limit: int) -> None:
             click.echo(f"  {line}")
         if len(found) > limit:
             click.echo(f"  ... and {len(found) - limit:,} more")
+
+
+def _said_parked(parked: "Parked", redact: bool) -> str:
+    return f"{parked.action.what} {parked.action.target}: {'(hidden)' if redact else parked.message}"
 
 
 def _said(action: "Action", redact: bool) -> str:

@@ -32,6 +32,7 @@ from cksync.write.counted import counted
 from cksync.write.diff import diff
 from cksync.write.edits import read_edits
 from cksync.write.plan import Plan
+from cksync.write.unknown import held, set_apart
 from cksync.write.workspace import check, opened, unopened
 
 # What a plan touches -> the streams that are pulled before.
@@ -46,12 +47,12 @@ STREAMS = {
 PushEvent = Event | Plan | Pushed | PushReport
 
 
-def plan_push(config: Config, path: Path, allow: Sequence[str] = ()) -> Plan:
+def plan_push(config: Config, path: Path, allow: Sequence[str] = (), *, retry_rejected: bool = False) -> Plan:
     """The edits of a workspace as a plan, from what the mirror knows; writes nothing. Raises Rejected when it is no
     workspace, Locked when somebody writes it, Failed when it cannot be read."""
     with workspace(config, path, read_only=True) as db:
         _check_origin(db, path)
-        return _plan(db, allow)
+        return _plan(db, allow, retry_rejected=retry_rejected)
 
 
 @contextlib.contextmanager
@@ -73,19 +74,30 @@ def _check_origin(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         raise Refused(f"{path} was checked out from the account of {origin}, and the mirror is another one's")
 
 
-def _plan(db: duckdb.DuckDBPyConnection, allow: Sequence[str]) -> Plan:
+def _plan(
+    db: duckdb.DuckDBPyConnection,
+    allow: Sequence[str],
+    *,
+    retry_rejected: bool,
+    statuses: Mapping[int, str | None] | None = None,
+    skip_invalid: bool = False,
+) -> Plan:
     edits, problems, account = read_edits(db)
-    return diff(edits, problems, replace(account, counted=counted(db)), allow, journal.rejected(db))
+    account = replace(account, counted=counted(db), statuses={**account.statuses, **(statuses or {})})
+    left = {} if retry_rejected else journal.rejected(db)
+    unknown = () if "repeat-unknown" in allow else held(journal.unresolved(db))
+    left |= {each.action.id: (each.state, each.message) for each in unknown}
+    return set_apart(diff(edits, problems, account, allow, left, skip_invalid=skip_invalid), unknown)
 
 
 def _plan_now(
-    db: duckdb.DuckDBPyConnection, allow: Sequence[str], run: Sending, *, skip_invalid: bool
+    db: duckdb.DuckDBPyConnection, allow: Sequence[str], run: Sending, *, retry_rejected: bool, skip_invalid: bool
 ) -> tuple[Plan, list[Page]]:
     """The plan by the status that each broadcast in it has at this moment, and what was read for that."""
-    edits, problems, account = read_edits(db)
+    edits, _, account = read_edits(db)
     pages = list(run.read_statuses(edits, account.statuses))
-    account = replace(account, counted=counted(db), statuses={**account.statuses, **run.statuses})
-    return diff(edits, problems, account, allow, journal.rejected(db), skip_invalid=skip_invalid), pages
+    plan = _plan(db, allow, retry_rejected=retry_rejected, statuses=run.statuses, skip_invalid=skip_invalid)
+    return plan, pages
 
 
 def push(
@@ -94,6 +106,7 @@ def push(
     *,
     allow: Sequence[str] = (),
     checksum: str | None = None,
+    retry_rejected: bool = False,
     confirm: Callable[[Plan], bool] = lambda plan: True,
     redact: bool = False,
     skip_invalid: bool = False,
@@ -103,18 +116,18 @@ def push(
 ) -> Iterator[PushEvent]:
     """Take the edits of a workspace to the account; the last event is the PushReport.
 
-    `allow` are the safety rules to lift; `confirm` is asked once the plan stands; `checksum` is the plan's that
-    the user has seen; with `redact` no message has a value of anybody; with `skip_invalid` edits that the API cannot
-    express are left out with all that needs them. Raises Refused (a safety rule, another plan
-    than the one seen), Failed (an edit that the API cannot express, or what the plan touches could not be read: nothing
-    is written; or no answer), Interrupted, and what `pull` raises.
+    `allow` are the safety rules to lift; `retry_rejected` sends again what was turned down earlier; `confirm` is asked
+    once the plan stands; `checksum` is the plan's that the user has seen; with `redact` no message has a value of
+    anybody; with `skip_invalid` edits that the API cannot express are left out with all that needs them. Raises
+    Refused (a safety rule, another plan than the one seen), Failed (an edit that cannot be expressed, or what the plan
+    touches could not be read: nothing is written; or no answer), Interrupted, and what `pull` raises.
     """
     stop = stop or threading.Event()
     given, redactor = credentials(config, environment() if environ is None else environ)
     folder = Folder(config.data_dir)
     with workspace(config, path) as db:
         _check_origin(db, path)
-        first = _plan(db, allow)
+        first = _plan(db, allow, retry_rejected=retry_rejected)
         has_unread_fields = journal.has_unread_fields(db)  # an earlier push was killed before it read them
     touched = {table for action in first.actions for table, _ in action.settles}
     touched |= {conflict.table for conflict in first.conflicts} | {problem.table for problem in first.problems}
@@ -138,11 +151,13 @@ def push(
             run = Sending(config, folder, db, api, now, stop, account, bool(streams), allow)
             try:
                 journal.upgrade(db)
-                run.resolve()
-                plan, read = _plan_now(db, allow, run, skip_invalid=skip_invalid)
+                run.resolve(is_repeat_allowed="repeat-unknown" in allow)
+                plan, read = _plan_now(db, allow, run, retry_rejected=retry_rejected, skip_invalid=skip_invalid)
                 yield plan
                 _check(plan, checksum, redact=redact, skip_invalid=skip_invalid)
                 check_read(plan, verdicts)
+                if not retry_rejected:
+                    journal.forget_unwished(db, plan)
                 if plan.actions and not confirm(plan):
                     raise Refused("nothing was written: the plan was not accepted")
                 run.keep(read)

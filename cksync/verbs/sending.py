@@ -31,6 +31,7 @@ from cksync.write import journal
 from cksync.write.diff import UNSENT, status_reason
 from cksync.write.edits import Edit
 from cksync.write.journal import Result
+from cksync.write.named import Named, Namesakes, ask, namesakes
 from cksync.write.plan import Action, Plan
 from cksync.write.replies import call_of, field_key, missed, observation
 
@@ -62,6 +63,35 @@ class PushReport:
 
 
 Done = tuple[Action, Call | None, Reply | None, Result]
+# Actions whose answer shows the person that they were done to.
+_SHOWING = frozenset({"create person", "subscribe", "unsubscribe", "update person"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What came of one write: the answers to what was asked before it, and its own, or why there is none."""
+
+    seen: Sequence[Page]
+    came: Reply | Result | CksyncError | Stopped
+
+    def answer(self) -> Reply | Result:
+        """Its reply, or what it comes to without being sent. Raises what the write raised."""
+        if isinstance(self.came, CksyncError | Stopped):
+            raise self.came
+        return self.came
+
+
+def _send(api: WritingApi, call: Call, named: Named | None) -> _Sent:
+    """Ask for whom a write names, then send it."""
+    seen: Sequence[Page] = ()
+    try:
+        if named is not None:
+            seen, verdict = ask(api, named)
+            if verdict is not None:
+                return _Sent(seen, verdict)
+        return _Sent(seen, api.write(call))
+    except (CksyncError, Stopped) as error:
+        return _Sent(seen, error)
 
 
 @dataclass
@@ -86,19 +116,21 @@ class Sending:
     gone: dict[object, Result] = field(default_factory=dict)
     writer: Writer | None = None
     unread: list[str] = field(default_factory=list)
+    named: Namesakes = field(default_factory=Namesakes)
 
     def __post_init__(self) -> None:
         period = self.config.api.rate_period_seconds
-        self.outcomes = Outcomes(self.api, self.db, period, self.stop, self._observe, self._read_list)
+        self.outcomes = Outcomes(self.api, self.db, period, self.now, self.stop, self._observe, self._read_list)
 
-    def resolve(self) -> None:
-        """Find out what became of changes that were sent and have no outcome."""
-        for action, sent_at in journal.unresolved(self.db):
-            found = self.outcomes.of_sent(action, sent_at)
+    def resolve(self, *, is_repeat_allowed: bool = False) -> None:
+        """Find out what became of changes that were sent and have no outcome. What nobody knows is left as it is,
+        unless it may be made twice."""
+        for left in journal.unresolved(self.db):
+            found = self.outcomes.of_sent(left, is_allowed=is_repeat_allowed)
             if found is None:  # the plan has it if it is still wanted
-                journal.forget(self.db, action)
-            else:
-                self._note([(action, None, None, found)])
+                journal.forget(self.db, left.action)
+            elif (found.outcome, found.message) != (left.state, left.message):
+                self._note([(left.action, None, None, found)])
 
     def _observe(self, page: Page) -> None:
         self.requests += len(page.attempts)
@@ -159,6 +191,7 @@ class Sending:
     def carry_out(self, plan: Plan) -> Iterator[Pushed]:
         """Every action of the plan, in its order."""
         total = len(plan.actions)
+        self.named = namesakes(self.db, plan.actions)
         rate = self.config.api.rate_limit, self.config.api.rate_period_seconds
         began, done = self.now(), 0
         with ThreadPoolExecutor(self.config.api.concurrency) as pool:
@@ -175,7 +208,7 @@ class Sending:
         """Some actions, as many at a time as there are connections; what became of one is stored before the next
         one takes its place."""
         ids, keys = journal.new_ids(self.db), self._field_keys()
-        flying: dict[Future[Reply], tuple[Action, Call, datetime]] = {}
+        flying: dict[Future[_Sent], tuple[Action, Call, datetime]] = {}
         failure: CksyncError | Stopped | None = None
         while (waiting and not failure and not self.stop.is_set()) or flying:
             done: list[Done] = []
@@ -196,11 +229,15 @@ class Sending:
                     calls.append((action, call))
             sent_at = self.now()
             journal.send(self.db, [action for action, _ in calls], sent_at, self.lifted)
-            flying |= {pool.submit(self.api.write, call): (action, call, sent_at) for action, call in calls}
+            for action, call in calls:
+                flying[pool.submit(_send, self.api, call, self.named.named(action))] = (action, call, sent_at)
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
                 action, call, sent_at = flying.pop(future)
                 try:
-                    reply, result = self.outcomes.of_call(action, call, sent_at, future.result)
+                    sent = future.result()
+                    for page in sent.seen:
+                        self._observe(page)
+                    reply, result = self.outcomes.of_call(action, call, sent_at, sent.answer)
                     if (
                         result.outcome == "conflict"
                         and (needed := missed(action, call))
@@ -242,13 +279,13 @@ class Sending:
         if call is not None and reply is not None:
             self.requests += len(reply.attempts)
             writer.add_attempts(reply.attempts)
-            if (
-                result.outcome == "done"
-                and reply.is_done
-                and reply.status != LATER
-                and (seen := observation(action, call, reply))
-            ):
+            is_seen = result.outcome == "done" or action.what in _SHOWING  # somebody else than was meant, too
+            if is_seen and reply.is_done and reply.status != LATER and (seen := observation(action, call, reply)):
                 writer.observe(*seen)
+        if result.outcome == "done" and action.what == "untag" and call is not None and not (reply and reply.is_done):
+            gone = observation(action, call, Reply(204, b"", at, at, ()))  # as the account was asked
+            if gone is not None:
+                writer.observe(*gone)
         cells = [{"column": c.column, "from": c.base, "to": c.mine} for c in action.cells]
         said = {"action": action.id, "what": action.what, "target": action.target, "cells": cells}
         writer.note_push(at, msgspec.json.encode({**said, "outcome": result.outcome, "message": result.message}))
@@ -310,8 +347,11 @@ class Sending:
         message = f"{len(self.results) - len(bad):,} of {len(self.results):,} changes are in the account"
         if conflicts := len(plan.conflicts) + sum(result.outcome == "conflict" for _, result in bad):
             message += f"; {conflicts:,} in conflict"
-        if plan.parked:
-            message += f"; {len(plan.parked):,} turned down earlier and not edited since"
+        unknown = sum(parked.outcome == "unknown" for parked in plan.parked)
+        if turned_down := len(plan.parked) - unknown:
+            message += f"; {turned_down:,} turned down earlier and not edited since"
+        if unknown := unknown + sum(result.outcome == "unknown" for _, result in bad):
+            message += f"; of {unknown:,} nobody knows whether they were made (--allow repeat-unknown sends them again)"
         if plan.problems:
             message += f"; left out, with what needs them: {len(plan.problems):,} that cannot be pushed"
         if self.unread:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from cksync.addresses import folded, folded_sql
 from cksync.sqltext import identifier, literal, quoted
 from cksync.wide import Field, people
 from cksync.write.gone import gone_rows, lost_columns, unseen_rows
@@ -64,7 +65,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Account:
-    """What a plan has to know of the account beside the edited rows; `addresses` in lower case.
+    """What a plan has to know of the account beside the edited rows; `addresses` folded.
 
     `new_columns` are those for custom fields that are still to be made, with the field's id here; `gone` are rows
     that were there once, by table and id, with what they were; `lost` the columns whose custom field is one of them.
@@ -229,7 +230,7 @@ def _account(
     ids |= {edit.row["subscriber_id"] for edit in edits if edit.table == "subscriptions" and edit.kind != "update"}
     known = [id_ for id_ in ids if isinstance(id_, int)]
     addresses = [
-        str(value).lower()
+        folded(str(value))
         for edit in edits
         if edit.table in ("subscribers", "purchases")
         for value in (edit.row.get("email_address"), *(c.mine for c in edit.cells if c.column == "email_address"))
@@ -237,7 +238,8 @@ def _account(
     ]
     query = "select id, email_address, coalesce(state, '') from mirror.main.subscribers"
     found = db.execute(
-        f"{query} where id in (select unnest(?::bigint[])) or lower(email_address) in (select unnest(?::varchar[]))",
+        f"{query} where id in (select unnest(?::bigint[]))"
+        f" or {folded_sql('email_address')} in (select unnest(?::varchar[]))",
         [known, addresses],
     ).fetchall()
     persons = {id_: Person(id_, was or "", "active") for (table, id_), was in unseen.items() if table == "subscribers"}
@@ -250,13 +252,14 @@ def _account(
         [known],
     ).fetchall()
     counted = db.execute("select count(*) from mirror.main.subscribers").fetchone()
-    sold = db.execute("select transaction_id, lower(email_address) from mirror.main.purchases").fetchall()
+    address = folded_sql("email_address")
+    sold = db.execute(f"select transaction_id, {address} from mirror.main.purchases").fetchall()
     fields = db.execute("select id, label, coalesce(key, '') from mirror.main.custom_fields").fetchall()
     lost = {name: id_ for name, id_ in lost_columns(db).items() if ("custom_fields", id_) not in unseen}
     made = {id_: was or "" for (table, id_), was in unseen.items() if table == "tags"}
     return Account(
         people=persons,
-        addresses={person.email_address.lower(): person.id for person in persons.values() if person.email_address},
+        addresses={folded(person.email_address): person.id for person in persons.values() if person.email_address},
         subscribers=counted[0] if counted else 0,
         tags={**made, **dict(db.execute("select id, name from mirror.main.tags").fetchall())},
         forms=frozenset(row[0] for row in db.execute("select id from mirror.main.forms").fetchall()),

@@ -15,7 +15,7 @@ import duckdb
 from cksync.sqltext import identifier, quoted
 from cksync.wide import PERSON, free_column
 from cksync.write.edits import Cell, Key
-from cksync.write.plan import Action, Noop
+from cksync.write.plan import Action, Noop, Plan
 from cksync.write.workspace import column_names, key_of, new_columns, rows_of
 
 Outcome = Literal["done", "rejected", "unknown", "conflict"]
@@ -30,11 +30,6 @@ class Result:
     message: str = ""
     ids: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
-
-
-def somebody_else(who: int) -> Result:
-    """The outcome of a subscription by an address that another person has now."""
-    return Result("unknown", f"the API subscribed the person {who}: whoever has that address now")
 
 
 def upgrade(db: duckdb.DuckDBPyConnection) -> None:
@@ -60,13 +55,24 @@ def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime,
     db.execute("commit")
 
 
-def unresolved(db: duckdb.DuckDBPyConnection) -> list[tuple[Action, datetime]]:
-    """Actions that were sent and have no outcome, or one that nobody knows, and when they were sent."""
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """An action that was sent: `sent` when somebody died before it had an outcome, `unknown` when nobody could find
+    out, and what was said of that."""
+
+    action: Action
+    sent_at: datetime
+    state: str
+    message: str
+
+
+def unresolved(db: duckdb.DuckDBPyConnection) -> list[Unresolved]:
+    """Actions that were sent and have no outcome, or one that nobody knows."""
     rows = db.execute(
-        "select kind, target, body, rows, sent_at from _cksync.actions"
+        "select kind, target, body, rows, sent_at, state, coalesce(message, '') from _cksync.actions"
         " where state in ('sent', 'unknown') order by sent_at, id"
     ).fetchall()
-    return [(_action(*row[:4]), row[4]) for row in rows]
+    return [Unresolved(_action(*row[:4]), *row[4:]) for row in rows]
 
 
 def _action(what: str, target: str, body: str, rows: str) -> Action:
@@ -81,8 +87,16 @@ def forget(db: duckdb.DuckDBPyConnection, action: Action) -> None:
 
 def rejected(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
     """Actions that are not sent again until they are edited, by id: their outcome and why."""
-    rows = db.execute("select id, state, message from _cksync.actions where state in ('rejected', 'unknown')")
+    rows = db.execute("select id, state, message from _cksync.actions where state = 'rejected'")
     return {id_: (state, message) for id_, state, message in rows.fetchall()}
+
+
+def forget_unwished(db: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """What was turned down and is not wished any more may be wished again: it was edited in between."""
+    wished = [parked.action.id for parked in plan.parked]
+    db.execute(
+        "delete from _cksync.actions where state = 'rejected' and id not in (select unnest(?::varchar[]))", [wished]
+    )
 
 
 def new_ids(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], int]:

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from cksync.addresses import folded
 from cksync.wide import key_of_label
 from cksync.write.edits import Account, Edit
 
@@ -17,7 +18,9 @@ class Names:
     def __init__(self, account: Account, edits: Sequence[Edit]) -> None:
         self._account = account
         self._tags = {_folded(name): (id_, name) for id_, name in account.tags.items()}
-        self._new_addresses = Counter(map(_folded, _wished(edits, "subscribers", "email_address")))
+        self._new_addresses = Counter(
+            folded(str(address)) for address in _wished(edits, "subscribers", "email_address") if address
+        )
         self._new_tags = Counter(map(_folded, _wished(edits, "tags", "name")))
         self._new_keys = Counter(map(_folded, _wished(edits, "custom_fields", "key")))
         self._new_labels = [str(name or "").strip() for name in _wished(edits, "custom_fields", "label")]
@@ -29,10 +32,10 @@ class Names:
             raise ValueError("a person needs an address")
         if not _ADDRESS.fullmatch(given):
             raise ValueError(f"{given!r} is no e-mail address")
-        owner = self._account.addresses.get(given.lower())
+        owner = self._account.addresses.get(folded(given))
         if owner is not None and owner != id_:
             raise ValueError(f"{given} is taken by the person {owner}")
-        if self._new_addresses[_folded(given)] > 1:
+        if self._new_addresses[folded(given)] > 1:
             raise ValueError(f"{given} is given to several people")
 
     def tag(self, given: object) -> str:
@@ -76,7 +79,7 @@ class Names:
         """That there may be a new purchase with this transaction_id, of a buyer with this address."""
         if not _ADDRESS.fullmatch(address):
             raise ValueError(f"{address!r} is no e-mail address")
-        if (given, address.lower()) in self._account.transactions:
+        if (given, folded(address)) in self._account.transactions:
             raise ValueError(f"there is a purchase {given} of {address} already")
         if self._new_transactions[given] > 1:
             raise ValueError(f"the transaction_id {given} is there twice among the new purchases")

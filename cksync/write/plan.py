@@ -9,6 +9,8 @@ from typing import Any
 from cksync.write.edits import Cell, Key, Kind, Problem
 
 Row = tuple[str, str]
+# Writes that name somebody by an address: who has it is asked right before.
+BY_ADDRESS = frozenset({"create person", "subscribe", "unsubscribe"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,9 @@ class Plan:
 
     @property
     def requests(self) -> int:
-        """How many requests carry it out."""
-        return len(self.actions)
+        """How many requests carry it out, with those that ask who has an address."""
+        asked = (a.what in BY_ADDRESS and (a.what == "create person" or int(a.target) > 0) for a in self.actions)
+        return len(self.actions) + sum(asked)
 
     def about(self, tables: Collection[str]) -> "Plan":
         """The part that is about edits of some tables; of all when none is named."""

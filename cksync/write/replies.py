@@ -8,16 +8,21 @@ from typing import Any
 
 import msgspec
 
+from cksync.addresses import folded
 from cksync.api.client import Call, Reply
 from cksync.api.v3 import BY_ID, DETAILS, PURCHASES, members, whole
 from cksync.api.writes import CALLS
 from cksync.domain import Page, Record, Request, Slice
+from cksync.wide import key_of_label
+from cksync.write.alike import is_alike, is_taken
 from cksync.write.diff import new_key
 from cksync.write.gone import ONE_OF
-from cksync.write.journal import Result, somebody_else
+from cksync.write.journal import Result
 from cksync.write.plan import Action
 
 Ids = Mapping[tuple[str, int], int]
+# Left blank in a broadcast, these are the account's own.
+_DEFAULTED = ("email_address", "email_layout_template")
 _WRAPPERS = ("subscriber", "subscription", "broadcast", "purchase", "custom_field", "tag")
 
 
@@ -58,62 +63,75 @@ _METHODS: Mapping[str, Callable[..., Call]] = {
 }
 
 
-def result_of(action: Action, call: Call, reply: Reply) -> Result:
-    """What a reply means for its action."""
+def result_of(action: Action, call: Call, reply: Reply, who: int | None) -> Result | None:
+    """What a reply of the API means for its action, which is about the person `who`; None: it does not say."""
     if not reply.is_done:
-        if reply.status == 404 and action.what in ("untag", "delete broadcast", "delete field"):
-            return Result("done", "it was gone already")
         return Result("rejected", reply.message)
     if action.what in ("rename field", "delete field", "delete broadcast", "untag"):
         return Result("done")
     try:
-        return _made(action, call, record_of(reply))
+        return _made(action, call, msgspec.json.decode(record_of(reply)), who)
     except (msgspec.DecodeError, KeyError, TypeError, ValueError):
-        return Result("unknown", f"the API answered {reply.status}, and not with what was to be made")
+        return None
 
 
-def _made(action: Action, call: Call, record: bytes) -> Result:
-    values = msgspec.json.decode(record)
+def _made(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result | None:
+    args = action.args
     match action.what:
         case "create person":
-            return Result("done", ids={"subscribers": int(values["subscriber"]["id"]), "subscriptions": values["id"]})
+            person = values["subscriber"]
+            if folded(str(person.get("email_address", args["email_address"]))) != folded(args["email_address"]):
+                return _somebody_else("subscribed", person["id"])
+            return Result("done", ids={"subscribers": int(person["id"]), "subscriptions": int(values["id"])})
         case "subscribe":
-            who = int(values["subscriber"]["id"])
-            if 0 <= int(action.target) != who:
-                return somebody_else(who)
+            if int(values["subscriber"]["id"]) != who:
+                return _somebody_else("subscribed", values["subscriber"]["id"], who)
             return Result("done", ids={"subscriptions": int(values["id"])})
+        case "unsubscribe":
+            if int(values["id"]) != who:
+                return _somebody_else("unsubscribed", values["id"], who)
+            return Result("done") if values["state"] == "cancelled" else None
         case "create tag":
-            return Result("done", ids={"tags": int(values["id"])})
+            return Result("done", ids={"tags": int(values["id"])}) if is_alike(args["name"], values["name"]) else None
         case "create field":
-            return Result(
-                "done", ids={"custom_fields": int(values["id"])}, values={n: values[n] for n in ("key", "name")}
-            )
+            label = args["label"]
+            if not is_alike(label, values["label"]) and key_of_label(label) != values["key"]:
+                return None
+            made = {name: values[name] for name in ("key", "name")}
+            return Result("done", ids={"custom_fields": int(values["id"])}, values=made)
         case "create broadcast":
-            return Result("done", ids={"broadcasts": int(values["id"])})
+            is_it = is_alike(args.get("subject"), values.get("subject"))
+            return Result("done", ids={"broadcasts": int(values["id"])}) if is_it else None
         case "create purchase":
             return Result("done", ids={"purchases": int(values["id"])})
-        case "unsubscribe":
-            return (
-                Result("done") if values["state"] == "cancelled" else Result("unknown", f"is {values['state']} still")
-            )
         case _:
             return checked(call, values)
+
+
+def _somebody_else(done: str, whom: object, who: int | None = None) -> Result:
+    """The outcome of a write by an address that another person has: it cannot be taken back, so it is said, and not
+    done again."""
+    instead = f", and not {who}" if who is not None else ""
+    return Result("rejected", f"the API {done} the person {whom}, who has that address now{instead}")
 
 
 def checked(call: Call, values: Mapping[str, Any]) -> Result:
     """The API passes over what it does not know or like without a word: compare."""
     fields, found = call.body.get("fields") or {}, values.get("fields") or {}
     basics = {name: value for name, value in call.body.items() if name != "fields" and name in values}
-    missed = [name for name, value in basics.items() if not _same(value, values[name])]
-    missed += [f"fields.{name}" for name, value in fields.items() if not _same(value, found.get(name))]
+    missed = [name for name, value in basics.items() if not _is_taken(name, value, values[name])]
+    missed += [f"fields.{name}" for name, value in fields.items() if not is_taken("", value, found.get(name))]
     if missed:
         return Result("rejected", f"the API took the rest, but not {', '.join(missed)}")
     return Result("done")
 
 
-def _same(sent: object, found: object) -> bool:
-    texts = [str(value).lower() if isinstance(value, bool) else str(value or "") for value in (sent, found)]
-    return texts[0] == texts[1] or (texts[0][:19] == texts[1][:19] and "T" in texts[0][:19])
+def _is_taken(name: str, sent: object, found: object) -> bool:
+    if name in _DEFAULTED and not sent:
+        return True
+    if name == "email_address":
+        return folded(str(sent)) == folded(str(found or ""))
+    return is_taken(name, sent, found)
 
 
 def record_of(reply: Reply) -> bytes:

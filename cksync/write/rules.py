@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from cksync.write.edits import Account
 from cksync.write.plan import Action, Held
 
-RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk")
+RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk", "repeat-unknown")
 # People whom a workspace may put into sequences and forms, or unsubscribe, without being asked, and from where on a
 # change of many is one of too many.
 MOST_MAILED, MOST_UNSUBSCRIBED, BULK_ROWS, BULK_SHARE = 10, 10, 100, 0.3

@@ -46,7 +46,7 @@ select
         (
             select min(person.id)
             from history.subscribers as person
-            where lower(person.email_address) = lower(given.email_address)
+            where as_address(person.email_address) = as_address(given.email_address)
                 and person.change <> 'delete'
                 and person.valid_from <= observed_at
                 and (person.valid_to is null or person.valid_to > observed_at)

@@ -1,0 +1,124 @@
+"""API v3 subscribes and unsubscribes by address. Whoever a write names so is asked for right before it.
+
+What remains is the moment between that answer and the write. The API's answer says whom it took, and that is
+compared; but it is done then, and v3 takes nobody out of a form, and brings nobody back.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+import msgspec
+
+from cksync.addresses import folded, folded_sql
+from cksync.api import Api
+from cksync.api.v3 import BY_ID, ask_one
+from cksync.domain import Page, Request
+from cksync.errors import EndpointFailed
+from cksync.write.gone import ONE_OF
+from cksync.write.journal import Result
+from cksync.write.plan import BY_ADDRESS, Action
+
+# Those who left by themselves, and are not subscribed again unasked.
+LEFT = ("cancelled", "bounced", "complained")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Whom a write names by an address. `id` is None for somebody who is to be made; `state` is the one that the
+    plan knew; `others` are people who have the same address as far as the mirror knows."""
+
+    what: str
+    address: str
+    id: int | None
+    state: str | None = None
+    others: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Namesakes:
+    """What the mirror knows of the people whom a plan names by an address."""
+
+    states: Mapping[int, str | None] = field(default_factory=dict)
+    shared: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def named(self, action: Action) -> Named | None:
+        """Whom an action names by an address; None when nobody, or somebody whom this push has just made."""
+        if action.what not in BY_ADDRESS:
+            return None
+        address = str(action.args["email_address"])
+        if action.what == "create person":
+            return Named(action.what, address, None)
+        who = int(action.target)
+        others = tuple(other for other in self.shared.get(folded(address), ()) if other != who)
+        return None if who < 0 else Named(action.what, address, who, self.states.get(who), others)
+
+
+def namesakes(db: duckdb.DuckDBPyConnection, actions: Collection[Action]) -> Namesakes:
+    """Read once for all actions of a plan."""
+    named = [int(action.target) for action in actions if action.what in BY_ADDRESS]
+    if not named:
+        return Namesakes()
+    states = "select id, state from mirror.main.subscribers where id in (select unnest(?::bigint[]))"
+    shared = f"""
+        select {folded_sql("email_address")} as address, list(id order by id) from mirror.main.subscribers
+        where email_address is not null group by address having count(*) > 1
+    """
+    return Namesakes(dict(db.execute(states, [named]).fetchall()), dict(db.execute(shared).fetchall()))
+
+
+def ask_address(address: str) -> Request:
+    """The request for whoever has an address: the API shows those who are active."""
+    return Request(BY_ID, "subscribers", {"email_address": address}, 1)
+
+
+def ask(api: Api, named: Named) -> tuple[list[Page], Result | None]:
+    """Ask for whom a write names. The answers, and what the write comes to without being sent; None: send it.
+
+    Raises what Api.fetch raises, but for an endpoint that fails alone.
+    """
+    pages: list[Page] = []
+    try:
+        if named.id is None:
+            pages.append(api.fetch(ask_address(named.address)))
+            return pages, _taken(pages[0], named)
+        for who in (named.id, *named.others):
+            pages.append(api.fetch(ask_one(BY_ID, str(who), 1)))
+            if verdict := _verdict(pages[-1], who, named):
+                return pages, verdict
+    except EndpointFailed as error:
+        return pages, Result("conflict", f"not sent, for it could not be asked who has the address: {error.reason}")
+    return pages, None
+
+
+def _taken(page: Page, named: Named) -> Result | None:
+    for person in _people(page):
+        if folded(str(person["email_address"])) == folded(named.address):
+            return Result("conflict", f"not sent: {ONE_OF['subscribers']} {person['id']} has that address meanwhile")
+    return None
+
+
+def _verdict(page: Page, who: int, named: Named) -> Result | None:
+    """What the answer about one person means for the write."""
+    the_person = f"{ONE_OF['subscribers']} {who}"
+    if not page.records:
+        return Result("conflict", f"not sent, for {the_person} could not be asked for: the 404 is not the API's")
+    found = _people(page)
+    if who != named.id:
+        has_it = any(folded(str(person["email_address"])) == folded(named.address) for person in found)
+        return Result("conflict", f"not sent: {the_person} has the same address") if has_it else None
+    if not found:
+        return Result("conflict", f"{the_person} is gone from the account")
+    (person,) = found
+    if folded(str(person["email_address"])) != folded(named.address):
+        return Result("conflict", f"not sent: {the_person} has another address meanwhile; push again")
+    if named.what == "unsubscribe":
+        return Result("done", "was cancelled already") if person["state"] == "cancelled" else None
+    if person["state"] in LEFT and named.state not in LEFT:
+        return Result("conflict", f"not sent: {the_person} is {person['state']} meanwhile; push again")
+    return None
+
+
+def _people(page: Page) -> list[Mapping[str, object]]:
+    people = [msgspec.json.decode(record.text) for record in page.records if record.text is not None]
+    return [{"email_address": "", "state": "", **person} for person in people]

@@ -1,0 +1,47 @@
+"""Creations of which nobody knows whether they were executed: they are set apart, so that nothing is made twice and
+no other edit waits for them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cksync.write.journal import Unresolved
+from cksync.write.lookup import LOOKED_UP, REFUSED_TWICE
+from cksync.write.plan import Action, Parked, Plan
+
+_MADE_ANEW = LOOKED_UP - REFUSED_TWICE
+
+
+def is_held(action: Action) -> bool:
+    """Whether it must not be sent again as long as nobody knows its outcome. The API refuses a tag or a field the
+    second time, and takes into a tag whoever is in it."""
+    return action.what in _MADE_ANEW and not (action.what == "subscribe" and action.args["parent"] == "tag")
+
+
+def held(left: Sequence[Unresolved]) -> list[Unresolved]:
+    """Those of some actions that must not be sent again."""
+    return [each for each in left if each.state == "unknown" and is_held(each.action)]
+
+
+def set_apart(plan: Plan, held: Sequence[Unresolved]) -> Plan:
+    """A plan without what such creations are to make, however it was edited since; each of them is parked, and what
+    the plan has against their rows (a name that is taken: by themselves, maybe) is no problem."""
+    if not held:
+        return plan
+    made = {(each.action.what, each.action.target, _place(each.action)) for each in held}
+    rows = {row for each in held for row in each.action.settles}
+    actions = [a for a in plan.actions if (a.what, a.target, _place(a)) not in made]
+    parked = [each for each in plan.parked if (each.action.what, each.action.target, _place(each.action)) not in made]
+    return replace(
+        plan,
+        actions=tuple(actions),
+        problems=tuple(problem for problem in plan.problems if (problem.table, problem.key) not in rows),
+        parked=(*parked, *(Parked(each.action, each.state, each.message) for each in held)),
+        counts=Counter(action.what for action in actions),
+    )
+
+
+def _place(action: Action) -> tuple[object, object]:
+    """What tells the wishes of one person apart: the list that they join."""
+    joins = action.what == "subscribe"
+    return (action.args.get("parent"), action.args.get("parent_id")) if joins else (None, None)

@@ -1,0 +1,215 @@
+"""API v3 subscribes and unsubscribes by address: whoever is named so is asked for, and nobody else is taken."""
+
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import pytest
+
+from cksync.sandbox import Sandbox, World, effects
+from cksync.verbs.pull import pull
+from tests.conftest import some
+from tests.test_push import Work, actives, first, level, work, world
+
+__all__ = ["first", "work", "world"]  # fixtures
+
+ALLOW = ("bulk", "unsubscribe", "resubscribe")
+
+
+def inactive(world: World) -> int:
+    """Somebody whom no list of people shows, so that no pull sees a new address of theirs."""
+    return min(person.id for person in world.subscribers.values() if person.state == "inactive")
+
+
+def edit(kind: str, who: int, world: World) -> str:
+    """An edit of somebody that goes by their address."""
+    if kind == "unsubscribe":
+        return f"update subscribers set state = 'cancelled' where id = {who}"
+    free = next(each for each in sorted(world.parents[kind]) if who not in world.rosters[kind, each].members)  # type: ignore[index]
+    return (
+        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+        f" values ('{kind}', {free}, {who})"
+    )
+
+
+KINDS = some(["unsubscribe", "form", "sequence", "tag"], ["unsubscribe", "form"])
+
+
+def joined(world: World, who: int) -> int:
+    return sum(who in roster.members for roster in world.rosters.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_address_that_somebody_else_has_meanwhile_takes_nobody_else(
+    kind: str, work: Work, sandbox: Sandbox, world: World
+) -> None:
+    """The mirror still has the old one; the next push knows, and takes who was meant."""
+    who = inactive(world)
+    work.edit(edit(kind, who, world))
+    address = world.subscribers[who].email_address
+    world.set_email(who, "moved@example.com")
+    other = world.add_subscriber(address)
+    lists = joined(world, who), joined(world, other)
+    report = work.push(allow=ALLOW)
+    (result,) = (result for _, result in report.results)
+    assert (report.exit_status, result.outcome) == (3, "conflict")
+    assert f"the person {who} has another address meanwhile; push again" in result.message
+    assert sandbox.journal.writes() == []
+    assert work.push(allow=ALLOW).exit_status == 0
+    assert (world.subscribers[other].state, joined(world, other)) == ("active", lists[1])
+    if kind == "unsubscribe":
+        assert world.subscribers[who].state == "cancelled"
+    else:
+        assert joined(world, who) == lists[0] + 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_address_that_changes_hands_right_before_the_write_is_said(
+    kind: str, work: Work, sandbox: Sandbox, world: World
+) -> None:
+    """What remains of the race: it is done to somebody else, and neither called done nor done again."""
+    (who,) = actives(work, 1)
+    work.edit(edit(kind, who, world))
+    address = world.subscribers[who].email_address
+    others: list[int] = []
+
+    def move() -> None:
+        world.set_email(who, "moved@example.com")
+        others.append(world.add_subscriber(address))
+
+    sandbox.faults.add(effects.edit_before(move), where=lambda asked: asked.method != "GET")
+    report = work.push(allow=ALLOW)
+    (result,) = (result for _, result in report.results)
+    assert (report.exit_status, result.outcome) == (3, "rejected")
+    assert f"the person {others[0]}, who has that address now, and not {who}" in result.message
+    writes = len(sandbox.journal.writes())
+    world.set_email(who, "moved-again@example.com")
+    work.push(allow=ALLOW)
+    assert len(sandbox.journal.writes()) == writes + 1  # by the address of today
+    (last,) = sandbox.journal.writes()[-1:]
+    assert last.params["email"] == "moved-again@example.com"
+    level(work, world)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_person_deleted_between_plan_and_write_is_not_made_again(
+    kind: str, work: Work, sandbox: Sandbox, world: World
+) -> None:
+    (who,) = actives(work, 1)
+    work.edit(edit(kind, who, world))
+    people = len(world.subscribers)
+    sandbox.faults.add(
+        effects.edit_before(lambda: world.delete_subscriber(who)), path=f"/subscribers/{who}", method="GET"
+    )
+    report = work.push(allow=ALLOW)
+    assert [(r.outcome, r.message) for _, r in report.results] == [
+        ("conflict", f"the person {who} is gone from the account")
+    ]
+    assert (len(world.subscribers), sandbox.journal.writes()) == (people - 1, [])
+    level(work, world)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_address_that_two_people_have_is_refused(kind: str, work: Work, sandbox: Sandbox, world: World) -> None:
+    one, other, third = actives(work, 3)
+    same = world.subscribers[one].email_address.upper()
+    world.put_subscriber(world.subscribers[other]._replace(email_address=same))
+    list(pull(work.config, environ={}))
+    work.edit(edit(kind, one, world), f"update subscribers set first_name = 'Zed' where id = {third}")
+    report = work.push(allow=ALLOW)
+    results = {action.what: result for action, result in report.results}
+    assert results.pop("update person").outcome == "done"
+    ((_, result),) = results.items()
+    assert (report.exit_status, result.outcome) == (3, "conflict")
+    assert result.message == f"not sent: the person {other} has the same address"
+    assert [entry.method for entry in sandbox.journal.writes()] == ["PUT"]
+
+
+def test_person_who_has_cancelled_since_the_plan_is_not_subscribed(work: Work, sandbox: Sandbox, world: World) -> None:
+    (who,) = actives(work, 1)
+    work.edit(edit("form", who, world))
+    sandbox.faults.add(effects.edit_before(lambda: world.cancel(who)), path=f"/subscribers/{who}", method="GET")
+    report = work.push()
+    assert [(r.outcome, r.message) for _, r in report.results] == [
+        ("conflict", f"not sent: the person {who} is cancelled meanwhile; push again")
+    ]
+    assert sandbox.journal.writes() == []
+    assert [held.rule for held in work.plan().held] == ["resubscribe"]
+
+
+def test_new_person_who_signed_up_meanwhile_is_not_written_over(work: Work, sandbox: Sandbox, world: World) -> None:
+    work.edit(
+        "insert into subscribers (email_address, first_name) values ('neo@example.com', 'Neo')",
+        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+        " select 'form', (select min(id) from forms), id from subscribers where id < 0",
+    )
+
+    def sign_up() -> None:
+        world.add_subscriber("neo@example.com", "Thomas")
+
+    sandbox.faults.add(
+        effects.edit_before(sign_up), path="/subscribers", where=lambda asked: "email_address" in asked.params
+    )
+    report = work.push()
+    ((_, result),) = report.results
+    assert (report.exit_status, result.outcome) == (3, "conflict")
+    assert "has that address meanwhile" in result.message
+    assert sandbox.journal.writes() == []
+
+
+def test_plan_counts_the_requests_that_ask_who_has_an_address(work: Work, sandbox: Sandbox, world: World) -> None:
+    one, other = actives(work, 2)
+    work.edit(edit("form", one, world), edit("unsubscribe", other, world))
+    plan = work.plan()
+    assert (len(plan.actions), plan.requests) == (2, 4)
+    sandbox.journal.clear()
+    work.push()
+    asked = [
+        entry for entry in sandbox.journal.entries if entry.path in (f"/subscribers/{one}", f"/subscribers/{other}")
+    ]
+    assert (len(asked), len(sandbox.journal.writes())) == (2, 2)
+
+
+# -- one folding of addresses
+
+SPELLINGS = [
+    ("\u0130pek@example.com", "i\u0307pek@example.com"),
+    ("\u039f\u0394\u039f\u03a3@example.com", "\u03bf\u03b4\u03bf\u03c2@example.com"),
+    ("caf\u00e9@example.com", "cafe\u0301@example.com"),
+]
+
+
+@pytest.mark.parametrize("pair", some(SPELLINGS, [SPELLINGS[1]]))
+def test_address_in_another_spelling_is_taken(pair: tuple[str, str], work: Work, world: World) -> None:
+    there, given = pair
+    one, other = actives(work, 2)
+    world.set_email(one, there)
+    list(pull(work.config, environ={}))
+    work.edit(f"update subscribers set email_address = '{given}' where id = {other}")
+    assert [problem.reason for problem in work.plan().problems] == [f"{given} is taken by the person {one}"]
+
+
+@pytest.mark.parametrize("pair", some(SPELLINGS, [SPELLINGS[2]]))
+def test_person_whose_address_the_api_spells_another_way_is_that_person(
+    pair: tuple[str, str], work: Work, sandbox: Sandbox, world: World
+) -> None:
+    here, there = pair
+    (who,) = actives(work, 1)
+    world.set_email(who, here)
+    list(pull(work.config, environ={}))
+    work.edit(edit("form", who, world))
+
+    def respelled(asked: Any, handle: Callable[[Any], Any]) -> Any:
+        return effects._edited(handle(asked), lambda body: body["subscriber"].update(email_address=there))
+
+    sandbox.faults.add(respelled, path=f"/subscribers/{who}", method="GET", count=None)
+    assert work.push().exit_status == 0
+
+
+def test_buyer_is_found_whatever_the_spelling(work: Work, world: World) -> None:
+    (who,) = actives(work, 1)
+    world.set_email(who, SPELLINGS[2][0])
+    bought = world.add_purchase(SPELLINGS[2][1])
+    list(pull(work.config, environ={}))
+    with duckdb.connect(str(work.config.data_dir / "mirror.duckdb"), read_only=True) as db:
+        assert db.execute("select subscriber_id from purchases where id = ?", [bought]).fetchone() == (who,)
