@@ -23,8 +23,8 @@ Outcome = Literal["done", "rejected", "unknown", "conflict"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an action (`conflict`: what it needs is gone in the account). `ids` are those of the rows that
-    it made, by table; `values` what else the API gave them."""
+    """What became of an action (`conflict`: what it needs is gone in the account, or somebody else's). `ids` are those
+    of the rows that it made, by table; `values` what else the API gave them."""
 
     outcome: Outcome
     message: str = ""
