@@ -1,7 +1,7 @@
 """The words of cksync: values without I/O that every room shares."""
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -11,7 +11,7 @@ from typing import Literal
 # every row was read, so that what was not seen is not there.
 Proof = Literal["changes", "counts", "borders", "content"]
 
-# A list that loses more than this share of its rows, and at least so many, is not believed.
+# A list that loses more than this share of its rows, and at least so many with what hangs on them, is not believed.
 VANISH_SHARE, VANISH_ROWS = 0.3, 100
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -203,8 +203,46 @@ class Analysis:
         return (*models, *checks)
 
 
-def vanish_doubt(lost: int, rows: int) -> str | None:
-    """Why a list that lost so many of its rows at once is not believed; None: it is."""
-    if lost < VANISH_ROWS or lost <= VANISH_SHARE * rows:
+def vanish_doubt(lost: int, rows: int, along: int = 0, least: int = VANISH_ROWS) -> str | None:
+    """Why a list that lost so many of its rows at once is not believed; None: it is. `along` are the memberships,
+    values and other rows that would go with them, `least` how many must go for a doubt."""
+    if lost + along < least or lost <= VANISH_SHARE * rows:
         return None
-    return f"lost {lost:,} of {rows:,} rows at once; its old rows stay unless you `pull --allow vanish`"
+    with_them = f", which {along:,} others hang on" if along else ""
+    return f"lost {lost:,} of {rows:,} rows at once{with_them}; its old rows stay unless you `pull --allow vanish`"
+
+
+def _nothing(keys: Collection[int]) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class Held:
+    """The rows of a list that the mirror holds, as the rule `vanish` weighs them.
+
+    `along` counts what would go with some of them; `may_vanish`: they may all go (a safety rule was lifted, people
+    finish sequences); so many must go for a doubt as `least` says.
+    """
+
+    keys: Collection[int] = ()
+    along: Callable[[Collection[int]], int] = _nothing
+    may_vanish: bool = False
+    least: int = VANISH_ROWS
+
+    def lost(self, there: Container[str]) -> list[int]:
+        """The rows that a reading did not show, given the keys that it did, as text."""
+        return [key for key in self.keys if str(key) not in there]
+
+    def doubt(self, lost: Collection[int]) -> str | None:
+        """Why a list without these rows is not believed; None: it is."""
+        if self.may_vanish or not lost or len(lost) <= VANISH_SHARE * len(self.keys):
+            return None
+        return vanish_doubt(len(lost), len(self.keys), self.along(lost), self.least)
+
+    def is_odd(self, lost: Collection[int], *, is_empty: bool) -> bool:
+        """Whether a list without these rows is to be asked for once more before anything is made of it."""
+        return bool(lost) and (is_empty or self.doubt(lost) is not None)
+
+
+# A list of which nothing is known.
+NOTHING_HELD = Held()

@@ -24,7 +24,7 @@ from cksync.verbs.verify import NO_LIST, Findings, verify
 from tests.comparing import differences
 from tests.conftest import BARE
 
-SMALL: dict[str, Any] = {"tags": 3, "tag_memberships": 200, "forms": 2, "form_memberships": 60, "sequences": 1}
+SMALL: dict[str, Any] = {"tags": 3, "tag_memberships": 150, "forms": 2, "form_memberships": 60, "sequences": 1}
 SMALL |= {"sequence_memberships": 20, "broadcasts": 3, "purchases": 6, "custom_fields": 3}
 
 

@@ -4,11 +4,12 @@ import math
 from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Set
+from dataclasses import replace
 from random import Random
 from typing import Literal
 
 from cksync.api.v3 import PAGE_ROWS, ask_page
-from cksync.domain import Checkpoint, Listing, Page, Proof, Request, Slice, vanish_doubt
+from cksync.domain import Checkpoint, Held, Listing, Page, Proof, Request, Slice, vanish_doubt
 from cksync.extract.look import Look
 from cksync.extract.search import Search
 from cksync.extract.walk import ListWalk, doubt_about
@@ -25,7 +26,8 @@ class LevelWalk(Look):
     each is looked for, even if the total fits without. Where new rows stand depends on the
     list: `ends` says whether to look for them on its newest page, at both ends, or nowhere (they are all in
     `added`). `looks` pages are compared with the rows that should stand on them. What does not fit is
-    explained before it is searched, searched (`Search`) before all of the list is read, and read if need be.
+    explained before it is searched, searched (`Search`) before all of the list is read, and read if need be. What
+    says that too much is gone (`Held.is_odd`) is asked once more.
     """
 
     def __init__(
@@ -43,13 +45,13 @@ class LevelWalk(Look):
         is_by_id: bool = True,
         looks: int = 0,
         seed: str = "",
-        may_vanish: bool = False,
+        held: Held | None = None,
         doubt: str | None = None,
         whole: ListWalk | None = None,
     ) -> None:
         """`start` and `absent` are what an earlier load of this round has found, `whole` the reading of all
-        of it that it began; `is_by_id`: new rows stand where their ids say, not at the end; `doubt` keeps
-        the list from being complete."""
+        of it that it began; `is_by_id`: new rows stand where their ids say, not at the end; `held` weighs
+        what is gone (None: as the rows that are known); `doubt` keeps the list from being complete."""
         super().__init__(slice_, start, whole)
         self._known = known
         self._left = left
@@ -58,9 +60,12 @@ class LevelWalk(Look):
         self._there = set(added)  # a search must not find them gone
         self._new = dict.fromkeys(key for key in added if key not in known)
         self._ends, self._is_by_id, self._looks = ends, is_by_id, looks
-        self._may_vanish, self._doubt = may_vanish, doubt
+        held = held or Held(known.keys)
+        self._held = replace(held, keys=[key for key in held.keys if key not in left]) if left else held
+        self._doubt = doubt
         self._random = Random(f"{seed} {slice_.name}")
         self._absent = set(absent) if self._ended else set()
+        self._has_looked_twice = False
         self._moves = 0
         self._under_way = 0
         self._begin()
@@ -131,8 +136,8 @@ class LevelWalk(Look):
             self._take_for_whole(set(self._read.get(1, ())) | set(self._read.get(-1, ())), total)
         elif further := self._further(total):
             self._to_ask.extend(further)
-        elif not self._may_vanish and (doubt := vanish_doubt(self._count - total, len(self._known))):
-            self._doubt, self._is_done = doubt, True
+        elif doubt := self._doubt_of(self._count - total):
+            self._look_twice(doubt)
         elif self._count == total and not self._has_looked and self._looks:
             self._has_looked = True
             self._to_ask.extend(self._samples())
@@ -140,6 +145,22 @@ class LevelWalk(Look):
                 self._judge()
         else:
             self._compare(total)
+
+    def _doubt_of(self, lost: int) -> str | None:
+        """Why a list that lost so many rows, whichever they are, is not believed."""
+        rows = len(self._held.keys)
+        return None if self._held.may_vanish else vanish_doubt(lost, rows, least=self._held.least)
+
+    def _look_twice(self, doubt: str | None) -> None:
+        """Before anything is made of too great a loss, look once more."""
+        if self._has_looked_twice:
+            self._doubt, self._is_done = doubt, True
+            return
+        self._has_looked_twice, self._total = True, None
+        self._begin()
+
+    def _read_all(self) -> None:
+        self._whole = ListWalk(self.slice, held=self._held)
 
     def _take_for_whole(self, there: Set[int], total: int) -> None:
         """One page has the whole list, if it has as many rows as the API counts."""
@@ -211,7 +232,13 @@ class LevelWalk(Look):
         return expected
 
     def _end(self, absent: Iterable[int], proof: Proof) -> None:
-        self._absent, self._proof, self._is_done = set(absent), proof, True
+        absent = set(absent)
+        lost = [key for key in self._held.keys if key in absent]
+        doubt = self._held.doubt(lost)
+        if doubt or (not self._has_looked_twice and self._held.is_odd(lost, is_empty=not self._total)):
+            self._look_twice(doubt)
+        else:
+            self._absent, self._proof, self._is_done = absent, proof, True
 
     def explain(self, left: Set[str]) -> None:
         """Tell a whole reading which keys have left the list by now."""
@@ -232,7 +259,7 @@ class LevelWalk(Look):
 
     def again(self) -> ListWalk:
         """A reading of all of the list from its front."""
-        return ListWalk(self.slice)
+        return ListWalk(self.slice, held=self._held)
 
     @property
     def pages(self) -> int:

@@ -77,8 +77,9 @@ class Look(ABC):
     def absent(self) -> Collection[int]:
         """Rows that were known and are in the list no more."""
 
+    @abstractmethod
     def _read_all(self) -> None:
-        self._whole = ListWalk(self.slice)
+        """Begin the reading of all of it."""
 
     @property
     def checkpoint(self) -> Checkpoint:

@@ -1,6 +1,6 @@
 """Which walks a pull makes, and in which order: what later walks need is read by earlier ones."""
 
-from collections.abc import Collection, Generator, Iterator, Sequence, Set
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence, Set
 from typing import Protocol
 
 from cksync.api.v3 import ACTIVE, CANCELLED, PARENTS, PURCHASES, STREAMS, members, whole
@@ -28,8 +28,8 @@ class Reader(Protocol):
     def is_known(self, slice_: Slice) -> bool:
         """Whether the list was ever read completely, so that what changed since is enough."""
 
-    def whole(self, slice_: Slice) -> ListWalk:
-        """A reading of all of a list."""
+    def whole(self, slice_: Slice, *, is_orphan: bool = False) -> ListWalk:
+        """A reading of all of a list; `is_orphan`: of members of what its own list does not show."""
 
     def changed(self, slice_: Slice) -> ListWalk:
         """A reading of the people of a list who changed since its last complete reading."""
@@ -42,11 +42,12 @@ class Reader(Protocol):
         left: Collection[int] = (),
         suspects: Collection[int] = (),
         doubt: str | None = None,
+        is_orphan: bool = False,
     ) -> LevelWalk:
         """A walk that brings a known list up to date."""
 
-    def doubt_about(self, walk: ListWalk) -> str | None:
-        """Why a complete reading is not believed: too much is gone at once."""
+    def lost(self, walk: ListWalk, other: ListWalk) -> tuple[bool, str | None]:
+        """Whether a list of people lost so many that it is to be read once more, and why it is then not believed."""
 
     def known_parents(self, kind: str) -> set[str]:
         """The ids of forms, sequences or tags whose members the mirror knows."""
@@ -115,7 +116,8 @@ def phases(streams: frozenset[str], reader: Reader, lists_of_members: Collection
         if "subscriptions" not in streams:
             slices = [slice_ for slice_ in slices if slice_.name in lists_of_members]
         suspects = reader.suspects((), ()) if suspects is None else suspects
-        walks = [_membership(reader, slice_, left, suspects) for slice_ in slices]
+        shown = {members(word, key).name for word, name in PARENTS.items() if name in lists for key in lists[name].keys}
+        walks = [_membership(reader, slice_, left, suspects, is_orphan=slice_.name not in shown) for slice_ in slices]
         yield walks
         yield _again(walks)
     if "broadcasts" in streams:
@@ -140,11 +142,20 @@ def _people(reader: Reader) -> Generator[Sequence[Walk], None, Sequence[Walk]]:
     active.explain(cancelled.keys)  # whoever is in both left while the lists were read
     again = _again([active, cancelled])
     yield again
-    lists = list({walk.slice: walk for walk in (active, cancelled, *again)}.values())
-    for walk in lists:
-        if doubt := reader.doubt_about(walk):
+    lists = {walk.slice: walk for walk in (active, cancelled, *again)}
+    odd = [walk.again() for walk, other in _pairs(lists) if reader.lost(walk, other)[0]]
+    yield odd
+    lists |= {walk.slice: walk for walk in odd}
+    for walk, other in _pairs(lists):
+        if doubt := reader.lost(walk, other)[1]:
             walk.refuse(doubt)
-    return lists
+    return list(lists.values())
+
+
+def _pairs(lists: Mapping[Slice, ListWalk]) -> Sequence[tuple[ListWalk, ListWalk]]:
+    """Each list of people that was read to its end without a doubt, with the other one."""
+    pairs = ((lists[ACTIVE], lists[CANCELLED]), (lists[CANCELLED], lists[ACTIVE]))
+    return [(walk, other) for walk, other in pairs if walk.checkpoint.is_complete]
 
 
 def _people_again(reader: Reader) -> Generator[Sequence[Walk], None, tuple[Members, Members]]:
@@ -176,14 +187,19 @@ def _level_people(reader: Reader, slice_: Slice, changed: ListWalk, other: ListW
 
 
 def _parents(reader: Reader, word: str, walk: ListWalk) -> Set[str]:
-    """The ids of forms, sequences or tags: of a list that could not be read, those that were known."""
-    return walk.keys | reader.known_parents(word) if walk.checkpoint.unread else walk.keys
+    """The ids of forms, sequences or tags: of a list that could not be read, or is not believed, those that were
+    known, too."""
+    return walk.keys if walk.checkpoint.is_complete else walk.keys | reader.known_parents(word)
 
 
-def _membership(reader: Reader, slice_: Slice, left: Members, suspects: Members) -> ListWalk | LevelWalk:
+def _membership(
+    reader: Reader, slice_: Slice, left: Members, suspects: Members, *, is_orphan: bool
+) -> ListWalk | LevelWalk:
     if not reader.is_known(slice_):
-        return reader.whole(slice_)
-    return reader.level(slice_, left=left.get(slice_.name, ()), suspects=suspects.get(slice_.name, ()))
+        return reader.whole(slice_, is_orphan=is_orphan)
+    return reader.level(
+        slice_, left=left.get(slice_.name, ()), suspects=suspects.get(slice_.name, ()), is_orphan=is_orphan
+    )
 
 
 def _again(walks: Sequence[Walk]) -> list[ListWalk]:

@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Iterable, Set
 
 from cksync.api.v3 import PAGE_ROWS, ask_page
-from cksync.domain import Checkpoint, Listing, Page, Request, Slice
+from cksync.domain import NOTHING_HELD, Checkpoint, Held, Listing, Page, Request, Slice
 from cksync.extract.look import Look
-from cksync.extract.walk import doubt_about
+from cksync.extract.walk import ListWalk, doubt_about
 
 
 class TailWalk(Look):
@@ -24,12 +24,13 @@ class TailWalk(Look):
         keys: Iterable[str] = (),
         *,
         looks: Iterable[int] = (),
+        held: Held = NOTHING_HELD,
     ) -> None:
         """`start` and `keys` are what an earlier load of this round has found, if it came to an end; `looks` the
-        pages before the last one to look at."""
+        pages before the last one to look at, `held` the rows that the mirror holds."""
         super().__init__(slice_, start)
         self.keys = set(keys) if self._ended else set()
-        self._known = known
+        self._known, self._held = known, held
         self._first = max(1, -(-len(known) // PAGE_ROWS))
         self._to_ask = deque([*(page for page in looks if page < self._first), self._first])
         self._tail = set(map(int, self.keys))
@@ -55,10 +56,19 @@ class TailWalk(Look):
             return
         if self._doubt is not None:
             self._is_done = True
-        elif self._has_moved or not self._is_as_expected:
+        elif self._has_moved or not self._is_as_expected or self._is_odd:
             self._read_all()
         else:
             self._is_done, self._proof = True, "content" if self._first == 1 else "counts"
+
+    @property
+    def _is_odd(self) -> bool:
+        """Whether the one page that has the whole list lacks too much to be believed at once."""
+        lost = self._held.lost(self.keys)
+        return self._first == 1 and self._held.is_odd(lost, is_empty=not self._tail)
+
+    def _read_all(self) -> None:
+        self._whole = ListWalk(self.slice, held=self._held, has_looked=self._first == 1)
 
     def _missed(self) -> None:
         self._is_done = True

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Protocol
 
 from cksync.api.v3 import PAGE_ROWS, STREAMS, ask_page
-from cksync.domain import Checkpoint, Miss, Page, Request, Slice
+from cksync.domain import NOTHING_HELD, Checkpoint, Held, Miss, Page, Request, Slice
 from cksync.extract.unread import Unread
 
 # At the tail, how often to look for rows that were added while it was read; a busy list never rests.
@@ -55,7 +55,8 @@ class ListWalk:
     Page numbers drift while an account lives. Somebody who leaves an earlier page moves all later rows
     up, so that one row slips past the border between two pages: the total drops there, and the page
     before is read again. Once the tail is reached, distinct keys must equal the total that came last.
-    A page that cannot be had is stepped over, and asked for once more at the tail.
+    A page that cannot be had is stepped over, and asked for once more at the tail. A list that is empty where the
+    mirror holds rows, or that lost too many of them (`Held.is_odd`), is read once more before anything is made of it.
     """
 
     absent: Collection[int] = ()  # a whole reading says so by itself
@@ -68,17 +69,29 @@ class ListWalk:
         *,
         is_stale: bool = False,
         since: date | None = None,
+        held: Held = NOTHING_HELD,
+        has_looked: bool = False,
     ) -> None:
         """A walk from the front, or on from `start`; `is_stale`: that was longer ago than one page from
         the next, so rows may have slipped past the border while nobody looked. `since`: only people who
-        changed on that day or later are asked for."""
+        changed on that day or later are asked for. `held` are the rows that the mirror holds; `has_looked`: the list
+        has looked odd already."""
         self.slice = slice_
         self._since = since
-        self.keys = set(keys)
-        if start is not None and start.unread and not self.keys:
+        self._held = held
+        self._has_looked = has_looked
+        keys = set(keys)
+        if start is not None and start.unread and not keys:
             start = None  # nothing of it could be read, so there is nothing to go on from
-        self.order = list(self.keys) if since else []  # of a list of changes: as they came, but for an earlier load's
-        self._stream = STREAMS[slice_.stream]
+        self._begin(start, keys)
+        if is_stale and self._front and not self._is_done:
+            self._mend.append(self._front)
+
+    def _begin(self, start: Checkpoint | None, keys: set[str]) -> None:
+        """Go to the front, or to where `start` ends."""
+        self.keys = keys
+        self.order = list(self.keys) if self._since else []  # of changes: as they came, but for an earlier load's
+        self._stream = STREAMS[self.slice.stream]
         self._began_at = start.began_at if start else None
         self._read_from = start.read_from if start else None
         self._front = start.next_page - 1 if start else 0  # the last page told in sequence
@@ -101,8 +114,7 @@ class ListWalk:
             start.doubt if start and is_settled and start.doubt != _miscount(start.rows, start.total) else None
         )
         self._is_done = start.is_done and is_settled if start else False
-        if is_stale and self._front and not self._is_done:
-            self._mend.append(self._front)
+        self._is_anew = False
 
     def ask(self) -> Request | None:
         """A page to read again first, else the next one up to the tail."""
@@ -123,9 +135,9 @@ class ListWalk:
         """Take a page in; when nothing is left to ask, judge."""
         self._under_way -= 1
         self._unread.answered(str(page.request.page))
-        if self._began_at is None:
+        if self._began_at is None or self._is_anew:
             self._began_at = min(page.sent_at, page.server_at or page.sent_at)
-            self._read_from = page.sent_at
+            self._read_from, self._is_anew = page.sent_at, False
         new = {record.key for record in page.records if record.key is not None} - self.keys
         if self._since is not None:
             self.order += [record.key for record in page.records if record.key in new]
@@ -231,6 +243,20 @@ class ListWalk:
                 self._mend.extend({1, self._last or 1, self._front, *self._short})
                 return
         self._is_done = True
+        if self._doubt is None and not self._unread:
+            self._weigh()
+
+    def _weigh(self) -> None:
+        """All is read: is it to be believed? One answer that says that nothing is there may be a lie."""
+        lost = self._held.lost(self.keys)
+        if not self._held.is_odd(lost, is_empty=not self.keys):
+            return
+        if self._has_looked:
+            self._doubt = self._held.doubt(lost)
+            return
+        self._has_looked, began_at, read_from = True, self._began_at, self._read_from
+        self._begin(None, set())
+        self._began_at, self._read_from, self._is_anew = began_at, read_from, True  # until the first page comes again
 
     @property
     def has_begun(self) -> bool:
@@ -306,7 +332,7 @@ class ListWalk:
 
     def again(self) -> "ListWalk":
         """The same reading from its front."""
-        return ListWalk(self.slice, since=self._since)
+        return ListWalk(self.slice, since=self._since, held=self._held)
 
     @property
     def ids(self) -> Set[int]:

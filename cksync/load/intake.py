@@ -91,7 +91,8 @@ def _new_segments(db: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> list[
 
 
 def _round(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Round:
-    """`complete` is each slice's last complete reading: one begun since and not ended has nothing to say."""
+    """`complete` is each slice's last complete reading: one begun since and not ended has nothing to say, and one
+    that ended without being complete takes it back."""
     files: dict[str, set[Path]] = {}
     readings: dict[str, Reading] = {}
     for load, segments in new:
@@ -101,6 +102,8 @@ def _round(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Round:
             for checkpoint in segment.checkpoints:
                 if checkpoint.is_complete and checkpoint.proof == "content" and not _is_single(checkpoint.slice):
                     readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
+                elif checkpoint.is_done and not checkpoint.is_complete:
+                    readings.pop(checkpoint.slice.name, None)
     began_at = new[0][0].start.started_at
     chosen = tuple(readings[name] for name in sorted(readings))
     if not chosen:

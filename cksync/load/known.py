@@ -1,6 +1,7 @@
 """What the published mirror knows already: cursors, the order of every list, and who was last seen when."""
 
 import contextlib
+import functools
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,27 @@ from typing import Any
 
 import duckdb
 
-from cksync.domain import Listing, Slice
+from cksync.domain import VANISH_ROWS, Held, Listing, Slice
 from cksync.folder import Folder
+from cksync.load.listings import LISTED
 from cksync.mirror import open_mirror
+
+# What goes with rows of a list that have the `{ids}`, by the list's stream.
+_ALONG = {
+    "custom_fields": """
+        (
+            select unnest(map_entries(from_json(fields, '"MAP(VARCHAR, JSON)"'))) as entry
+            from main.subscribers where json_type(fields) = 'OBJECT'
+        )
+        where entry.value <> 'null' and entry.key in (select key from main.custom_fields where id in {ids})
+    """,
+    "forms": "main.subscriptions where subscribable_type = 'form' and subscribable_id in {ids}",
+    "sequences": "main.subscriptions where subscribable_type = 'sequence' and subscribable_id in {ids}",
+    "tags": "main.subscriptions where subscribable_type = 'tag' and subscribable_id in {ids}",
+    "subscribers": "main.subscriptions where subscriber_id in {ids}",
+    "broadcasts": "main.broadcast_stats where broadcast_id in {ids}",
+    "purchases": "main.purchase_products where purchase_id in {ids}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,20 @@ class Known:
         for batch in self._db.sql(query, params=[slice_.name]).to_arrow_reader():
             listing.keys.extend(batch.column(0).to_pylist())
         return listing
+
+    def held(self, slice_: Slice, *, may_vanish: bool = False, least: int = VANISH_ROWS) -> Held:
+        """The rows of a list, as the rule `vanish` weighs them; `may_vanish` and `least` as `Held` has them."""
+        keys: Collection[int] = self.listing(slice_).keys
+        if slice_.stream not in LISTED:
+            keys = [row[0] for row in self._rows(f'select id from main."{slice_.stream}"')]
+        return Held(keys, functools.partial(self._along, slice_), may_vanish, least)
+
+    def _along(self, slice_: Slice, keys: Collection[int]) -> int:
+        """How many memberships, values and other rows would go with these rows of a list."""
+        if slice_.stream not in _ALONG:
+            return 0
+        source = _ALONG[slice_.stream].format(ids="(select unnest(?::bigint[]))")
+        return int(self._rows(f"select count(*) from {source}", [list(keys)])[0][0])
 
     def read_times(self, slice_: Slice) -> dict[int, datetime]:
         """When each record of a slice of single records was last asked for."""

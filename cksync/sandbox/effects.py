@@ -187,6 +187,17 @@ def empty_list() -> Effect:
     return _changed(lambda answer: _edited(answer, lambda value: _rows(value).clear()))
 
 
+def rows_left(count: int = 0) -> Effect:
+    """The first rows of the page alone, and the totals say that there are no others."""
+
+    def cut(value: dict[str, Any]) -> None:
+        del _rows(value)[count:]
+        value.update({key: count for key in value if key.startswith("total_") and key != "total_pages"})
+        value.update({"total_pages": 1} if "total_pages" in value else {})
+
+    return _changed(lambda answer: _edited(answer, cut))
+
+
 def wrong_state(state: str = "cancelled", row: int = 0) -> Effect:
     """One person on the page has a state that does not belong in this list."""
     return set_key("state", state, row)
@@ -290,6 +301,7 @@ EFFECTS: dict[str, Callable[..., Effect]] = {
         wrong_total,
         moving_total,
         empty_list,
+        rows_left,
         wrong_state,
         set_key,
         without_key,

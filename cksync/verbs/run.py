@@ -13,7 +13,7 @@ from cksync.api import Api
 from cksync.api.v3 import BROADCASTS, BY_ID, CANCELLED, CHANGED, DETAILS, PURCHASES, STATS
 from cksync.clock import Clock
 from cksync.config import Config
-from cksync.domain import Checkpoint, Slice, vanish_doubt
+from cksync.domain import NOTHING_HELD, VANISH_ROWS, Checkpoint, Held, Slice
 from cksync.extract.by_key import KeyWalk
 from cksync.extract.level import LevelWalk
 from cksync.extract.suspects import Shown, leaving
@@ -72,15 +72,26 @@ class Run:
 
     # -- lists
 
-    def whole(self, slice_: Slice) -> ListWalk:
+    def whole(self, slice_: Slice, *, is_orphan: bool = False) -> ListWalk:
         """A reading of all of a list, going on where an earlier load of this round was stopped.
 
-        What an earlier load only looked at is no part of it.
+        What an earlier load only looked at is no part of it. `is_orphan` as `held` has it.
         """
+        held = self.held(slice_, is_orphan=is_orphan)
         earlier = self.earlier.get(slice_.name)
         if earlier is None or earlier.next_page == 1 or earlier.proof not in (None, "content"):
-            return ListWalk(slice_)
-        return ListWalk(slice_, earlier, self.keys.get(slice_.name, ()), is_stale=self.is_stale)
+            return ListWalk(slice_, held=held)
+        return ListWalk(slice_, earlier, self.keys.get(slice_.name, ()), is_stale=self.is_stale, held=held)
+
+    def held(self, slice_: Slice, *, is_orphan: bool = False) -> Held:
+        """The rows of a list that the mirror holds, as the rule `vanish` weighs them. Those of people are weighed
+        together (`doubt_about`). `is_orphan`: of the members of a form, sequence or tag that its own list does not
+        show, though nobody believes that it is gone, however few are not believed to be gone."""
+        if slice_ in CHANGED or slice_.stream == "account":
+            return NOTHING_HELD
+        is_exempt = slice_.name.startswith("subscriptions/sequence/") and not is_orphan
+        least = 1 if is_orphan else VANISH_ROWS
+        return self.known.held(slice_, may_vanish=self.may_vanish or is_exempt, least=least)
 
     def is_known(self, slice_: Slice) -> bool:
         """Whether the list was ever read completely, so that what changed since is enough."""
@@ -100,6 +111,7 @@ class Run:
         left: Collection[int] = (),
         suspects: Collection[int] = (),
         doubt: str | None = None,
+        is_orphan: bool = False,
     ) -> LevelWalk:
         """A walk that brings a known list up to date, or goes on with the reading of all of it."""
         earlier = self.earlier.get(slice_.name)
@@ -122,16 +134,20 @@ class Run:
             is_by_id=slice_ != CANCELLED,
             looks=self.agenda.looks(slice_),
             seed=self.writer.load_id,
-            may_vanish=self.may_vanish or slice_.name.startswith("subscriptions/sequence/"),
+            held=self._held_people(slice_) if is_of_people else self.held(slice_, is_orphan=is_orphan),
             doubt=doubt,
-            whole=self.whole(slice_) if has_begun else None,
+            whole=self.whole(slice_, is_orphan=is_orphan) if has_begun else None,
         )
 
-    def doubt_about(self, walk: ListWalk) -> str | None:
-        """Why a complete reading is not believed: too much is gone at once."""
-        known = self.known.listing(walk.slice)
-        lost = len(known) - sum(key in known for key in walk.ids)
-        return None if self.may_vanish else vanish_doubt(lost, len(known))
+    def _held_people(self, slice_: Slice) -> Held:
+        return self.known.held(slice_, may_vanish=self.may_vanish)
+
+    def lost(self, walk: ListWalk, other: ListWalk) -> tuple[bool, str | None]:
+        """Of the people of a list that was read whole, whether it lost so many to neither list (or shows nobody
+        where people were) that it is to be asked for once more, and why it is then not believed."""
+        held = self._held_people(walk.slice)
+        lost = [key for key in held.lost(walk.keys) if str(key) not in other.keys]
+        return held.is_odd(lost, is_empty=not walk.keys), held.doubt(lost)
 
     def known_parents(self, kind: str) -> set[str]:
         """The ids of forms, sequences or tags whose members the mirror knows."""
@@ -149,7 +165,8 @@ class Run:
         if not self.is_known(BROADCASTS) or self.agenda.looks(BROADCASTS) or (earlier and earlier.next_page > 1):
             return self.whole(BROADCASTS)
         known, keys = self.known.listing(BROADCASTS), self.keys.get(BROADCASTS.name, ())
-        return TailWalk(BROADCASTS, known, earlier, keys, looks=self.agenda.pages_with_drafts)
+        looks = self.agenda.pages_with_drafts
+        return TailWalk(BROADCASTS, known, earlier, keys, looks=looks, held=self.held(BROADCASTS))
 
     # -- single records
 

@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -16,13 +16,14 @@ import msgspec
 from cksync.api import Stopped, WritingApi
 from cksync.api.client import Call, Reply
 from cksync.api.throttle import floor_seconds
-from cksync.api.v3 import DETAILS, STATS, ask_one, ask_page, whole
+from cksync.api.v3 import DETAILS, STATS, ask_one, whole
 from cksync.clock import Clock
 from cksync.config import Config
 from cksync.domain import LoadEnd, Page, Slice
 from cksync.errors import ApiUnavailable, CksyncError, EndpointFailed, Interrupted
 from cksync.extract.walk import ListWalk
 from cksync.folder import Folder
+from cksync.load.known import known
 from cksync.load.log import LOSE_PAGES, PUSH, Start, Writer, load_id_at, was_cut_off
 from cksync.verbs.agenda import FINAL
 from cksync.verbs.outcomes import LATER, Outcomes
@@ -321,13 +322,16 @@ class Sending:
                 self._read_list(whole("custom_fields"))
 
     def _read_list(self, slice_: Slice) -> Page:
-        """Read an unpaged list as a pull does: what is not in it is gone."""
-        walk = ListWalk(slice_)
-        walk.ask()
-        page = self.api.fetch(ask_page(slice_, 1))
-        walk.tell(page)
-        self._writer().add(page, walk.checkpoint)
-        self.requests += len(page.attempts)
+        """Read an unpaged list as a pull does: what is not in it is gone, unless that is too much to be believed."""
+        with known(self.folder) as mirror:
+            held = mirror.held(slice_)
+            deleted = {int(a.target) for a, _ in self.results if a.what == "delete field"}
+            walk = ListWalk(slice_, held=replace(held, keys=[key for key in held.keys if key not in deleted]))
+            while request := walk.ask():
+                page = self.api.fetch(request)
+                walk.tell(page)
+                self._writer().add(page, walk.checkpoint)
+                self.requests += len(page.attempts)
         return page
 
     @contextlib.contextmanager
