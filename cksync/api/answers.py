@@ -105,8 +105,8 @@ def judge_write(
     """'' when the API took a write, else why it turned it down. Raises like `judge`, and Retry, which is not harmless,
     for what is not the API's answer to this write: who gave it cannot be told, nor whether the API ever saw it."""
     content_type = headers.get("Content-Type", "")
-    is_verdict = status < 300 or (400 <= status < 500 and status not in (407, 408, 429))
-    if is_verdict and (problem := strangeness(status, body, content_type, expected)):
+    is_said = status < 300 or (400 <= status < 500 and status not in (407, 408, 429))
+    if is_said and (problem := strangeness(status, body, content_type, expected)):
         raise Retry(f"the answer ({status}) is not the API's: {problem}", status)
     if status < 300 or (400 <= status < 500 and status not in (401, 403, 407, 408, 410, 429)):
         return "" if status < 300 else redactor.text(_message(body)) or f"the API answers {status} and says no more"

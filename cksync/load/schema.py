@@ -105,8 +105,8 @@ _CKSYNC = {
             "cells": ("json", "Columns with the values before and after."),
             "outcome": (
                 "varchar",
-                "`done`, `rejected` (the API turned it down), `conflict` (what it needs is gone in the account, or somebody"
-                " else's) or `unknown` (nobody can say).",
+                "`done`, `rejected` (the API turned it down), `conflict` (what it needs is gone in the account, or"
+                " somebody else's) or `unknown` (nobody can say).",
             ),
             "message": ("varchar", "The API's words, or what to do."),
         },
