@@ -2,7 +2,10 @@
 
 import contextlib
 import difflib
+import ipaddress
 import os
+import shlex
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -14,10 +17,11 @@ import platformdirs
 
 from cksync.errors import BadConfig
 from cksync.paths import NO_DATA_FOLDER, stranger, unusable
-from cksync.secrets import SecretRef, environment
+from cksync.secrets import SHORTEST, SecretRef, environment, shown_path
 
 DEFAULT_URL = "https://api.convertkit.com/v3"
 ENV_SECRET = "CKSYNC_API_SECRET"
+LARGEST = 1_000_000  # bytes of a config file
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,9 @@ def find_config(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
             where = "--config" if flag else "CKSYNC_CONFIG"
             if named.is_dir():
                 raise BadConfig([f"{where}: {named} is a folder; name the file in it"])
-            raise BadConfig([f"{where}: there is no file {named}; `cksync init --config {named}` writes one"])
+            shown = named if named.suffix == ".toml" else shown_path(str(named), Path.cwd())
+            meant = shown if shown == named else "FILE.toml"
+            raise BadConfig([f"{where}: there is no file {shown}; `cksync init --config {meant}` writes one"])
         return named
     for candidate in (Path("config.toml"), user_config()):
         if candidate.is_file():
@@ -138,7 +144,12 @@ def load_config(
     if problems:
         raise BadConfig(problems)
     return Config(
-        data_dir=folder, source=where, api=api, pull=pull, models=models, warnings=_warnings(path, api_raw, environ)
+        data_dir=folder,
+        source=where,
+        api=api,
+        pull=pull,
+        models=models,
+        warnings=_warnings(path, api, api_raw, environ),
     )
 
 
@@ -148,7 +159,7 @@ def _models(raw: dict[str, Any], base: Path, problems: list[str]) -> ModelsConfi
 
     build = raw.get("build", True)
     if not isinstance(build, bool):
-        problems.append(f"models.build: must be true or false, not {build!r}")
+        problems.append(f"models.build: must be true or false, not {_said(build)}")
     return ModelsConfig(
         build=build is not False,
         path=_path(raw["path"], "models.path", "models", base, problems) if "path" in raw else None,
@@ -170,13 +181,18 @@ def _timezone(value: object, problems: list[str]) -> str:
         return value
     close = difflib.get_close_matches(str(value), all_timezones, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    problems.append(f'models.timezone: must be a time zone such as "Europe/Berlin", not {value!r}{hint}')
+    said = repr(value) if hint else _said(value)
+    problems.append(f'models.timezone: must be a time zone such as "Europe/Berlin", not {said}{hint}')
     return "UTC"
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise BadConfig([f"{path}: is too large for a config file; config.example.toml shows the form"])
+        return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise BadConfig([f"{path}: not a text file in UTF-8; config.example.toml shows the form"]) from None
     except (ValueError, RecursionError) as error:  # beside TOML's own: numbers too long, brackets too deep
@@ -252,7 +268,7 @@ def _number(
     kind = "a whole number" if whole else "a number"
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not lowest <= value <= highest or (whole and value != int(value)):
-        problems.append(f"{table}.{key}: must be {kind} from {lowest:g} to {highest:g}, not {value!r}")
+        problems.append(f"{table}.{key}: must be {kind} from {lowest:g} to {highest:g}, not {_said(value)}")
         return default
     return float(value)
 
@@ -292,11 +308,14 @@ def _path(value: object, key: str, example: str, base: Path, problems: list[str]
             return (base / Path(value).expanduser()).resolve()
     except (RuntimeError, ValueError):  # ~somebody who is nobody; a NUL
         pass
-    problems.append(f'{key}: must be a path such as "{example}", not {value!r}')
+    problems.append(f'{key}: must be a path such as "{example}", not {_said(value)}')
     return base
 
 
-def _warnings(path: Path | None, api_raw: dict[str, Any], environ: Mapping[str, str]) -> tuple[str, ...]:
+def _warnings(
+    path: Path | None, api: ApiConfig, api_raw: dict[str, Any], environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    """What works, and should not be left so, each with what mends it."""
     literal = [
         key
         for key in ("api_secret", "api_key")
@@ -304,7 +323,46 @@ def _warnings(path: Path | None, api_raw: dict[str, Any], environ: Mapping[str, 
         and SecretRef(api_raw[key], key, Path()).scheme == "literal"
         and not environ.get(f"CKSYNC_{key.upper()}")
     ]
-    return tuple(
+    mend = _open_to_others(path) if path is not None and literal else None
+    till_then = f"; others can read it there, which is mended with: {mend}" if mend else ""
+    held = [
         f'{path} holds api.{key} itself; keep it elsewhere and write "env:{ENV_SECRET}" (or file:, keyring:, cmd:)'
+        f"{till_then}"
         for key in literal
-    )
+    ]
+    for reference in (api.api_secret, api.api_key):
+        if reference is not None and reference.scheme == "file":
+            with contextlib.suppress(RuntimeError):  # ~somebody who is nobody: told when it is read
+                place = reference.base_dir / Path(reference.source.partition(":")[2]).expanduser()
+                if mend := _open_to_others(place):
+                    held.append(f"{place} holds a secret and can be read by others; mend it with: {mend}")
+    parts = urlsplit(api.base_url)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        held.append(
+            f"api.base_url: http sends the secret so that everybody on the way can read it; mend it with:"
+            f" export CKSYNC_BASE_URL=https{api.base_url.removeprefix('http')}"
+        )
+    return tuple(held)
+
+
+def _open_to_others(path: Path) -> str | None:
+    """The command that closes a file which others than its owner can read; None where they cannot."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+    is_open = stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH)
+    return f"chmod 600 {shlex.quote(str(path))}" if is_open else None
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _said(value: object) -> str:
+    """A value as a message may have it: a long text may be a secret that was put in the wrong place."""
+    return "such a text" if isinstance(value, str) and len(value) >= SHORTEST else repr(value)

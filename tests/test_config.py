@@ -264,6 +264,62 @@ def test_a_folder_is_no_config_file(tmp_path: Path) -> None:
 # -- secrets in it
 
 
+def test_a_secret_in_place_of_a_config_file_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for flag, environ in ((Path("CANARY-0123456789"), {}), (None, {"CKSYNC_CONFIG": "CANARY-0123456789"})):
+        with pytest.raises(BadConfig) as caught:
+            load_config(flag, environ)
+        assert "CANARY" not in str(caught.value)
+
+
+def test_a_secret_in_a_wrong_place_of_the_file_is_not_shown(write: Write) -> None:
+    text = "CANARY-0123456789"
+    path = write(f'[api]\nrate_limit = "{text}"\n[models]\nbuild = "{text}"\ntimezone = "{text}"\npath = "~{text}"\n')
+    with pytest.raises(BadConfig) as caught:
+        load_config(path, {})
+    assert len(caught.value.problems) == 4
+    assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o640, 0o604, 0o644])
+def test_a_secret_that_others_can_read_is_warned_about_with_what_mends_it(
+    mode: int, write: Write, tmp_path: Path
+) -> None:
+    is_open = bool(mode & 0o044)
+    (tmp_path / "the secret").write_text("CANARY-0123456789")
+    (tmp_path / "the secret").chmod(mode)
+    config = load_config(write('[api]\napi_secret = "file:../the secret"'), {})
+    mend = f"mend it with: chmod 600 '{tmp_path}/etc/../the secret'"
+    assert [warning.endswith(mend) for warning in config.warnings] == [True] * is_open
+    path = write('[api]\napi_secret = "CANARY-0123456789"')
+    path.chmod(mode)
+    (warning,) = load_config(path, {}).warnings
+    assert warning.endswith(f"mended with: chmod 600 {path}") == is_open
+
+
+@pytest.mark.parametrize(
+    ("url", "is_warned"),
+    [
+        ("http://api.example/v3", True),
+        ("http://10.0.0.7:8333/v3", True),
+        ("https://api.example/v3", False),
+        ("http://127.0.0.1:8333/v3", False),
+        ("http://localhost/v3", False),
+        ("http://[::1]:8333/v3", False),
+    ],
+)
+def test_plain_http_to_another_machine_is_warned_about(url: str, is_warned: bool) -> None:
+    mend = f"export CKSYNC_BASE_URL=https{url.removeprefix('http')}"
+    warnings = load_config(None, {"CKSYNC_BASE_URL": url, "CKSYNC_CONFIG": ""}).warnings
+    assert [warning.endswith(mend) for warning in warnings] == [True] * is_warned
+
+
+def test_a_config_file_without_an_end_is_refused(write: Write) -> None:
+    path = write("# " + "x" * 2_000_000)
+    with pytest.raises(BadConfig, match="too large for a config file"):
+        load_config(path, {})
+
+
 def test_a_literal_secret_works_with_a_warning_that_does_not_repeat_it(write: Write) -> None:
     path = write('[api]\napi_secret = "CANARY-literal"\napi_key = "CANARY-literal"')
     config = load_config(path, {})

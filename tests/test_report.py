@@ -463,7 +463,11 @@ def test_a_full_disk_leaves_the_old_report(small: Book, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("an older one")
     command = f"ulimit -f 100; exec {sys.executable} -m cksync report --force {path}"
-    env = {"PATH": os.environ["PATH"], "CKSYNC_DATA_DIR": str(small.folder.root), "CKSYNC_API_SECRET": "x"}
+    env = {
+        "PATH": os.environ["PATH"],
+        "CKSYNC_DATA_DIR": str(small.folder.root),
+        "CKSYNC_API_SECRET": "no-secret-at-all",
+    }
     done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == f"cksync: {path} cannot be written: File too large; name another place for the report\n"

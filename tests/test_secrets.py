@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 
 from cksync.config import load_config
 from cksync.errors import BadConfig
-from cksync.secrets import MASK, Redactor, SecretRef, redact
+from cksync.secrets import MASK, Redactor, SecretRef, redact, without_addresses
+from tests.conftest import some
 
+HIDDEN = "… (not shown: it may be the secret itself)"
 CANARY = "CANARY-s3cr+t/äöü=~%"
 
 
@@ -94,12 +97,12 @@ def test_file_may_be_absolute_or_in_the_home_folder(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("file:none", "file:none could not be read: no such file or directory"),
+        ("file:none", f"file:{HIDDEN} could not be read: no such file or directory"),
         ("file:folder", "file:folder could not be read: is a directory"),
         ("file:binary", "file:binary could not be read: it is not text"),
         ("file:empty", "file:empty is empty; put the account's API secret there"),
-        ("file:~nobody-of-this-name/x", "file:~nobody-of-this-name/x could not be read: "),
-        ("file:a\0b", "file:a\0b could not be read: "),
+        ("file:~nobody-of-this-name/x", f"file:{HIDDEN} could not be read: "),
+        ("file:a\0b", f"file:{HIDDEN} could not be read: "),
     ],
 )
 def test_file_that_holds_no_secret_says_why(source: str, reason: str, tmp_path: Path) -> None:
@@ -115,7 +118,7 @@ def test_cmd_reads_what_a_command_prints(tmp_path: Path) -> None:
 
 
 def test_cmd_is_no_shell() -> None:
-    assert read("cmd:echo $HOME;id").startswith("$HOME")
+    assert read("cmd:echo $HOME/somewhere;id").startswith("$HOME")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_cmd_is_no_shell() -> None:
     [
         ("cmd:", "cmd: could not be read: write it as cmd:COMMAND"),
         ("cmd:false", "cmd:false could not be read: the command ended with status 1"),
-        ("cmd:no-such-program", "cmd:no-such-program could not be read: no such file or directory"),
+        ("cmd:no-such-program", f"cmd:{HIDDEN} could not be read: no such file or directory"),
         ("cmd:true", "cmd:true is empty; put the account's API secret there"),
         ("cmd:echo 'x", "cmd:echo … could not be read: No closing quotation"),
         (r"cmd:printf '\377'", "cmd:printf … could not be read: it is not text"),
@@ -150,6 +153,72 @@ def test_a_secret_is_one_printable_word(value: str) -> None:
 def test_what_a_reference_shows_of_itself_never_holds_a_literal() -> None:
     reference = SecretRef(CANARY, "api.api_secret", Path())
     assert CANARY not in f"{reference} {reference!r} {reference.place}"
+
+
+# -- a secret where a reference belongs
+
+TYPED = "CANARY-s3cret-0123456789abcdef"
+
+
+@pytest.mark.parametrize("scheme", ["env", "file", "cmd", "keyring"])
+@pytest.mark.parametrize("typed", [TYPED, "THE-SECRET-ITSELF", "x" * 43, f"{TYPED}/with+marks=", "THESECRETINCAPITALS"])
+def test_a_secret_where_a_reference_belongs_is_not_shown(scheme: str, typed: str, tmp_path: Path) -> None:
+    problem = problem_of(f"{scheme}:{typed}", tmp_path)
+    assert typed not in problem
+    assert problem.startswith(f"{scheme}:{HIDDEN} ")
+
+
+@pytest.mark.parametrize("name", ["THE_SECRET", "KIT_SECRET_2", "MY_API_KEY"])
+def test_what_looks_like_a_name_is_shown(name: str) -> None:
+    assert problem_of(f"env:{name}").startswith(f"env:{name} is empty")
+
+
+def test_what_is_there_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "kit-secret").touch()
+    assert problem_of("file:kit-secret", tmp_path).startswith("file:kit-secret is empty")
+    assert problem_of("env:kit_secret", environ={"kit_secret": ""}).startswith("env:kit_secret is empty")
+    assert problem_of(f"file:{tmp_path}/{TYPED}").startswith(f"file:{tmp_path}/{HIDDEN} could not be read")
+
+
+# -- what no secret can be
+
+
+@pytest.mark.parametrize(
+    "value", ["short", "elevenchars", "subscribers", "subscriptions", "Email_Address", "123456789012345", "x" * 20]
+)
+def test_what_is_no_secret_is_refused_and_not_shown(value: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(value)
+    for source, place in ((value, "a literal value"), ("file:secret", "file:secret")):
+        problem = problem_of(source, tmp_path)
+        assert problem.startswith(f"{place} is no API secret")
+        assert value not in problem.removeprefix(place)
+
+
+@pytest.mark.parametrize(
+    "source", some(["file:/dev/zero", "file:endless", "cmd:yes", "cmd:cat /dev/zero"], ["file:/dev/zero"])
+)
+def test_what_never_ends_is_read_as_far_as_a_secret_goes(source: str, tmp_path: Path) -> None:
+    (tmp_path / "endless").symlink_to("/dev/urandom")
+    reason = problem_of(source, tmp_path)
+    assert "holds more than a secret can be" in reason or "it is not text" in reason
+
+
+def test_a_huge_file_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "huge").write_text("s3cret" * 1_000_000)
+    assert problem_of("file:huge", tmp_path).startswith("file:huge holds more than a secret can be")
+
+
+def test_a_pipe_gives_a_secret_once_somebody_writes_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["sh", "-c", f"printf %s '{TYPED}' > '{tmp_path}/pipe'"]):
+        assert read("file:pipe", tmp_path) == TYPED
+
+
+def test_what_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cksync.secrets.WAIT_SECONDS", 0.05)
+    os.mkfifo(tmp_path / "pipe")
+    assert problem_of("file:pipe", tmp_path) == "file:pipe could not be read: it did not end within 0 seconds"
+    assert problem_of("cmd:sleep 100") == "cmd:sleep … could not be read: it did not end within 0 seconds"
 
 
 # -- the system's keyring, in a process of its own: the library reads its settings once
@@ -207,19 +276,19 @@ def test_keyring_reads_an_entry_of_the_system(ask_keyring: Ask) -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("keyring:kit/nobody", "the keyring has no entry; create it with: keyring set kit nobody"),
+        ("keyring:kit/nobody", "the keyring has no such entry; create it with: keyring set SERVICE USER"),
         ("keyring:kit", "write it as keyring:SERVICE/USER"),
         ("keyring:locked/owner", "the system's keyring says: the keyring is locked"),
     ],
 )
 def test_keyring_without_an_entry_says_what_to_do(source: str, reason: str, ask_keyring: Ask) -> None:
-    assert ask_keyring(source) == f"key: {source} could not be read: {reason}"
+    assert ask_keyring(source) == f"key: keyring:{HIDDEN} could not be read: {reason}"
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "no_such_module.Keyring"])
 def test_a_machine_without_a_keyring_is_told_in_a_sentence(backend: str, ask_keyring: Ask) -> None:
     answer = ask_keyring("keyring:kit/owner", backend)
-    assert answer.startswith("key: keyring:kit/owner could not be read: ")
+    assert answer.startswith(f"key: keyring:{HIDDEN} could not be read: ")
     assert "\n" not in answer
 
 
@@ -251,6 +320,12 @@ SPELLINGS: Mapping[str, Callable[[str], str]] = {
         .replace(">", r"\u003e")
     ),
     "in HTML": html.escape,
+    "every byte in percent": lambda value: "".join(f"%{byte:02x}" for byte in value.encode()),
+    "percent twice": lambda value: quote(quote(value, safe=""), safe=""),
+    "every letter escaped in JSON": lambda value: "".join(
+        f"\\u{code[n : n + 4]}" for code in [value.encode("utf-16-be").hex()] for n in range(0, len(code), 4)
+    ),
+    "every letter as a number in HTML": lambda value: "".join(f"&#{ord(letter)};" for letter in value),
     "in a traceback": lambda value: repr(value)[1:-1],
 }
 
@@ -304,3 +379,20 @@ def test_masked_json_is_still_json() -> None:
     secret = 'CANARY"\\/ü'
     text = json.dumps({"embed_js": f"https://example.com/{secret}.js"})
     assert json.loads(Redactor(secret).data(text.encode())) == {"embed_js": "https://example.com/***.js"}
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "zed@example.com",
+        "zed%40example.com",
+        "zed%2540example.com",
+        "zed\\u0040example.com",
+        "zed&#64;example.com",
+        "ZED@例え.jp",
+    ],
+)
+def test_an_address_is_masked_in_every_spelling(spelled: str) -> None:
+    assert (
+        without_addresses(f'Email "{spelled}" is taken, {spelled}: person 5') == 'Email "***" is taken, ***: person 5'
+    )

@@ -171,7 +171,22 @@ def _run(arguments: list[str], settings: Settings | None = None) -> int:
         click.echo(redact(f"cksync: {error.filename or 'a file'} cannot be written: {error.strerror}"), err=True)
         return 1
     except Exception as error:
+        if exhausted := _exhausted(error):
+            click.echo(f"cksync: {exhausted}", err=True)
+            return 1
         return _unexpected(error, settings)
+
+
+def _exhausted(error: Exception) -> str | None:
+    """What the machine has run out of, in a sentence; None for any other error."""
+    if isinstance(error, MemoryError):
+        return "there is no memory left on this machine; make room, or lift the limit (ulimit -v), and try again"
+    # In Python's words, and in those of the libraries that are written in C++.
+    if any(words in str(error) for words in ("can't start new thread", "Resource temporarily unavailable")):
+        return (
+            "this machine lets no more threads start; end other programs, or lift the limit (ulimit -u), and try again"
+        )
+    return None
 
 
 def _unexpected(error: Exception, settings: Settings) -> int:

@@ -9,6 +9,7 @@ import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_table
+from cksync.cli.streams import hide_addresses
 
 if TYPE_CHECKING:
     from cksync.config import Config
@@ -78,6 +79,7 @@ def diff(
     from cksync.verbs.push import plan_push
     from cksync.write.plan import as_json
 
+    hide_addresses(redact)
     config = settings.load()
     plan = plan_push(config, work, allow)
     if form == "json":
@@ -115,6 +117,7 @@ def push(
     from cksync.verbs.sending import Pushed, PushReport
     from cksync.write.plan import Plan
 
+    hide_addresses(redact)
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)
     stop = stop_on_signals()
@@ -143,9 +146,9 @@ def push(
                 show(event)
     assert report is not None
     if form == "json":
-        print_json(_report(report))
+        print_json(_report(report, redact))
     elif is_said:
-        _print_report(report, work)
+        _print_report(report, work, redact)
     if report.exit_status and not is_said:
         click.echo(f"cksync: {report.message}", err=True)
     return report.exit_status
@@ -235,21 +238,34 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _report(report: "PushReport") -> dict[str, object]:
+def _reason(message: str, redact: bool) -> str:
+    """What the API said, which may be about anybody."""
+    return "(hidden)" if redact and message else message
+
+
+def _report(report: "PushReport", redact: bool) -> dict[str, object]:
     return {
         "exit_status": report.exit_status,
         "message": report.message,
         "requests": report.requests,
         "results": [
-            {"action": a.id, "what": a.what, "target": a.target, "outcome": r.outcome, "message": r.message}
+            {
+                "action": a.id,
+                "what": a.what,
+                "target": a.target,
+                "outcome": r.outcome,
+                "message": _reason(r.message, redact),
+            }
             for a, r in report.results
         ],
     }
 
 
-def _print_report(report: "PushReport", work: Path) -> None:
+def _print_report(report: "PushReport", work: Path, redact: bool) -> None:
     bad: Sequence[tuple[Action, str]] = [
-        (action, f"{result.outcome}: {result.message}") for action, result in report.results if result.outcome != "done"
+        (action, f"{result.outcome}: {_reason(result.message, redact)}")
+        for action, result in report.results
+        if result.outcome != "done"
     ]
     for action, text in bad[:20]:
         click.echo(f"{action.what} {action.target} {text}", err=True)

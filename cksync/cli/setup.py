@@ -24,15 +24,19 @@ def init(settings: Settings, data_dir: str, reference: str) -> None:
     from cksync.config import no_folder
     from cksync.errors import Failed, Rejected
     from cksync.folder import write_whole
-    from cksync.secrets import SecretRef
+    from cksync.secrets import SecretRef, environment
 
     path, reference = settings.config or Path("config.toml"), reference.strip()
     if path.exists():
         raise Rejected(f"{path} is there already; edit it, or name another file with --config")
     if reason := no_folder(data_dir, (path.absolute().parent / data_dir)):
         raise Rejected(f"--data-dir: {data_dir} {reason}")
-    if SecretRef(reference, "--api-secret", Path()).scheme == "literal":
-        raise Rejected("--api-secret: say where the secret is (env:, file:, keyring:, cmd:), not the secret itself")
+    secret = SecretRef(reference, "--api-secret", path.absolute().parent)
+    if secret.scheme == "literal" or not secret.is_plain(environment()):
+        raise Rejected(
+            "--api-secret: say where the secret is (env:NAME, file:PATH where a file is, keyring:SERVICE/USER or"
+            " cmd:COMMAND), not the secret itself"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, _config(data_dir, reference).encode())

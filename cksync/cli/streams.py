@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, TextIO, TypeVar, cast
 
 import click
 
+from cksync.secrets import without_addresses
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -29,6 +31,22 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\r(?!\n)"
 )
+
+
+# Whether whoever runs the command wants no address shown (`--redact`), in whatever is said.
+_hides_addresses = False
+
+
+def hide_addresses(is_wanted: bool) -> None:
+    """Mask mail addresses in all that is printed from now on, by whomever it was worded."""
+    global _hides_addresses
+    _hides_addresses = is_wanted
+
+
+def _cleaned(text: str, *, is_terminal: bool) -> str:
+    if _hides_addresses:
+        text = without_addresses(text)
+    return visible(text) if is_terminal else text
 
 
 def visible(text: str) -> str:
@@ -84,7 +102,7 @@ class Output(io.TextIOWrapper):
         )
 
     def write(self, text: str, /) -> int:
-        return super().write(visible(text) if self.is_terminal else text)
+        return super().write(_cleaned(text, is_terminal=self.is_terminal))
 
     def steer(self, text: str) -> None:
         """Send what steers the terminal: a bar, a cursor. Nothing that somebody else has worded."""
@@ -130,7 +148,7 @@ class _Data(io.TextIOWrapper):
     """CSV or JSON on its way to a file, a pipe or a terminal."""
 
     def write(self, text: str, /) -> int:
-        return super().write(visible(text) if sys.stdout.isatty() else text)
+        return super().write(_cleaned(text, is_terminal=sys.stdout.isatty()))
 
 
 class _Steering(io.TextIOBase):
@@ -183,7 +201,7 @@ class Above(io.TextIOBase):
     def write(self, text: str, /) -> int:
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
-            self._show(visible(line))
+            self._show(_cleaned(line, is_terminal=True))
         return len(text)
 
     def flush(self) -> None:
