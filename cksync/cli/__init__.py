@@ -41,6 +41,8 @@ COMMANDS = {
 # Those that do more than to answer: without their report they are done all the same.
 DOING = ("demo", "init", "pull", "verify", "export", "report", "checkout", "push", "rebuild")
 
+THREADS = 4
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -57,11 +59,26 @@ class Settings:
         """The configuration; its warnings go to stderr."""
         from cksync.config import load_config
 
+        if self.command in DOING:
+            _try_threads()
         config = load_config(self.config)
         if not self.quiet:
             for warning in config.warnings:
                 click.echo(f"warning: {warning}", err=True)
         return config
+
+
+def _try_threads() -> None:
+    """Start as many threads as the work needs at least, and let them end. Raises RuntimeError where that is impossible:
+    later it would not be said, for Arrow waits for ever for threads that do not start."""
+    import threading
+
+    over = threading.Event()
+    try:
+        for _ in range(THREADS):
+            threading.Thread(target=over.wait, daemon=True).start()
+    finally:
+        over.set()
 
 
 def common(command: F) -> F:
