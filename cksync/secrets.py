@@ -259,8 +259,8 @@ class Redactor:
 
 
 # A letter or a digit that somebody has escaped without need, or a percent sign: something is escaped twice.
-_CODES = "(?:3[0-9]|[46][1-9a-f]|[57][0-9a]|5f|2d|25)"
-_ESCAPED = re.compile(rf"(?i)%{_CODES}|\\u00{_CODES}|\\x{_CODES}|&#x?[0-9]")
+_CODES = "(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|2[dD]|25)"
+_ESCAPED = re.compile(rf"[%\\&](?:(?<=%){_CODES}|(?:u00|x){_CODES}|#[xX]?[0-9])")
 _ESCAPED_DATA = re.compile(_ESCAPED.pattern.encode())
 
 
