@@ -245,23 +245,27 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A message without the secrets."""
-        patterns = [*self._patterns, *self._escaped] if _ESCAPED.search(text) else self._patterns
+        is_escaped = any(mark in text for mark in _MARKS) and _ESCAPED.search(text)
+        patterns = [*self._escaped, *self._patterns] if is_escaped else self._patterns
         for pattern in patterns:
             text = pattern.sub(MASK, text)
         return text
 
     def data(self, data: bytes) -> bytes:
         """Bytes of the API without the secrets (legacy forms carry the api_key in `embed_js`)."""
-        is_escaped = _ESCAPED_DATA.search(data)
-        for pattern in [*self._data_patterns, *self._escaped_data] if is_escaped else self._data_patterns:
+        is_escaped = any(mark in data for mark in _MARKS_DATA) and _ESCAPED_DATA.search(data)
+        for pattern in [*self._escaped_data, *self._data_patterns] if is_escaped else self._data_patterns:
             data = pattern.sub(MASK.encode(), data)
         return data
 
 
 # A letter or a digit that somebody has escaped without need, or a percent sign: something is escaped twice.
-_CODES = "(?:3[0-9]|[46][1-9a-f]|[57][0-9a]|5f|2d|25)"
-_ESCAPED = re.compile(rf"(?i)%{_CODES}|\\u00{_CODES}|\\x{_CODES}|&#x?[0-9]")
+_CODES = "(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|2[dD]|25)"
+_ESCAPED = re.compile(rf"[%\\&](?:(?<=%){_CODES}|(?:u00|x){_CODES}|#[xX]?[0-9])")
 _ESCAPED_DATA = re.compile(_ESCAPED.pattern.encode())
+# What each of them begins with: most answers have none, and to look for these costs a hundredth.
+_MARKS = ("%", "\\u00", "\\x", "&#")
+_MARKS_DATA = tuple(mark.encode() for mark in _MARKS)
 
 
 def _spellings(value: str, *, is_whole: bool = False) -> str:

@@ -252,3 +252,25 @@ def test_a_warning_of_the_configuration_is_said_once(call: tuple[str, ...], plac
     assert done.returncode == 0, done.stderr
     has_config = call[0] not in ("--version", "--help", "init")
     assert done.stderr.decode().count("warning: ") == has_config
+
+
+@pytest.mark.parametrize("call", some([("pull",), ("rebuild",), ("export", "new.csv", "subscribers")], [("rebuild",)]))
+def test_no_thread_left_to_start_is_a_sentence(call: tuple[str, ...], place: Place) -> None:
+    """A thread gets the stack that the limit says: none can be had of more than there is of addresses."""
+    folder, environ = place
+    command = ["prlimit", f"--stack={10**14}", sys.executable, "-m", "cksync", *call]
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("cksync: this machine lets no more threads start; ")
+
+
+@pytest.mark.parametrize("lost", [">&- 2>&-", ">/dev/full 2>/dev/full"])
+@pytest.mark.parametrize(("arguments", "status"), [("status", 0), ("sql", 2), ("nothing", 2)])
+def test_without_stdout_and_stderr_the_status_is_what_it_is(
+    lost: str, arguments: str, status: int, place: Place
+) -> None:
+    folder, environ = place
+    script = f"{sys.executable} -m cksync {arguments} {lost} < /dev/null"
+    done = subprocess.run(["sh", "-c", script], cwd=folder, env=environ, timeout=60)
+    expected = 1 if "full" in lost and status == 0 else status
+    assert done.returncode == expected

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import quote
 
 import duckdb
 import pytest
@@ -893,3 +894,18 @@ def test_two_hundred_changes_are_made_once_through_kills_and_lost_answers(
         assert work.plan().actions == ()
         level(work, world)
         assert world.mails == []
+
+
+@pytest.mark.parametrize("form", some(["table", "json"], ["table"]))
+@pytest.mark.parametrize("spell", some([str, quote], [quote]))
+def test_redacted_push_does_not_repeat_an_address_that_the_api_says(
+    work: Work, cksync: Command, sandbox: Sandbox, form: str, spell: Callable[[str], str]
+) -> None:
+    (person,) = actives(work, 1)
+    work.edit(f"update subscribers set email_address = 'zed@taken.example' where id = {person}")
+    said = json.dumps({"error": "Bad", "message": f"{spell('zed@taken.example')} belongs to {spell('x@y.example')}"})
+    sandbox.faults.add(effects.status(422, said), method="PUT", count=None)
+    done = cksync("push", str(work.path), "--yes", "--redact", "--format", form, ok=False)
+    assert done.returncode == 3
+    assert re.search(r"zed|taken|y\.example", done.stdout + done.stderr) is None
+    assert str(person) in done.stdout + done.stderr

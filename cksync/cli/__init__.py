@@ -42,6 +42,8 @@ COMMANDS = {
 # Those that do more than to answer: without their report they are done all the same.
 DOING = ("demo", "init", "pull", "verify", "export", "report", "checkout", "push", "revert", "rebuild")
 
+THREADS = 4
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -58,11 +60,26 @@ class Settings:
         """The configuration; its warnings go to stderr."""
         from cksync.config import load_config
 
+        if self.command in DOING:
+            _try_threads()
         config = load_config(self.config)
         if not self.quiet:
             for warning in config.warnings:
                 click.echo(f"warning: {warning}", err=True)
         return config
+
+
+def _try_threads() -> None:
+    """Start as many threads as the work needs at least, and let them end. Raises RuntimeError where that is impossible:
+    later it would not be said, for Arrow waits for ever for threads that do not start."""
+    import threading
+
+    over = threading.Event()
+    try:
+        for _ in range(THREADS):
+            threading.Thread(target=over.wait, daemon=True).start()
+    finally:
+        over.set()
 
 
 def common(command: F) -> F:
@@ -172,7 +189,22 @@ def _run(arguments: list[str], settings: Settings | None = None) -> int:
         click.echo(redact(f"cksync: {error.filename or 'a file'} cannot be written: {error.strerror}"), err=True)
         return 1
     except Exception as error:
+        if exhausted := _exhausted(error):
+            click.echo(f"cksync: {exhausted}", err=True)
+            return 1
         return _unexpected(error, settings)
+
+
+def _exhausted(error: Exception) -> str | None:
+    """What the machine has run out of, in a sentence; None for any other error."""
+    if isinstance(error, MemoryError):
+        return "there is no memory left on this machine; make room, or lift the limit (ulimit -v), and try again"
+    # In Python's words, and in those of the libraries that are written in C++.
+    if any(words in str(error) for words in ("can't start new thread", "Resource temporarily unavailable")):
+        return (
+            "this machine lets no more threads start; end other programs, or lift the limit (ulimit -u), and try again"
+        )
+    return None
 
 
 def _unexpected(error: Exception, settings: Settings) -> int:
