@@ -88,7 +88,7 @@ def test_signal_loses_no_request(
 
 def is_partly_stored(config: Config, slice_: str) -> bool:
     """Whether the log has the beginning of a slice, and not its end."""
-    loads = open_round(config.data_dir / "log", set())
+    loads = open_round(config.data_dir / "log")
     checkpoint = loads[-1].checkpoints.get(slice_) if loads else None
     return checkpoint is not None and not checkpoint.is_done
 

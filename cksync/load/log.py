@@ -7,7 +7,8 @@
                                     them made true (see `compact`)
 
 A load is one run that read the API; its id sorts by time. A round is the loads that together read
-everything once: a killed or stopped load leaves its round open, and the next one goes on with it.
+everything once: a killed or stopped load leaves its round open, and the next one goes on with it. What was read
+before the stop is then brought up to date in a round of its own.
 """
 
 import contextlib
@@ -423,20 +424,28 @@ def read_load(folder: Path, load_id: str) -> Load:
     return Load(load_id, segments[0].start, segments, checkpoints, segments[-1].end, files)
 
 
-def open_round(folder: Path, published: Set[str]) -> list[Load]:
-    """The loads of the round that is not finished and published yet, oldest first; empty: a new one begins.
+def open_round(folder: Path) -> list[Load]:
+    """The loads of the round that is not finished yet, oldest first; empty: a new one begins.
 
     What was read before a push has to be read again: the account is another one since.
     """
     loads: list[Load] = []
     for load_id in reversed(load_ids(folder)):
         load = read_load(folder, load_id)
-        if load.start.streams == PUSH:
-            break
-        if load.end is not None and load.end.is_finished and load_id in published:
+        if load.start.streams == PUSH or _is_finished(load):
             break
         loads.append(load)
     return loads[::-1]
+
+
+def is_published(folder: Path, published: Set[str]) -> bool:
+    """Whether the last finished load is among those `published`: a process may die in between."""
+    finished = (load_id for load_id in reversed(load_ids(folder)) if _is_finished(read_load(folder, load_id)))
+    return next(finished, None) in {None, *published}
+
+
+def _is_finished(load: Load) -> bool:
+    return load.end is not None and load.end.is_finished
 
 
 def was_cut_off(folder: Path) -> bool:

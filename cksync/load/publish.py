@@ -71,6 +71,15 @@ def publish(folder: Folder, analyze: Analyze | None = None) -> Published:
     return _publish(folder, analyze, is_anew=False)
 
 
+def stage(folder: Folder) -> Folder:
+    """A folder below state/ whose mirror has everything of the log, for the process that still reads the account: the
+    published one stays as it is, and so do the Parquet files. Raises Failed as `publish` does."""
+    staged = Folder(folder.state / "staged")
+    staged.root.mkdir(mode=0o700, exist_ok=True)
+    _publish(folder, None, is_anew=False, target=staged.mirror)
+    return staged
+
+
 def rebuild(folder: Folder, analyze: Analyze | None = None) -> Published:
     """Make the mirror anew from the log alone. Raises Failed as `publish` does, and when there is no log."""
     if not load_ids(folder.log):
@@ -78,17 +87,18 @@ def rebuild(folder: Folder, analyze: Analyze | None = None) -> Published:
     return _publish(folder, analyze, is_anew=True)
 
 
-def _publish(folder: Folder, analyze: Analyze | None, *, is_anew: bool) -> Published:
+def _publish(folder: Folder, analyze: Analyze | None, *, is_anew: bool, target: Path | None = None) -> Published:
+    target = target or folder.mirror
     try:
         for memory in MERGE_MEMORY[:-1]:
             with contextlib.suppress(duckdb.OutOfMemoryException):
-                return _publish_within(memory, folder, analyze, is_anew=is_anew)
-        return _publish_within(MERGE_MEMORY[-1], folder, analyze, is_anew=is_anew)
+                return _publish_within(memory, folder, analyze, target, is_anew=is_anew)
+        return _publish_within(MERGE_MEMORY[-1], folder, analyze, target, is_anew=is_anew)
     except (duckdb.Error, OSError) as error:
         raise _failure(folder, error) from None
 
 
-def _publish_within(memory: str, folder: Folder, analyze: Analyze | None, *, is_anew: bool) -> Published:
+def _publish_within(memory: str, folder: Folder, analyze: Analyze | None, target: Path, *, is_anew: bool) -> Published:
     temporary = folder.root / ".mirror.duckdb.new"
     advice = None
     try:
@@ -105,7 +115,7 @@ def _publish_within(memory: str, folder: Folder, analyze: Analyze | None, *, is_
             rows = {table.name: _count(db, table) for table in tables()}
             missing = set_aside(db)
             db.execute("checkpoint")  # what is written out below is then read from the file
-            exported = [_export(db, folder, change) for change in merged.changes]
+            exported = [_export(db, folder, change) for change in merged.changes if target == folder.mirror]
         analysis = Analysis()
         if analyze:
             with _open(temporary, folder, MODEL_MEMORY) as db:  # opened anew: without what the merge left in memory
@@ -113,7 +123,7 @@ def _publish_within(memory: str, folder: Folder, analyze: Analyze | None, *, is_
         # The mirror last: were the process killed in between, the next merge would find the same changes.
         for path in filter(None, exported):
             _put(path.with_name(f".{path.name}.new"), path)
-        _put(temporary, folder.mirror)
+        _put(temporary, target)
     finally:
         with contextlib.suppress(OSError):
             _clear(temporary)

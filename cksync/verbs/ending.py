@@ -1,6 +1,6 @@
 """How a load ends: with what is vouched for, in the log, in the mirror, and for people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,18 +15,37 @@ from cksync.verbs.publishing import publish
 from cksync.verbs.run import Run
 
 
-def finish(run: Run, *, is_time_up: bool) -> Report:
-    """Note what ended, close the load in the log, publish, and say how it went."""
-    checkpoints = {name: walk.checkpoint for name, walk in run.walks.items()}
+def close(run: Run, before: Mapping[str, Verdict], *, is_time_up: bool) -> Mapping[str, Verdict]:
+    """Note what ended and close the load in the log; the verdict on each slice. `before` are those of the load that
+    this one brings up to date."""
+    checkpoints = {name: walk.checkpoint for name, walk in run.walks.items() if name not in run.carried}
     checkpoints |= {c.slice.name: c for c in (*_ended_memberships(run), *_nobody_waits(run))}
     run.writer.mark(checkpoints.values())
-    verdicts = [_verdict(c) for c in checkpoints.values() if not c.is_gone]
-    doubts = [verdict for verdict in verdicts if not verdict.is_complete]
+    verdicts = dict(before)
+    for name, checkpoint in checkpoints.items():
+        if checkpoint.is_gone:
+            verdicts.pop(name, None)
+        else:
+            verdicts[name] = _up_to_date(before.get(name), _verdict(checkpoint))
+    doubts = [verdict for verdict in verdicts.values() if not verdict.is_complete]
     # A pull of some streams must not close a round that others are still to be read in.
-    is_finished = not is_time_up and (not run.loads or "subscribers" in run.streams)
+    run.is_finished = not is_time_up and (not run.loads or "subscribers" in run.streams)
     message = "out of time; the next pull goes on from there" if is_time_up else _message(doubts)
+    run.writer.flush(LoadEnd(run.now(), 3 if doubts or is_time_up else 0, message, run.is_finished))
+    return verdicts
+
+
+def _up_to_date(before: Verdict | None, now: Verdict) -> Verdict:
+    """The verdict on a slice that was read whole, and then brought up to date: every row of it was read."""
+    was_read = before is not None and before.is_complete and before.proof == "content"
+    return replace(now, proof="content") if was_read and now.is_complete else now
+
+
+def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_time_up: bool) -> Report:
+    """Publish what a closed load has read, and say how a pull went that began then."""
+    doubts = [verdict for verdict in verdicts.values() if not verdict.is_complete]
     exit_status = 3 if doubts or is_time_up else 0
-    run.writer.flush(LoadEnd(run.now(), exit_status, message, is_finished))
+    message = "out of time; the next pull goes on from there" if is_time_up else _message(doubts)
     run.forget()
     try:
         run.published.append(publish(run.config, run.folder, analyze=run.analyze))
@@ -37,9 +56,11 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
     if run.streams == STREAMS.keys():  # a pull of a few lists is to be quick, and a nightly one comes
         compact(run.folder.log, but=run.writer.load_id)
     late = published.merged.doubts
-    verdicts = [replace(v, is_complete=False, doubt=late[v.slice]) if v.slice in late else v for v in verdicts]
+    judged = tuple(
+        replace(v, is_complete=False, doubt=late[v.slice]) if v.slice in late else v for v in verdicts.values()
+    )
     if late:
-        exit_status, message = 3, _message([verdict for verdict in verdicts if not verdict.is_complete])
+        exit_status, message = 3, _message([verdict for verdict in judged if not verdict.is_complete])
     return Report(
         load_id=run.writer.load_id,
         account=run.account,
@@ -47,9 +68,10 @@ def finish(run: Run, *, is_time_up: bool) -> Report:
         message=message,
         requests=run.requests,
         planned=run.planned,
-        seconds=(run.now() - run.began_at).total_seconds(),
+        seconds=(run.now() - began_at).total_seconds(),
         published=published,
-        verdicts=tuple(verdicts),
+        verdicts=judged,
+        since=run.since,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from cksync.domain import Proof, Slice
 from cksync.load.publish import Published
@@ -43,7 +44,8 @@ class Verdict:
 @dataclass(frozen=True)
 class Report:
     """What a pull did. `requests` are its requests by stream, `planned` how many were foreseen (None: nobody
-    could know), `seconds` its whole time with publishing."""
+    could know), `seconds` its whole time with publishing; `since` is when the pull began that this one went on with:
+    rows that nothing says have changed are as they were then."""
 
     load_id: str
     account: str
@@ -54,6 +56,7 @@ class Report:
     seconds: float
     published: Published
     verdicts: tuple[Verdict, ...]
+    since: datetime | None = None
 
 
 Event = PageRead | Note | Report

@@ -57,7 +57,7 @@ def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly"
     if not folder.mirror.exists() and was_ever_finished(folder.log):
         raise Failed(f"there is no mirror in {folder.root}, but a log: `cksync rebuild` makes it, or the next pull")
     with known(folder) as mirror:
-        unfinished = [load for load in open_round(folder.log, mirror.finished_loads()) if load.start.account]
+        unfinished = [load for load in open_round(folder.log) if load.start.account]
         at = unfinished[0].start.started_at if unfinished else None
         return priced(mirror, config, choose(streams), depth, now(), at)
 
@@ -74,7 +74,7 @@ def priced(
     seconds = None if total is None else floor_seconds(total, api.rate_limit, api.rate_period_seconds)
     note = None
     if open_since:
-        note = f"goes on with the pull of {open_since:%Y-%m-%d %H:%M} UTC: what it has read is not asked for again"
+        note = f"goes on with the pull of {open_since:%Y-%m-%d %H:%M} UTC, and brings up to date what that has read"
     elif total is None:
         note = "what was never read cannot be priced: one request for every 50 rows, and two for each broadcast"
     return Plan(lines, total, seconds, note)

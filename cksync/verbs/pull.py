@@ -15,25 +15,29 @@ from cksync.config import Config
 from cksync.domain import Miss, Page
 from cksync.errors import ApiUnavailable, CksyncError, Interrupted, Refused
 from cksync.extract.drive import drive
-from cksync.extract.phases import choose, phases
+from cksync.extract.phases import LISTS, choose, phases
 from cksync.extract.walk import ListWalk, Walk
 from cksync.folder import Folder
 from cksync.load.known import Known, known
 from cksync.load.log import (
     LOSE_PAGES,
+    Load,
     Start,
     Writer,
+    is_published,
     keys_by_slice,
     load_id_at,
     newest_observation,
     open_round,
     pinned_account,
+    read_load,
     was_ever_finished,
 )
+from cksync.load.publish import stage
 from cksync.secrets import environment
 from cksync.verbs.account import address, check_pin
 from cksync.verbs.agenda import Agenda, Depth
-from cksync.verbs.ending import fail, finish
+from cksync.verbs.ending import close, fail, finish
 from cksync.verbs.events import Event, Note, PageRead
 from cksync.verbs.plan import priced
 from cksync.verbs.publishing import publish
@@ -50,6 +54,10 @@ PUBLISH_WHEN_IDLE = timedelta(seconds=30)
 PUBLISH_EVERY = timedelta(minutes=5)
 # The machine's clock may differ from the API's, or from the log's, by so much without a word.
 CLOCK_TOLERANCE = timedelta(minutes=5)
+# A reading serves a pull of the same depth or a lesser one: what a night looked at is no reading of every row.
+DEPTHS: Sequence[Depth] = ("nightly", "verify", "full")
+# What is asked for in a request each is asked for again by a pull that goes on: what is read after it hangs on it.
+AFRESH = ("account", *LISTS)
 # When so many slices were asked for and nothing could be read, there is nothing to go on for.
 SLICES_IN_VAIN = 5
 
@@ -87,8 +95,12 @@ def pull(
         if not folder.mirror.exists() and was_ever_finished(folder.log):
             yield Note("there is no mirror: it is made anew from the log, without a request")
             publish(config, folder)
-        before = held.enter_context(known(folder))  # if it cannot be read, that is said before the first request
+        mirror = held.enter_context(contextlib.ExitStack())
+        before = mirror.enter_context(known(folder))  # if it cannot be read, that is said before the first request
         target = held.enter_context(_target(folder, is_dry=is_dry))
+        if not is_published(target.log, before.finished_loads()):  # a process died in between
+            mirror.close()
+            before = mirror.enter_context(_ahead(folder))
         newest = newest_observation(folder.log)
         now = steady_clock(newest, wall)
         yield from _notes_on_clock(newest, wall(), "the newest observation in the log")
@@ -102,10 +114,20 @@ def pull(
             start = replace(start, account=address(page), **_foreseen(before, config, chosen, depth, began_at))
             run = _begin(config, target, before, api, now, stop, start, chosen, is_stale, depth)
             run.analyze = analyze and not is_dry
+            is_time_up = held.enter_context(_time_limit(stop, max_minutes))
             walk.tell(page)
             try:
                 yield from _take(run, walk, page)
-                yield from _read(run, lists, max_minutes)
+                if run.since:
+                    yield Note(_going_on(run.since, depth))
+                yield from _read(run, lists, is_time_up)
+                verdicts = close(run, {}, is_time_up=is_time_up.is_set())
+                if run.read_before and not is_time_up.is_set():
+                    yield Note(f"bringing up to date what was read before the stop ({len(run.read_before):,} lists)")
+                    run = _catch_up(run, mirror, start)
+                    yield from _read(run, lists, is_time_up)
+                    verdicts = close(run, verdicts, is_time_up=is_time_up.is_set())
+                yield finish(run, verdicts, began_at, is_time_up=is_time_up.is_set())
             except CksyncError as error:
                 fail(run.writer, now(), error)
                 raise
@@ -183,15 +205,16 @@ def _begin(
     is_stale: bool,
     depth: Depth,
 ) -> Run:
-    unfinished = open_round(folder.log, before.finished_loads())
-    loads = [load for load in unfinished if load.start.account.lower() == start.account.lower()]
+    loads = [load for load in open_round(folder.log) if load.start.account.lower() == start.account.lower()]
+    useful = [load for load in loads if DEPTHS.index(_depth(load)) >= DEPTHS.index(depth)]
     fresh = {
         name: checkpoint
-        for load in loads
+        for load in useful
         for name, checkpoint in load.checkpoints.items()
-        if checkpoint.began_at > start.started_at - KEEP
+        if checkpoint.began_at > start.started_at - KEEP and checkpoint.slice.stream not in AFRESH
     }
-    keys, absent = keys_by_slice(loads, fresh)
+    keys, absent = keys_by_slice(useful, fresh)
+    oldest = min((checkpoint.began_at for checkpoint in fresh.values()), default=None)
     return Run(
         config=config,
         folder=folder,
@@ -208,11 +231,98 @@ def _begin(
         is_stale=is_stale,
         agenda=Agenda(before, config.pull, start.started_at, depth),
         may_vanish="vanish" in start.allowed,
-        planned=None if loads else start.planned,
+        planned=None if fresh else start.planned,
         earlier=fresh,
         keys=keys,
         absent=absent,
+        since=oldest,
     )
+
+
+def _depth(load: Load) -> Depth:
+    return next((depth for depth in DEPTHS if depth == load.start.depth), "nightly")
+
+
+def _going_on(since: datetime, depth: Depth) -> str:
+    if depth != "full":
+        return f"going on with the pull of {since:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"going on with the full pull of {since:%Y-%m-%d %H:%M} UTC: the rows that it has read are those of then, and"
+        " what has changed since is asked for at the end"
+    )
+
+
+def _catch_up(run: Run, mirror: contextlib.ExitStack, start: Start) -> Run:
+    """The pull of a night, in a round of its own, of what a closed load took from those before it; what it read itself
+    is carried over. Nobody sees the mirror that this begins from, unless it is the account's first pull. `mirror` is
+    what the one that was read so far is open in: of one path, DuckDB opens nothing newer while it is."""
+    stale, now = run.read_before, run.now()
+    mirror.close()
+    carried = {name: walk for name, walk in run.walks.items() if name not in stale}
+    if run.is_first:
+        run.published.append(publish(run.config, run.folder, analyze=False))
+        before = mirror.enter_context(known(run.folder))
+    else:
+        before = mirror.enter_context(_ahead(run.folder))
+    start = replace(start, started_at=now, depth="nightly", planned=None, base=None)
+    mine = read_load(run.folder.log, run.writer.load_id)
+    agenda = Agenda(before, run.config.pull, now, "nightly")
+    fresh = Run(
+        config=run.config,
+        folder=run.folder,
+        api=run.api,
+        known=before,
+        now=run.now,
+        stop=run.stop,
+        writer=_writer(run.config, run.folder, start),
+        account=run.account,
+        began_at=now,
+        streams=run.streams,
+        loads=[] if run.is_finished else [*run.loads, mine],
+        is_first=False,
+        is_stale=False,
+        agenda=agenda,
+        may_vanish=run.may_vanish,
+        planned=None,
+        analyze=run.analyze,
+        earlier={name: walk.checkpoint for name, walk in carried.items()},
+        keys={name: walk.keys for name, walk in carried.items()},
+        requests=run.requests,
+        published=run.published,
+        since=run.since,
+        carried=carried.keys(),
+    )
+    run.forget()
+    return fresh
+
+
+@contextlib.contextmanager
+def _ahead(folder: Folder) -> Iterator[Known]:
+    """What the mirror would know if it had taken in all of the log."""
+    try:
+        with known(stage(folder)) as mirror:
+            yield mirror
+    finally:
+        shutil.rmtree(folder.state / "staged", ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _time_limit(stop: threading.Event, max_minutes: float | None) -> Iterator[threading.Event]:
+    """Sets `stop` after so many minutes, and what it gives, so that it can be told from a signal."""
+    is_time_up = threading.Event()
+
+    def time_is_up() -> None:
+        is_time_up.set()
+        stop.set()
+
+    timer = threading.Timer(60 * (max_minutes or 0), time_is_up)
+    timer.daemon = True
+    if max_minutes is not None:
+        timer.start()
+    try:
+        yield is_time_up
+    finally:
+        timer.cancel()
 
 
 def _take(run: Run, walk: Walk, came: Page | Miss) -> Iterator[Event]:
@@ -245,35 +355,19 @@ def _check_use(run: Run) -> None:
     )
 
 
-def _read(run: Run, lists: Collection[str], max_minutes: float | None) -> Iterator[Event]:
-    """Drive every phase, publish as it goes on a first pull, and at the end for everybody."""
-    is_time_up = threading.Event()
-
-    def time_is_up() -> None:
-        is_time_up.set()
-        run.stop.set()
-
-    timer = threading.Timer(60 * (max_minutes or 0), time_is_up)
-    timer.daemon = True
-    if max_minutes is not None:
-        timer.start()
-    try:
-        if run.loads and run.earlier:
-            yield Note(f"going on with the pull of {run.loads[0].start.started_at:%Y-%m-%d %H:%M} UTC")
-        for walks in phases(run.streams, run, lists):
-            if any(walk.pages_left != 0 for walk in walks):
-                _publish_early(run, PUBLISH_SELDOM if run.has_waited else PUBLISH_EVERY)
-            yield from _drive(run, walks)
-            _check_use(run)
-            if run.stop.is_set():
-                break
-    finally:
-        timer.cancel()
+def _read(run: Run, lists: Collection[str], is_time_up: threading.Event) -> Iterator[Event]:
+    """Drive every phase, and publish as it goes on a first pull. Raises Interrupted when it was stopped by a signal."""
+    for walks in phases(run.streams, run, lists):
+        if any(walk.pages_left != 0 for walk in walks):
+            _publish_early(run, PUBLISH_SELDOM if run.has_waited else PUBLISH_EVERY)
+        yield from _drive(run, walks)
+        _check_use(run)
+        if run.stop.is_set():
+            break
     if run.stop.is_set() and not is_time_up.is_set():
         raise Interrupted(
             f"stopped after {run.requests.total()} requests; all is kept: `cksync pull` within a day goes on from there"
         )
-    yield finish(run, is_time_up=is_time_up.is_set())
 
 
 def _drive(run: Run, walks: Sequence[Walk]) -> Iterator[Event]:

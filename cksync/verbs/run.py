@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,7 +10,7 @@ from itertools import starmap
 from pathlib import Path
 
 from cksync.api import Api
-from cksync.api.v3 import BROADCASTS, BY_ID, CANCELLED, CHANGED, DETAILS, PURCHASES, STATS
+from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, CHANGED, DETAILS, PURCHASES, STATS
 from cksync.clock import Clock
 from cksync.config import Config
 from cksync.domain import NOTHING_HELD, VANISH_ROWS, Checkpoint, Held, Slice
@@ -33,8 +33,10 @@ BY_ID_BUDGET = 200
 
 @dataclass
 class Run:
-    """One pull. `loads`, `earlier`, `keys` and `absent` are what loads of the same round have read.
+    """One pull, or the part of it that brings up to date what was read before a stop.
 
+    `loads`, `earlier`, `keys` and `absent` are what loads of the same round have read, `since` is when the first of
+    those began; `carried` are slices that this pull has read already, so that they are as they are now.
     `failing` are streams of which something had no usable answer; `left` the pages left of each walk.
     `is_first`: the account was never read to its end before; `is_stale`: the round was left for longer than
     pages are apart; `analyze` whether models are made at a publish; `publishing` is how long the last publish took.
@@ -69,6 +71,9 @@ class Run:
     publishing: timedelta = timedelta(0)
     has_waited: bool = False
     published: list[Published] = field(default_factory=list)
+    since: datetime | None = None
+    carried: Set[str] = frozenset()
+    is_finished: bool = False
 
     # -- lists
 
@@ -259,6 +264,19 @@ class Run:
         mine = [path for path in self.segments if path.parent.name == self.writer.load_id and int(path.stem) in numbers]
         return seen_at_once(self.folder, [*earlier, *mine])
 
+    @property
+    def read_before(self) -> Mapping[str, Checkpoint]:
+        """The slices that this pull took from loads before it, wholly or in part, and that are complete.
+
+        People are brought up to date as a night does once both of their lists are.
+        """
+        found = {name: self.walks[name].checkpoint for name in self.walks.keys() & self.earlier.keys()}
+        found = {name: checkpoint for name, checkpoint in found.items() if checkpoint.is_complete}
+        lists = [walk.checkpoint for name, walk in self.walks.items() if name in (ACTIVE.name, CANCELLED.name)]
+        if not all(checkpoint.is_complete for checkpoint in lists):
+            found = {name: checkpoint for name, checkpoint in found.items() if not name.startswith("subscribers/")}
+        return found
+
     def forget(self) -> None:
         """Make room for the publish: what was read is in the log."""
         self.walks.clear()
@@ -273,5 +291,6 @@ class Run:
     def segments(self) -> list[Path]:
         """Everything that was stored in this round."""
         self.writer.flush()
-        ids = [*(load.load_id for load in self.loads), self.writer.load_id]
+        ids = [load.load_id for load in self.loads]
+        ids += [self.writer.load_id] if self.writer.segments else []
         return [path for load_id in ids for path in segment_files(self.folder.log, load_id)]
