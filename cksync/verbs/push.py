@@ -28,8 +28,9 @@ from cksync.verbs.unreadable import check_read
 from cksync.write import journal
 from cksync.write.diff import diff
 from cksync.write.edits import read_edits
+from cksync.write.journal import Unresolved
 from cksync.write.plan import Plan
-from cksync.write.unknown import held, set_apart
+from cksync.write.unknown import held, put_back, set_apart
 from cksync.write.workspace import check, opened
 
 # What a plan touches -> the streams that are pulled before.
@@ -64,10 +65,19 @@ def _check_origin(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         raise Refused(f"{path} was checked out from the account of {origin}, and the mirror is another one's")
 
 
-def _plan(db: duckdb.DuckDBPyConnection, allow: Sequence[str], *, retry_rejected: bool) -> Plan:
+def _plan(
+    db: duckdb.DuckDBPyConnection,
+    allow: Sequence[str],
+    *,
+    retry_rejected: bool,
+    repeated: Sequence[Unresolved] = (),
+) -> Plan:
+    """The plan of today. `repeated` are creations whose outcome nobody knows, and which may be sent again."""
     edits, problems, account = read_edits(db)
     left = {} if retry_rejected else journal.rejected(db)
-    unknown = () if "repeat-unknown" in allow else held(journal.unresolved(db))
+    unknown = held(journal.unresolved(db))
+    if "repeat-unknown" in allow:
+        return put_back(diff(edits, problems, account, allow, left), [*repeated, *unknown])
     left |= {each.action.id: (each.state, each.message) for each in unknown}
     return set_apart(diff(edits, problems, account, allow, left), unknown)
 
@@ -121,7 +131,7 @@ def push(
             run = Sending(config, folder, db, api, now, stop, account, is_stale=bool(streams))
             try:
                 run.resolve(is_repeat_allowed="repeat-unknown" in allow)
-                plan = _plan(db, allow, retry_rejected=retry_rejected)
+                plan = _plan(db, allow, retry_rejected=retry_rejected, repeated=run.repeated)
                 yield plan
                 _check(plan, checksum, redact=redact)
                 check_read(plan, verdicts)
