@@ -31,8 +31,9 @@ from cksync.write import journal
 from cksync.write.counted import counted
 from cksync.write.diff import diff
 from cksync.write.edits import read_edits
+from cksync.write.journal import Unresolved
 from cksync.write.plan import Plan
-from cksync.write.unknown import held, set_apart
+from cksync.write.unknown import held, put_back, set_apart
 from cksync.write.workspace import check, opened, unopened
 
 # What a plan touches -> the streams that are pulled before.
@@ -79,13 +80,19 @@ def _plan(
     allow: Sequence[str],
     *,
     retry_rejected: bool,
+    repeated: Sequence[Unresolved] = (),
     statuses: Mapping[int, str | None] | None = None,
     skip_invalid: bool = False,
 ) -> Plan:
+    """The plan of today. `repeated` are creations whose outcome nobody knows, and which may be sent again; `statuses`
+    are those of broadcasts that were just asked for."""
     edits, problems, account = read_edits(db)
     account = replace(account, counted=counted(db), statuses={**account.statuses, **(statuses or {})})
     left = {} if retry_rejected else journal.rejected(db)
-    unknown = () if "repeat-unknown" in allow else held(journal.unresolved(db))
+    unknown = held(journal.unresolved(db))
+    if "repeat-unknown" in allow:
+        plan = diff(edits, problems, account, allow, left, skip_invalid=skip_invalid)
+        return put_back(plan, [*repeated, *unknown])
     left |= {each.action.id: (each.state, each.message) for each in unknown}
     return set_apart(diff(edits, problems, account, allow, left, skip_invalid=skip_invalid), unknown)
 
@@ -96,7 +103,14 @@ def _plan_now(
     """The plan by the status that each broadcast in it has at this moment, and what was read for that."""
     edits, _, account = read_edits(db)
     pages = list(run.read_statuses(edits, account.statuses))
-    plan = _plan(db, allow, retry_rejected=retry_rejected, statuses=run.statuses, skip_invalid=skip_invalid)
+    plan = _plan(
+        db,
+        allow,
+        retry_rejected=retry_rejected,
+        repeated=run.repeated,
+        statuses=run.statuses,
+        skip_invalid=skip_invalid,
+    )
     return plan, pages
 
 

@@ -31,10 +31,11 @@ from cksync.verbs.publishing import publish
 from cksync.write import journal
 from cksync.write.diff import UNSENT, status_reason
 from cksync.write.edits import Edit
-from cksync.write.journal import Result
+from cksync.write.journal import Result, Unresolved
 from cksync.write.named import Named, Namesakes, ask, namesakes
 from cksync.write.plan import Action, Plan
 from cksync.write.replies import call_of, field_key, missed, observation
+from cksync.write.unknown import held
 
 # Actions that do not depend on one another: as many at a time as the configuration has connections.
 SIDE_BY_SIDE = frozenset({"update person", "unsubscribe", "subscribe", "untag"})
@@ -99,7 +100,8 @@ def _send(api: WritingApi, call: Call, named: Named | None) -> _Sent:
 class Sending:
     """One push, and what it has done so far. `is_stale`: the models are behind the tables of the mirror; `lifted` are
     safety rules, `statuses` those of the broadcasts in the plan; `gone`: rows that turned out to be gone, and what that
-    means to whatever needs them; `unread` is why something of what was written could not be read afterwards."""
+    means to whatever needs them; `repeated` what may be sent again although nobody knows; `unread` is why something of
+    what was written could not be read afterwards."""
 
     config: Config
     folder: Folder
@@ -117,6 +119,7 @@ class Sending:
     gone: dict[object, Result] = field(default_factory=dict)
     writer: Writer | None = None
     unread: list[str] = field(default_factory=list)
+    repeated: list[Unresolved] = field(default_factory=list)
     named: Namesakes = field(default_factory=Namesakes)
 
     def __post_init__(self) -> None:
@@ -130,6 +133,7 @@ class Sending:
             found = self.outcomes.of_sent(left, is_allowed=is_repeat_allowed)
             if found is None:  # the plan has it if it is still wanted
                 journal.forget(self.db, left.action)
+                self.repeated += held([left])
             elif (found.outcome, found.message) != (left.state, left.message):
                 self._note([(left.action, None, None, found)])
 
@@ -231,7 +235,7 @@ class Sending:
             sent_at = self.now()
             journal.send(self.db, [action for action, _ in calls], sent_at, self.lifted)
             for action, call in calls:
-                flying[pool.submit(_send, self.api, call, self.named.named(action))] = (action, call, sent_at)
+                flying[pool.submit(_send, self.api, call, self._named(action))] = (action, call, sent_at)
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
                 action, call, sent_at = flying.pop(future)
                 try:
@@ -252,6 +256,11 @@ class Sending:
             yield from self._note(done)
         if failure is not None:
             raise failure
+
+    def _named(self, action: Action) -> Named | None:
+        """Whom to ask for before a write: not for those who may be there already, by the user's word."""
+        is_repeated = any(action.id == left.action.id for left in self.repeated)
+        return None if is_repeated and action.what == "create person" else self.named.named(action)
 
     def _field_keys(self) -> Mapping[str, str]:
         rows = self.db.execute(

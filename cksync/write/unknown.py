@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cksync.write.diff import ORDER
 from cksync.write.journal import Unresolved
 from cksync.write.lookup import LOOKED_UP, REFUSED_TWICE
 from cksync.write.plan import Action, Parked, Plan
@@ -39,6 +40,19 @@ def set_apart(plan: Plan, held: Sequence[Unresolved]) -> Plan:
         parked=(*parked, *(Parked(each.action, each.state, each.message) for each in held)),
         counts=Counter(action.what for action in actions),
     )
+
+
+def put_back(plan: Plan, repeated: Sequence[Unresolved]) -> Plan:
+    """A plan with such creations, which may be sent again: also those against whose rows it has something, for a name
+    may be taken by what they made, or by what came of another edit (a purchase makes its buyer)."""
+    against = {(problem.table, problem.key) for problem in plan.problems}
+    again = [each.action for each in repeated if against & {*each.action.settles}]
+    if not again:
+        return plan
+    rows = {row for action in again for row in action.settles}
+    actions = sorted((*plan.actions, *again), key=lambda action: ORDER.index(action.what))
+    problems = tuple(problem for problem in plan.problems if (problem.table, problem.key) not in rows)
+    return replace(plan, actions=tuple(actions), problems=problems, counts=Counter(a.what for a in actions))
 
 
 def _place(action: Action) -> tuple[object, object]:
