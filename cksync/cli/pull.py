@@ -135,6 +135,7 @@ def _report(report: "Report") -> dict[str, object]:
         "requests": sum(report.requests.values()),
         "planned": report.planned,
         "seconds": round(report.seconds, 3),
+        "since": report.since,
         "advice": report.published.advice,
         "tables": _changes(report.published, report.requests),
         "complaints": list(report.published.analysis.complaints),
@@ -159,6 +160,8 @@ def rebuild(settings: Settings, form: str) -> int:
     folder = Folder(config.data_dir)
     with folder.lock("rebuild"):
         published = publishing.rebuild(config, folder)
+    if published.advice:
+        click.echo(published.advice, err=True)
     if form == "json":
         print_json(
             {

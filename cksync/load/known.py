@@ -80,6 +80,13 @@ class Known:
         at: datetime | None = rows[0][0] if rows else None
         return at
 
+    @cached_property
+    def newest_load_at(self) -> datetime | None:
+        """When the newest load began that the mirror has taken in."""
+        rows = self._rows("select max(started_at) from _cksync.loads")
+        at: datetime | None = rows[0][0] if rows else None
+        return at
+
     @property
     def account(self) -> str | None:
         """The address of the account that the mirror belongs to."""

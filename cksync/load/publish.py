@@ -8,17 +8,20 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 
+from cksync.clock import Clock, wall_clock
 from cksync.domain import Analysis
 from cksync.errors import Failed
 from cksync.folder import Folder, is_disk_full, put_in_place
 from cksync.load.intake import take_in, total
 from cksync.load.log import load_ids
 from cksync.load.merge import Merged
+from cksync.load.misdated import Misdated, put_right
 from cksync.load.outdated import ADVICE, MADE_ANEW, has_other_columns, is_outdated
 from cksync.load.schema import create
 from cksync.load.set_aside import set_aside
@@ -80,11 +83,23 @@ def stage(folder: Folder) -> Folder:
     return staged
 
 
-def rebuild(folder: Folder, analyze: Analyze | None = None) -> Published:
-    """Make the mirror anew from the log alone. Raises Failed as `publish` does, and when there is no log."""
+def rebuild(folder: Folder, analyze: Analyze | None = None, wall: Clock = wall_clock) -> Published:
+    """Make the mirror anew from the log alone, once loads that a wrong clock has put into the future are where they
+    belong (`advice` says so). Raises Failed as `publish` does, and when there is no log."""
     if not load_ids(folder.log):
         raise Failed(f"there is no log in {folder.root} to make a mirror from; `cksync pull` reads the account")
-    return _publish(folder, analyze, is_anew=True)
+    moved = put_right(folder.log, folder.state / "put_right", wall())
+    published = _publish(folder, analyze, is_anew=True)
+    return replace(published, advice=_put_right(moved)) if moved else published
+
+
+def _put_right(moved: Sequence[Misdated]) -> str:
+    days = max(each.ahead for each in moved) // timedelta(days=1)
+    which = "1 load was" if len(moved) == 1 else f"{len(moved):,} loads were"
+    return (
+        f"{which} stamped by a clock that was up to {days:,} days ahead of the API's; the times are put right now, from"
+        f" {moved[0].began_at - moved[0].ahead:%Y-%m-%d %H:%M} UTC on"
+    )
 
 
 def _publish(folder: Folder, analyze: Analyze | None, *, is_anew: bool, target: Path | None = None) -> Published:

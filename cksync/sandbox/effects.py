@@ -187,6 +187,11 @@ def empty_list() -> Effect:
     return _changed(lambda answer: _edited(answer, lambda value: _rows(value).clear()))
 
 
+def dated(text: str = "") -> Effect:
+    """The answer says that it was another time, or (by default) no time at all."""
+    return _changed(lambda answer: replace(answer, headers={**answer.headers, "Date": text}))
+
+
 def rows_left(count: int = 0) -> Effect:
     """The first rows of the page alone, and the totals say that there are no others."""
 
@@ -301,6 +306,7 @@ EFFECTS: dict[str, Callable[..., Effect]] = {
         wrong_total,
         moving_total,
         empty_list,
+        dated,
         rows_left,
         wrong_state,
         set_key,

@@ -149,7 +149,7 @@ class App:
             **({"Content-Type": answer.content_type} if answer.content_type else {}),
             **answer.headers,
         }
-        return [(name.encode(), value.encode()) for name, value in named.items()]
+        return [(name.encode(), value.encode()) for name, value in named.items() if value]
 
 
 def _query(scope: Scope) -> str:

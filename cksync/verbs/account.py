@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from cksync.domain import Page
 from cksync.errors import Failed, Refused
 from cksync.folder import Folder
 from cksync.load.log import pinned_account
+from cksync.load.misdated import CLOCK_LIMIT
 from cksync.secrets import environment
 
 # A changed address is accepted when most of so many known people are in the account.
@@ -53,6 +55,15 @@ def check_pin(
         raise Refused(
             f"this is not the account of {pinned} with a new address: only {there} of {len(people)} people whom the"
             " mirror knows are in it; nothing was read, use another data_dir"
+        )
+
+
+def check_clock(ours: datetime, server: datetime | None) -> None:
+    """Pass when the machine's clock agrees with the API's, or the API gives no time. Raises Refused."""
+    if server is not None and abs(ours - server) > CLOCK_LIMIT:
+        raise Refused(
+            f"this machine's clock says {ours:%Y-%m-%d %H:%M} UTC, and the API's {server:%Y-%m-%d %H:%M}: nothing was"
+            " read, for all that is observed would be stamped with it; set it right"
         )
 
 
@@ -106,6 +117,7 @@ def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str,
     with connect(config, given, redactor, wall_clock, threading.Event(), CHECK_ATTEMPTS) as api:
         page = api.fetch(ask_page(whole("account"), 1))
     check_pin(api, address(page), pinned_account(folder.log), False, list)
+    check_clock(wall_clock(), page.server_at)
     gap = (page.received_at - page.server_at).total_seconds() if page.server_at else None
     free = free_bytes(folder.root)
     reference = config.api.api_secret or config.api.api_key

@@ -33,9 +33,10 @@ from cksync.load.log import (
     read_load,
     was_ever_finished,
 )
+from cksync.load.misdated import CLOCK_LIMIT, misdated
 from cksync.load.publish import stage
 from cksync.secrets import environment
-from cksync.verbs.account import address, check_pin
+from cksync.verbs.account import address, check_clock, check_pin
 from cksync.verbs.agenda import Agenda, Depth
 from cksync.verbs.ending import close, fail, finish
 from cksync.verbs.events import Event, Note, PageRead
@@ -109,6 +110,8 @@ def pull(
             began_at = now()
             start = Start(began_at, "", tuple(streams), tuple(allow))
             page = _identify(config, target, before, api, walk, start, accept_account)
+            check_clock(wall(), page.server_at)
+            _check_times(folder, before, newest, page.server_at)
             yield from _notes_on_clock(page.server_at, page.received_at, "the API")
             is_stale = newest is not None and began_at - newest > STALE
             start = replace(start, account=address(page), **_foreseen(before, config, chosen, depth, began_at))
@@ -166,6 +169,20 @@ def _notes_on_clock(right: datetime | None, ours: datetime, whose: str) -> Itera
         direction = "behind" if gap < timedelta(0) else "ahead of"
         minutes = round(abs(gap).total_seconds() / 60)
         yield Note(f"this machine's clock is {minutes} minutes {direction} {whose}; nothing is lost, set it right")
+
+
+def _check_times(folder: Folder, before: Known, newest: datetime | None, server: datetime | None) -> None:
+    """Raise Refused when a rebuild would put loads right that a wrong clock has put into the future: what is read now
+    would be stamped after them."""
+    if server is None:
+        return
+    in_mirror = before.newest_load_at
+    late = [at for at in (newest, in_mirror) if at is not None and at > server + CLOCK_LIMIT]
+    if late and (newest not in late or misdated(folder.log, server)):  # else nothing says what time it was
+        raise Refused(
+            f"the log has observations of {max(late):%Y-%m-%d}, and the API's clock says {server:%Y-%m-%d}: a wrong"
+            " clock has stamped them, and nothing was read; `cksync rebuild` puts their times right"
+        )
 
 
 def _identify(

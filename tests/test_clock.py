@@ -1,0 +1,166 @@
+"""A wrong clock: refused before anything is written, and what one has written is put right by a rebuild."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cksync.config import Config
+from cksync.errors import Refused
+from cksync.folder import Folder
+from cksync.load.log import SCHEMA, Segment, decode, load_id_at, load_ids, segment_files
+from cksync.sandbox import Sandbox, World, effects, generate
+from cksync.verbs.events import Report
+from cksync.verbs.publishing import publish
+from cksync.verbs.pull import pull
+from tests.comparing import differences
+from tests.conftest import Command, some
+
+AHEAD = timedelta(days=14_610)
+SIZES: dict[str, Any] = {"tags": 2, "tag_memberships": 30, "forms": 1, "form_memberships": 10, "sequences": 1}
+SIZES |= {"sequence_memberships": 10, "broadcasts": 2, "purchases": 5, "custom_fields": 2}
+
+
+@pytest.fixture
+def world() -> World:
+    return generate(60, 3, with_oddities=False, **SIZES)
+
+
+def wrong(days: float) -> Any:
+    """A clock that is so many days ahead."""
+    return lambda: datetime.now(UTC) + timedelta(days=days)
+
+
+def pulled(config: Config, **given: Any) -> Report:
+    *_, report = pull(config, **given)
+    assert isinstance(report, Report)
+    return report
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What is there but the lock, the ledger, and what `prepare` makes."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.parent.name != "state")
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in found if path.name not in (".gitignore", "format")
+    }
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("days", [AHEAD.days, -2, 1.1])
+def test_clock_that_contradicts_the_server_is_refused_before_anything_is_written(
+    days: float, is_first: bool, config: Config, sandbox: Sandbox
+) -> None:
+    if not is_first:
+        pulled(config)
+    before, asked = files(config.data_dir), len(sandbox.journal)
+    with pytest.raises(Refused, match=r"this machine's clock says .* UTC, and the API's .* nothing was read"):
+        pulled(config, wall=wrong(days))
+    assert (files(config.data_dir), len(sandbox.journal)) == (before, asked + 1)
+    assert pulled(config).exit_status == 0
+
+
+def test_command_ends_with_4_when_the_clock_is_wrong(cksync: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.faults.add(effects.dated("Thu, 01 Jan 1987 10:00:00 GMT"), count=None)
+    for command in ("pull", "check"):
+        done = cksync(command, ok=False)
+        assert (done.returncode, "clock says" in done.stderr) == (4, True)
+    assert files(tmp_path / "data") == {}
+
+
+@pytest.mark.parametrize("text", some(["", "yesterday"], [""]))
+def test_answer_without_a_time_refuses_nothing(text: str, config: Config, sandbox: Sandbox, world: World) -> None:
+    sandbox.faults.add(effects.dated(text), count=None)
+    assert pulled(config, wall=wrong(AHEAD.days)).exit_status == 0
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+def put_ahead(log: Path, load_id: str) -> None:
+    """Stamp a load as a clock does that is AHEAD, beside the right time of the server."""
+    at = datetime.strptime(load_id, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC) + AHEAD
+    for path in segment_files(log, load_id):
+        table = pq.read_table(path, schema=SCHEMA)
+        for name in ("observed_at", "received_at"):
+            times = pa.array([time + AHEAD for time in table[name].to_pylist()], type=SCHEMA.field(name).type)
+            table = table.set_column(table.schema.get_field_index(name), SCHEMA.field(name), times)
+        segments = [ahead(segment, load_id_at(at)) for segment in decode(path)]
+        stored: object = segments if "-" in path.name else segments[0]
+        target = log / load_id_at(at) / path.name
+        target.parent.mkdir(exist_ok=True)
+        pq.write_table(table.cast(SCHEMA.with_metadata({"cksync": msgspec.json.encode(stored)})), target)
+        path.unlink()
+    (log / load_id).rmdir()
+
+
+def ahead(segment: Segment, load_id: str) -> Segment:
+    return replace(
+        segment,
+        load_id=load_id,
+        start=replace(segment.start, started_at=segment.start.started_at + AHEAD),
+        checkpoints=tuple(replace(each, read_from=each.read_from + AHEAD) for each in segment.checkpoints),
+        end=segment.end and replace(segment.end, ended_at=segment.end.ended_at + AHEAD),
+    )
+
+
+def rows(config: Config, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(config.data_dir / "mirror.duckdb"), read_only=True) as db:
+        db.execute("set TimeZone = 'UTC'")
+        return db.execute(query).fetchall()
+
+
+HISTORY = "select id, change, valid_from, valid_to from history.subscribers order by all"
+
+
+@pytest.mark.parametrize("first", some([0, 1, 2], [1]))
+def test_log_from_the_future_is_refused_and_put_right_by_a_rebuild(
+    first: int, config: Config, sandbox: Sandbox, world: World, cksync: Command
+) -> None:
+    """The loads from the `first` on; the history is then what it was, to the second of the server's clock."""
+    began_at = datetime.now(UTC)
+    for number in range(3):
+        pulled(config)
+        world.set_first_name(min(world.subscribers), f"Name {number}")
+    right, everybody = rows(config, HISTORY), len(rows(config, "from subscribers"))
+    log = config.data_dir / "log"
+    for load_id in load_ids(log)[first:]:
+        put_ahead(log, load_id)
+    (config.data_dir / "mirror.duckdb").unlink()
+    publish(config, Folder(config.data_dir))  # as release 0.1.0 left it: the mirror is from the future, too
+    assert len(rows(config, "from as_of.subscribers(now())")) == (everybody if first else 0)
+    with pytest.raises(Refused, match="`cksync rebuild` puts their times right"):
+        pulled(config)
+    done = cksync("rebuild")
+    assert "stamped by a clock that was up to 14,6" in done.stderr
+    assert len(rows(config, "from as_of.subscribers(now())")) == everybody
+    found = rows(config, HISTORY)
+    assert [row[:2] for row in found] == [row[:2] for row in right]
+    assert all(abs(new[2] - old[2]) < timedelta(seconds=2) for new, old in zip(found, right, strict=True))
+    assert cksync("rebuild").stderr == ""
+    assert pulled(config).exit_status == 0
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
+    newest = rows(config, "select max(started_at), max(_synced_at) from _cksync.loads, subscribers")[0]
+    assert all(began_at - timedelta(seconds=2) < at <= datetime.now(UTC) for at in newest)
+
+
+@pytest.mark.heavy
+def test_loads_stamped_after_one_from_the_future_are_put_right_and_keep_their_order(
+    config: Config, sandbox: Sandbox, world: World, cksync: Command
+) -> None:
+    """As release 0.1.0 went on after it: the second load is a moment after the first by its stamps."""
+    pulled(config)
+    log = config.data_dir / "log"
+    put_ahead(log, load_ids(log)[0])
+    sandbox.faults.add(effects.dated(), path="/account", count=1)  # nothing is refused, and the load says nothing
+    world.set_first_name(min(world.subscribers), "Later")
+    pulled(config)
+    assert load_ids(log)[1] > load_ids(log)[0] > load_id_at(datetime.now(UTC))
+    cksync("rebuild")
+    assert all(each < load_id_at(datetime.now(UTC)) for each in load_ids(log))
+    assert rows(config, "select first_name from as_of.subscribers(now()) order by id limit 1") == [("Later",)]
+    assert pulled(config).exit_status == 0
+    assert differences(config.data_dir / "mirror.duckdb", world) == []
