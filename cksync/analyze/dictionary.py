@@ -142,7 +142,9 @@ def sample(db: duckdb.DuckDBPyConnection, entry: Entry, limit: int) -> duckdb.Du
 @cache
 def table_headers() -> Mapping[str, Header]:
     """The headers of sql/tables by table."""
-    return {path.stem: header(path.read_text()) for path in sorted((sql_folder() / "tables").glob("*.sql"))}
+    return {
+        path.stem: header(path.read_text(encoding="utf-8")) for path in sorted((sql_folder() / "tables").glob("*.sql"))
+    }
 
 
 @cache

@@ -70,19 +70,19 @@ def _needs(table: Table, found: Iterable[str]) -> set[str]:
 @cache
 def casts() -> str:
     """The macros that turn text into typed values."""
-    return (sql_folder() / "casts.sql").read_text()
+    return (sql_folder() / "casts.sql").read_text(encoding="utf-8")
 
 
 @cache
 def fingerprint() -> str:
     """The SHA-256 of the text that makes rows of records: casts.sql and tables/."""
     paths = [sql_folder() / "casts.sql", *sorted((sql_folder() / "tables").glob("*.sql"))]
-    text = "".join(f"{path.name}\0{path.read_text()}\0" for path in paths)
+    text = "".join(f"{path.name}\0{path.read_text(encoding='utf-8')}\0" for path in paths)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _table(path: Path) -> Table:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     told = header(text)
     words = told.words
     slice_ = words.get("@slice")
