@@ -300,9 +300,10 @@ def test_api_that_goes_down_fails_the_pull_and_keeps_what_was_read(config: Confi
     with pytest.raises(ApiUnavailable, match=r"GET purchases: 503 .* the account does not answer either"):
         pulled(config)
     sandbox.faults.clear()
+    first = len(sandbox.journal)
     sandbox.journal.clear()
     assert pulled(config).exit_status == 0
-    assert set(sandbox.journal.by_path()) == {"/account", "/purchases"}
+    assert len(sandbox.journal) < first / 2  # as on a night
 
 
 def test_switched_off_api_is_said_and_leaves_the_mirror(config: Config, sandbox: Sandbox) -> None:
