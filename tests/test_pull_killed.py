@@ -20,8 +20,8 @@ from cksync.verbs.pull import pull
 from tests.comparing import differences
 from tests.conftest import some
 
-# What every start asks for again: the account.
-START_REQUESTS = 1
+# What every start asks for again: the account, fields, forms, sequences and tags.
+START_REQUESTS = 5
 REPEATED_PAGES = 10
 Cksync = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -34,6 +34,16 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> int:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
         list(pull(Config(folder, "the test", ApiConfig(sandbox.url, secret, rate_limit=100_000))))
         return len(sandbox.journal)
+
+
+def of_the_night(mirror: Path) -> int:
+    """The requests that brought up to date what was read before a stop: a third load, where anything was."""
+    with duckdb.connect(str(mirror), read_only=True) as db:
+        loads = db.execute(
+            "select count(requests.load_id) from _cksync.loads left join _cksync.requests using (load_id)"
+            " group by load_id order by load_id"
+        ).fetchall()
+    return int(loads[2][0]) if len(loads) == 3 else 0
 
 
 def end_at(sandbox: Sandbox, request: int, environ: dict[str, str], number: int) -> tuple[int, str]:
@@ -64,8 +74,18 @@ def test_killed_pull_repeats_at_most_ten_pages(
     status, _ = end_at(sandbox, random.Random(seed).randint(2, clean), environ, signal.SIGKILL)
     assert status == -signal.SIGKILL
     cksync("pull")
+<<<<<<< HEAD
     assert len(sandbox.journal) - clean <= START_REQUESTS + REPEATED_PAGES + a_night(cksync, sandbox)
     assert differences(tmp_path / "data" / "mirror.duckdb", world) == []
+=======
+    mirror = tmp_path / "data" / "mirror.duckdb"
+    night = of_the_night(mirror)
+    assert len(sandbox.journal) - clean - night <= START_REQUESTS + REPEATED_PAGES
+    assert differences(mirror, world) == []
+    sandbox.journal.clear()
+    cksync("pull")
+    assert night <= len(sandbox.journal)
+>>>>>>> rd
 
 
 @pytest.mark.parametrize("seed", some(range(3), [0]))
@@ -89,8 +109,14 @@ def test_signal_loses_no_request(
     assert not (tmp_path / "data" / "mirror.duckdb").exists()
     cksync("pull")
     # the start, and the page before the place where a list was left: rows may have moved meanwhile
+<<<<<<< HEAD
     assert len(sandbox.journal) - clean <= START_REQUESTS + 4 + a_night(cksync, sandbox)
     assert differences(tmp_path / "data" / "mirror.duckdb", world) == []
+=======
+    mirror = tmp_path / "data" / "mirror.duckdb"
+    assert len(sandbox.journal) - clean - of_the_night(mirror) <= START_REQUESTS + 4
+    assert differences(mirror, world) == []
+>>>>>>> rd
 
 
 def is_partly_stored(config: Config, slice_: str) -> bool:
@@ -131,7 +157,7 @@ def test_killed_second_pull_leaves_the_mirror_whole(
 
 
 @pytest.mark.heavy
-def test_pull_killed_while_it_publishes_only_publishes_the_next_time(
+def test_pull_killed_while_it_publishes_is_a_night_the_next_time(
     config: Config, sandbox: Sandbox, world: World
 ) -> None:
     list(pull(config))
@@ -141,5 +167,9 @@ def test_pull_killed_while_it_publishes_only_publishes_the_next_time(
     (config.data_dir / "mirror.duckdb").write_bytes(before)  # as if it had died just before the rename
     sandbox.journal.clear()
     list(pull(config))
-    assert set(sandbox.journal.by_path()) == {"/account"}
+    usual = len(sandbox.journal)
+    (config.data_dir / "mirror.duckdb").write_bytes(before)
+    sandbox.journal.clear()
+    list(pull(config))
+    assert len(sandbox.journal) <= usual
     assert differences(config.data_dir / "mirror.duckdb", world) == []

@@ -124,11 +124,17 @@ def _by_look(table: Table) -> str:
 
 
 def _with_owner(table: Table, owner: Owner) -> str:
-    """Rows whose owner went in this merge."""
+    """Rows whose owner went in this merge, or is not there (404) and never was a row."""
     return f"""
         select {quoted(table.key, "row.")}, parent.found_at, parent.round, null::varchar as slice
         from {_rows(table, owner.column)} as row
-        join gone_{owner.table} as parent on parent.id = row."{owner.column}"
+        join (
+            select id, found_at, round from gone_{owner.table}
+            union all
+            select try_cast(key as bigint) as id, observed_at, round
+            from missing anti join main."{owner.table}" as owner on owner.id = try_cast(key as bigint)
+            where stream = '{owner.table}'
+        ) as parent on parent.id = row."{owner.column}"
     """
 
 

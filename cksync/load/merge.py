@@ -121,7 +121,12 @@ def _is_untouched(db: duckdb.DuckDBPyConnection, table: Table, rounds: Sequence[
     gone that its rows go with."""
     complete = {reading.slice.split("/")[0] for found in rounds for reading in found.complete}
     owners = [owner.table for owner in (table.child_of, table.part_of) if owner]
-    gone = [db.execute(f"select 1 from gone_{owner} limit 1").fetchone() for owner in owners]
+    gone = [
+        db.execute(
+            f"select 1 from gone_{owner} union all select 1 from missing where stream = '{owner}' limit 1"
+        ).fetchone()
+        for owner in owners
+    ]
     return complete.isdisjoint(table.streams) and not any(gone)
 
 
