@@ -140,20 +140,18 @@ class Life:
 def account(seed: int) -> World:
     """An account of any size and shape, on which everything is in its place."""
     chance = random.Random(seed)
+    people = chance.choice([4, 49, 50, 51, 130, 260])
     sizes: dict[str, Any] = {
         "tags": chance.randint(0, 6),
-        "tag_memberships": chance.choice([0, 30, 200]),
         "forms": chance.randint(1, 4),
-        "form_memberships": chance.choice([5, 60, 130]),
         "sequences": chance.randint(1, 3),
-        "sequence_memberships": chance.choice([0, 20, 60]),
         "broadcasts": chance.randint(0, 12),
         "purchases": chance.choice([0, 7, 60]),
         "custom_fields": chance.randint(0, 4),
     }
-    if not sizes["tags"]:
-        sizes["tag_memberships"] = 0
-    world = generate(chance.choice([4, 49, 50, 51, 130, 260]), seed, with_oddities=chance.random() < 0.5, **sizes)
+    for kind, most in (("tag", 200), ("form", 130), ("sequence", 60)):
+        sizes[f"{kind}_memberships"] = min(chance.randint(0, most), sizes[f"{kind}s"] * people // 2)
+    world = generate(people, seed, with_oddities=chance.random() < 0.5, **sizes)
     world.behaviour = chance.choice(BEHAVIOURS)
     return world
 
