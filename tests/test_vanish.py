@@ -1,6 +1,7 @@
 """The rule `vanish`: one answer that nothing is there takes nothing out, nor do two if too much would go."""
 
 from contextlib import closing
+from pathlib import Path
 from typing import Any, get_args
 
 import duckdb
@@ -13,7 +14,10 @@ from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
+from cksync.verbs.push import push
+from cksync.verbs.sending import PushReport
 from cksync.verbs.verify import Findings, verify
+from cksync.write.workspace import checkout
 from tests.comparing import differences
 from tests.conftest import some
 
@@ -28,7 +32,7 @@ PATHS = {
 }
 PAGED = ("broadcasts", "purchases")
 SIZES: dict[str, Any] = {"tags": 4, "tag_memberships": 130, "forms": 3, "form_memberships": 110, "sequences": 2}
-SIZES |= {"sequence_memberships": 110, "broadcasts": 60, "purchases": 60, "custom_fields": 3}
+SIZES |= {"sequence_memberships": 110, "broadcasts": 60, "purchases": 60, "custom_fields": 6}
 
 
 @pytest.fixture
@@ -189,3 +193,26 @@ def test_people_are_not_lost_with_an_empty_list(
         sandbox.faults.clear()
     assert pulled(account).exit_status == 0
     assert wrong(account, world) == []
+
+
+@pytest.mark.parametrize("is_lie", some([False, True], [True]))
+def test_push_that_edits_fields_loses_no_other_field_to_a_lie(
+    is_lie: bool, account: Config, sandbox: Sandbox, world: World, tmp_path: Path
+) -> None:
+    """It reads the list of fields afterwards; what it deleted itself is no loss."""
+    work = tmp_path / "work.duckdb"
+    checkout(Folder(account.data_dir), work)
+    with duckdb.connect(str(work)) as db:
+        db.execute("delete from custom_fields where id = (select min(id) from custom_fields)")
+    if is_lie:
+        asked = sandbox.journal.writes
+        sandbox.faults.add(effects.rows_left(), path="/custom_fields", where=lambda _: bool(asked()), count=None)
+    *_, report = push(account, work, allow=["delete-field"], environ={})
+    assert isinstance(report, PushReport)
+    assert report.exit_status == (3 if is_lie else 0)
+    assert len(world.custom_fields) == SIZES["custom_fields"] - 1
+    assert [text for text in wrong(account, world) if "missing" in text] == []
+    sandbox.faults.clear()
+    pulled(account)
+    assert wrong(account, world) == []
+    assert is_rebuilt_alike(account)

@@ -341,6 +341,8 @@ class Sending:
                 walk.tell(page)
                 self._writer().add(page, walk.checkpoint)
                 self.requests += len(page.attempts)
+        if walk.checkpoint.doubt:
+            self.unread.append(f"{slice_.name}: {walk.checkpoint.doubt}")
         return page
 
     @contextlib.contextmanager
