@@ -125,6 +125,17 @@ def test_address_that_two_people_have_is_refused(kind: str, work: Work, sandbox:
     assert [entry.method for entry in sandbox.journal.writes()] == ["PUT"]
 
 
+def test_person_who_cannot_be_read_is_left_alone(work: Work, sandbox: Sandbox, world: World) -> None:
+    """A record that is no JSON says neither who has the address nor that somebody is gone."""
+    (who,) = actives(work, 1)
+    work.edit(edit("unsubscribe", who, world))
+    sandbox.faults.add(effects.stray("NaN"), path=f"/subscribers/{who}", method="GET", count=None)
+    report = work.push(allow=ALLOW)
+    ((_, result),) = report.results
+    assert (report.exit_status, result.outcome, sandbox.journal.writes()) == (3, "conflict", [])
+    assert "could not be read" in result.message
+
+
 def test_person_who_has_cancelled_since_the_plan_is_not_subscribed(work: Work, sandbox: Sandbox, world: World) -> None:
     (who,) = actives(work, 1)
     work.edit(edit("form", who, world))

@@ -6,8 +6,11 @@ In their place stands an object with their id and state, and their own text as a
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
+
+from cksync.domain import Page, Record
 
 # What the stand-in of a record begins with, and its text in the log: what no JSON begins with is never read as such.
 _STAND_IN, NO_JSON = b'{"cksync:no JSON":', b"no JSON: "
@@ -34,6 +37,13 @@ def as_sent(record: bytes) -> bytes:
         return record
     text, *_ = msgspec.json.decode(record, type=dict[str, object]).values()
     return NO_JSON + str(text).encode()
+
+
+def readable(page: Page) -> list[tuple[Record, dict[str, Any]]]:
+    """The records of a page that are JSON objects, decoded; not those that are gone, or no JSON."""
+    texts = [(record, record.text) for record in page.records if record.text is not None]
+    found = [(record, msgspec.json.decode(text)) for record, text in texts if not text.startswith(NO_JSON)]
+    return [(record, values) for record, values in found if isinstance(values, dict)]
 
 
 def _records(body: bytes) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,7 @@ import msgspec
 
 from cksync.api import Stopped, WritingApi
 from cksync.api.client import Call, Reply
+from cksync.api.salvage import readable
 from cksync.api.throttle import floor_seconds
 from cksync.api.v3 import DETAILS, STATS, ask_one, whole
 from cksync.clock import Clock
@@ -382,11 +383,7 @@ class Sending:
 
 def _decoded(page: Page) -> dict[str, Any]:
     """The record of a page that was asked for by id; empty when there is none."""
-    for record in page.records:
-        if record.text is not None:
-            values = msgspec.json.decode(record.text)
-            return values if isinstance(values, dict) else {}
-    return {}
+    return next((values for _, values in readable(page)), {})
 
 
 def _written_broadcasts(results: Sequence[tuple[Action, Result]]) -> set[int]:

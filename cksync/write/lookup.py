@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from cksync.addresses import folded
 from cksync.api import WritingApi
 from cksync.api.client import Call
-from cksync.api.salvage import NO_JSON
+from cksync.api.salvage import readable
 from cksync.api.v3 import BROADCASTS, BY_ID, DETAILS, PURCHASES, ask_one, ask_page, members, whole
 from cksync.domain import Page, Request, Slice
 from cksync.wide import key_of_label
@@ -79,7 +77,7 @@ def is_done(api: WritingApi, call: Call, action: Action, read_list: Callable[[Sl
         case "delete broadcast":
             return any(record.text is None for record in api.fetch(ask_one(DETAILS, key, 1)).records)
         case "rename field" | "delete field":
-            labels = {record.key: row["label"] for record, row in _rows(read_list(whole("custom_fields")))}
+            labels = {record.key: row["label"] for record, row in readable(read_list(whole("custom_fields")))}
             return key not in labels if method == "DELETE" else labels.get(key) == call.body["label"].strip()
         case "unsubscribe":
             people = _read(api, ask_one(BY_ID, action.target, 1))
@@ -100,12 +98,7 @@ def _has_tag(api: WritingApi, person: str, tag: int) -> bool:
 
 
 def _read(api: WritingApi, request: Request) -> Records:
-    return [row for _, row in _rows(api.fetch(request))]
-
-
-def _rows(page: Page) -> Iterator[tuple[Any, dict[str, Any]]]:
-    texts = ((record, record.text) for record in page.records if record.text is not None)
-    return ((record, msgspec.json.decode(text)) for record, text in texts if not text.startswith(NO_JSON))
+    return [row for _, row in readable(api.fetch(request))]
 
 
 def _newest_first(api: WritingApi, slice_: Slice) -> Iterator[Records]:
@@ -223,7 +216,7 @@ def _purchases(api: WritingApi, *, is_whole: bool) -> Iterator[dict[str, Any]]:
     last = max(first.total_pages or 1, 1)
     seen: set[int] = set()
     for number in range(1, last + 1) if is_whole else sorted({1, last - 1, last} - {0}):
-        rows = [row for _, row in _rows(first)] if number == 1 else _read(api, ask_page(PURCHASES, number))
+        rows = [row for _, row in readable(first)] if number == 1 else _read(api, ask_page(PURCHASES, number))
         if not rows:
             return
         yield from (row for row in rows if row["id"] not in seen)

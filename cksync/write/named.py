@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
-import msgspec
 
 from cksync.addresses import folded, folded_sql
 from cksync.api import Api
+from cksync.api.salvage import readable
 from cksync.api.v3 import BY_ID, ask_one
 from cksync.domain import Page, Request
 from cksync.errors import EndpointFailed
@@ -101,9 +101,9 @@ def _taken(page: Page, named: Named) -> Result | None:
 def _verdict(page: Page, who: int, named: Named) -> Result | None:
     """What the answer about one person means for the write."""
     the_person = f"{ONE_OF['subscribers']} {who}"
-    if not page.records:
-        return Result("conflict", f"not sent, for {the_person} could not be asked for: the 404 is not the API's")
     found = _people(page)
+    if not found and not any(record.text is None for record in page.records):
+        return Result("conflict", f"not sent, for {the_person} could not be read: the answer is not the API's")
     if who != named.id:
         has_it = any(folded(str(person["email_address"])) == folded(named.address) for person in found)
         return Result("conflict", f"not sent: {the_person} has the same address") if has_it else None
@@ -120,5 +120,4 @@ def _verdict(page: Page, who: int, named: Named) -> Result | None:
 
 
 def _people(page: Page) -> list[Mapping[str, object]]:
-    people = [msgspec.json.decode(record.text) for record in page.records if record.text is not None]
-    return [{"email_address": "", "state": "", **person} for person in people]
+    return [{"email_address": "", "state": "", **person} for _, person in readable(page)]
