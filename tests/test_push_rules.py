@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from cksync.addresses import folded
 from cksync.errors import Refused
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World
 from cksync.verbs.pull import pull
 from cksync.write.diff import diff
 from cksync.write.edits import Account, Cell, Edit, Person
+from cksync.write.plan import Action
 from cksync.write.refresh import refresh
+from cksync.write.rules import BULK_ROWS, held_back
 from tests.conftest import some
 from tests.test_diff import account
 from tests.test_push import Work, first, level, work, world
@@ -256,3 +259,15 @@ def test_scheduled_broadcast_is_changed_only_with_leave(work: Work, sandbox: San
     assert sandbox.journal.writes() == []
     assert work.push(allow=["send"]).exit_status == 0
     assert world.broadcasts[soon].details["content"] == "y"
+
+
+@pytest.mark.parametrize("spelling", ["JOSÉ@example.com", "jose\u0301@example.com"])
+def test_buyer_is_one_person_whatever_the_spelling(spelling: str) -> None:
+    address = "jos\u00e9@example.com"
+    whole = replace(account(), addresses={folded(address): 7})
+    actions = [
+        Action("create purchase", "-1", {"purchase": {"email_address": spelling}}, ()),
+        Action("update person", "7", {"first_name": "Zed"}, ()),
+    ]
+    others = [Action("update person", str(100 + number), {"first_name": "Zed"}, ()) for number in range(BULK_ROWS - 1)]
+    assert [held.count for held in held_back([*actions, *others], replace(whole, subscribers=0), ())] == [BULK_ROWS]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import duckdb
 
+from cksync.addresses import folded_sql
 from cksync.write.rules import counted_by
 
 
@@ -19,12 +20,12 @@ def counted(db: duckdb.DuckDBPyConnection) -> Mapping[str, frozenset[str]]:
         f"""
         with sent as (
             select kind, target, body ->> '$.parent' as parent, {"lifted" if known else "null"} as lifted,
-                lower(body ->> '$.purchase.email_address') as buyer
+                {folded_sql("body ->> '$.purchase.email_address'")} as buyer
             from work._cksync.actions where state in ('sent', 'done', 'unknown')
         ),
         buyers as (
-            select lower(email_address) as buyer, max(id) as id from mirror.main.subscribers
-            where lower(email_address) in (select buyer from sent) group by all
+            select {folded_sql("email_address")} as buyer, max(id) as id from mirror.main.subscribers
+            where {folded_sql("email_address")} in (select buyer from sent) group by all
         ),
         made as (
             select cast(local_id as varchar) as target, max(id) as id from work._cksync.ids

@@ -6,6 +6,7 @@ that did not lift the rule.
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from cksync.addresses import folded
 from cksync.write.edits import Account
 from cksync.write.plan import Action, Held
 
@@ -71,8 +72,8 @@ def _people(rule: str, people: Mapping[str, Mapping[str, None]], account: Accoun
 
 
 def _owners(actions: Sequence[Action], account: Account) -> Mapping[str, str]:
-    """People by their addresses in lower case, those whom the actions make among them."""
-    made = {str(a.args["email_address"]).lower(): a.target for a in actions if a.what == "create person"}
+    """People by their folded addresses, those whom the actions make among them."""
+    made = {folded(str(a.args["email_address"])): a.target for a in actions if a.what == "create person"}
     return {**made, **{address: str(id_) for address, id_ in account.addresses.items()}}
 
 
@@ -80,7 +81,7 @@ def _person(action: Action, whose: Mapping[str, str]) -> str:
     """Whom an action is about: an id, or the address of a buyer whom nobody knows."""
     if action.what != "create purchase":
         return action.target
-    address = str(action.args["purchase"]["email_address"]).lower()
+    address = folded(str(action.args["purchase"]["email_address"]))
     return whose.get(address, address)
 
 
