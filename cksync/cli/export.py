@@ -1,9 +1,6 @@
 """`cksync export`."""
 
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +9,7 @@ import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import ALLOW_FILES, FORMAT, print_json, print_table
+from cksync.cli.signals import end_on_signals
 from cksync.cli.streams import as_typed, steering, visible
 
 if TYPE_CHECKING:
@@ -66,7 +64,7 @@ def export(
 
     for given in (target, *names):
         hide_password(given)
-    _end_on_signals()
+    end_on_signals(_say_interrupted)
     query = as_typed(query, "--query") if query else query
     order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force, allow_files)
     with _shown(quiet=settings.quiet) as show:
@@ -75,20 +73,11 @@ def export(
     _report(settings, event, form)
 
 
-def _end_on_signals() -> None:
-    """Ctrl-C and SIGTERM end the process at once: the target is as it was, and the next export takes away what was
-    begun beside it. A thread waits for them, because DuckDB may not look for a signal until a statement is through."""
-    ends = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-
-    def wait() -> None:
-        signal.sigwait(ends)
-        if sys.stderr.isatty():
-            steering().write("\033[?25h")  # shows the cursor, which the bar has hidden
-        click.echo("cksync: interrupted; the target stays as it was", err=True)
-        os._exit(130)
-
-    threading.Thread(target=wait, daemon=True).start()
+def _say_interrupted() -> None:
+    """The target is as it was, and the next export takes away what was begun beside it."""
+    if sys.stderr.isatty():
+        steering().write("\033[?25h")  # shows the cursor, which the bar has hidden
+    click.echo("cksync: interrupted; the target stays as it was", err=True)
 
 
 def _report(settings: Settings, event: "Event", form: str) -> None:

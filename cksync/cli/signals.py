@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cksync.errors import Interrupted
 
@@ -21,9 +21,13 @@ def stop_on_signals() -> threading.Event:
     A thread waits for them, because no handler runs before a statement of the database is through.
     """
     stop = threading.Event()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    threading.Thread(target=_wait, args=(stop,), name="signals", daemon=True).start()
+    _listen(lambda: _stop(stop))
     return stop
+
+
+def end_on_signals(last_words: Callable[[], None]) -> None:
+    """From here on a signal ends the process at once, after some last words: for what leaves nothing half done."""
+    _listen(lambda: _end(last_words))
 
 
 @contextlib.contextmanager
@@ -36,19 +40,33 @@ def asking() -> Iterator[None]:
         _is_asking.clear()
 
 
-def _wait(stop: threading.Event) -> None:
-    signal.sigwait(_ENDS)
+def _listen(react: Callable[[], None]) -> None:
+    """Have a thread wait for the first signal, and react to it."""
+
+    def wait() -> None:
+        signal.sigwait(_ENDS)
+        react()
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+
+
+def _stop(stop: threading.Event) -> None:
     stop.set()
     if not _is_asking.is_set():
-        last = threading.Timer(ENDS_WITHIN_SECONDS, _end)
+        last = threading.Timer(ENDS_WITHIN_SECONDS, _end, (_say_stopped,))
         last.daemon = True
         last.start()
         signal.sigwait(_ENDS)
-    _end()
+    _end(_say_stopped)
 
 
-def _end() -> None:
-    """End as a kill would, which loses nothing, but with a word and the status of an interruption."""
+def _say_stopped() -> None:
     with contextlib.suppress(OSError):
         os.write(2, b"\ncksync: stopped at once; nothing is lost, and the same command goes on from there\n")
+
+
+def _end(last_words: Callable[[], None]) -> None:
+    """End as a kill would, which loses nothing, but with a word and the status of an interruption."""
+    last_words()
     os._exit(Interrupted.exit_status)
