@@ -234,15 +234,12 @@ class Client:
                 host=self._host,
                 redactor=self._redactor,
             )
-        except Retry as failure:
-            status, problem = status or failure.status, str(failure)
-            if call.is_repeatable or failure.is_harmless:
-                raise
-            raise OutcomeUnknown(
-                f"{call.method} {call.path}: {problem}; whether it was executed is not known"
-            ) from None
-        except Refusal as refusal:
-            problem = refusal.reason
+        except (Retry, Refusal) as failure:
+            problem = str(failure)
+            if isinstance(failure, Retry):
+                status = status or failure.status
+                if call.is_repeatable or failure.is_harmless:
+                    raise
             raise OutcomeUnknown(
                 f"{call.method} {call.path}: {problem}; whether it was executed is not known"
             ) from None

@@ -52,7 +52,7 @@ class Ledger:
         self._mutex = threading.Lock()
         self._map: mmap.mmap | None = None
         try:
-            self._file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
+            self._file = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b", buffering=0)  # noqa: SIM115
             with self._locked():
                 self._grow()
         except OSError as error:

@@ -50,7 +50,7 @@ def _write_snapshot(folder: Path, paths: Sequence[Path]) -> None:
     snapshot = folder / f"{segments[0].number:06d}-{segments[-1].number:06d}.parquet"
     schema = SCHEMA.with_metadata({"cksync": msgspec.json.encode(segments)})
     try:
-        table = pa.concat_tables([pq.read_table(path, schema=SCHEMA) for path in paths]).cast(schema)
+        table = pa.concat_tables([pq.read_table(path, schema=SCHEMA, use_threads=False) for path in paths]).cast(schema)
         with put_whole(snapshot) as file:
             write_rows(table, file)
     except OSError as error:

@@ -305,7 +305,8 @@ def records(path: Path, numbers: Sequence[int]) -> list[str]:
 
 def _read_table(path: Path, names: Sequence[str]) -> pa.Table:
     try:
-        return pq.read_table(path, columns=list(names))
+        # one thread: where no other can be started, Arrow waits for it without end
+        return pq.read_table(path, columns=list(names), use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, error) from None
 

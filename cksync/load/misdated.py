@@ -87,7 +87,7 @@ def _ended_at(log: Path, load: Load) -> datetime:
     """The newest time in a load."""
     times = [load.start.started_at, *([load.end.ended_at] if load.end else [])]
     for path in load.files_of(load.segments):
-        times += pq.read_table(path, columns=["received_at"])["received_at"].to_pylist()
+        times += pq.read_table(path, columns=["received_at"], use_threads=False)["received_at"].to_pylist()
     return max(times)
 
 
@@ -95,7 +95,7 @@ def _write(old: Path, new: Path, moves: Sequence[Misdated]) -> None:
     """A load with other times."""
     new.mkdir(mode=0o700, parents=True)
     for path in sorted(old.glob("[0-9]*.parquet")):
-        table = pq.read_table(path, schema=SCHEMA)
+        table = pq.read_table(path, schema=SCHEMA, use_threads=False)
         for name in _TIMES:
             times = pa.array((_true(at, moves) for at in table[name].to_pylist()), type=SCHEMA.field(name).type)
             table = table.set_column(table.schema.get_field_index(name), SCHEMA.field(name), times)
