@@ -25,6 +25,7 @@ from cksync.errors import Rejected
 from cksync.folder import Folder
 from cksync.sqltext import sql_folder
 from cksync.verbs.publishing import publish
+from tests.terminal import all_shown
 from tests.test_sql.book import Book
 
 HOSTILE = "a\x1b[31m\nb" + "x" * 200
@@ -306,19 +307,10 @@ def on_terminal(folder: Path, *arguments: str, width: int = 80) -> list[str]:
         command, stdout=inner, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environ
     ) as process:
         os.close(inner)
-        written = b""
-        while True:
-            try:
-                part = os.read(outer, 65536)
-            except OSError:  # Linux says so when the other end is closed
-                break
-            if not part:
-                break
-            written += part
+        written = all_shown(outer)
         assert process.stderr is not None
         said = process.stderr.read().decode()
         assert process.wait(100) == 0, said
-    os.close(outer)
     return written.decode().replace("\r\n", "\n").splitlines()
 
 

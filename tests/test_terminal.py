@@ -16,6 +16,7 @@ from cksync.cli.streams import visible
 from cksync.folder import Folder
 from cksync.sandbox import Account, World
 from tests.conftest import some
+from tests.terminal import all_shown
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\u2066\x7f\b\rtail"
 SEEN = r"\u001b]0;owned\u0007\u001b[2J\u009b31m\u202eevil\u2066\u007f\u0008\u000dtail"
@@ -47,14 +48,7 @@ def shown(environ: dict[str, str], tmp_path: Path) -> Shown:
             command, cwd=tmp_path, env=environment, stdout=inner, stderr=inner, stdin=subprocess.DEVNULL
         )
         os.close(inner)
-        written = b""
-        while True:
-            try:
-                part = os.read(outer, 65536)
-            except OSError:  # Linux says so when the other end is closed
-                break
-            written += part
-        os.close(outer)
+        written = all_shown(outer)
         process.wait(100)
         return written.decode()
 
