@@ -115,6 +115,7 @@ def test_same_edit_on_both_sides_of_a_broadcast_that_was_sent_is_no_edit(work: W
     assert (report.exit_status, len(report.plan.noops)) == (0, 1)
 
 
+@pytest.mark.heavy
 def test_conflict_of_a_broadcast_that_was_sent_is_said(
     work: Work, world: World, cksync: Command, sandbox: Sandbox
 ) -> None:

@@ -26,7 +26,7 @@ VALUES: Mapping[str, str] = {
 }
 
 
-@pytest.mark.parametrize("name", some([*VALUES], ["NaN", "levels"]))
+@pytest.mark.parametrize("name", some([*VALUES], ["NaN"]))
 def test_the_others_are_published_and_its_list_is_incomplete(
     name: str, config: Config, sandbox: Sandbox, world: World
 ) -> None:

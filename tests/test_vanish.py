@@ -94,7 +94,7 @@ def test_lie_that_is_told_once_costs_a_request(
 
 @pytest.mark.parametrize("depth", some(get_args(Depth), ["nightly"]))
 @pytest.mark.parametrize("left", [0])
-@pytest.mark.parametrize("name", some([*PATHS], ["tags", "custom_fields"]))
+@pytest.mark.parametrize("name", some([*PATHS], ["tags"]))
 def test_list_that_lost_too_much_keeps_its_rows_and_what_hangs_on_them(
     name: str, left: int, depth: Depth, account: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -159,6 +159,7 @@ def test_repair_believes_no_list_that_lost_too_much(account: Config, sandbox: Sa
     assert rows(account) == before
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pages", some(range(1, 10), [5]))
 def test_lie_before_a_stop_is_not_believed_by_whoever_publishes_next(
     pages: int, account: Config, sandbox: Sandbox, world: World
@@ -177,6 +178,7 @@ def test_lie_before_a_stop_is_not_believed_by_whoever_publishes_next(
     assert wrong(account, world) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("depth", some(get_args(Depth), ["full"]))
 @pytest.mark.parametrize("state", some(["active", "cancelled", "both"], ["both"]))
 def test_people_are_not_lost_with_an_empty_list(
