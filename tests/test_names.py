@@ -49,7 +49,7 @@ def reasons(plan: Plan) -> list[str]:
 )
 def test_new_labels_that_are_one_to_the_api_are_an_error_each(labels: tuple[str, str]) -> None:
     plan = diff(new("custom_fields", [{"label": label} for label in labels]), [], there())
-    assert ([problem.key for problem in plan.problems], plan.actions) == (["-1", "-2"], ())
+    assert ([problem.key for problem in plan.problems], plan.actions) == ([(-1,), (-2,)], ())
     assert all("twice among the new labels" in text or "are one custom field" in text for text in reasons(plan))
 
 
@@ -74,7 +74,7 @@ def test_new_label_and_a_renamed_one_that_are_one_are_an_error_each() -> None:
     cell = Cell("label", "Company", "shoe-size", "Company")
     renamed = Edit("custom_fields", "update", (1,), {"id": 1}, (cell,), is_there=True)
     plan = diff([*new("custom_fields", [{"label": "Shoe size"}]), renamed], [], there())
-    assert [problem.key for problem in plan.problems] == ["-1", "1"]
+    assert [problem.key for problem in plan.problems] == [(-1,), (1,)]
 
 
 @pytest.mark.parametrize("labels", [("Имя", "Город"), ("Größe", "Gre"), ("Size 1", "Size 2")])
@@ -86,7 +86,7 @@ def test_labels_that_the_api_can_tell_apart_are_made(labels: tuple[str, str]) ->
 @pytest.mark.parametrize("names", [("new", "NEW"), ("a  b", " a b "), ("Ü", "ü")])
 def test_new_tags_that_differ_by_case_and_blanks_alone_are_an_error_each(names: tuple[str, str]) -> None:
     plan = diff(new("tags", [{"name": name} for name in names]), [], there())
-    assert [problem.key for problem in plan.problems] == ["-1", "-2"]
+    assert [problem.key for problem in plan.problems] == [(-1,), (-2,)]
 
 
 @pytest.mark.parametrize("name", ["VIP list", "vip list", " VIP  List"])

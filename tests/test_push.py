@@ -24,8 +24,7 @@ from cksync.sandbox import Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PageRead
 from cksync.verbs.pull import pull
-from cksync.verbs.push import plan_push, push
-from cksync.verbs.sending import PushReport
+from cksync.verbs.push import PushReport, plan_push, push
 from cksync.verbs.status import status
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh

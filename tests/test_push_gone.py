@@ -130,8 +130,8 @@ def test_edit_that_needs_what_is_gone_is_a_conflict_and_the_rest_is_pushed(
     assert (report.exit_status, went_on(world, ids)) == (3, True)
     assert {result.outcome for _, result in report.results} <= {"done", "conflict"}
     plan = work.plan(ALLOW)
-    found = [(each.table, each.gone.key if each.gone else "") for each in plan.conflicts]
-    assert (found, plan.problems, plan.parked) == ([(table, str(ids[gone])) for table, gone in wanted], (), ())
+    found = [(each.table, each.gone.key if each.gone else ()) for each in plan.conflicts]
+    assert (found, plan.problems, plan.parked) == ([(table, (ids[gone],)) for table, gone in wanted], (), ())
     sandbox.journal.clear()
     again = work.push(allow=ALLOW)
     assert (again.exit_status, len(again.plan.conflicts)) == (3, len(wanted))

@@ -22,8 +22,7 @@ from cksync.folder import Folder
 from cksync.sandbox import World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
-from cksync.verbs.push import plan_push, push
-from cksync.verbs.sending import PushReport
+from cksync.verbs.push import PushReport, plan_push, push
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from tests.comparing import differences
@@ -273,9 +272,9 @@ class Pushing(RuleBasedStateMachine):
         assert {result.outcome for _, result in report.results} <= {"done"}
         plan = plan_push(self.config, self.work, ALLOW)
         assert (plan.actions, plan.problems, plan.held, plan.parked, plan.noops) == ((), (), (), (), ())
-        conflicts = {(int(conflict.key), conflict.cell.column) for conflict in plan.conflicts if conflict.cell}
+        conflicts = {(conflict.key[0], conflict.cell.column) for conflict in plan.conflicts if conflict.cell}
         assert conflicts <= self.touched
-        assert {(each.gone.table, int(each.gone.key)) for each in plan.conflicts if each.gone} <= self.gone
+        assert {(each.gone.table, each.gone.key[0]) for each in plan.conflicts if each.gone} <= self.gone
         for cell, there in self.cells.items():
             if self.is_gone(cell):
                 continue

@@ -13,9 +13,10 @@ from cksync.errors import Refused
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World
 from cksync.verbs.pull import pull
+from cksync.write.action import Action
 from cksync.write.diff import diff
 from cksync.write.edits import Account, Cell, Edit, Person
-from cksync.write.plan import Action
+from cksync.write.kinds import KINDS
 from cksync.write.refresh import refresh
 from cksync.write.rules import BULK_ROWS, held_back
 from tests.conftest import some
@@ -266,8 +267,10 @@ def test_buyer_is_one_person_whatever_the_spelling(spelling: str) -> None:
     address = "jos\u00e9@example.com"
     whole = replace(account(), addresses={folded(address): 7})
     actions = [
-        Action("create purchase", "-1", {"purchase": {"email_address": spelling}}, ()),
-        Action("update person", "7", {"first_name": "Zed"}, ()),
+        Action(KINDS["create purchase"], "-1", {"purchase": {"email_address": spelling}}, ()),
+        Action(KINDS["update person"], "7", {"first_name": "Zed"}, ()),
     ]
-    others = [Action("update person", str(100 + number), {"first_name": "Zed"}, ()) for number in range(BULK_ROWS - 1)]
-    assert [held.count for held in held_back([*actions, *others], replace(whole, subscribers=0), ())] == [BULK_ROWS]
+    others = [
+        Action(KINDS["update person"], str(100 + number), {"first_name": "Zed"}, ()) for number in range(BULK_ROWS - 1)
+    ]
+    assert [held.count for held in held_back([*actions, *others], replace(whole, subscribers=0))] == [BULK_ROWS]

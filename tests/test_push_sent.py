@@ -40,7 +40,7 @@ def test_broadcast_that_was_sent_since_the_checkout_is_a_conflict_and_the_rest_i
     assert (report.exit_status, world.subscribers[person].first_name, touched(sandbox)) == (3, "Zed", [])
     (conflict,) = report.plan.conflicts
     assert (conflict.key, conflict.reason) == (
-        str(mail),
+        (mail,),
         f"this broadcast is {status} by now; only drafts and scheduled ones can be changed",
     )
     assert work.plan().conflicts == (conflict,)  # what was read is in the mirror

@@ -14,8 +14,7 @@ from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
-from cksync.verbs.push import push
-from cksync.verbs.sending import PushReport
+from cksync.verbs.push import PushReport, push
 from cksync.verbs.verify import Findings, verify
 from cksync.write.workspace import checkout
 from tests.comparing import differences

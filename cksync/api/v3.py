@@ -66,6 +66,10 @@ DETAILS = Slice("broadcasts", "broadcasts/detail")
 STATS = Slice("broadcast_stats", "broadcast_stats")
 PURCHASES = Slice("purchases", "purchases")
 
+# Statuses of broadcasts that nobody has been sent yet, and of those that nothing changes any more.
+UNSENT = ("draft", "scheduled")
+FINAL = ("completed", "aborted")
+
 # What a slice asks for beyond the page, and the only state of a person it may show.
 _BY_CANCELLATION = {"sort_field": "cancelled_at"}
 _PARAMS: Mapping[Slice, Mapping[str, str]] = {CANCELLED: _BY_CANCELLATION, CHANGED[CANCELLED]: _BY_CANCELLATION}

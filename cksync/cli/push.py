@@ -11,23 +11,23 @@ import click
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_table
 from cksync.cli.streams import hide_addresses
+from cksync.write import EDITABLE_TABLES, RULES
 
 if TYPE_CHECKING:
     from cksync.config import Config
-    from cksync.verbs.sending import PushReport
-    from cksync.write.plan import Action, Conflict, Parked, Plan
+    from cksync.verbs.push import PushReport
+    from cksync.write.action import Action
+    from cksync.write.plan import Conflict, Parked, Plan
 
 # Changes from one line of progress to the next.
 PROGRESS_STEP = 50
-RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk", "repeat-unknown")
-TABLES = ("subscribers", "subscriptions", "tags", "custom_fields", "broadcasts", "purchases", "purchase_products")
 WORK = click.argument("work", type=click.Path(path_type=Path))
 ALLOW = click.option("--allow", multiple=True, type=click.Choice(RULES), help="Lift a safety rule; may be repeated.")
 LIMIT = click.option("--limit", type=click.IntRange(min=0), default=10, help="Changes of each kind to print.")
 ONLY = click.option(
     "--only",
     multiple=True,
-    type=click.Choice(TABLES),
+    type=click.Choice(EDITABLE_TABLES),
     help="Print the edits of this table only (the checksum stays that of all); may be repeated.",
 )
 RETRY = click.option("--retry-rejected", is_flag=True, help="Send again what the API turned down earlier.")
@@ -122,8 +122,9 @@ def push(
     from cksync.cli.progress import said_left, shown, start_logging
     from cksync.cli.signals import asking, stop_on_signals
     from cksync.errors import Rejected
+    from cksync.verbs.push import PushReport
     from cksync.verbs.push import push as verb
-    from cksync.verbs.sending import Pushed, PushReport
+    from cksync.write.apply import Pushed
     from cksync.write.plan import Plan
 
     hide_addresses(redact)
@@ -210,6 +211,7 @@ def revert(settings: Settings, work: Path, table: str | None, key: str | None, i
 def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: Collection[str] = ()) -> None:
     """A plan for people: by kind, before and after, then what stands in the way, then the price of all."""
     from cksync.api.throttle import floor_seconds
+    from cksync.write.edits import shown_key
 
     plan = whole.about(only)
     for what in dict.fromkeys(action.what for action in plan.actions):
@@ -221,11 +223,16 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
             click.echo(f"  ... and {len(of) - limit:,} more")
     _list(
         "conflicts (not pushed)",
-        (f"{conflict.table} {conflict.key}: {_said_conflict(conflict, redact)}" for conflict in plan.conflicts),
+        (
+            f"{conflict.table} {shown_key(conflict.key)}: {_said_conflict(conflict, redact)}"
+            for conflict in plan.conflicts
+        ),
         limit,
     )
     _list(
-        "cannot be pushed", (f"{p.table} {p.key}: {'(hidden)' if redact else p.reason}" for p in plan.problems), limit
+        "cannot be pushed",
+        (f"{p.table} {shown_key(p.key)}: {'(hidden)' if redact else p.reason}" for p in plan.problems),
+        limit,
     )
     _list(
         "turned down earlier (edit them to try again, or --retry-rejected)",
@@ -273,7 +280,7 @@ def _said(action: "Action", redact: bool) -> str:
     if redact:
         return action.target
     words = [f"{cell.column} {_short(cell.base)} -> {_short(cell.mine)}" for cell in action.cells]
-    if action.what.startswith("create") or not words:
+    if action.kind.makes or not words:
         args = {name: value for name, value in action.args.items() if not isinstance(value, dict | list)}
         place = [f"into {args.pop('parent')} {args.pop('parent_id')}"] if "parent" in args else []
         words = [*place, *(f"{name} {_short(value)}" for name, value in args.items()), *words]
@@ -281,6 +288,7 @@ def _said(action: "Action", redact: bool) -> str:
 
 
 def _said_conflict(conflict: "Conflict", redact: bool) -> str:
+    from cksync.write.edits import shown_key
     from cksync.write.gone import ONE_OF
 
     if cell := conflict.cell:
@@ -290,7 +298,7 @@ def _said_conflict(conflict: "Conflict", redact: bool) -> str:
     if (gone := conflict.gone) is None:
         return f"{conflict.reason}" + (f": {', '.join(cells)}" if cells else "")
     is_itself = (gone.table, gone.key) == (conflict.table, conflict.key)
-    who = "" if is_itself else f"{ONE_OF[gone.table]} {gone.key} is "
+    who = "" if is_itself else f"{ONE_OF[gone.table]} {shown_key(gone.key)} is "
     was = "" if redact or gone.was is None else f" (was {_short(gone.was)})"
     return f"{who}gone from the account{was}" + (f": {', '.join(cells)}" if cells else "")
 

@@ -7,7 +7,7 @@ from itertools import islice
 from math import ceil
 from typing import Literal
 
-from cksync.api.v3 import BROADCASTS, CHANGED, DETAILS, PAGE_ROWS, PURCHASES, STATS
+from cksync.api.v3 import BROADCASTS, CHANGED, DETAILS, FINAL, PAGE_ROWS, PURCHASES, STATS
 from cksync.config import PullConfig
 from cksync.domain import Slice
 from cksync.extract.due import Mail, details_due, in_turn, pages_due, stats_due
@@ -15,8 +15,6 @@ from cksync.load.known import Known
 
 # Pages of a list that are compared when it has its turn, and when the user asks for proof.
 TURN_LOOKS, VERIFY_LOOKS = 2, 4
-# Statuses after which a broadcast cannot be edited any more.
-FINAL = ("completed", "aborted")
 # The status of what nobody has scheduled; where the API gives drafts no figures, they have none.
 DRAFT = "draft"
 

@@ -8,7 +8,7 @@ looked up, what is done is not planned again.
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -21,30 +21,37 @@ from cksync.domain import Page
 from cksync.errors import CksyncError, Failed, Interrupted, Refused
 from cksync.folder import Folder
 from cksync.load.known import known
-from cksync.load.log import newest_observation
+from cksync.load.log import newest_observation, was_cut_off
 from cksync.secrets import environment
 from cksync.verbs.events import Event, Report, Verdict
+from cksync.verbs.publishing import publish
 from cksync.verbs.pull import pull
-from cksync.verbs.sending import Pushed, PushReport, Sending
 from cksync.verbs.unreadable import check_read
 from cksync.write import journal
+from cksync.write.action import Action, Result
+from cksync.write.apply import Applier, Pushed
 from cksync.write.counted import counted
 from cksync.write.diff import diff
-from cksync.write.edits import read_edits
+from cksync.write.edits import read_edits, shown_key
 from cksync.write.journal import Unresolved
+from cksync.write.kinds import TABLES
 from cksync.write.plan import Plan
+from cksync.write.record import Record
 from cksync.write.unknown import held, put_back, set_apart
 from cksync.write.workspace import check, opened, unopened
 
-# What a plan touches -> the streams that are pulled before.
-STREAMS = {
-    "subscribers": ("subscribers", "custom_fields"),
-    "subscriptions": ("subscribers", "tags", "forms", "sequences"),
-    "tags": ("tags",),
-    "custom_fields": ("custom_fields",),
-    "broadcasts": ("broadcasts",),
-    "purchases": ("purchases",),
-}
+
+@dataclass(frozen=True)
+class PushReport:
+    """What a push did. `results` are those of this run, in order."""
+
+    exit_status: int
+    message: str
+    plan: Plan
+    results: Sequence[tuple[Action, Result]]
+    requests: int
+
+
 PushEvent = Event | Plan | Pushed | PushReport
 
 
@@ -98,17 +105,17 @@ def _plan(
 
 
 def _plan_now(
-    db: duckdb.DuckDBPyConnection, allow: Sequence[str], run: Sending, *, retry_rejected: bool, skip_invalid: bool
+    db: duckdb.DuckDBPyConnection, applier: Applier, *, retry_rejected: bool, skip_invalid: bool
 ) -> tuple[Plan, list[Page]]:
     """The plan by the status that each broadcast in it has at this moment, and what was read for that."""
     edits, _, account = read_edits(db)
-    pages = list(run.read_statuses(edits, account.statuses))
+    pages = list(applier.read_statuses(edits, account.statuses))
     plan = _plan(
         db,
-        allow,
+        applier.lifted,
         retry_rejected=retry_rejected,
-        repeated=run.repeated,
-        statuses=run.statuses,
+        repeated=applier.repeated,
+        statuses=applier.statuses,
         skip_invalid=skip_invalid,
     )
     return plan, pages
@@ -143,68 +150,118 @@ def push(
         _check_origin(db, path)
         first = _plan(db, allow, retry_rejected=retry_rejected)
         has_unread_fields = journal.has_unread_fields(db)  # an earlier push was killed before it read them
-    touched = {table for action in first.actions for table, _ in action.settles}
-    touched |= {conflict.table for conflict in first.conflicts} | {problem.table for problem in first.problems}
-    touched |= {noop.table for noop in first.noops}
-    touched |= {table for parked in first.parked for table, _ in parked.action.settles}
-    if has_unread_fields:
-        touched.add("custom_fields")
-    streams = sorted({stream for table in touched for stream in STREAMS.get(table, ())})
+    streams = _streams(first, has_unread_fields=has_unread_fields)
     verdicts: Sequence[Verdict] = ()
     if streams:
-        for event in pull(
-            config, streams=streams, lists=_lists(first), environ=environ, stop=stop, wall=wall, analyze=False
-        ):
+        lists = _lists(first)
+        for event in pull(config, streams=streams, lists=lists, environ=environ, stop=stop, wall=wall, analyze=False):
             if isinstance(event, Report):
                 verdicts = event.verdicts
             yield event
     with folder.lock("push"), workspace(config, path) as db, known(folder) as before:
         now = steady_clock(newest_observation(folder.log), wall)
-        account = before.account or ""
-        with connect(config, given, redactor, now, stop) as api:
-            run = Sending(config, folder, db, api, now, stop, account, bool(streams), allow)
-            try:
-                journal.upgrade(db)
-                run.resolve(is_repeat_allowed="repeat-unknown" in allow)
-                plan, read = _plan_now(db, allow, run, retry_rejected=retry_rejected, skip_invalid=skip_invalid)
-                yield plan
-                _check(plan, checksum, redact=redact, skip_invalid=skip_invalid)
-                check_read(plan, verdicts)
-                if not retry_rejected:
-                    journal.forget_unwished(db, plan)
-                if plan.actions and not confirm(plan):
-                    raise Refused("nothing was written: the plan was not accepted")
-                run.keep(read)
-                yield from run.carry_out(plan)
-                run.read_the_rest()
-            except Stopped:
-                run.close(Interrupted("stopped; `cksync push` goes on from there"))
-                raise Interrupted("stopped; `cksync push` goes on from there") from None
-            except CksyncError as error:
-                run.close(error)
-                raise
-            except duckdb.Error as error:
-                failed = Failed(f"{path} cannot be written ({str(error).splitlines()[0]}); push again when it can be")
-                run.close(failed)
-                raise failed from None
-            yield run.finish(plan)
+        record = Record(folder, db, now, before.account or "")
+        with connect(config, given, redactor, now, stop) as api, _closing(config, record, path, is_stale=bool(streams)):
+            applier = Applier(config.api, db, api, now, stop, record, allow)
+            journal.upgrade(db)
+            applier.resolve(is_repeat_allowed="repeat-unknown" in allow)
+            plan, read = _plan_now(db, applier, retry_rejected=retry_rejected, skip_invalid=skip_invalid)
+            yield plan
+            _check(plan, checksum, redact=redact, skip_invalid=skip_invalid)
+            check_read(plan, verdicts)
+            if not retry_rejected:
+                journal.forget_unwished(db, plan)
+            if plan.actions and not confirm(plan):
+                raise Refused("nothing was written: the plan was not accepted")
+            for page in read:
+                record.observe(page)
+            yield from applier.apply(plan)
+            applier.reread()
+        yield _finish(config, record, plan, is_stale=bool(streams))
+
+
+def _streams(plan: Plan, *, has_unread_fields: bool) -> list[str]:
+    """The streams to pull before a plan is carried out."""
+    touched = {table for action in plan.actions for table, _ in action.settles}
+    touched |= {table for parked in plan.parked for table, _ in parked.action.settles}
+    touched |= {conflict.table for conflict in plan.conflicts} | {problem.table for problem in plan.problems}
+    touched |= {noop.table for noop in plan.noops}
+    if has_unread_fields:
+        touched.add("custom_fields")
+    return sorted({stream for table in touched if table in TABLES for stream in TABLES[table].streams})
 
 
 def _lists(plan: Plan) -> set[str]:
-    """The lists of members that a plan puts people into or takes them out of, as far as they are there."""
-    there = [noop.key[:2] for noop in plan.noops if noop.table == "subscriptions"]
-    for action in plan.actions:
-        if action.what == "subscribe":
-            there.append((action.args["parent"], action.args["parent_id"]))
-        elif action.what == "untag":
-            there.append(("tag", action.args["tag_id"]))
-    return {members(kind, str(id_)).name for kind, id_ in there if id_ > 0}
+    """The lists of members that a plan changes, as far as the account has them."""
+    there = [slice_ for action in plan.actions if (slice_ := action.kind.list_of(action))]
+    there += [members(noop.key[0], str(noop.key[1])) for noop in plan.noops if noop.table == "subscriptions"]
+    return {slice_.name for slice_ in there if not slice_.name.rpartition("/")[2].startswith("-")}
+
+
+@contextlib.contextmanager
+def _closing(config: Config, record: Record, path: Path, *, is_stale: bool) -> Iterator[None]:
+    """Whatever ends a push, what it did by then is in the log and published."""
+    try:
+        yield
+    except Stopped:
+        error: CksyncError = Interrupted("stopped; `cksync push` goes on from there")
+        _close(config, record, error, is_stale=is_stale)
+        raise error from None
+    except CksyncError as error:
+        _close(config, record, error, is_stale=is_stale)
+        raise
+    except duckdb.Error as error:
+        failed = Failed(f"{path} cannot be written ({str(error).splitlines()[0]}); push again when it can be")
+        _close(config, record, failed, is_stale=is_stale)
+        raise failed from None
+
+
+def _close(config: Config, record: Record, error: CksyncError, *, is_stale: bool) -> None:
+    if not record.is_empty:
+        record.add_attempts(error)
+        record.end(error.exit_status, str(error))
+    elif not is_stale:
+        return
+    publish(config, record.folder)
+
+
+def _finish(config: Config, record: Record, plan: Plan, *, is_stale: bool) -> PushReport:
+    """Close the load, publish, and report. `is_stale`: the models are behind the tables of the mirror."""
+    bad = [(action, result) for action, result in record.results if result.outcome != "done"]
+    left = len(bad) + len(plan.conflicts) + len(plan.parked) + len(plan.problems)
+    exit_status, message = 3 if left or record.unread else 0, _message(record, plan)
+    journal.agree(record.db, plan.noops)
+    if not record.is_empty:
+        record.end(exit_status, message)
+        publish(config, record.folder)
+    elif is_stale or was_cut_off(record.folder.log):  # what was done is in the log, and not in the mirror yet
+        publish(config, record.folder)
+    return PushReport(exit_status, message, plan, tuple(record.results), record.requests)
+
+
+def _message(record: Record, plan: Plan) -> str:
+    bad = [result for _, result in record.results if result.outcome != "done"]
+    message = f"{len(record.results) - len(bad):,} of {len(record.results):,} changes are in the account"
+    if conflicts := len(plan.conflicts) + sum(result.outcome == "conflict" for result in bad):
+        message += f"; {conflicts:,} in conflict"
+    unknown = sum(parked.outcome == "unknown" for parked in plan.parked)
+    if turned_down := len(plan.parked) - unknown:
+        message += f"; {turned_down:,} turned down earlier and not edited since"
+    if unknown := unknown + sum(result.outcome == "unknown" for result in bad):
+        message += f"; of {unknown:,} nobody knows whether they were made (--allow repeat-unknown sends them again)"
+    if plan.problems:
+        message += f"; left out, with what needs them: {len(plan.problems):,} that cannot be pushed"
+    if record.unread:
+        message += f"; could not be read afterwards: {'; '.join(record.unread)} (the next pull does)"
+    return message
 
 
 def _check(plan: Plan, checksum: str | None, *, redact: bool, skip_invalid: bool) -> None:
     """Raise when the plan must not be carried out."""
     if plan.problems and not skip_invalid:
-        listed = "; ".join(f"{p.table} {p.key}: {'(hidden)' if redact else p.reason}" for p in plan.problems[:5])
+        listed = "; ".join(
+            f"{p.table} {shown_key(p.key)}: {'(hidden)' if redact else p.reason}" for p in plan.problems[:5]
+        )
         more = f"; and {len(plan.problems) - 5} more" if len(plan.problems) > 5 else ""
         how = "`cksync revert` takes them back, `push --skip-invalid` leaves them out"
         raise Failed(f"nothing was written: {listed}{more}; {how}")

@@ -51,4 +51,4 @@ def _take_back(config: Config, path: Path, plan: Plan) -> None:
             if is_misshapen(db, table):
                 revert_shape(db, table)
         for table, key in dict.fromkeys((problem.table, problem.key) for problem in plan.problems if problem.key):
-            revert_row(db, table, key.split(", "))
+            revert_row(db, table, [str(part) for part in key])

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from cksync.api.v3 import BY_ID, DETAILS, PARENTS, members
+from cksync.api.v3 import BY_ID, DETAILS, PARENTS
 from cksync.errors import ApiUnavailable
 from cksync.verbs.events import Verdict
-from cksync.write.plan import Action, Plan
+from cksync.write.action import Action
+from cksync.write.plan import Plan
 
 # The word of a parent by the stream that lists such parents, and what the rows of a table hang on.
 _KINDS = {stream: kind for kind, stream in PARENTS.items()}
@@ -44,12 +45,12 @@ def _hangs_on(action: Action, verdict: Verdict) -> bool:
     tables = {table for table, _ in action.settles}
     if verdict.slice in (BY_ID.name, DETAILS.name):
         return action.target in verdict.unread and not tables.isdisjoint(_tables(verdict))
+    changed = action.kind.list_of(action)
     if verdict.stream == "subscriptions":
-        return _list_of(action) == verdict.slice
+        return changed is not None and changed.name == verdict.slice
     if verdict.stream in _KINDS:
-        return verdict.stream in tables or (_list_of(action) or "").startswith(
-            f"subscriptions/{_KINDS[verdict.stream]}/"
-        )
+        is_of = changed is not None and changed.name.startswith(f"subscriptions/{_KINDS[verdict.stream]}/")
+        return verdict.stream in tables or is_of
     if verdict.stream == "custom_fields":
         return "custom_fields" in tables or bool(action.args.get("fields"))
     return not tables.isdisjoint(_tables(verdict))
@@ -57,12 +58,3 @@ def _hangs_on(action: Action, verdict: Verdict) -> bool:
 
 def _tables(verdict: Verdict) -> Sequence[str]:
     return _TABLES.get(verdict.stream, (verdict.stream,))
-
-
-def _list_of(action: Action) -> str | None:
-    """The list of members that an action puts somebody into or takes somebody out of."""
-    if "tag_id" in action.args:
-        return members("tag", str(action.args["tag_id"])).name
-    if "parent" in action.args:
-        return members(action.args["parent"], str(action.args["parent_id"])).name
-    return None

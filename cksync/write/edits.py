@@ -17,8 +17,9 @@ from cksync.write.workspace import TABLES, column_names, key_of, mirror_fields, 
 
 # The keys of the rows that were edited, while a table is compared.
 EDITED = "_cksync_edited"
-Kind = Literal["insert", "update", "delete"]
+EditKind = Literal["insert", "update", "delete"]
 Key = tuple[Any, ...]
+# The columns of tables and their types, by schema and table.
 Shapes = Mapping[tuple[str, str], Mapping[str, str]]
 
 
@@ -38,19 +39,24 @@ class Edit:
     its key), `cells` what differs; `is_there` tells whether the account has it now."""
 
     table: str
-    kind: Kind
+    kind: EditKind
     key: Key
     row: Mapping[str, Any]
     cells: tuple[Cell, ...] = ()
     is_there: bool = False
 
 
+def shown_key(key: Key) -> str:
+    """The key of a row as text, the way `cksync revert` takes it."""
+    return ", ".join(map(str, key))
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An edit that cannot be carried out, and why."""
+    """An edit that the API cannot express, and why; without a key it is the table itself."""
 
     table: str
-    key: str
+    key: Key
     reason: str
 
 
@@ -128,26 +134,24 @@ def misshapen(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iter
     """Why a table is not the one that was checked out."""
     base, mine = shapes.get(("base", table), {}), shapes.get(("main", table), {})
     if not mine:
-        yield Problem(table, "", "the table is gone; `cksync checkout` makes a new workspace")
+        yield Problem(table, (), "the table is gone; `cksync checkout` makes a new workspace")
         return
     for name, kind in base.items():
         if name not in mine:
-            yield Problem(table, "", f"the column {name} is gone; rows are edited, columns are not")
+            yield Problem(table, (), f"the column {name} is gone; rows are edited, columns are not")
         elif mine[name] != kind:
-            yield Problem(table, "", f"the column {name} has the type {mine[name]} now, it must be {kind}")
+            yield Problem(table, (), f"the column {name} has the type {mine[name]} now, it must be {kind}")
     new = [name for name in mine if name not in base]
     known = {name.lower() for names in (new_columns(db), column_names(db)) for name in names.values()}
     for name in new:
         if table != "subscribers":
-            yield Problem(table, "", f"the column {name} is new; only subscribers takes new columns, for custom fields")
+            yield Problem(table, (), f"the column {name} is new; only subscribers takes new columns, for custom fields")
         elif mine[name] != "VARCHAR":
-            yield Problem(table, "", f"the column {name} has the type {mine[name]}, a custom field needs VARCHAR")
+            yield Problem(table, (), f"the column {name} has the type {mine[name]}, a custom field needs VARCHAR")
         elif name.lower() not in known:
-            yield Problem(table, "", f"the column {name} belongs to no custom field; insert one with this key")
+            yield Problem(table, (), f"the column {name} belongs to no custom field; insert one with this key")
     key = quoted(key_of(table))
-    for (doubled,) in db.execute(
-        f"select concat_ws(', ', {key}) from main.{table} group by {key} having count(*) > 1 limit 20"
-    ).fetchall():
+    for doubled in db.execute(f"select {key} from main.{table} group by {key} having count(*) > 1 limit 20").fetchall():
         yield Problem(table, doubled, "there are several rows with this key")
 
 
@@ -184,7 +188,7 @@ def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterato
         id_ = tuple(row[: len(key)])
         found = tuple(Cell(cell["column"], cell["base"], cell["mine"], cell["theirs"]) for cell in row[len(key)])
         yield Edit(table, "update", id_, dict(zip(key, id_, strict=True)), found, bool(row[-1]))
-    ways: tuple[tuple[Kind, str, str], ...] = (("insert", "main", "base"), ("delete", "base", "main"))
+    ways: tuple[tuple[EditKind, str, str], ...] = (("insert", "main", "base"), ("delete", "base", "main"))
     for kind, one, other in ways:
         names = list(shapes[one, table])
         for row in db.execute(

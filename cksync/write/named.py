@@ -15,24 +15,22 @@ from cksync.api.salvage import readable
 from cksync.api.v3 import BY_ID, ask_one
 from cksync.domain import Page, Request
 from cksync.errors import EndpointFailed
+from cksync.write.action import Action, Result
 from cksync.write.gone import ONE_OF
-from cksync.write.journal import Result
-from cksync.write.plan import BY_ADDRESS, Action
-
-# Those who left by themselves, and are not subscribed again unasked.
-LEFT = ("cancelled", "bounced", "complained")
+from cksync.write.rules import LEFT
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Whom a write names by an address. `id` is None for somebody who is to be made; `state` is the one that the
-    plan knew; `others` are people who have the same address as far as the mirror knows."""
+    """The person whom a write names by address. `id` is None for somebody who is to be created; `leaves` says that the
+    write unsubscribes; `state` is the one that the plan knew; `others` are people who have the same address as far as
+    the mirror knows."""
 
-    what: str
     address: str
     id: int | None
     state: str | None = None
     others: tuple[int, ...] = ()
+    leaves: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,19 +42,20 @@ class Namesakes:
 
     def named(self, action: Action) -> Named | None:
         """Whom an action names by an address; None when nobody, or somebody whom this push has just made."""
-        if action.what not in BY_ADDRESS:
+        if action.kind.address is None:
             return None
         address = str(action.args["email_address"])
-        if action.what == "create person":
-            return Named(action.what, address, None)
+        if action.kind.address == "free":
+            return Named(address, None)
         who = int(action.target)
         others = tuple(other for other in self.shared.get(folded(address), ()) if other != who)
-        return None if who < 0 else Named(action.what, address, who, self.states.get(who), others)
+        leaves = action.kind.address == "leaves"
+        return None if who < 0 else Named(address, who, self.states.get(who), others, leaves)
 
 
 def namesakes(db: duckdb.DuckDBPyConnection, actions: Collection[Action]) -> Namesakes:
     """Read once for all actions of a plan."""
-    named = [int(action.target) for action in actions if action.what in BY_ADDRESS]
+    named = [int(action.target) for action in actions if action.kind.address]
     if not named:
         return Namesakes()
     states = "select id, state from mirror.main.subscribers where id in (select unnest(?::bigint[]))"
@@ -112,7 +111,7 @@ def _verdict(page: Page, who: int, named: Named) -> Result | None:
     (person,) = found
     if folded(str(person["email_address"])) != folded(named.address):
         return Result("conflict", f"not sent: {the_person} has another address meanwhile; push again")
-    if named.what == "unsubscribe":
+    if named.leaves:
         return Result("done", "was cancelled already") if person["state"] == "cancelled" else None
     if person["state"] in LEFT and named.state not in LEFT:
         return Result("conflict", f"not sent: {the_person} is {person['state']} meanwhile; push again")

@@ -6,29 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from cksync.write.edits import Cell, Key, Kind, Problem
-
-Row = tuple[str, str]
-# Writes that name somebody by an address: who has it is asked right before.
-BY_ADDRESS = frozenset({"create person", "subscribe", "unsubscribe"})
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One request to come. `target` is what it is about: an id (below zero: known once it is created) or an
-    address; `args` are the arguments of the write; `settles` the edited rows that it takes to the account."""
-
-    what: str
-    target: str
-    args: Mapping[str, Any]
-    settles: tuple[Row, ...]
-    cells: tuple[Cell, ...] = ()
-
-    @property
-    def id(self) -> str:
-        """The same for the same wish, whatever else is in the plan."""
-        text = json.dumps([self.what, self.target, self.args], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+from cksync.write.action import Action
+from cksync.write.edits import Cell, EditKind, Key, Problem, shown_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +15,7 @@ class Noop:
     """An edit that the account has already, from elsewhere: nothing is sent for it. Of an updated row `cells`."""
 
     table: str
-    kind: Kind
+    kind: EditKind
     key: Key
     cells: tuple[Cell, ...] = ()
 
@@ -46,7 +25,7 @@ class Gone:
     """A row that the account has no more, and what it was: an address, a name, a label, a subject."""
 
     table: str
-    key: str
+    key: Key
     was: str | None
 
 
@@ -57,7 +36,7 @@ class Conflict:
     changing (`reason`)."""
 
     table: str
-    key: str
+    key: Key
     cell: Cell | None = None
     gone: Gone | None = None
     cells: tuple[Cell, ...] = ()
@@ -104,8 +83,8 @@ class Plan:
     @property
     def requests(self) -> int:
         """How many requests carry it out, with those that ask who has an address."""
-        asked = (a.what in BY_ADDRESS and (a.what == "create person" or int(a.target) > 0) for a in self.actions)
-        return len(self.actions) + sum(asked)
+        asked = (a.kind.address == "free" or (a.kind.address and int(a.target) > 0) for a in self.actions)
+        return len(self.actions) + sum(map(bool, asked))
 
     def about(self, tables: Collection[str]) -> "Plan":
         """The part that is about edits of some tables; of all when none is named."""
@@ -134,7 +113,7 @@ def as_json(plan: Plan, *, redact: bool = False, only: Collection[str] = ()) -> 
             **head,
             "actions": [{"id": a.id, "what": a.what, "target": a.target} for a in plan.actions],
             "conflicts": [_conflict(conflict, redact=True) for conflict in plan.conflicts],
-            "problems": [{"table": p.table, "key": p.key} for p in plan.problems],
+            "problems": [{"table": p.table, "key": shown_key(p.key)} for p in plan.problems],
             "held": [{"rule": held.rule, "count": held.count} for held in plan.held],
             "parked": [{"id": p.action.id, "outcome": p.outcome} for p in plan.parked],
         }
@@ -142,7 +121,7 @@ def as_json(plan: Plan, *, redact: bool = False, only: Collection[str] = ()) -> 
         **head,
         "actions": [_action(action) for action in plan.actions],
         "conflicts": [_conflict(conflict, redact=False) for conflict in plan.conflicts],
-        "problems": [asdict(problem) for problem in plan.problems],
+        "problems": [{**asdict(problem), "key": shown_key(problem.key)} for problem in plan.problems],
         "held": [asdict(held) for held in plan.held],
         "parked": [{**_action(p.action), "outcome": p.outcome, "message": p.message} for p in plan.parked],
     }
@@ -151,8 +130,8 @@ def as_json(plan: Plan, *, redact: bool = False, only: Collection[str] = ()) -> 
 def _conflict(conflict: Conflict, *, redact: bool) -> dict[str, Any]:
     """The same keys for both kinds, null or empty where they say nothing."""
     cell = asdict(conflict.cell) if conflict.cell else dict.fromkeys(("column", "base", "mine", "theirs"))
-    head = {"table": conflict.table, "key": conflict.key, "reason": conflict.reason}
-    gone = asdict(conflict.gone) if conflict.gone else None
+    head = {"table": conflict.table, "key": shown_key(conflict.key), "reason": conflict.reason}
+    gone = {**asdict(conflict.gone), "key": shown_key(conflict.gone.key)} if conflict.gone else None
     if redact:
         hidden = {"table": gone["table"], "key": gone["key"]} if gone else None
         columns = [{"column": cell.column} for cell in conflict.cells]
@@ -161,7 +140,7 @@ def _conflict(conflict: Conflict, *, redact: bool) -> dict[str, Any]:
 
 
 def _action(action: Action) -> dict[str, Any]:
-    rows = [{"table": table, "key": key} for table, key in action.settles]
+    rows = [{"table": table, "key": shown_key(key)} for table, key in action.settles]
     cells = [asdict(cell) for cell in action.cells]
     head = {"id": action.id, "what": action.what, "target": action.target}
     return {**head, "rows": rows, "cells": cells, "args": dict(action.args)}

@@ -76,7 +76,7 @@ def _put_column_back(db: duckdb.DuckDBPyConnection, table: str, name: str, kind:
 
 def is_misshapen(db: duckdb.DuckDBPyConnection, table: str) -> bool:
     """Whether the table itself, and not a row of it, is what cannot be pushed."""
-    return any(problem.key == "" for problem in misshapen(db, shapes_of(db), table))
+    return any(not problem.key for problem in misshapen(db, shapes_of(db), table))
 
 
 def _drop_column(db: duckdb.DuckDBPyConnection, field: str) -> None:

@@ -5,18 +5,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cksync.write.diff import ORDER
+from cksync.write.action import Action
 from cksync.write.journal import Unresolved
-from cksync.write.lookup import LOOKED_UP, REFUSED_TWICE
-from cksync.write.plan import Action, Parked, Plan
-
-_MADE_ANEW = LOOKED_UP - REFUSED_TWICE
+from cksync.write.kinds import in_order
+from cksync.write.plan import Parked, Plan
 
 
 def is_held(action: Action) -> bool:
     """Whether it must not be sent again as long as nobody knows its outcome. The API refuses a tag or a field the
     second time, and takes into a tag whoever is in it."""
-    return action.what in _MADE_ANEW and not (action.what == "subscribe" and action.args["parent"] == "tag")
+    kind = action.kind
+    return kind.find is not None and not kind.is_refused_twice and not kind.is_idempotent(action)
 
 
 def held(left: Sequence[Unresolved]) -> list[Unresolved]:
@@ -50,12 +49,13 @@ def put_back(plan: Plan, repeated: Sequence[Unresolved]) -> Plan:
     if not again:
         return plan
     rows = {row for action in again for row in action.settles}
-    actions = sorted((*plan.actions, *again), key=lambda action: ORDER.index(action.what))
+    actions = in_order((*plan.actions, *again))
     problems = tuple(problem for problem in plan.problems if (problem.table, problem.key) not in rows)
     return replace(plan, actions=tuple(actions), problems=problems, counts=Counter(a.what for a in actions))
 
 
 def _place(action: Action) -> tuple[object, object]:
-    """What tells the wishes of one person apart: the list that they join."""
-    joins = action.what == "subscribe"
-    return (action.args.get("parent"), action.args.get("parent_id")) if joins else (None, None)
+    """What tells the actions about one row apart: the list that a person joins."""
+    if action.kind.makes:
+        return None, None
+    return action.args.get("parent"), action.args.get("parent_id")

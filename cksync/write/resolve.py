@@ -1,7 +1,7 @@
-"""What became of a write whose answer proves nothing: the account is asked, nothing is guessed.
+"""Resolve the outcome of a write whose reply proves nothing: ask the account, never guess.
 
-That is no answer at all, or somebody else's; "later" (202); and a 404: for something that was made a moment ago, for
-what a write needs and is gone, and for what it was to take away.
+That is no reply at all, or somebody else's; "later" (202); and a 404: for something created a moment ago, for what a
+write needs and is gone, and for what it was to remove.
 """
 
 import threading
@@ -12,7 +12,6 @@ from typing import Any
 
 import duckdb
 
-from cksync.addresses import folded, folded_sql
 from cksync.api import Stopped, WritingApi
 from cksync.api.client import Call, Reply
 from cksync.api.v3 import ask_one, whole
@@ -20,54 +19,53 @@ from cksync.clock import Clock
 from cksync.domain import Page, Request, Slice
 from cksync.errors import ApiUnavailable, CksyncError, EndpointFailed, OutcomeUnknown
 from cksync.write import journal
+from cksync.write.action import Action, Result, Sought
 from cksync.write.gone import ONE_OF
-from cksync.write.journal import Result, Unresolved
-from cksync.write.lookup import LOOKED_UP, LOOKS, REFUSED_TWICE, Sought, is_done, look_up
-from cksync.write.plan import Action
-from cksync.write.replies import missed, result_of
+from cksync.write.journal import Unresolved
+from cksync.write.record import Record
+from cksync.write.reply import LATER, result_of
 from cksync.write.unknown import is_held
 from cksync.write.workspace import column_names
 
-# The wait before the second look at an unknown outcome, as a share of the limit's period; then doubled.
+# How many look-ups find nothing before that is believed: reads lag behind writes by seconds.
+LOOKS = 6
+# The wait before the second look-up of an unknown outcome, as a share of the limit's period; then doubled.
 LOOK_SHARE = 1 / 60
-# How often what the API refuses the second time is sent, as long as it is not found in the account.
+# How often an action that the API refuses the second time is sent, as long as it is not found in the account.
 SENDS = 3
-# Writes that take something away, so that a 404 may mean that it was gone.
-TAKEN_AWAY = frozenset({"untag", "delete broadcast", "delete field"})
-# What an action makes, by the table of its row.
-_MADE = {"tags": "tag", "subscribers": "person", "broadcasts": "broadcast", "purchases": "purchase"}
-# The status that says: accepted, and not done yet.
-LATER = 202
 
 Known = Mapping[str, frozenset[int]]
 
 
 @dataclass(frozen=True)
-class Outcomes:
-    """Finds outcomes for one push. What is seen on the way is an observation like any other: `observe` keeps it;
-    `read_list` reads an unpaged list whole, and keeps it, too."""
+class Resolver:
+    """Finds the outcomes of one push. Whatever it reads goes into the record."""
 
     api: WritingApi
     db: duckdb.DuckDBPyConnection
     period_seconds: float
     now: Clock
     stop: threading.Event
-    observe: Callable[[Page], None]
-    read_list: Callable[[Slice], Page]
+    record: Record
 
     def fetch(self, request: Request) -> Page:
-        """Ask for one page, and keep it."""
+        """Ask for one page, and record it."""
         page = self.api.fetch(request)
-        self.observe(page)
+        self.record.observe(page)
         return page
 
+    def read_list(self, slice_: Slice) -> Page:
+        """Read an unpaged list whole, and record it."""
+        return self.record.read_list(self.api, slice_)
+
     def of_sent(self, left: Unresolved, *, is_allowed: bool) -> Result | None:
-        """The outcome of an action that was sent by an earlier push; None: it was not executed, or is as good twice as
-        once, or may be made twice (`is_allowed`)."""
+        """The outcome of an action sent by an interrupted push. None if it was not executed, or is safe to repeat, or
+        may be repeated (`is_allowed`)."""
         action = self._with_ids(left.action)
-        if action.what not in LOOKED_UP or action.args.get("parent_id", 0) < 0:  # the tag was never made
+        if action.kind.find is None or action.args.get("parent_id", 0) < 0:  # the tag was never created
             return None
-        found = self._in_mirror(action) or self._found(action, left.sent_at, self._looks(left.sent_at))
+        found = action.kind.find_in_mirror(self.db, action) if action.kind.find_in_mirror else None
+        found = found or self._found(action, left.sent_at, self._looks(left.sent_at))
         is_open = found is None or found.outcome == "unknown"
         if is_open and (is_allowed or not is_held(action)):
             return None
@@ -76,8 +74,9 @@ class Outcomes:
     def of_call(
         self, action: Action, call: Call, sent_at: datetime, answer: Callable[[], Reply | Result]
     ) -> tuple[Reply | None, Result]:
-        """What a write came to, and its reply (None: the account was asked instead). `answer` gives the reply, or what
-        it comes to without being sent, or raises, as `WritingApi.write` does; raises what nothing can be made of."""
+        """The reply to a write (None: the account was asked instead) and its outcome. `answer` gives the reply, or the
+        outcome of what need not be sent, or raises as `WritingApi.write` does. Raises what leaves the outcome open to
+        the next push."""
         came: Reply | Result
         try:
             came = answer()
@@ -100,8 +99,8 @@ class Outcomes:
         if came.status == LATER:
             later = "the API accepted it and has not done it yet"
             return came, self._after_silence_for_good(action, call, sent_at, later)
-        if came.status == 404 and action.what in TAKEN_AWAY:
-            return came, self._taken_away(action, call, came)
+        if came.status == 404 and action.kind.is_removal:
+            return came, self._removed(action, call, came)
         if came.status == 404 and (gone := self._gone(action, call)):
             return came, gone
         result = result_of(action, call, came, self._who(action))
@@ -111,10 +110,11 @@ class Outcomes:
         result = self._if_new(action, result)
         return came, self._lost_field(action) or result if result.outcome == "rejected" and came.is_done else result
 
-    def _taken_away(self, action: Action, call: Call, came: Reply) -> Result:
-        """After a 404: whether what was to be taken away is gone."""
+    def _removed(self, action: Action, call: Call, came: Reply) -> Result:
+        """After a 404: whether what was to be removed is gone."""
+        assert action.kind.is_done is not None
         try:
-            is_gone = is_done(self, call, action, self.read_list)
+            is_gone = action.kind.is_done(self, call, action, self.read_list)
         except EndpointFailed as error:
             return Result("unknown", f"{came.message}; whether it is gone could not be read: {error.reason}")
         return Result("done", "it was gone already") if is_gone else Result("rejected", came.message)
@@ -133,17 +133,19 @@ class Outcomes:
         return journal.new_ids(self.db).get(("subscribers", who)) if who < 0 else who
 
     def _if_new(self, action: Action, result: Result) -> Result:
-        """Whether what was made is new: an API may answer with what it has, by the name of a tag or a transaction."""
-        for table, id_ in result.ids.items():
-            query = f"select 1 from base.{table} where id = ?"
-            if action.what == f"create {_MADE.get(table)}" and self.db.execute(query, [id_]).fetchone():
-                return Result("rejected", f"the API answers with {ONE_OF[table]} {id_}, which was there before")
+        """Reject what is not new: an API may answer with what it has, by the name of a tag or a transaction."""
+        table = action.kind.makes
+        if table is None or table not in result.ids:
+            return result
+        id_ = result.ids[table]
+        if self.db.execute(f"select 1 from base.{table} where id = ?", [id_]).fetchone():
+            return Result("rejected", f"the API answers with {ONE_OF[table]} {id_}, which was there before")
         return result
 
     def _after_silence(self, action: Action, call: Call, sent_at: datetime, reason: str) -> Reply | Result:
         """Nobody can say whether it was executed: look it up. What the API refuses the second time is sent again if it
         is not there; nothing else is."""
-        if action.what not in REFUSED_TWICE:
+        if not action.kind.is_refused_twice:
             return self._after_silence_for_good(action, call, sent_at, reason)
         result = self._looked_for(action, sent_at, reason)
         for _ in range(SENDS - 1):
@@ -159,7 +161,7 @@ class Outcomes:
         return result
 
     def _after_silence_for_good(self, action: Action, call: Call, sent_at: datetime, reason: str) -> Result:
-        if action.what in LOOKED_UP:
+        if action.kind.find is not None:
             return self._looked_for(action, sent_at, reason)
         return self._read_back(action, call, f"{reason}; it is not in the account")
 
@@ -173,27 +175,25 @@ class Outcomes:
     def _found(self, action: Action, sent_at: datetime, looks: int) -> Result | None:
         sought = Sought(action, sent_at, self._known(sent_at), self._wishes(action))
         try:
-            return look_up(self, sought, looks, self._wait)
+            return self._look_up(sought, looks)
         except EndpointFailed as error:
             return Result("unknown", f"it cannot be looked up: {error.reason}")
 
-    def _in_mirror(self, action: Action) -> Result | None:
-        """A membership that the mirror has since: the plan had none, so this is it."""
-        if action.what not in ("create person", "subscribe"):
-            return None
-        args = action.args
-        is_it = "person.id = ?" if action.what == "subscribe" else f"{folded_sql('person.email_address')} = ?"
-        who = int(action.target) if action.what == "subscribe" else folded(str(args["email_address"]))
-        query = f"""
-            select joined.id, person.id from mirror.main.subscriptions as joined
-            join mirror.main.subscribers as person on person.id = joined.subscriber_id
-            where joined.subscribable_type = ? and joined.subscribable_id = ? and {is_it}
-        """
-        row = self.db.execute(query, [args["parent"], args["parent_id"], who]).fetchone()
-        if row is None:
-            return None
-        made = {"subscribers": row[1]} if action.what == "create person" else {}
-        return Result("done", ids={"subscriptions": row[0], **made})
+    def _look_up(self, sought: Sought, looks: int) -> Result | None:
+        """What became of an action that creates something; None: it was not executed."""
+        find = sought.action.kind.find
+        assert find is not None
+        doubt = ""
+        for number in range(looks):
+            self._wait(number)
+            found = find(self, sought, number + 1 == looks)
+            if len(found.rows) > sought.wishes:
+                many = f"{len(found.rows)} rows in the account look like it; which one it is cannot be told"
+                return Result("unknown", many)
+            if found.rows:
+                return found.rows[0]
+            doubt = found.doubt
+        return Result("unknown", doubt) if doubt else None
 
     def _looks(self, sent_at: datetime) -> int:
         """How often to look: once when all reads have had the time to see it."""
@@ -202,7 +202,7 @@ class Outcomes:
 
     def _wishes(self, action: Action) -> int:
         """How many wishes without an outcome are like this one."""
-        alike = [each for each in journal.unresolved(self.db) if each.action.what == action.what]
+        alike = [each for each in journal.unresolved(self.db) if each.action.kind is action.kind]
         return max(sum(self._with_ids(each.action).args == action.args for each in alike), 1)
 
     def _once_more(self, call: Call, came: Reply) -> Reply:
@@ -217,15 +217,15 @@ class Outcomes:
     def _gone(self, action: Action, call: Call) -> Result | None:
         """After a 404: whether the row that a write needs is gone from the account. Asked for itself, for the API says
         404 for an address that nobody has, too."""
-        needed = missed(action, call)
+        needed = action.kind.needed(action, call)
         if needed is None:
             return None
-        slice_, key, what = needed
-        if slice_ == whole(slice_.stream):
-            is_gone = all(record.key != key for record in self.read_list(slice_).records)
+        if needed.slice == whole(needed.slice.stream):
+            is_gone = all(record.key != needed.key for record in self.read_list(needed.slice).records)
         else:
-            is_gone = any(record.text is None for record in self.fetch(ask_one(slice_, key, 1)).records)
-        return Result("conflict", f"{what} {key} is gone from the account") if is_gone else None
+            request = ask_one(needed.slice, needed.key, 1)
+            is_gone = any(record.text is None for record in self.fetch(request).records)
+        return Result("conflict", f"{needed.what} {needed.key} is gone from the account") if is_gone else None
 
     def _lost_field(self, action: Action) -> Result | None:
         """After an update that the API did not take all of: whether a custom field is gone. The list of today is for
@@ -237,11 +237,12 @@ class Outcomes:
         return Result("conflict", f"{ONE_OF['custom_fields']} {gone} is gone from the account") if gone else None
 
     def _read_back(self, action: Action, call: Call, reason: str) -> Result:
-        """What became of a write that makes nothing: what it changes is read."""
+        """What became of a write that creates nothing: read what it changes."""
+        assert action.kind.is_done is not None
         try:
             for number in range(1, LOOKS):
                 self._wait(number)
-                if is_done(self, call, action, self.read_list):
+                if action.kind.is_done(self, call, action, self.read_list):
                     return Result("done")
         except EndpointFailed as error:
             reason = f"{reason}, and could not be read: {error.reason}"
@@ -254,8 +255,8 @@ class Outcomes:
         args = dict(action.args)
         if isinstance(parent, int):
             args["parent_id"] = ids.get(("tags", parent), parent)
-        target = str(ids.get(("subscribers", who), who)) if action.what == "subscribe" else action.target
-        return Action(action.what, target, args, action.settles)
+        target = action.target if action.kind.makes else str(ids.get((action.kind.about, who), who))
+        return Action(action.kind, target, args, action.settles)
 
     def _known(self, at: datetime) -> Known:
         """What the account had then, or has from this workspace since, of the things that are told apart by nothing

@@ -1,0 +1,179 @@
+"""Broadcasts: they are created, changed and deleted, as long as nobody has been sent them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from cksync.api import WritingApi
+from cksync.api.client import Call, Reply
+from cksync.api.v3 import BROADCASTS, DETAILS, STATS, UNSENT, ask_one
+from cksync.api.writes import CALLS
+from cksync.domain import Record
+from cksync.write.action import Action, Found, Kind, Needed, ReadList, Result, Seen, Sought
+from cksync.write.alike import is_alike
+from cksync.write.edits import Account, Cell, Edit
+from cksync.write.gone import ONE_OF
+from cksync.write.lookup import newest_first, read
+from cksync.write.plan import Conflict
+from cksync.write.planning import Context, Planned, Table, action, plain
+from cksync.write.reply import compared, page_of, records
+from cksync.write.settle import settle_creation, settle_removal, settle_update
+
+_COLUMNS = (
+    *("subject", "description", "content", "public", "email_address", "email_layout_template"),
+    *("thumbnail_alt", "thumbnail_url", "published_at", "send_at"),
+)
+_TIMES = ("send_at", "published_at")
+
+
+def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
+    given = {name: value for name, value in _values(edit.row).items() if value is not None}
+    yield action(CREATE, edit.key[0], given, edit)
+
+
+def _update(context: Context, edit: Edit) -> Iterator[Planned]:
+    id_ = int(edit.key[0])
+    if fixed := [cell.column for cell in edit.cells if cell.column not in _COLUMNS]:
+        raise ValueError(f"{', '.join(fixed)} cannot be changed")
+    cells = yield from context.wanted(edit)
+    if not cells:
+        return
+    if conflict := _was_sent(context.account, edit, cells):
+        yield conflict
+    else:
+        values = _values({cell.column: cell.mine for cell in cells})
+        yield action(UPDATE, id_, {"broadcast_id": id_, **values}, edit, cells)
+
+
+def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
+    if conflict := _was_sent(context.account, edit):
+        yield conflict
+    else:
+        yield action(DELETE, edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
+
+
+def _was_sent(account: Account, edit: Edit, cells: Sequence[Cell] = ()) -> Conflict | None:
+    """The conflict of an edit with a broadcast that was sent since the checkout. Raises ValueError when it was sent
+    before."""
+    status = account.statuses.get(edit.key[0])
+    if status in UNSENT:
+        return None
+    if edit.key[0] in account.sent:
+        raise ValueError(f"this broadcast is {status}; only drafts and scheduled ones can be changed")
+    return Conflict(edit.table, edit.key, cells=tuple(cells), reason=status_reason(status))
+
+
+def status_reason(status: str | None) -> str:
+    """Why a broadcast with a status can no longer be changed."""
+    if status is None:
+        return "the API does not say whether this broadcast was sent"
+    return f"this broadcast is {status} by now; only drafts and scheduled ones can be changed"
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a broadcast as the API takes them."""
+    values = {name: plain(row[name]) for name in _COLUMNS if name in row}
+    for name in _TIMES:
+        if isinstance(values.get(name), str):  # as a cell has it
+            values[name] = plain(datetime.fromisoformat(values[name]))
+    if isinstance(values.get("public"), str):
+        values["public"] = values["public"] == "true"
+    return values
+
+
+def _created(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result | None:
+    if not is_alike(action.args.get("subject"), values.get("subject")):
+        return None
+    return Result("done", ids={"broadcasts": int(values["id"])})
+
+
+def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
+    rows: list[Result] = []
+    others = 0
+    wanted = sought.action.args
+    for page in newest_first(api, BROADCASTS):
+        new = [row for row in page if row["id"] not in sought.known["broadcasts"]]
+        for row in new:
+            is_it = is_alike(wanted.get("subject"), row["subject"])
+            details = read(api, ask_one(DETAILS, str(row["id"]), 1)) if is_it else []
+            if any(is_alike(wanted.get("content"), detail.get("content")) for detail in details):
+                rows.append(Result("done", ids={"broadcasts": row["id"]}))
+            else:
+                others += 1
+        if not new:
+            break
+    doubt = f"{others} broadcast{'s' * (others > 1)} in the account came since, and may be it"
+    return Found(sorted(rows, key=lambda result: result.ids["broadcasts"]), doubt if others else "")
+
+
+def _is_updated(api: WritingApi, call: Call, action: Action, read_list: ReadList) -> bool:
+    details = read(api, ask_one(DETAILS, action.target, 1))
+    return any(compared(action, call, row).outcome == "done" for row in details)
+
+
+def _is_deleted(api: WritingApi, call: Call, action: Action, read_list: ReadList) -> bool:
+    return any(record.text is None for record in api.fetch(ask_one(DETAILS, action.target, 1)).records)
+
+
+def _needed(action: Action, call: Call) -> Needed:
+    return Needed(DETAILS, action.target, ONE_OF["broadcasts"])
+
+
+def _observe(action: Action, call: Call, reply: Reply) -> Seen:
+    return page_of(DETAILS, call, reply, records(reply))
+
+
+def _observe_deletion(action: Action, call: Call, reply: Reply) -> Seen:
+    return page_of(DETAILS, call, reply, (Record(action.target, None),))
+
+
+def _sends(action: Action, account: Account) -> bool:
+    return any(action.args.get(name) for name in (*_TIMES, "public"))
+
+
+def _sends_or_was_going_to(action: Action, account: Account) -> bool:
+    return account.statuses.get(int(action.target)) == "scheduled" or _sends(action, account)
+
+
+CREATE = Kind(
+    name="create broadcast",
+    about="broadcasts",
+    makes="broadcasts",
+    is_mail=_sends,
+    call=lambda args, _: CALLS.create_broadcast(**args),
+    read=_created,
+    observe=_observe,
+    settle=settle_creation,
+    reread=STATS,
+    find=_find,
+)
+UPDATE = Kind(
+    name="update broadcast",
+    about="broadcasts",
+    is_mail=_sends_or_was_going_to,
+    is_unsent_only=True,
+    call=lambda args, _: CALLS.update_broadcast(**args),
+    read=compared,
+    needed=_needed,
+    observe=_observe,
+    settle=settle_update,
+    reread=STATS,
+    is_done=_is_updated,
+)
+DELETE = Kind(
+    name="delete broadcast",
+    about="broadcasts",
+    rule=("delete-broadcast", "broadcasts would be deleted"),
+    is_unsent_only=True,
+    call=lambda args, _: CALLS.delete_broadcast(**args),
+    observe=_observe_deletion,
+    settle=settle_removal,
+    is_done=_is_deleted,
+    is_removal=True,
+)
+TABLE = Table(
+    "broadcasts",
+    planners={"insert": _insert, "update": _update, "delete": _delete},
+    refusals={},
+    streams=("broadcasts",),
+)

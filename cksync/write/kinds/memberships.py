@@ -1,0 +1,199 @@
+"""Memberships of forms, sequences and tags. Under API v3 people are subscribed by address, and taken out of tags
+alone."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import duckdb
+
+from cksync.api import WritingApi
+from cksync.api.client import Call, Reply
+from cksync.api.v3 import PARENTS, members, whole
+from cksync.api.writes import CALLS
+from cksync.domain import Slice
+from cksync.write.action import Action, Found, Kind, Needed, ReadList, Result, Seen, Sought
+from cksync.write.edits import Edit
+from cksync.write.gone import ONE_OF
+from cksync.write.lookup import has_tag, memberships
+from cksync.write.plan import Gone
+from cksync.write.planning import Context, IsGone, Planned, Table, action, check_state, noop
+from cksync.write.reply import page_of, records, somebody_else
+from cksync.write.settle import settle_creation, settle_removal
+
+_KINDS = {stream: kind for kind, stream in PARENTS.items()}
+
+
+def parent_of(context: Context, edit: Edit) -> tuple[str, int]:
+    """The form, sequence or tag of a new membership. Raises ValueError when there is none, IsGone when there was
+    one."""
+    if gone := gone_parent(context, edit):
+        raise IsGone(gone)
+    kind, parent = str(edit.row["subscribable_type"]), edit.row["subscribable_id"]
+    there: Mapping[str, Collection[int]] = {
+        "form": context.account.forms,
+        "sequence": context.account.sequences,
+        "tag": {*context.account.tags, *context.new["tags"]},
+    }
+    if kind not in there:
+        raise ValueError(f"subscribable_type must be form, sequence or tag, not {kind!r}")
+    if parent not in there[kind]:
+        raise ValueError(f"there is no {kind} {parent}")
+    return kind, int(parent)
+
+
+def gone_parent(context: Context, edit: Edit) -> Gone | None:
+    """The form, sequence or tag of a new membership, when it is gone."""
+    table, id_ = f"{edit.row['subscribable_type']}s", edit.row["subscribable_id"]
+    return context.gone(table, id_) if (table, id_) in context.account.gone else None
+
+
+def first_join(context: Context, who: int) -> Edit:
+    """The membership that creates a new person. Raises ValueError when there is none, IsGone when its list is gone."""
+    gone = None
+    for edit in context.joins.get(who, ()):
+        lost = gone_parent(context, edit)
+        if lost is None:
+            return edit
+        gone = gone or lost
+    if gone:
+        raise IsGone(gone)
+    raise ValueError("a new person needs a row in subscriptions: the API makes people by subscribing them")
+
+
+def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
+    kind, parent = parent_of(context, edit)
+    who = edit.row["subscriber_id"]
+    check_state(edit, "the API decides whether a subscription is active")
+    if context.wishes[kind, parent, who] > 1:
+        raise ValueError(f"this subscription of {who} is there twice")
+    if who in context.new["subscribers"]:
+        if first_join(context, who) is not edit:  # that one goes with the person
+            yield _subscribe(edit, kind, parent, context.new["subscribers"][who].row["email_address"])
+        return
+    if ("subscribers", who) in context.account.gone:
+        raise IsGone(context.gone("subscribers", who))
+    person = context.account.people.get(who)
+    if person is None:
+        raise ValueError(f"there is no person {who}")
+    if (kind, parent, who) in context.account.memberships:
+        yield noop(edit)
+    else:
+        yield _subscribe(edit, kind, parent, person.email_address)
+
+
+def _subscribe(edit: Edit, kind: str, parent: int, address: str) -> Action:
+    args = {"parent": kind, "parent_id": parent, "email_address": address}
+    return action(SUBSCRIBE, edit.row["subscriber_id"], args, edit)
+
+
+def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
+    kind, parent, who = (edit.row[name] for name in ("subscribable_type", "subscribable_id", "subscriber_id"))
+    is_inserted_again = (kind, parent, who) in context.wishes
+    if is_inserted_again or (kind, parent, who) not in context.account.memberships:
+        yield noop(edit)
+    elif kind != "tag":
+        raise ValueError("the API takes nobody out of a form or a sequence; set state = 'cancelled' to unsubscribe")
+    else:
+        yield action(UNTAG, who, {"subscriber_id": who, "tag_id": parent}, edit)
+
+
+def subscribe(args: dict[str, Any], who: int) -> Call:
+    """The call that puts somebody into a list, and creates them where the account has nobody with that address."""
+    return CALLS.subscribe(args.pop("parent"), args.pop("parent_id"), args.pop("email_address"), **args)
+
+
+def joined_list(action: Action) -> Slice:
+    """The list that an action puts somebody into."""
+    return members(action.args["parent"], str(action.args["parent_id"]))
+
+
+def needed_parent(action: Action, call: Call) -> Needed:
+    """The form, sequence or tag of a call that puts somebody into it."""
+    parents, id_, _ = call.path.split("/")
+    return Needed(whole(parents), id_, ONE_OF[parents])
+
+
+def observe_membership(action: Action, call: Call, reply: Reply) -> Seen:
+    """The membership that a reply shows."""
+    parents, id_, _ = call.path.split("/")
+    return page_of(members(_KINDS[parents], id_), call, reply, records(reply))
+
+
+def _subscribed(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result:
+    if int(values["subscriber"]["id"]) != who:
+        return somebody_else("subscribed", values["subscriber"]["id"], who)
+    return Result("done", ids={"subscriptions": int(values["id"])})
+
+
+def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
+    args, who = sought.action.args, sought.action.target
+    is_tag = args["parent"] == "tag"
+    if is_tag and not has_tag(api, who, args["parent_id"]):
+        return Found()
+    return Found(memberships(api, sought, lambda person: str(person["id"]) == who, is_whole=is_tag and is_last))
+
+
+def _find_in_mirror(db: duckdb.DuckDBPyConnection, action: Action) -> Result | None:
+    return mirrored(db, action, "person.id = ?", int(action.target))
+
+
+def mirrored(db: duckdb.DuckDBPyConnection, action: Action, is_it: str, who: object) -> Result | None:
+    """A membership that the mirror has got since the plan, which had none, so that it is this one. `is_it` picks the
+    `person` by the value `who`."""
+    query = f"""
+        select joined.id, person.id from mirror.main.subscriptions as joined
+        join mirror.main.subscribers as person on person.id = joined.subscriber_id
+        where joined.subscribable_type = ? and joined.subscribable_id = ? and {is_it}
+    """
+    row = db.execute(query, [action.args["parent"], action.args["parent_id"], who]).fetchone()
+    return Result("done", ids={"subscriptions": row[0], "subscribers": row[1]}) if row else None
+
+
+def _untagged_list(action: Action) -> Slice:
+    return members("tag", str(action.args["tag_id"]))
+
+
+def _is_untagged(api: WritingApi, call: Call, action: Action, read_list: ReadList) -> bool:
+    return not has_tag(api, action.target, action.args["tag_id"])
+
+
+def _observe_untagging(action: Action, call: Call, reply: Reply) -> Seen:
+    ((_, (_, tag, id_)),) = action.settles
+    return page_of(members("tag", str(tag)), call, reply, absent=(int(id_),))
+
+
+SUBSCRIBE = Kind(
+    name="subscribe",
+    about="subscribers",
+    list_of=joined_list,
+    counts=frozenset({"send", "bulk"}),
+    address="joins",
+    is_parallel=True,
+    call=subscribe,
+    read=_subscribed,
+    needed=needed_parent,
+    observe=observe_membership,
+    settle=settle_creation,
+    shows_person=True,
+    find=_find,
+    find_in_mirror=_find_in_mirror,
+    is_idempotent=lambda action: bool(action.args["parent"] == "tag"),
+)
+UNTAG = Kind(
+    name="untag",
+    about="subscribers",
+    list_of=_untagged_list,
+    counts=frozenset({"bulk"}),
+    is_parallel=True,
+    call=lambda args, _: CALLS.untag(**args),
+    observe=_observe_untagging,
+    settle=settle_removal,
+    is_done=_is_untagged,
+    is_removal=True,
+)
+TABLE = Table(
+    "subscriptions",
+    planners={"insert": _insert, "delete": _delete},
+    refusals={"update": "a subscription is made or taken away, not changed"},
+    streams=("subscribers", "tags", "forms", "sequences"),
+)

@@ -1,0 +1,55 @@
+"""Tags: they are created. Under API v3 nobody renames or deletes one."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cksync.api import WritingApi
+from cksync.api.client import Call, Reply
+from cksync.api.v3 import ask_page, whole
+from cksync.api.writes import CALLS
+from cksync.write.action import Action, Found, Kind, Result, Seen, Sought
+from cksync.write.alike import is_alike
+from cksync.write.edits import Edit
+from cksync.write.lookup import read
+from cksync.write.planning import Context, Planned, Table, action
+from cksync.write.reply import page_of, records
+from cksync.write.settle import settle_creation
+
+
+def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
+    yield action(CREATE, edit.key[0], {"name": context.names.tag(edit.row["name"])}, edit)
+
+
+def _created(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result | None:
+    if not is_alike(action.args["name"], values["name"]):
+        return None
+    return Result("done", ids={"tags": int(values["id"])})
+
+
+def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
+    rows = read(api, ask_page(whole("tags"), 1))
+    name = sought.action.args["name"]
+    return Found([Result("done", ids={"tags": row["id"]}) for row in rows if is_alike(name, row["name"])])
+
+
+def _observe(action: Action, call: Call, reply: Reply) -> Seen:
+    return page_of(whole("tags"), call, reply, records(reply))
+
+
+CREATE = Kind(
+    name="create tag",
+    about="tags",
+    makes="tags",
+    call=lambda args, _: CALLS.create_tag(**args),
+    read=_created,
+    observe=_observe,
+    settle=settle_creation,
+    find=_find,
+    is_refused_twice=True,
+)
+TABLE = Table(
+    "tags",
+    planners={"insert": _insert},
+    refusals={"update": "the API renames no tag", "delete": "the API deletes no tag"},
+    streams=("tags",),
+)

@@ -1,0 +1,112 @@
+"""What planners share: how an edit becomes actions, given what the account has and what else was edited."""
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from cksync.write.action import Action, Kind, new_key
+from cksync.write.edits import Account, Cell, Edit, EditKind, Key
+from cksync.write.names import Names
+from cksync.write.plan import Conflict, Gone, Noop
+
+Planned = Action | Conflict | Noop
+Planner = Callable[["Context", Edit], Iterator[Planned]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """How the edits of one table of a workspace are planned: a planner for each way to edit it, or why the API cannot
+    do it; and the streams that are pulled before."""
+
+    name: str
+    planners: Mapping[EditKind, Planner]
+    refusals: Mapping[EditKind, str]
+    streams: tuple[str, ...]
+
+
+class IsGone(Exception):
+    """What an edit needs is gone from the account."""
+
+    def __init__(self, gone: Gone, cells: Sequence[Cell] = ()) -> None:
+        self.gone, self.cells = gone, tuple(cells)
+
+
+class Context:
+    """The account, and the edits as a whole: what the planner of one edit has to know of the others."""
+
+    def __init__(self, account: Account, edits: Sequence[Edit]) -> None:
+        self.account = account
+        self.names = Names(account, edits)
+        self.new = {name: _new(edits, name) for name in ("subscribers", "tags", "custom_fields", "purchases")}
+        # New memberships by person, and new products by purchase.
+        self.joins = _by(edits, "subscriptions", "subscriber_id")
+        self.lines = _by(edits, "purchase_products", "purchase_id")
+        self.wishes = Counter(
+            (e.row["subscribable_type"], e.row["subscribable_id"], who) for who, of in self.joins.items() for e in of
+        )
+        # The API's key of each custom field, by its column in the workspace.
+        self.keys = {field.column: field.key for field in account.fields}
+        self.keys |= {column: new_key(id_) for column, id_ in account.new_columns.items()}
+
+    def gone(self, table: str, id_: int, key: Key | None = None) -> Gone:
+        """A row that the account had once; `key` where it is more than the id."""
+        return Gone(table, key or (id_,), self.account.gone.get((table, id_)))
+
+    def wanted(self, edit: Edit) -> Generator[Planned, None, list[Cell]]:
+        """The cells to write: neither those that the account has already, nor those in conflict."""
+        wanted, agreed = [], []
+        for cell in edit.cells:
+            base, mine, theirs = (value or "" for value in (cell.base, cell.mine, cell.theirs))
+            if mine == theirs:
+                agreed.append(cell)
+            elif theirs == base:
+                wanted.append(cell)
+            else:
+                yield Conflict(edit.table, edit.key, cell)
+        if agreed:
+            yield noop(edit, agreed)
+        return wanted
+
+
+def action(kind: Kind, target: object, args: Mapping[str, Any], edit: Edit, cells: Iterable[Cell] = ()) -> Action:
+    """An action that takes one edited row to the account."""
+    return Action(kind, str(target), args, ((edit.table, edit.key),), tuple(cells))
+
+
+def noop(edit: Edit, cells: Iterable[Cell] = ()) -> Noop:
+    """An edit that the account has already."""
+    return Noop(edit.table, edit.kind, edit.key, tuple(cells))
+
+
+def check_state(edit: Edit, reason: str) -> None:
+    """Raise ValueError when a new row brings a state of its own."""
+    if edit.row.get("state") not in (None, "", "active"):
+        raise ValueError(f"state cannot be given: {reason}")
+
+
+def check_fixed(edit: Edit, fixed: Iterable[str], reason: str = "") -> None:
+    """Raise ValueError when one of the `fixed` columns was edited."""
+    if columns := [cell.column for cell in edit.cells if cell.column in set(fixed)]:
+        raise ValueError(f"{', '.join(columns)} cannot be changed{reason}")
+
+
+def plain(value: object) -> Any:
+    """A value as JSON: amounts keep their digits as numbers, times are UTC."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _new(edits: Iterable[Edit], table: str) -> dict[Any, Edit]:
+    return {edit.key[0]: edit for edit in edits if edit.table == table and edit.kind == "insert"}
+
+
+def _by(edits: Iterable[Edit], table: str, column: str) -> dict[Any, list[Edit]]:
+    found: dict[Any, list[Edit]] = {}
+    for edit in edits:
+        if edit.table == table and edit.kind == "insert":
+            found.setdefault(edit.row[column], []).append(edit)
+    return found

@@ -1,0 +1,113 @@
+"""The record of a push: each outcome goes into the journal of the workspace and into the log of the mirror."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import duckdb
+import msgspec
+
+from cksync.api import WritingApi
+from cksync.api.client import Call, Reply
+from cksync.clock import Clock
+from cksync.domain import LoadEnd, Page, Slice
+from cksync.errors import CksyncError
+from cksync.extract.walk import ListWalk
+from cksync.folder import Folder
+from cksync.load.known import known
+from cksync.load.log import LOSE_PAGES, PUSH, Start, Writer, load_id_at
+from cksync.write import journal
+from cksync.write.action import Action, Result, new_key
+from cksync.write.reply import LATER
+
+# An action, its request (None: it was not sent), the reply (None: the account was asked instead), and its outcome.
+Done = tuple[Action, Call | None, Reply | None, Result]
+
+
+@dataclass
+class Record:
+    """What one push did. `results` are in order; `keys` are those of custom fields that it created, by what stands for
+    them; `unread` says why something that it wrote could not be read afterwards."""
+
+    folder: Folder
+    db: duckdb.DuckDBPyConnection
+    now: Clock
+    account: str
+    results: list[tuple[Action, Result]] = field(default_factory=list)
+    requests: int = 0
+    keys: dict[str, str] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    _writer: Writer | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing went into the log."""
+        return self._writer is None
+
+    def observe(self, page: Page) -> None:
+        """Whatever was read is an observation like any other."""
+        self.requests += len(page.attempts)
+        self._log().observe(page)
+
+    def add_attempts(self, error: CksyncError) -> None:
+        """Requests that failed."""
+        self.requests += len(error.attempts)
+        self._log().add_attempts(error.attempts)
+
+    def read_list(self, api: WritingApi, slice_: Slice) -> Page:
+        """Read an unpaged list as a pull does: what is not in it is gone, unless that is too much to be believed."""
+        with known(self.folder) as mirror:
+            held = mirror.held(slice_)
+            deleted = {int(a.target) for a, _ in self.results if a.kind.is_removal and a.kind.about == slice_.stream}
+            walk = ListWalk(slice_, held=replace(held, keys=[key for key in held.keys if key not in deleted]))
+            while request := walk.ask():
+                page = api.fetch(request)
+                walk.tell(page)
+                self._log().add(page, walk.checkpoint)
+                self.requests += len(page.attempts)
+        if walk.checkpoint.doubt:
+            self.unread.append(f"{slice_.name}: {walk.checkpoint.doubt}")
+        return page
+
+    def note(self, done: Sequence[Done]) -> list[tuple[Action, Result]]:
+        """Outcomes -> the log, then the journal: what the journal calls done is in the log."""
+        if not done:
+            return []
+        at = self.now()
+        settled = [(action, result) for action, _, _, result in done]
+        for action, call, reply, result in done:
+            if action.kind.makes == "custom_fields" and result.outcome == "done":
+                self.keys[new_key(action.target)] = str(result.values["key"])
+            self._note(action, call, reply, result, at)
+        self._log().flush()
+        journal.settle(self.db, settled, at)
+        self.results += settled
+        return settled
+
+    def _note(self, action: Action, call: Call | None, reply: Reply | None, result: Result, at: datetime) -> None:
+        writer = self._log()
+        if call is not None and reply is not None:
+            self.requests += len(reply.attempts)
+            writer.add_attempts(reply.attempts)
+            is_shown = result.outcome == "done" or action.kind.shows_person  # somebody else than was meant, too
+            is_seen = is_shown and reply.is_done and reply.status != LATER
+            if is_seen and (seen := action.kind.observe(action, call, reply)):
+                writer.observe(*seen)
+        if result.outcome == "done" and action.kind.is_removal and call and not (reply and reply.is_done):
+            seen = action.kind.observe(action, call, Reply(204, b"", at, at, ()))  # as the account was asked
+            if seen is not None:
+                writer.observe(*seen)
+        cells = [{"column": c.column, "from": c.base, "to": c.mine} for c in action.cells]
+        said = {"action": action.id, "what": action.what, "target": action.target, "cells": cells}
+        writer.note_push(at, msgspec.json.encode({**said, "outcome": result.outcome, "message": result.message}))
+
+    def _log(self) -> Writer:
+        """The writer of the load, begun with the first thing there is to write."""
+        if self._writer is None:
+            at = self.now()
+            self._writer = Writer(self.folder.log, load_id_at(at), Start(at, self.account, PUSH), LOSE_PAGES)
+        return self._writer
+
+    def end(self, exit_status: int, message: str) -> None:
+        """Close the load."""
+        self._log().flush(LoadEnd(self.now(), exit_status, message, is_finished=True))

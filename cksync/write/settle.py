@@ -1,0 +1,141 @@
+"""How a change that the account has becomes the base of its workspace, so that it is no edit any more."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import duckdb
+
+from cksync.sqltext import identifier, quoted
+from cksync.wide import PERSON, free_column
+from cksync.write.action import Action, Ids, Result, Row
+from cksync.write.edits import Cell, Key
+from cksync.write.plan import Noop
+from cksync.write.workspace import column_names, key_of, new_columns, rows_of
+
+
+def settle_update(db: duckdb.DuckDBPyConnection, action: Action, row: Row, result: Result, ids: Ids) -> None:
+    """The values that were sent are the base."""
+    table, key = row
+    _take_cells(db, table, [ids.get((table, key[0]), key[0])], action.cells)
+
+
+def settle_removal(db: duckdb.DuckDBPyConnection, action: Action, row: Row, result: Result, ids: Ids) -> None:
+    """The base has no such row."""
+    table, key = row
+    db.execute(f"delete from base.{table} where {_is(table)}", key)
+
+
+def settle_creation(db: duckdb.DuckDBPyConnection, action: Action, row: Row, result: Result, ids: Ids) -> None:
+    """The row gets its real id wherever that is used, and is in the base."""
+    table, key = row
+    if table == "subscriptions":  # its tag may have been created meanwhile
+        key = (key[0], ids.get(("tags", key[1]), key[1]), key[2])
+    _take_row(db, table, key, result)
+    if table == "subscribers":  # what did not fit into one request is still an edit
+        _take_cells(db, table, [result.ids[table]], action.cells)
+
+
+def add_columns(db: duckdb.DuckDBPyConnection, cells: Iterable[Cell]) -> None:
+    """Columns of base.subscribers for the values of fields that did not exist at the checkout."""
+    rows = db.execute(
+        "select column_name from duckdb_columns()"
+        " where database_name = current_database() and schema_name = 'base' and table_name = 'subscribers'"
+    ).fetchall()
+    there = {name for (name,) in rows}
+    for column in {cell.column for cell in cells} - there:
+        db.execute(f"alter table base.subscribers add column {identifier(column)} varchar")
+
+
+def settle_noop(db: duckdb.DuckDBPyConnection, noop: Noop) -> None:
+    """What the account has already is the base."""
+    if noop.kind == "update":
+        _take_cells(db, noop.table, noop.key, noop.cells)
+    elif noop.kind == "delete":
+        db.execute(f"delete from base.{noop.table} where {_is(noop.table)}", noop.key)
+    else:
+        _take_membership(db, noop.key)
+
+
+def _take_membership(db: duckdb.DuckDBPyConnection, key: Key) -> None:
+    """Replace a row of subscriptions that was inserted here with the one that the account has."""
+    query = f"delete from main.subscriptions where {_is('subscriptions')} returning subscriber_id"
+    ((who,),) = db.execute(query, key).fetchall()
+    for schema in ("base", "main"):
+        db.execute(
+            f"""
+            insert into {schema}.subscriptions
+            from ({rows_of(db, "subscriptions")}) as theirs
+            anti join {schema}.subscriptions using (subscribable_type, subscribable_id, id)
+            where (subscribable_type, subscribable_id, subscriber_id) = (?, ?, ?)
+            """,
+            [*key[:2], who],
+        )
+
+
+def _is(table: str) -> str:
+    return " and ".join(f'"{name}" = ?' for name in key_of(table))
+
+
+def _take_cells(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], cells: Sequence[Cell]) -> None:
+    if cells:
+        sets = ", ".join(f"{identifier(cell.column)} = ?" for cell in cells)
+        db.execute(f"update base.{table} set {sets} where {_is(table)}", [*(cell.mine for cell in cells), *key])
+
+
+def _take_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], result: Result) -> None:
+    if table == "custom_fields":
+        column = _column(db, key[0], result.values["key"])
+        db.execute("insert into _cksync.columns values (?, ?, ?)", [column, result.ids[table], result.values["key"]])
+    if table == "purchase_products":  # has the purchase's id already
+        purchase = result.ids["purchases"]
+        new: list[Any] = [purchase, key[1] if key[1] is not None else _number(db, purchase)]
+    else:
+        new = [*key[:-1], result.ids.get(table, key[-1])]
+        db.execute("insert into _cksync.ids values (?, ?, ?)", [table, key[-1], new[-1]])
+        _rename(db, table, key, new[-1], result.values if table in ("tags", "custom_fields") else {})
+    columns: Sequence[str] = [name for name, *_ in db.execute(f"describe base.{table}").fetchall()]
+    if table == "subscribers":
+        columns = PERSON
+    db.execute(
+        f"insert into base.{table} ({quoted(columns)}) select {quoted(columns)} from main.{table} where {_is(table)}",
+        new,
+    )
+
+
+def _number(db: duckdb.DuckDBPyConnection, purchase: int) -> int | None:
+    """Give a product the position that it was sent without; None when it is no longer in the workspace."""
+    found = db.execute(
+        """
+        update main.purchase_products
+        set position = 1 + (
+            select coalesce(max(position), 0) from main.purchase_products where purchase_id = $purchase
+        )
+        where purchase_id = $purchase and position is null returning position
+        """,
+        {"purchase": purchase},
+    ).fetchone()
+    return found[0] if found else None
+
+
+def _column(db: duckdb.DuckDBPyConnection, id_: int, key: str) -> str:
+    """The column of a new field: the one that was added for it, else one named after its key."""
+    wished = new_columns(db)
+    name = wished.pop(id_, None)
+    if name is not None and name in [name for name, *_ in db.execute("describe main.subscribers").fetchall()]:
+        return name
+    others = (*PERSON, *column_names(db).values(), *wished.values())
+    return free_column(key, {other.lower() for other in others})
+
+
+def _rename(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], id_: int, values: Mapping[str, Any]) -> None:
+    sets = ", ".join(f'"{name}" = ?' for name in ("id", *values))
+    db.execute(f"update main.{table} set {sets} where {_is(table)}", [id_, *values.values(), *key])
+    follow = {
+        "subscribers": "update main.subscriptions set subscriber_id = ? where subscriber_id = ?",
+        "purchases": "update main.purchase_products set purchase_id = ? where purchase_id = ?",
+        "tags": (
+            "update main.subscriptions set subscribable_id = ? where subscribable_type = 'tag' and subscribable_id = ?"
+        ),
+    }
+    if table in follow:
+        db.execute(follow[table], [id_, key[-1]])
