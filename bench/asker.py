@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cksync.api import Api, connect, credentials
-from cksync.api.v3 import ask_page, whole
+from cksync.api.v3.catalog import ask_page
 from cksync.clock import wall_clock
 from cksync.config import load_config
+from cksync.domain import whole
 from cksync.folder import Folder
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from bench.clock import START
 from bench.sandbox import PAGE_ROWS
-from cksync.api.v3 import ACTIVE, ask_page, members
-from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Proof, Record, Slice
+from cksync.api.v3.catalog import ask_page
+from cksync.domain import ACTIVE, Attempt, Checkpoint, LoadEnd, Page, Proof, Record, Slice, members
 from cksync.folder import Folder
 from cksync.load.log import Start, Writer, load_id_at, load_ids
 from cksync.load.publish import publish, rebuild

@@ -24,6 +24,66 @@ class Slice:
     stream: str
     name: str
 
+    @property
+    def parent(self) -> tuple[str, str] | None:
+        """The type and the id of the form, sequence or tag whose members it lists; None for any other slice."""
+        return parent_of(self.name)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether its records are asked for one by one: what was not asked for is not gone."""
+        return self in SINGLE
+
+    @property
+    def is_left_by_itself(self) -> bool:
+        """Whether its rows go without anybody's doing, however many: people finish a sequence."""
+        return self.parent is not None and self.parent[0] == "sequence"
+
+    @property
+    def is_changed_only(self) -> bool:
+        """Whether it shows only those rows of a list that changed since a day."""
+        return self in CHANGED.values()
+
+
+# The types of memberships, and the streams that list their parents.
+PARENTS = {"form": "forms", "sequence": "sequences", "tag": "tags"}
+MEMBERSHIPS = "subscriptions"
+ACTIVE = Slice("subscribers", "subscribers/active")
+CANCELLED = Slice("subscribers", "subscribers/cancelled")
+# The same two lists cut down to people who changed since a day.
+CHANGED = {
+    ACTIVE: Slice("subscribers", "subscribers/active/changed"),
+    CANCELLED: Slice("subscribers", "subscribers/cancelled/changed"),
+}
+BY_ID = Slice("subscribers", "subscribers/by_id")
+BROADCASTS = Slice("broadcasts", "broadcasts")
+DETAILS = Slice("broadcasts", "broadcasts/detail")
+STATS = Slice("broadcast_stats", "broadcast_stats")
+PURCHASES = Slice("purchases", "purchases")
+SINGLE = (BY_ID, DETAILS, STATS)
+
+
+def whole(stream: str) -> Slice:
+    """The slice of a stream that is read in one piece."""
+    return Slice(stream, stream)
+
+
+def members(parent: str, parent_id: str) -> Slice:
+    """The subscriptions of one `form`, `sequence` or `tag`."""
+    return Slice(MEMBERSHIPS, f"{MEMBERSHIPS}/{parent}/{parent_id}")
+
+
+def parent_of(name: str) -> tuple[str, str] | None:
+    """The type and the id in the name of a list of members; None for the name of any other slice."""
+    stream, _, rest = name.partition("/")
+    parent, _, id_ = rest.partition("/")
+    return (parent, id_) if stream == MEMBERSHIPS and id_ else None
+
+
+def members_sql(parent: str, parent_id: str) -> str:
+    """SQL for the name of a list of members, given expressions for the type and the id of its parent."""
+    return f"'{MEMBERSHIPS}/' || {parent} || '/' || {parent_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -54,7 +114,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request as it was made, for `_cksync.requests`; `status` is None when no answer came."""
+    """One request as it was made, for `_cksync.requests`; `status` is None when no answer came, `slice` the name of the
+    one it read, if it read one."""
 
     requested_at: datetime
     endpoint: str
@@ -63,6 +124,8 @@ class Attempt:
     milliseconds: int
     rows: int | None
     problem: str | None
+    stream: str | None = None
+    slice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cksync.api.v3 import ACTIVE, BROADCASTS, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.config import Config, ModelsConfig
+from cksync.domain import ACTIVE, BROADCASTS, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.verbs.publishing import publish
 from tests.test_sql.book import Book
 

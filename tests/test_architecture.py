@@ -12,7 +12,7 @@ import click
 import pytest
 
 import cksync
-from cksync.api.v3 import STREAMS
+from cksync.api.v3.catalog import STREAMS
 from cksync.cli import COMMANDS, cli
 from cksync.load.log import REQUESTS
 from cksync.load.tables import tables

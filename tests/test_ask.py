@@ -18,9 +18,9 @@ import pytest
 
 from cksync.analyze.dictionary import GROUPS, columns, entries, find
 from cksync.analyze.saved import query_of, saved_queries, saved_query
-from cksync.api.v3 import ACTIVE, whole
 from cksync.cli import _run
 from cksync.config import Config, ModelsConfig
+from cksync.domain import ACTIVE, whole
 from cksync.errors import Rejected
 from cksync.folder import Folder
 from cksync.sqltext import sql_folder

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from cksync.api import Api, Stopped
-from cksync.api.v3 import ACTIVE, ask_page, whole
+from cksync.api.v3.catalog import ask_page
 from cksync.config import Config
+from cksync.domain import ACTIVE, whole
 from cksync.errors import CksyncError, EndpointFailed
 from cksync.sandbox import Answer, Sandbox, effects
 from tests.conftest import some

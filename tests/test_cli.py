@@ -18,9 +18,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from cksync.api.v3 import ACTIVE
 from cksync.cli import COMMANDS
 from cksync.config import load_config
+from cksync.domain import ACTIVE
 from cksync.load.publish import publish
 from cksync.sandbox import Sandbox, effects
 from cksync.sandbox.server import serve

@@ -17,10 +17,10 @@ import pytest
 import cksync
 from cksync.api import Api, Stopped, connect, credentials
 from cksync.api.client import ATTEMPTS
-from cksync.api.v3 import ACTIVE, BY_ID, ask_one, ask_page, whole
+from cksync.api.v3.catalog import ask_one, ask_page
 from cksync.clock import wall_clock
 from cksync.config import Config
-from cksync.domain import Page
+from cksync.domain import ACTIVE, BY_ID, Page, whole
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Rejected, Unauthorized
 from cksync.folder import Folder
 from cksync.sandbox import Answer, Behaviour, Effect, Sandbox, World, effects, serve

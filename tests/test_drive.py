@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cksync.api import Stopped
-from cksync.api.v3 import BY_ID, STATS, members
-from cksync.domain import Page, Record, Request
+from cksync.domain import BY_ID, STATS, Page, Record, Request, members
 from cksync.errors import ApiUnavailable, EndpointFailed
 from cksync.extract.by_key import KeyWalk
 from cksync.extract.drive import drive

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cksync.api.v3 import ACTIVE, BY_ID, whole
+from cksync.domain import ACTIVE, BY_ID, whole
 from cksync.load.fields import ROWS_AT_ONCE, Rekeying, compare
 from cksync.load.publish import publish, rebuild
 from cksync.load.versions import Change

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cksync.api.v3 import ACTIVE, CANCELLED, PURCHASES, members
-from cksync.domain import Held, Listing, Page, Record, Request
+from cksync.domain import ACTIVE, CANCELLED, PURCHASES, Held, Listing, Page, Record, Request, members
 from cksync.extract.level import MOVES, LevelWalk
 from cksync.extract.walk import ListWalk
 

@@ -14,8 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cksync.api.v3 import ACTIVE, CANCELLED, PURCHASES, members, whole
-from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Record, Request, Slice
+from cksync.domain import (
+    ACTIVE,
+    CANCELLED,
+    PURCHASES,
+    Attempt,
+    Checkpoint,
+    LoadEnd,
+    Page,
+    Record,
+    Request,
+    Slice,
+    members,
+    whole,
+)
 from cksync.errors import Failed
 from cksync.load.compact import compact
 from cksync.load.log import (
@@ -112,7 +124,7 @@ def test_tombstone_is_a_row_without_a_record(book: Book) -> None:
 
 
 def test_requests_made_are_rows_of_the_log_too(book: Book) -> None:
-    attempt = Attempt(at(0), "tags", "page=1", 500, 12, None, "500 from api.example")
+    attempt = Attempt(at(0), "tags", "page=1", 500, 12, None, "500 from api.example", "tags", "tags")
     writer = book.begin().writer
     writer.add_attempts([attempt])
     writer.flush()
@@ -126,6 +138,8 @@ def test_requests_made_are_rows_of_the_log_too(book: Book) -> None:
         "milliseconds": 12,
         "rows": None,
         "problem": "500 from api.example",
+        "stream": "tags",
+        "slice": "tags",
     }
     assert read_load(book.folder.log, book.ids[0]).segments[0].streams == (REQUESTS,)
 

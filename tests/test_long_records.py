@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from cksync.api.v3 import ACTIVE, BROADCASTS, DETAILS, PURCHASES, members, whole
 from cksync.config import Config
-from cksync.domain import Slice
+from cksync.domain import ACTIVE, BROADCASTS, DETAILS, PURCHASES, Slice, members, whole
 from cksync.load.publish import publish, rebuild
 from cksync.load.seen import RECORD_BYTES
 from cksync.sandbox import World

@@ -15,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
+from cksync.extract.agenda import Depth
 from cksync.sandbox import Behaviour, World, effects, generate, serve
 from cksync.secrets import SecretRef
-from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import NO_LIST, Findings, verify

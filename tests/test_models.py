@@ -11,9 +11,8 @@ import pytest
 from cksync.analyze.catalogue import in_order, model
 from cksync.analyze.models import noted
 from cksync.analyze.query import ask
-from cksync.api.v3 import ACTIVE, whole
 from cksync.config import Config, ModelsConfig
-from cksync.domain import Analysis
+from cksync.domain import ACTIVE, Analysis, whole
 from cksync.load.publish import Published
 from cksync.load.tables import tables
 from cksync.sqltext import sql_folder

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cksync.api.v3 import whole
 from cksync.config import Config
+from cksync.domain import whole
 from cksync.errors import Failed
 from cksync.load import tables as catalogue
 from cksync.load.outdated import ADVICE, MADE_ANEW

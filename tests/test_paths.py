@@ -12,8 +12,8 @@ import pytest
 from cksync.analyze.export.events import Exported
 from cksync.analyze.export.run import Order, export
 from cksync.analyze.export.target import parse
-from cksync.api.v3 import ACTIVE
 from cksync.config import load_config
+from cksync.domain import ACTIVE
 from cksync.errors import BadConfig, Failed, Rejected
 from cksync.folder import Folder
 from cksync.load.publish import publish

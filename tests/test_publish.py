@@ -11,8 +11,19 @@ from typing import Any
 import duckdb
 import pytest
 
-from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
-from cksync.domain import Attempt, Checkpoint
+from cksync.domain import (
+    ACTIVE,
+    BROADCASTS,
+    BY_ID,
+    CANCELLED,
+    DETAILS,
+    PURCHASES,
+    STATS,
+    Attempt,
+    Checkpoint,
+    members,
+    whole,
+)
 from cksync.errors import CksyncError, Failed
 from cksync.load.compact import compact
 from cksync.load.publish import publish, rebuild

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cksync.api.v3 import ACTIVE, PURCHASES, STATS, members
 from cksync.config import Config
-from cksync.domain import Record
+from cksync.domain import ACTIVE, PURCHASES, STATS, Record, members
 from cksync.load.publish import publish, rebuild
 from cksync.load.repeated import last_of_each
 from cksync.sandbox import Sandbox, World, effects

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cksync.api.v3 import PAGE_ROWS
+from cksync.api.v3.catalog import PAGE_ROWS
 from cksync.domain import Listing
 from cksync.extract.search import Search
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cksync.api.v3 import BROADCASTS
-from cksync.domain import Listing, Page, Record, Request
+from cksync.domain import BROADCASTS, Listing, Page, Record, Request
 from cksync.extract.tail import TailWalk
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)

@@ -18,9 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from cksync.api import connect
 from cksync.api.throttle import Held, Ledger, Stopped, Throttle, floor_seconds
-from cksync.api.v3 import ask_page, whole
+from cksync.api.v3.catalog import ask_page
 from cksync.clock import wall_clock
 from cksync.config import ApiConfig, Config
+from cksync.domain import whole
 from cksync.errors import Failed
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World, serve

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from cksync.api.v3 import ACTIVE, PURCHASES, ask_page, members
-from cksync.domain import Page, Record, Slice
+from cksync.api.v3.catalog import ask_page
+from cksync.domain import ACTIVE, PURCHASES, Page, Record, Slice, members
 from cksync.extract.together import Together
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cksync.api.v3 import BROADCASTS, BY_ID, STATS, members, whole
-from cksync.domain import Checkpoint, Listing, Miss, Page, Record, Request
+from cksync.domain import BROADCASTS, BY_ID, STATS, Checkpoint, Listing, Miss, Page, Record, Request, members, whole
 from cksync.extract.by_key import KeyWalk
 from cksync.extract.level import LevelWalk
 from cksync.extract.tail import TailWalk

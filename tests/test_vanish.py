@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from cksync.config import Config
+from cksync.extract.agenda import Depth
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World, effects, generate
-from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull

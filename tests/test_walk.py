@@ -10,8 +10,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, PURCHASES, STATS, members, whole
-from cksync.domain import Checkpoint, Page, Record, Request
+from cksync.domain import ACTIVE, BROADCASTS, BY_ID, PURCHASES, STATS, Checkpoint, Page, Record, Request, members, whole
 from cksync.extract.by_key import KeyWalk
 from cksync.extract.walk import ListWalk, Walk
 

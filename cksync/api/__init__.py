@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import cksync
 from cksync.api.client import ATTEMPTS, Call, Client, Reply
 from cksync.api.throttle import MOST_SLOTS, Ledger, Stopped, Throttle
-from cksync.api.v3 import V3
+from cksync.api.v3.pages import V3
 from cksync.config import Config
 from cksync.domain import Page, Request
 from cksync.errors import BadConfig
@@ -31,8 +31,9 @@ class Api(Protocol):
 class WritingApi(Api, Protocol):
     """What a push, or somebody without a mirror, knows of it beside."""
 
-    def read(self, path: str) -> Any:
-        """What stands at a path, decoded; None when it is not there. Raises as `fetch` does."""
+    def read(self, path: str, stream: str) -> Any:
+        """What stands at a path, decoded, asked for on behalf of a stream; None when nothing does. Raises as `fetch`
+        does."""
 
     def write(self, call: Call) -> Reply:
         """Send a write. Raises OutcomeUnknown when nobody can say whether it was executed, and as `fetch` does."""

@@ -8,12 +8,13 @@ Nothing that leaves this module holds a credential: errors are sentences of our 
 never passed on.
 """
 
+import contextlib
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -25,7 +26,7 @@ import tenacity
 
 from cksync.api.answers import Expected, Refusal, Retry, is_json, judge, judge_write, strict
 from cksync.api.breaker import Breaker, endpoint_of
-from cksync.api.exchange import Exchange
+from cksync.api.exchange import Answered, Exchange
 from cksync.api.throttle import Throttle
 from cksync.api.waits import fault_wait, limit_wait, lost_seconds, most_lost_seconds
 from cksync.domain import Attempt
@@ -67,6 +68,7 @@ class Call:
     body: Mapping[str, Any]
     expected: Expected
     is_repeatable: bool = True
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,34 @@ class Reply:
     def is_done(self) -> bool:
         """Whether the API took it (202: will do so)."""
         return self.status < 300
+
+
+@dataclass(slots=True)
+class _Note:
+    """What is known of one try while it is made."""
+
+    sent_at: datetime
+    started: float
+    received_at: datetime = datetime.max
+    status: int | None = None
+    rows: int | None = None
+    problem: str | None = None
+
+    def fail(self, failure: Exception) -> None:
+        """Note why it failed."""
+        self.problem = str(failure)
+        if isinstance(failure, Retry):
+            self.status = self.status or failure.status
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A GET: its path, its parameters, and what it is for."""
+
+    path: str
+    query: str
+    stream: str
+    slice: str | None = None
 
 
 class Client:
@@ -122,15 +152,23 @@ class Client:
             user_agent=user_agent,
         )
 
-    def get(self, path: str, params: Mapping[str, str], cut: Callable[[bytes], tuple[Content, int]]) -> Answer[Content]:
-        """Fetch one path. `cut` turns a good body into its content and the number of its records.
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        cut: Callable[[bytes], tuple[Content, int]],
+        *,
+        stream: str,
+        slice_: str | None = None,
+    ) -> Answer[Content]:
+        """Fetch one path for a stream. `cut` turns a good body into its content and the number of its records.
 
         Raises EndpointFailed when this endpoint alone gives no usable answer, after all its tries; Unauthorized (401
         anywhere; 403 of the account), ApiUnavailable (nothing answers), Failed (certificate; redirect of the account,
         API switched off), Stopped (the run is ending).
         """
-        query = urlencode(params)
-        endpoint, asked, started = endpoint_of(path), f"{path}?{query}", time.monotonic()
+        ask = _Ask(path, urlencode(params), stream, slice_)
+        endpoint, asked, started = endpoint_of(path), f"{path}?{ask.query}", time.monotonic()
         tries: list[Attempt] = []
         bodies: list[bytes] = []
         if path != PULSE and not self._breaker.lets_pass(endpoint):
@@ -142,7 +180,7 @@ class Client:
                 path,
                 params,
                 tries,
-                lambda: self._try(path, query, tries, bodies, cut),
+                lambda: self._try(ask, tries, bodies, cut),
                 lambda: 1 if self._is_silent else self._breaker.attempts(endpoint, asked),
             )
         except EndpointFailed as error:
@@ -168,7 +206,7 @@ class Client:
                     PULSE,
                     {},
                     tries,
-                    lambda: self._try(PULSE, "", tries, [], lambda body: (None, 1)),
+                    lambda: self._try(_Ask(PULSE, "", PULSE), tries, [], lambda body: (None, 1)),
                     lambda: PULSE_ATTEMPTS,
                 )
             except ApiUnavailable:
@@ -216,41 +254,55 @@ class Client:
             raise
 
     def _try_write(self, call: Call, tries: list[Attempt]) -> Reply:
-        status: int | None = None
-        problem: str | None = None
-        sent_at, started = self._now(), time.monotonic()
-        try:
-            with self._throttle.slot():
-                sent_at, started = self._now(), time.monotonic()
+        with self._noted(tries, f"{call.method} {call.path}", "", call.stream) as note:
+            try:
                 sent = msgspec.json.encode({**call.body, **self._credential})
-                answer = self._exchange.send(call.method, call.path, body=sent)
-                status, body, received_at = answer.status, self._redactor.data(answer.body), self._now()
-            message = judge_write(
-                status,
-                body,
-                answer.headers,
-                call.expected,
-                path=call.path,
-                host=self._host,
-                redactor=self._redactor,
-            )
-        except (Retry, Refusal) as failure:
-            problem = str(failure)
-            if isinstance(failure, Retry):
-                status = status or failure.status
-                if call.is_repeatable or failure.is_harmless:
+                answer = self._send(note, call.method, call.path, body=sent)
+                message = judge_write(
+                    answer.status,
+                    answer.body,
+                    answer.headers,
+                    call.expected,
+                    path=call.path,
+                    host=self._host,
+                    redactor=self._redactor,
+                )
+            except (Retry, Refusal) as failure:
+                if isinstance(failure, Retry) and (call.is_repeatable or failure.is_harmless):
                     raise
-            raise OutcomeUnknown(
-                f"{call.method} {call.path}: {problem}; whether it was executed is not known"
-            ) from None
-        except (Failed, Rejected) as error:
-            problem = str(error)
+                note.fail(failure)
+                raise OutcomeUnknown(
+                    f"{call.method} {call.path}: {failure}; whether it was executed is not known"
+                ) from None
+        return Reply(answer.status, answer.body, note.sent_at, note.received_at, tuple(tries), message)
+
+    @contextlib.contextmanager
+    def _noted(
+        self, tries: list[Attempt], endpoint: str, query: str, stream: str, slice_: str | None = None
+    ) -> Iterator["_Note"]:
+        """One try of a request: whatever becomes of it is noted in `tries`."""
+        note = _Note(self._now(), time.monotonic())
+        try:
+            yield note
+        except OutcomeUnknown:  # why is noted
+            raise
+        except (Retry, Failed, Rejected) as failure:
+            note.fail(failure)
             raise
         finally:
-            spent = round((time.monotonic() - started) * 1000)
-            if status is not None or problem is not None:
-                tries.append(Attempt(sent_at, f"{call.method} {call.path}", "", status, spent, None, problem))
-        return Reply(status, body, sent_at, received_at, tuple(tries), message)
+            if note.status is not None or note.problem is not None:  # not when the run ended before it was sent
+                spent = round((time.monotonic() - note.started) * 1000)
+                tries.append(
+                    Attempt(note.sent_at, endpoint, query, note.status, spent, note.rows, note.problem, stream, slice_)
+                )
+
+    def _send(self, note: "_Note", method: str, path: str, query: str = "", body: bytes | None = None) -> Answered:
+        """Take a slot of the throttle and send; the answer is masked. Raises what Exchange.send raises, Stopped."""
+        with self._throttle.slot():
+            note.sent_at, note.started = self._now(), time.monotonic()
+            answer = self._exchange.send(method, path, query, body=body)
+            note.status, note.received_at = answer.status, self._now()
+            return replace(answer, body=self._redactor.data(answer.body))
 
     def _sleep(self, seconds: float) -> None:
         self._stop.wait(seconds)
@@ -264,50 +316,27 @@ class Client:
         return fault_wait(state.attempt_number, self._period) * random.uniform(0.8, 1.2)
 
     def _try(
-        self,
-        path: str,
-        query: str,
-        tries: list[Attempt],
-        bodies: list[bytes],
-        cut: Callable[[bytes], tuple[Content, int]],
+        self, ask: "_Ask", tries: list[Attempt], bodies: list[bytes], cut: Callable[[bytes], tuple[Content, int]]
     ) -> Answer[Content]:
-        status: int | None = None
-        rows: int | None = None
-        problem: str | None = None
         content: Content | None = None
-        sent_at, started = self._now(), time.monotonic()
-        try:
-            with self._throttle.slot():
-                sent_at, started = self._now(), time.monotonic()
-                answer = self._exchange.send("GET", path, f"{query}&{self._signature}" if query else self._signature)
-                status, body, received_at = answer.status, self._redactor.data(answer.body), self._now()
-            location = answer.headers.get("Location", "")
-            judge(status, body, location, path=path, host=self._host, redactor=self._redactor)
-            if status == 200:
-                body, problem = strict(body, bodies)
-                content, rows = cut(body)
-        except Malformed as malformed:
-            retry = Retry(f"the answer is not the API's: {malformed}", status, hint="is base_url right?")
-            problem = str(retry)
-            raise retry from None
-        except Refusal as refusal:
-            alone = EndpointFailed(f"GET {path}: {refusal.reason}", refusal.reason, sent_at)
-            refused = refusal.verdict if path == PULSE else alone
-            problem = str(refused)
-            raise refused from None
-        except Retry as failure:
-            status, problem = status or failure.status, str(failure)
-            raise
-        except (Failed, Rejected) as error:
-            problem = str(error)
-            raise
-        finally:
-            spent = round((time.monotonic() - started) * 1000)
-            if status is not None or problem is not None:  # not when the run ended before it was sent
-                tries.append(Attempt(sent_at, path, query, status, spent, rows, problem))
+        with self._noted(tries, ask.path, ask.query, ask.stream, ask.slice) as note:
+            try:
+                query = f"{ask.query}&{self._signature}" if ask.query else self._signature
+                answer = self._send(note, "GET", ask.path, query)
+                body, location = answer.body, answer.headers.get("Location", "")
+                judge(answer.status, body, location, path=ask.path, host=self._host, redactor=self._redactor)
+                if answer.status == 200:
+                    body, note.problem = strict(body, bodies)
+                    content, note.rows = cut(body)
+            except Malformed as malformed:
+                problem = f"the answer is not the API's: {malformed}"
+                raise Retry(problem, note.status, hint="is base_url right?") from None
+            except Refusal as refusal:
+                alone = EndpointFailed(f"GET {ask.path}: {refusal.reason}", refusal.reason, note.sent_at)
+                raise (refusal.verdict if ask.path == PULSE else alone) from None
         server_at = _server_time(answer.headers.get("Date", ""))
         is_apis = content is not None or is_json(body)
-        return Answer(content, is_apis, sent_at, received_at, server_at, tuple(tries))
+        return Answer(content, is_apis, note.sent_at, note.received_at, server_at, tuple(tries))
 
     def close(self) -> None:
         """Close all connections."""

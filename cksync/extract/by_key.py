@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from cksync.api.v3 import ask_one
+from cksync.api.v3.catalog import ask_one
 from cksync.domain import Checkpoint, Miss, Page, Request, Slice
 from cksync.extract.unread import Unread
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from random import Random
 from typing import Literal
 
-from cksync.api.v3 import PAGE_ROWS, ask_page
+from cksync.api.v3.catalog import PAGE_ROWS, ask_page
 from cksync.domain import Checkpoint, Held, Listing, Page, Proof, Request, Slice, vanish_doubt
 from cksync.extract.look import Look
 from cksync.extract.search import Search

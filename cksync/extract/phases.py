@@ -1,14 +1,28 @@
 """Which walks a pull makes, and in which order: what later walks need is read by earlier ones."""
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence, Set
-from typing import Protocol
 
-from cksync.api.v3 import ACTIVE, CANCELLED, PARENTS, PURCHASES, STREAMS, members, whole
-from cksync.domain import Slice
+from cksync.api.v3.catalog import STREAMS
+from cksync.domain import ACTIVE, BROADCASTS, CANCELLED, PARENTS, PURCHASES, Slice, members, whole
 from cksync.errors import Rejected
-from cksync.extract.by_key import KeyWalk
+from cksync.extract.context import Progress, PullContext
 from cksync.extract.level import LevelWalk
-from cksync.extract.tail import TailWalk
+from cksync.extract.readings import (
+    bring_up_to_date,
+    known_parents,
+    left_behind,
+    lists_left_by_cancelled,
+    lost_people,
+    read_broadcasts,
+    read_by_id,
+    read_changed,
+    read_details,
+    read_stats,
+    read_whole,
+    suspected,
+    unresolved,
+    unsettled,
+)
 from cksync.extract.walk import ListWalk, Walk
 
 LISTS = ("custom_fields", "forms", "sequences", "tags")
@@ -22,72 +36,6 @@ Phases = Iterator[Sequence[Walk]]
 Members = dict[str, set[int]]
 
 
-class Reader(Protocol):
-    """Begins walks, knowing what the mirror and earlier loads of the round know."""
-
-    def is_known(self, slice_: Slice) -> bool:
-        """Whether the list was ever read completely, so that what changed since is enough."""
-
-    def whole(self, slice_: Slice, *, is_orphan: bool = False) -> ListWalk:
-        """A reading of all of a list; `is_orphan`: of members of what its own list does not show."""
-
-    def changed(self, slice_: Slice) -> ListWalk:
-        """A reading of the people of a list who changed since its last complete reading."""
-
-    def level(
-        self,
-        slice_: Slice,
-        *,
-        added: Sequence[int] = (),
-        left: Collection[int] = (),
-        suspects: Collection[int] = (),
-        doubt: str | None = None,
-        is_orphan: bool = False,
-    ) -> LevelWalk:
-        """A walk that brings a known list up to date."""
-
-    def lost(self, walk: ListWalk, other: ListWalk) -> tuple[bool, str | None]:
-        """Whether a list of people lost so many that it is to be read once more, and why it is then not believed."""
-
-    def known_parents(self, kind: str) -> set[str]:
-        """The ids of forms, sequences or tags whose members the mirror knows."""
-
-    @property
-    def known_broadcasts(self) -> set[int]:
-        """The ids of the broadcasts that the mirror knows."""
-
-    def tail(self) -> TailWalk | ListWalk:
-        """The walk of the list of broadcasts."""
-
-    def details(self, ids: Collection[int]) -> KeyWalk:
-        """A walk of the broadcasts whose detail is due, of those listed now."""
-
-    def stats(self, ids: Collection[int]) -> KeyWalk:
-        """A walk of the broadcasts whose figures are due, of those listed now."""
-
-    def by_id(self, people: Collection[int], then: Collection[int] = ()) -> KeyWalk:
-        """A walk of people by their ids, the first ones first where there are too many for one night."""
-
-    def left_behind(self, found: Collection[int], listed: Collection[str]) -> set[int]:
-        """People to ask for by id: `found` in no list any more, or waiting since an earlier night."""
-
-    def unresolved(self, lists: Sequence[Walk]) -> set[int]:
-        """After a reading of all rows: people whom the mirror has and no list shows now."""
-
-    def unsettled(self) -> set[int]:
-        """People of whom two answers that were under way together say different things."""
-
-    @property
-    def in_turn(self) -> Collection[int]:
-        """People whom no list shows and who have their turn."""
-
-    def memberships_of(self, people: Collection[int]) -> dict[str, set[int]]:
-        """The subscriptions of some people, by slice."""
-
-    def suspects(self, cancelled: Collection[int], found: Collection[int]) -> dict[str, set[int]]:
-        """The subscriptions, by slice, that may have ended because something happened to their people."""
-
-
 def choose(names: Sequence[str]) -> frozenset[str]:
     """The streams to read: those named with what they need, or all. Raises Rejected for an unknown one."""
     if unknown := sorted(set(names) - STREAMS.keys()):
@@ -97,57 +45,54 @@ def choose(names: Sequence[str]) -> frozenset[str]:
     return frozenset(names).union({"account"}, *(NEEDS.get(name, set()) for name in names))
 
 
-def phases(streams: frozenset[str], reader: Reader, lists_of_members: Collection[str] = ()) -> Phases:
+def phases(context: PullContext, progress: Progress, lists_of_members: Collection[str] = ()) -> Phases:
     """The walks, phase by phase; each phase must be driven to its end before the next is asked for.
 
     Of subscriptions all lists are read where the stream is asked for, else those that are named.
     """
-    lists = {name: reader.whole(whole(name)) for name in LISTS if name in streams}
+    streams, agenda = context.streams, context.agenda
+    lists = {name: read_whole(context, whole(name)) for name in LISTS if name in streams}
     yield list(lists.values())
     listed: Sequence[Walk] = ()
     left, suspects = Members(), None
-    if "subscribers" in streams and reader.is_known(ACTIVE) and reader.is_known(CANCELLED):
-        left, suspects = yield from _people_again(reader)
+    if "subscribers" in streams and agenda.is_known(ACTIVE) and agenda.is_known(CANCELLED):
+        left, suspects = yield from _people_again(context, progress)
     elif "subscribers" in streams:
-        listed = yield from _people(reader)
+        listed = yield from _people(context)
     if "subscriptions" in streams or lists_of_members:
-        listed_by = [(word, _parents(reader, word, lists[name])) for word, name in PARENTS.items() if name in lists]
-        slices = [members(word, key) for word, keys in listed_by for key in sorted(keys, key=int)]
-        if "subscriptions" not in streams:
-            slices = [slice_ for slice_ in slices if slice_.name in lists_of_members]
-        suspects = reader.suspects((), ()) if suspects is None else suspects
-        shown = {members(word, key).name for word, name in PARENTS.items() if name in lists for key in lists[name].keys}
-        walks = [_membership(reader, slice_, left, suspects, is_orphan=slice_.name not in shown) for slice_ in slices]
+        suspects = suspected(context.known, (), ()) if suspects is None else suspects
+        walks = _memberships(context, lists, lists_of_members, left, suspects)
         yield walks
         yield _again(walks)
     if "broadcasts" in streams:
-        broadcasts = reader.tail()
+        broadcasts = read_broadcasts(context)
         yield [broadcasts]
-        ids = broadcasts.ids | (reader.known_broadcasts if broadcasts.checkpoint.unread else set())
+        ids = broadcasts.ids | (set(context.known.listing(BROADCASTS).keys) if broadcasts.checkpoint.unread else set())
         if "broadcast_stats" in streams:  # before the details: what they say tells which of those are due
-            yield [reader.stats(ids)]
-        yield [reader.details(ids)]
+            yield [read_stats(context, ids)]
+        yield [read_details(context, progress, ids)]
     if "purchases" in streams:
-        purchases = reader.level(PURCHASES) if reader.is_known(PURCHASES) else reader.whole(PURCHASES)
+        is_known = agenda.is_known(PURCHASES)
+        purchases = bring_up_to_date(context, PURCHASES) if is_known else read_whole(context, PURCHASES)
         yield [purchases]
         yield _again([purchases])
     if "subscribers" in streams:
-        yield [reader.by_id(reader.unresolved(listed) | reader.unsettled())]
+        yield [read_by_id(context, progress, unresolved(context, progress, listed) | unsettled(progress))]
 
 
-def _people(reader: Reader) -> Generator[Sequence[Walk], None, Sequence[Walk]]:
+def _people(context: PullContext) -> Generator[Sequence[Walk], None, Sequence[Walk]]:
     """Both lists whole; gives their walks."""
-    active, cancelled = reader.whole(ACTIVE), reader.whole(CANCELLED)
+    active, cancelled = read_whole(context, ACTIVE), read_whole(context, CANCELLED)
     yield [active, cancelled]
     active.explain(cancelled.keys)  # whoever is in both left while the lists were read
     again = _again([active, cancelled])
     yield again
     lists = {walk.slice: walk for walk in (active, cancelled, *again)}
-    odd = [walk.again() for walk, other in _pairs(lists) if reader.lost(walk, other)[0]]
+    odd = [walk.again() for walk, other in _pairs(lists) if lost_people(context, walk, other)[0]]
     yield odd
     lists |= {walk.slice: walk for walk in odd}
     for walk, other in _pairs(lists):
-        if doubt := reader.lost(walk, other)[1]:
+        if doubt := lost_people(context, walk, other)[1]:
             walk.refuse(doubt)
     return list(lists.values())
 
@@ -158,48 +103,71 @@ def _pairs(lists: Mapping[Slice, ListWalk]) -> Sequence[tuple[ListWalk, ListWalk
     return [(walk, other) for walk, other in pairs if walk.checkpoint.is_complete]
 
 
-def _people_again(reader: Reader) -> Generator[Sequence[Walk], None, tuple[Members, Members]]:
+def _people_again(context: PullContext, progress: Progress) -> Generator[Sequence[Walk], None, tuple[Members, Members]]:
     """Who changed in both lists, whether that explains their totals, and by id who is in neither now; gives the
     subscriptions, by slice, that went with deleted people, and those that may have ended otherwise."""
-    active, cancelled = reader.changed(ACTIVE), reader.changed(CANCELLED)
+    active, cancelled = read_changed(context, ACTIVE), read_changed(context, CANCELLED)
     yield [active, cancelled]
     active.explain(cancelled.keys)
     again = {walk.slice: walk for walk in _again([active, cancelled])}
     yield list(again.values())
     active, cancelled = again.get(active.slice, active), again.get(cancelled.slice, cancelled)
-    levels = [_level_people(reader, ACTIVE, active, cancelled), _level_people(reader, CANCELLED, cancelled, active)]
+    levels = [_level_people(context, ACTIVE, active, cancelled), _level_people(context, CANCELLED, cancelled, active)]
     yield levels
     yield _again(levels)
     found = {key for walk in levels for key in walk.absent}
     listed = {*active.keys, *cancelled.keys}
-    nowhere = reader.left_behind(found, listed)
-    by_id = reader.by_id(nowhere, set(reader.in_turn) - set(map(int, listed)))
+    nowhere = left_behind(context, found, listed)
+    in_turn = set(context.agenda.people_in_turn) - set(map(int, listed))
+    by_id = read_by_id(context, progress, nowhere, in_turn)
     yield [by_id]
-    suspects = reader.suspects(set(map(int, cancelled.keys)), nowhere - by_id.missing)
-    return reader.memberships_of(by_id.missing), suspects
+    suspects = suspected(context.known, set(map(int, cancelled.keys)), nowhere - by_id.missing)
+    return context.known.memberships_of(by_id.missing), suspects
 
 
-def _level_people(reader: Reader, slice_: Slice, changed: ListWalk, other: ListWalk) -> LevelWalk:
+def _level_people(context: PullContext, slice_: Slice, changed: ListWalk, other: ListWalk) -> LevelWalk:
     added = [int(key) for key in changed.order if key not in other.keys or slice_ == CANCELLED]
-    return reader.level(
-        slice_, added=added, left=set(map(int, other.keys - changed.keys)), doubt=changed.checkpoint.doubt
-    )
+    left = set(map(int, other.keys - changed.keys))
+    return bring_up_to_date(context, slice_, added=added, left=left, doubt=changed.checkpoint.doubt)
 
 
-def _parents(reader: Reader, word: str, walk: ListWalk) -> Set[str]:
+def _memberships(
+    context: PullContext,
+    lists: Mapping[str, ListWalk],
+    named: Collection[str],
+    left: Members,
+    suspects: Members,
+) -> list[ListWalk | LevelWalk]:
+    """The walks of all lists of members where the stream is asked for, else of those that are `named`."""
+    is_left = lists_left_by_cancelled(context.known) if any(suspects.values()) else set()
+    walks: list[ListWalk | LevelWalk] = []
+    for word, name in PARENTS.items():
+        if name not in lists:
+            continue
+        for key in sorted(_parents(context, word, lists[name]), key=int):
+            slice_, is_orphan = members(word, key), key not in lists[name].keys
+            if "subscriptions" not in context.streams and slice_.name not in named:
+                continue
+            if not context.agenda.is_known(slice_):
+                walks.append(read_whole(context, slice_, is_orphan=is_orphan))
+                continue
+            walks.append(
+                bring_up_to_date(
+                    context,
+                    slice_,
+                    left=left.get(slice_.name, ()),
+                    suspects=suspects.get(slice_.name, ()),
+                    is_left_by_cancelled=slice_.name in is_left,
+                    is_orphan=is_orphan,
+                )
+            )
+    return walks
+
+
+def _parents(context: PullContext, word: str, walk: ListWalk) -> Set[str]:
     """The ids of forms, sequences or tags: of a list that could not be read, or is not believed, those that were
     known, too."""
-    return walk.keys if walk.checkpoint.is_complete else walk.keys | reader.known_parents(word)
-
-
-def _membership(
-    reader: Reader, slice_: Slice, left: Members, suspects: Members, *, is_orphan: bool
-) -> ListWalk | LevelWalk:
-    if not reader.is_known(slice_):
-        return reader.whole(slice_, is_orphan=is_orphan)
-    return reader.level(
-        slice_, left=left.get(slice_.name, ()), suspects=suspects.get(slice_.name, ()), is_orphan=is_orphan
-    )
+    return walk.keys if walk.checkpoint.is_complete else walk.keys | known_parents(context.known, word)
 
 
 def _again(walks: Sequence[Walk]) -> list[ListWalk]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cksync.api.v3 import PAGE_ROWS
+from cksync.api.v3.catalog import PAGE_ROWS
 from cksync.domain import Listing
 
 

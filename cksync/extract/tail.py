@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Set
 
-from cksync.api.v3 import PAGE_ROWS, ask_page
+from cksync.api.v3.catalog import PAGE_ROWS, ask_page
 from cksync.domain import NOTHING_HELD, Checkpoint, Held, Listing, Page, Request, Slice
 from cksync.extract.look import Look
 from cksync.extract.walk import ListWalk, doubt_about

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Set
 from datetime import date
 from typing import Protocol
 
-from cksync.api.v3 import PAGE_ROWS, STREAMS, ask_page
+from cksync.api.v3.catalog import PAGE_ROWS, STREAMS, ask_page
 from cksync.domain import NOTHING_HELD, Checkpoint, Held, Miss, Page, Request, Slice
 from cksync.extract.unread import Unread
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import duckdb
 
-from cksync.domain import Checkpoint, Slice
+from cksync.domain import Checkpoint
 from cksync.folder import Folder
-from cksync.load.listings import CHANGED_ONLY, SINGLE
 from cksync.load.log import (
     PUSHES,
     REQUESTS,
@@ -100,7 +99,7 @@ def _round(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Round:
             for stream in segment.streams:
                 files.setdefault(stream, set()).add(load.files[segment.number])
             for checkpoint in segment.checkpoints:
-                if checkpoint.is_complete and checkpoint.proof == "content" and not _is_single(checkpoint.slice):
+                if checkpoint.is_complete and checkpoint.proof == "content" and not checkpoint.slice.is_single:
                     readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
                 elif checkpoint.is_done and not checkpoint.is_complete:
                     readings.pop(checkpoint.slice.name, None)
@@ -110,11 +109,6 @@ def _round(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Round:
         return Round(began_at, files)
     read_from = min(reading.read_from for reading in chosen)
     return Round(began_at, files, _read_since(folder, read_from, new[-1][0].load_id), chosen)
-
-
-def _is_single(slice_: Slice) -> bool:
-    """Whether the slice is of single records asked for one by one: what was not asked for is not gone."""
-    return slice_.name in SINGLE
 
 
 def _read_since(folder: Folder, at: datetime, last: str) -> list[Path]:
@@ -127,7 +121,7 @@ def _read_since(folder: Folder, at: datetime, last: str) -> list[Path]:
 
 def _reading(checkpoint: Checkpoint, is_allowed: bool) -> Reading:
     """A list may lose many rows at once when people finish a sequence, its parent is gone, or it is allowed."""
-    is_exempt = is_allowed or checkpoint.is_gone or checkpoint.slice.name.startswith("subscriptions/sequence/")
+    is_exempt = is_allowed or checkpoint.is_gone or checkpoint.slice.is_left_by_itself
     return Reading(checkpoint.slice.name, checkpoint.read_from, is_exempt)
 
 
@@ -183,12 +177,13 @@ def _note_requests(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence
     rows = db.execute(
         """
         insert into _cksync.requests
-        select ?, observed_at, made.endpoint, made.params, made.status, made.milliseconds, made.rows, made.problem
+        select ?, observed_at, made.stream, made.slice, made.endpoint, made.params, made.status, made.milliseconds,
+            made.rows, made.problem
         from (
             select observed_at, from_json(
                 record,
-                '{"endpoint": "VARCHAR", "params": "VARCHAR", "status": "INTEGER", "milliseconds": "BIGINT",
-                  "rows": "BIGINT", "problem": "VARCHAR"}'
+                '{"stream": "VARCHAR", "slice": "VARCHAR", "endpoint": "VARCHAR", "params": "VARCHAR",
+                  "status": "INTEGER", "milliseconds": "BIGINT", "rows": "BIGINT", "problem": "VARCHAR"}'
             ) as made
             from read_parquet(?, hive_partitioning = false) where stream = ?
         )
@@ -227,7 +222,7 @@ def _note_slices(
     rows = [
         _slice_row(load_id, checkpoint, doubts.get(name), *at.get(name, (None, None)))
         for name, checkpoint in now.items()
-        if not checkpoint.is_gone and not name.endswith(CHANGED_ONLY)
+        if not checkpoint.is_gone and not checkpoint.slice.is_changed_only
     ]
     if rows:
         places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))

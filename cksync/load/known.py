@@ -11,11 +11,23 @@ from typing import Any
 
 import duckdb
 
-from cksync.domain import VANISH_ROWS, Held, Listing, Slice
+from cksync.domain import (
+    ACTIVE,
+    BY_ID,
+    CANCELLED,
+    MEMBERSHIPS,
+    VANISH_ROWS,
+    Held,
+    Listing,
+    Slice,
+    members_sql,
+    parent_of,
+)
 from cksync.folder import Folder
 from cksync.load.listings import LISTED
 from cksync.mirror import open_mirror
 
+_LISTS_OF_PEOPLE = {"active": ACTIVE.name, "cancelled": CANCELLED.name}
 # What goes with rows of a list that have the `{ids}`, by the list's stream.
 _ALONG = {
     "custom_fields": """
@@ -64,7 +76,7 @@ class Known:
     def __init__(self, db: duckdb.DuckDBPyConnection | None) -> None:
         self._db = db
 
-    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
         return self._db.execute(query, values).fetchall() if self._db is not None else []
 
     @cached_property
@@ -135,11 +147,10 @@ class Known:
             select id from main.subscribers
             where state in ('active', 'cancelled') and id not in (
                 select key from _cksync.listings
-                where slice in ('subscribers/active', 'subscribers/cancelled')
-                    or (slice = 'subscribers/by_id' and make_timestamptz(place) > ?)
+                where slice in ($active, $cancelled) or (slice = $by_id and make_timestamptz(place) > $since)
             )
             """,
-            [since],
+            {**_LISTS_OF_PEOPLE, "by_id": BY_ID.name, "since": since},
         )
         return {row[0] for row in rows}
 
@@ -149,10 +160,10 @@ class Known:
             """
             select id, greatest(_synced_at, make_timestamptz(asked.place))
             from main.subscribers
-            left join _cksync.listings as asked on asked.slice = 'subscribers/by_id' and asked.key = id
-            anti join _cksync.listings as listed
-                on listed.slice in ('subscribers/active', 'subscribers/cancelled') and listed.key = id
-            """
+            left join _cksync.listings as asked on asked.slice = $by_id and asked.key = id
+            anti join _cksync.listings as listed on listed.slice in ($active, $cancelled) and listed.key = id
+            """,
+            {**_LISTS_OF_PEOPLE, "by_id": BY_ID.name},
         )
 
     def memberships_of(self, people: Collection[int]) -> dict[str, set[int]]:
@@ -160,8 +171,8 @@ class Known:
         if not people:
             return {}
         rows = self._rows(
-            """
-            select 'subscriptions/' || subscribable_type || '/' || subscribable_id, list(id)
+            f"""
+            select {members_sql("subscribable_type", "subscribable_id")}, list(id)
             from main.subscriptions where subscriber_id in (select unnest(?::bigint[])) group by 1
             """,
             [list(people)],
@@ -171,10 +182,9 @@ class Known:
     def turned(self) -> dict[str, set[int]]:
         """The subscriptions, by slice, of people who were seen in another state after the slice was last read."""
         rows = self._rows(
-            """
+            f"""
             with lists as (
-                select slice, cursor_at from _cksync.slices
-                where slice like 'subscriptions/%' and cursor_at is not null
+                select slice, cursor_at from _cksync.slices where stream = '{MEMBERSHIPS}' and cursor_at is not null
             ),
 
             recent as (
@@ -192,7 +202,7 @@ class Known:
             from main.subscriptions as membership
             join turns using (subscriber_id)
             join lists
-                on lists.slice = 'subscriptions/' || membership.subscribable_type || '/' || membership.subscribable_id
+                on lists.slice = {members_sql("membership.subscribable_type", "membership.subscribable_id")}
                 and lists.cursor_at < turns.at
             group by 1
             """
@@ -202,8 +212,8 @@ class Known:
     def shown(self) -> list[tuple[str, str, int, int]]:
         """Each list of members: its slice, its kind, and how many active and cancelled people it shows."""
         return self._rows(
-            """
-            select 'subscriptions/' || subscribable_type || '/' || subscribable_id, subscribable_type,
+            f"""
+            select {members_sql("subscribable_type", "subscribable_id")}, subscribable_type,
                 count(*) filter (person.state = 'active'), count(*) filter (person.state = 'cancelled')
             from main.subscriptions as membership
             join main.subscribers as person on person.id = membership.subscriber_id
@@ -217,7 +227,7 @@ class Known:
 
     def membership_slices(self) -> set[str]:
         """The slices of subscriptions."""
-        return {name for name in self.cursors if name.startswith("subscriptions/")}
+        return {name for name in self.cursors if parent_of(name)}
 
     def people_since(self, day: date) -> int:
         """How many people joined on that day or later."""
@@ -232,25 +242,19 @@ class Known:
             with nights as (
                 select load_id, base from _cksync.loads
                 where depth = 'nightly' and streams = 'all' and is_finished and base is not null
-                order by started_at desc limit ?
+                order by started_at desc limit $most
             ),
 
-            asked as (
-                select load_id, case
-                    when endpoint like '%/subscriptions' then 'subscriptions'
-                    when endpoint like 'subscribers/%' then 'people by id'
-                    when endpoint like '%/stats' then 'broadcast_stats'
-                    else split_part(endpoint, '/', 1)
-                end as asked_for
-                from _cksync.requests semi join nights using (load_id)
-            ),
-
-            spent as (select load_id, asked_for, count(*) as requests from asked group by all)
+            spent as (
+                select load_id, if(slice = $by_id, slice, stream) as asked_for, count(*) as requests
+                from _cksync.requests semi join nights using (load_id) group by all
+            )
 
             select any_value(base), json_group_object(asked_for, requests)
-            from nights join spent using (load_id) group by load_id
+            from nights join spent using (load_id)
+            where load_id not in (select load_id from spent where asked_for is null) group by load_id
             """,
-            [most],
+            {"most": most, "by_id": BY_ID.name},
         )
         return [(json.loads(base), json.loads(spent)) for base, spent in rows]
 

@@ -86,6 +86,8 @@ _CKSYNC = {
         {
             "load_id": ("varchar", "The load that made it."),
             "requested_at": ("timestamptz", "When it was sent."),
+            "stream": ("varchar", "The stream it was made for; null in loads of cksync 0.1.0."),
+            "slice": ("varchar", "The slice it read; null where it read none."),
             "endpoint": ("varchar", "Its path below the API's address."),
             "params": ("varchar", "Its parameters, without a credential."),
             "status": ("integer", "The answer's HTTP status; null: there was none."),

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from cksync.api import Api, connect, credentials
-from cksync.api.v3 import BY_ID, ask_one, ask_page, whole
+from cksync.api.v3.catalog import ask_one, ask_page
 from cksync.clock import wall_clock
 from cksync.config import Config
-from cksync.domain import Page
+from cksync.domain import BY_ID, Page, whole
 from cksync.errors import Failed, Refused
 from cksync.folder import Folder
 from cksync.load.log import pinned_account

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cksync.api.v3 import BY_ID, DETAILS, PARENTS, STATS, STREAMS, members
-from cksync.domain import Checkpoint, LoadEnd
+from cksync.api.v3.catalog import STREAMS
+from cksync.domain import BY_ID, DETAILS, PARENTS, STATS, Checkpoint, LoadEnd, members, parent_of
 from cksync.errors import CksyncError
 from cksync.load.compact import compact
 from cksync.load.log import Writer
@@ -18,9 +18,9 @@ from cksync.verbs.run import Run
 def close(run: Run, before: Mapping[str, Verdict], *, is_time_up: bool) -> Mapping[str, Verdict]:
     """Note what ended and close the load in the log; the verdict on each slice. `before` are those of the load that
     this one brings up to date."""
-    checkpoints = {name: walk.checkpoint for name, walk in run.walks.items() if name not in run.carried}
+    checkpoints = {name: walk.checkpoint for name, walk in run.progress.walks.items() if name not in run.carried}
     checkpoints |= {c.slice.name: c for c in (*_ended_memberships(run), *_nobody_waits(run))}
-    run.writer.mark(checkpoints.values())
+    run.progress.writer.mark(checkpoints.values())
     verdicts = dict(before)
     for name, checkpoint in checkpoints.items():
         if checkpoint.is_gone:
@@ -29,9 +29,9 @@ def close(run: Run, before: Mapping[str, Verdict], *, is_time_up: bool) -> Mappi
             verdicts[name] = _up_to_date(before.get(name), _verdict(checkpoint))
     doubts = [verdict for verdict in verdicts.values() if not verdict.is_complete]
     # A pull of some streams must not close a round that others are still to be read in.
-    run.is_finished = not is_time_up and (not run.loads or "subscribers" in run.streams)
+    run.is_finished = not is_time_up and (not run.progress.loads or "subscribers" in run.context.streams)
     message = "out of time; the next pull goes on from there" if is_time_up else _message(doubts)
-    run.writer.flush(LoadEnd(run.now(), 3 if doubts or is_time_up else 0, message, run.is_finished))
+    run.progress.writer.flush(LoadEnd(run.now(), 3 if doubts or is_time_up else 0, message, run.is_finished))
     return verdicts
 
 
@@ -50,11 +50,11 @@ def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_
     try:
         run.published.append(publish(run.config, run.folder, analyze=run.analyze))
     except CksyncError as error:
-        run.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
+        run.progress.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
         raise
     published = together(run.published)
-    if run.streams == STREAMS.keys():  # a pull of a few lists is to be quick, and a nightly one comes
-        compact(run.folder.log, but=run.writer.load_id)
+    if run.context.streams == STREAMS.keys():  # a pull of a few lists is to be quick, and a nightly one comes
+        compact(run.folder.log, but=run.progress.writer.load_id)
     late = published.merged.doubts
     judged = tuple(
         replace(v, is_complete=False, doubt=late[v.slice]) if v.slice in late else v for v in verdicts.values()
@@ -62,11 +62,11 @@ def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_
     if late:
         exit_status, message = 3, _message([verdict for verdict in judged if not verdict.is_complete])
     return Report(
-        load_id=run.writer.load_id,
+        load_id=run.progress.writer.load_id,
         account=run.account,
         exit_status=exit_status,
         message=message,
-        requests=run.requests,
+        requests=run.progress.requests,
         planned=run.planned,
         seconds=(run.now() - began_at).total_seconds(),
         published=published,
@@ -101,11 +101,11 @@ def _message(doubts: Sequence[Verdict]) -> str:
 def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
     """The lists of forms, sequences and tags that are no more: their memberships are gone with them."""
     for parent, stream in PARENTS.items():
-        walk = run.walks.get(stream)
+        walk = run.progress.walks.get(stream)
         if walk is None or not walk.checkpoint.is_complete:
             continue
-        for name in run.known.membership_slices():
-            _, kind, key = name.split("/")
+        for name in run.context.known.membership_slices():
+            kind, key = parent_of(name) or ("", "")
             if kind == parent and key not in walk.keys:
                 at = run.now()
                 yield Checkpoint(
@@ -116,10 +116,11 @@ def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
 def _nobody_waits(run: Run) -> Iterator[Checkpoint]:
     """No single record had to be asked for, so that what an earlier pull missed is not missing any more."""
     for slice_ in (BY_ID, DETAILS, STATS):
-        cursor = run.known.cursors.get(slice_.name)
+        cursor = run.context.known.cursors.get(slice_.name)
         is_open = cursor is not None and (slice_ == BY_ID or not cursor.is_complete)  # by id all were asked for
-        if slice_.stream in run.streams and is_open and slice_.name not in run.walks:
-            yield Checkpoint(slice_, run.began_at, run.began_at, is_done=True, is_complete=True, proof="content")
+        if slice_.stream in run.context.streams and is_open and slice_.name not in run.progress.walks:
+            at = run.context.began_at
+            yield Checkpoint(slice_, at, at, is_done=True, is_complete=True, proof="content")
 
 
 def fail(writer: Writer, at: datetime, error: CksyncError) -> None:

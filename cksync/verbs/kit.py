@@ -14,7 +14,7 @@ import msgspec
 from cksync.api import WritingApi, credentials
 from cksync.api import connect as connect_api
 from cksync.api.client import Call
-from cksync.api.writes import Writes
+from cksync.api.v3.writes import Writes
 from cksync.clock import wall_clock
 from cksync.config import Config, load_config
 from cksync.errors import TurnedDown
@@ -41,15 +41,15 @@ class Kit(Writes[Any]):
 
     def account(self) -> Any:
         """Who this is."""
-        return self._api.read("account")
+        return self._api.read("account", "account")
 
     def broadcast_stats(self, broadcast_id: int) -> Any:
         """The figures of a broadcast; None when there is none."""
-        return self._api.read(f"broadcasts/{broadcast_id}/stats")
+        return self._api.read(f"broadcasts/{broadcast_id}/stats", "broadcast_stats")
 
     def hooks(self) -> Any:
         """The webhooks."""
-        return self._api.read("automations/hooks")
+        return self._api.read("automations/hooks", "webhooks")
 
 
 @contextlib.contextmanager

@@ -8,17 +8,19 @@ from statistics import median
 from typing import Any
 
 from cksync.api.throttle import floor_seconds
-from cksync.api.v3 import ACTIVE, BROADCASTS, CANCELLED, PAGE_ROWS, PURCHASES
+from cksync.api.v3.catalog import PAGE_ROWS
 from cksync.clock import Clock, wall_clock
 from cksync.config import Config
+from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, PURCHASES
 from cksync.errors import Failed
+from cksync.extract.agenda import Agenda, Depth
 from cksync.extract.phases import LISTS, choose
 from cksync.folder import Folder
 from cksync.load.known import Known, known
 from cksync.load.log import open_round, was_ever_finished
-from cksync.verbs.agenda import Agenda, Depth
 
-BY_ID = "people by id"
+# How people who are asked for by id are called in a plan.
+PEOPLE_BY_ID = "people by id"
 # The last so many nights make the habit.
 NIGHTS = 7
 
@@ -81,7 +83,7 @@ def priced(
 
 
 def _stream(group: str) -> str:
-    return "subscribers" if group == BY_ID else group
+    return BY_ID.stream if group == PEOPLE_BY_ID else group
 
 
 def _lines(agenda: Agenda, habit: Mapping[str, int]) -> list[Line]:
@@ -130,7 +132,7 @@ def _people(agenda: Agenda, habit: Mapping[str, int]) -> list[Line]:
     asked = len(agenda.known.left_behind(agenda.at - agenda.cycle)) + len(agenda.people_in_turn)
     return [
         _line("subscribers", 2, base, habit, "who changed, and a page of each list"),
-        _line(BY_ID, 1, asked, habit, "who is in neither list"),
+        _line(PEOPLE_BY_ID, 1, asked, habit, "who is in neither list"),
     ]
 
 
@@ -160,5 +162,6 @@ def _habit(mirror: Known) -> dict[str, int]:
     extras: dict[str, list[int]] = {}
     for base, spent in mirror.past_nights(NIGHTS):
         for group in base:
-            extras.setdefault(group, []).append(spent.get(group, 0) - base[group])
+            asked = spent.get(BY_ID.name if group == PEOPLE_BY_ID else group, 0)
+            extras.setdefault(group, []).append(asked - base[group])
     return {group: round(median(found)) for group, found in extras.items()}

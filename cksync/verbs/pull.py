@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cksync.api import Api, Stopped, connect, credentials
-from cksync.api.v3 import whole
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config
-from cksync.domain import Miss, Page
+from cksync.domain import Miss, Page, whole
 from cksync.errors import ApiUnavailable, CksyncError, Interrupted, Refused
+from cksync.extract.agenda import Agenda, Depth
+from cksync.extract.context import Progress, PullContext
 from cksync.extract.drive import drive
 from cksync.extract.phases import LISTS, choose, phases
 from cksync.extract.walk import ListWalk, Walk
@@ -37,7 +38,6 @@ from cksync.load.misdated import CLOCK_LIMIT, misdated
 from cksync.load.publish import stage
 from cksync.secrets import environment
 from cksync.verbs.account import address, check_clock, check_pin
-from cksync.verbs.agenda import Agenda, Depth
 from cksync.verbs.ending import close, fail, finish
 from cksync.verbs.events import Event, Note, PageRead
 from cksync.verbs.plan import priced
@@ -125,14 +125,14 @@ def pull(
                     yield Note(_going_on(run.since, depth))
                 yield from _read(run, lists, is_time_up)
                 verdicts = close(run, {}, is_time_up=is_time_up.is_set())
-                if run.read_before and not is_time_up.is_set():
-                    yield Note(f"bringing up to date what was read before the stop ({len(run.read_before):,} lists)")
+                if run.read_before() and not is_time_up.is_set():
+                    yield Note(f"bringing up to date what was read before the stop ({len(run.read_before()):,} lists)")
                     run = _catch_up(run, mirror, start)
                     yield from _read(run, lists, is_time_up)
                     verdicts = close(run, verdicts, is_time_up=is_time_up.is_set())
                 yield finish(run, verdicts, began_at, is_time_up=is_time_up.is_set())
             except CksyncError as error:
-                fail(run.writer, now(), error)
+                fail(run.progress.writer, now(), error)
                 raise
 
 
@@ -232,26 +232,29 @@ def _begin(
     }
     keys, absent = keys_by_slice(useful, fresh)
     oldest = min((checkpoint.began_at for checkpoint in fresh.values()), default=None)
+    writer = _writer(config, folder, start)
     return Run(
         config=config,
         folder=folder,
         api=api,
-        known=before,
         now=now,
         stop=stop,
-        writer=_writer(config, folder, start),
         account=start.account,
-        began_at=start.started_at,
-        streams=streams,
-        loads=loads,
+        context=PullContext(
+            known=before,
+            agenda=Agenda(before, config.pull, start.started_at, depth),
+            streams=streams,
+            began_at=start.started_at,
+            seed=writer.load_id,
+            may_vanish="vanish" in start.allowed,
+            is_stale=is_stale,
+            earlier=fresh,
+            keys=keys,
+            absent=absent,
+        ),
+        progress=Progress(folder, writer, loads),
         is_first=before.last_load_at is None and not was_ever_finished(folder.log),
-        is_stale=is_stale,
-        agenda=Agenda(before, config.pull, start.started_at, depth),
-        may_vanish="vanish" in start.allowed,
         planned=None if fresh else start.planned,
-        earlier=fresh,
-        keys=keys,
-        absent=absent,
         since=oldest,
     )
 
@@ -273,41 +276,39 @@ def _catch_up(run: Run, mirror: contextlib.ExitStack, start: Start) -> Run:
     """The pull of a night, in a round of its own, of what a closed load took from those before it; what it read itself
     is carried over. Nobody sees the mirror that this begins from, unless it is the account's first pull. `mirror` is
     what the one that was read so far is open in: of one path, DuckDB opens nothing newer while it is."""
-    stale, now = run.read_before, run.now()
+    stale, now = run.read_before(), run.now()
     mirror.close()
-    carried = {name: walk for name, walk in run.walks.items() if name not in stale}
+    carried = {name: walk for name, walk in run.progress.walks.items() if name not in stale}
     if run.is_first:
         run.published.append(publish(run.config, run.folder, analyze=False))
         before = mirror.enter_context(known(run.folder))
     else:
         before = mirror.enter_context(_ahead(run.folder))
     start = replace(start, started_at=now, depth="nightly", planned=None, base=None)
-    mine = read_load(run.folder.log, run.writer.load_id)
-    agenda = Agenda(before, run.config.pull, now, "nightly")
-    fresh = Run(
-        config=run.config,
-        folder=run.folder,
-        api=run.api,
-        known=before,
-        now=run.now,
-        stop=run.stop,
-        writer=_writer(run.config, run.folder, start),
-        account=run.account,
-        began_at=now,
-        streams=run.streams,
-        loads=[] if run.is_finished else [*run.loads, mine],
+    writer = _writer(run.config, run.folder, start)
+    mine = read_load(run.folder.log, run.progress.writer.load_id)
+    fresh = replace(
+        run,
+        context=PullContext(
+            known=before,
+            agenda=Agenda(before, run.config.pull, now, "nightly"),
+            streams=run.context.streams,
+            began_at=now,
+            seed=writer.load_id,
+            may_vanish=run.context.may_vanish,
+            earlier={name: walk.checkpoint for name, walk in carried.items()},
+            keys={name: walk.keys for name, walk in carried.items()},
+        ),
+        progress=Progress(
+            run.folder,
+            writer,
+            [] if run.is_finished else [*run.progress.loads, mine],
+            requests=run.progress.requests,
+        ),
         is_first=False,
-        is_stale=False,
-        agenda=agenda,
-        may_vanish=run.may_vanish,
         planned=None,
-        analyze=run.analyze,
-        earlier={name: walk.checkpoint for name, walk in carried.items()},
-        keys={name: walk.keys for name, walk in carried.items()},
-        requests=run.requests,
-        published=run.published,
-        since=run.since,
         carried=carried.keys(),
+        is_finished=False,
     )
     run.forget()
     return fresh
@@ -344,26 +345,27 @@ def _time_limit(stop: threading.Event, max_minutes: float | None) -> Iterator[th
 
 def _take(run: Run, walk: Walk, came: Page | Miss) -> Iterator[Event]:
     """A page, or the want of one -> its walk -> the log."""
-    run.walks[walk.slice.name] = walk
-    checkpoint = walk.checkpoint
+    progress, checkpoint = run.progress, walk.checkpoint
+    progress.walks[walk.slice.name] = walk
     if isinstance(came, Miss):
-        run.writer.miss(came.attempts, checkpoint)
-        if walk.slice.stream not in run.failing:
-            run.failing.add(walk.slice.stream)
+        progress.writer.miss(came.attempts, checkpoint)
+        if walk.slice.stream not in progress.failing:
+            progress.failing.add(walk.slice.stream)
             yield Note(f"{came.request.path} could not be read: {came.reason}; going on with the rest")
     else:
-        run.together.add(came, run.writer.segments + 1, 2 * run.config.api.concurrency)
-        run.writer.add(came, checkpoint, walk.absent if checkpoint.is_done and checkpoint.proof != "content" else ())
-    run.requests[walk.slice.stream] += len(came.attempts)
-    run.left[walk.slice.name] = walk.pages_left or 0
-    left, made = sum(run.left.values()), run.requests.total()
+        progress.together.add(came, progress.writer.segments + 1, 2 * run.config.api.concurrency)
+        has_absent = checkpoint.is_done and checkpoint.proof != "content"
+        progress.writer.add(came, checkpoint, walk.absent if has_absent else ())
+    progress.requests[walk.slice.stream] += len(came.attempts)
+    progress.left[walk.slice.name] = walk.pages_left or 0
+    left, made = sum(progress.left.values()), progress.requests.total()
     rows = 0 if isinstance(came, Miss) else len(came.records)
     yield PageRead(walk.slice, rows, made, max(made + left, run.planned or 0))
 
 
 def _check_use(run: Run) -> None:
     """Raise ApiUnavailable when the account answers, and nothing else does."""
-    read = [walk.checkpoint for name, walk in run.walks.items() if name != "account"]
+    read = [walk.checkpoint for name, walk in run.progress.walks.items() if name != "account"]
     if len(read) < SLICES_IN_VAIN or any(each.rows or each.is_complete or not each.unread for each in read):
         return
     raise ApiUnavailable(
@@ -374,7 +376,7 @@ def _check_use(run: Run) -> None:
 
 def _read(run: Run, lists: Collection[str], is_time_up: threading.Event) -> Iterator[Event]:
     """Drive every phase, and publish as it goes on a first pull. Raises Interrupted when it was stopped by a signal."""
-    for walks in phases(run.streams, run, lists):
+    for walks in phases(run.context, run.progress, lists):
         if any(walk.pages_left != 0 for walk in walks):
             _publish_early(run, PUBLISH_SELDOM if run.has_waited else PUBLISH_EVERY)
         yield from _drive(run, walks)
@@ -382,34 +384,33 @@ def _read(run: Run, lists: Collection[str], is_time_up: threading.Event) -> Iter
         if run.stop.is_set():
             break
     if run.stop.is_set() and not is_time_up.is_set():
-        raise Interrupted(
-            f"stopped after {run.requests.total()} requests; all is kept: `cksync pull` within a day goes on from there"
-        )
+        made = run.progress.requests.total()
+        raise Interrupted(f"stopped after {made} requests; all is kept: `cksync pull` within a day goes on from there")
 
 
 def _drive(run: Run, walks: Sequence[Walk]) -> Iterator[Event]:
     for walk in walks:
-        if walk.slice.name in run.earlier:
-            run.walks[walk.slice.name] = walk
-            run.left[walk.slice.name] = walk.pages_left or 0
+        if walk.slice.name in run.context.earlier:
+            run.progress.walks[walk.slice.name] = walk
+            run.progress.left[walk.slice.name] = walk.pages_left or 0
     with contextlib.closing(drive(walks, run.api, run.config.api.concurrency, run.stop)) as pages:
         for item in pages:
             if item is None:
                 run.has_waited = True
-                run.writer.flush_if_due()
+                run.progress.writer.flush_if_due()
                 _publish_early(run, max(PUBLISH_WHEN_IDLE, 20 * run.publishing))
             else:
                 yield from _take(run, *item)
                 _publish_early(run, PUBLISH_EVERY)
-    run.writer.flush()
+    run.progress.writer.flush()
 
 
 def _publish_early(run: Run, after: timedelta) -> None:
     """Let people look at a first pull while it runs."""
-    has_read = any(walk.keys for name, walk in run.walks.items() if name != "account")
-    if run.is_first and has_read and run.now() - (run.published_at or run.began_at) > after:
+    has_read = any(walk.keys for name, walk in run.progress.walks.items() if name != "account")
+    if run.is_first and has_read and run.now() - (run.published_at or run.context.began_at) > after:
         began_at = run.now()
-        run.writer.flush()
+        run.progress.writer.flush()
         run.published.append(publish(run.config, run.folder, analyze=run.analyze))
         run.published_at = run.now()
         run.publishing = run.published_at - began_at

@@ -14,10 +14,9 @@ from pathlib import Path
 import duckdb
 
 from cksync.api import Stopped, connect, credentials
-from cksync.api.v3 import members
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config
-from cksync.domain import Page
+from cksync.domain import Page, members
 from cksync.errors import CksyncError, Failed, Interrupted, Refused
 from cksync.folder import Folder
 from cksync.load.known import known

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from cksync.api.v3 import BY_ID, DETAILS, PARENTS
+from cksync.domain import BY_ID, DETAILS, PARENTS
 from cksync.errors import ApiUnavailable
 from cksync.verbs.events import Verdict
 from cksync.write.action import Action
 from cksync.write.plan import Plan
 
-# The word of a parent by the stream that lists such parents, and what the rows of a table hang on.
-_KINDS = {stream: kind for kind, stream in PARENTS.items()}
+# What the rows of a table hang on.
 _PEOPLE = ("subscribers", "subscriptions")
 _TABLES: Mapping[str, Sequence[str]] = {
     "subscribers": _PEOPLE,
@@ -48,9 +47,9 @@ def _hangs_on(action: Action, verdict: Verdict) -> bool:
     changed = action.kind.list_of(action)
     if verdict.stream == "subscriptions":
         return changed is not None and changed.name == verdict.slice
-    if verdict.stream in _KINDS:
-        is_of = changed is not None and changed.name.startswith(f"subscriptions/{_KINDS[verdict.stream]}/")
-        return verdict.stream in tables or is_of
+    if verdict.stream in PARENTS.values():
+        parent = changed.parent if changed else None
+        return verdict.stream in tables or (parent is not None and PARENTS[parent[0]] == verdict.stream)
     if verdict.stream == "custom_fields":
         return "custom_fields" in tables or bool(action.args.get("fields"))
     return not tables.isdisjoint(_tables(verdict))

@@ -9,16 +9,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from cksync.api.v3 import STREAMS
+from cksync.api.v3.catalog import STREAMS
 from cksync.clock import Clock, wall_clock
 from cksync.config import Config
 from cksync.errors import Failed
+from cksync.extract.agenda import Depth
 from cksync.folder import Folder
 from cksync.load.known import known
 from cksync.load.listings import CHANGED_ONLY, SINGLE
 from cksync.load.tables import tables
 from cksync.load.versions import Change
-from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Event, Report, Verdict
 from cksync.verbs.pull import pull
 

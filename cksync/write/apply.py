@@ -16,10 +16,10 @@ from cksync.api import Stopped, WritingApi
 from cksync.api.client import Call, Reply
 from cksync.api.salvage import readable
 from cksync.api.throttle import floor_seconds
-from cksync.api.v3 import DETAILS, FINAL, STATS, UNSENT, ask_one
+from cksync.api.v3.catalog import FINAL, UNSENT, ask_one
 from cksync.clock import Clock
 from cksync.config import ApiConfig
-from cksync.domain import Page
+from cksync.domain import DETAILS, STATS, Page
 from cksync.errors import ApiUnavailable, CksyncError, EndpointFailed, Interrupted
 from cksync.write import journal
 from cksync.write.action import Action, Needed, Result, call_of, new_key

@@ -6,8 +6,8 @@ from typing import Any
 
 from cksync.api import WritingApi
 from cksync.api.salvage import readable
-from cksync.api.v3 import BY_ID, ask_one, ask_page, members
-from cksync.domain import Request, Slice
+from cksync.api.v3.catalog import ask_one, ask_page
+from cksync.domain import BY_ID, MEMBERSHIPS, Request, Slice, members
 from cksync.write.action import Result, Sought
 
 # Clocks differ, but by no more: what is older than that was there before.
@@ -33,7 +33,7 @@ def newest_first(api: WritingApi, slice_: Slice) -> Iterator[Records]:
 
 def has_tag(api: WritingApi, person: str, tag: int) -> bool:
     """Whether somebody has a tag, according to their own list of tags; nobody who is gone has one."""
-    listed = api.read(f"subscribers/{person}/tags")
+    listed = api.read(f"subscribers/{person}/tags", MEMBERSHIPS)
     if listed is None:
         return all(record.text is not None for record in api.fetch(ask_one(BY_ID, person, 1)).records)
     return any(row["id"] == tag for row in listed["tags"])

@@ -12,8 +12,8 @@ import duckdb
 from cksync.addresses import folded, folded_sql
 from cksync.api import Api
 from cksync.api.salvage import readable
-from cksync.api.v3 import BY_ID, ask_one
-from cksync.domain import Page, Request
+from cksync.api.v3.catalog import ask_one
+from cksync.domain import BY_ID, Page, Request
 from cksync.errors import EndpointFailed
 from cksync.write.action import Action, Result
 from cksync.write.gone import ONE_OF

@@ -10,8 +10,7 @@ import msgspec
 
 from cksync.addresses import folded
 from cksync.api.client import Call, Reply
-from cksync.api.v3 import BY_ID, DETAILS
-from cksync.domain import Page, Record, Request, Slice
+from cksync.domain import BY_ID, DETAILS, Page, Record, Request, Slice
 from cksync.write.action import Action, Result, Seen
 from cksync.write.alike import is_taken
 

@@ -14,9 +14,9 @@ import duckdb
 
 from cksync.api import Stopped, WritingApi
 from cksync.api.client import Call, Reply
-from cksync.api.v3 import ask_one, whole
+from cksync.api.v3.catalog import ask_one
 from cksync.clock import Clock
-from cksync.domain import Page, Request, Slice
+from cksync.domain import Page, Request, Slice, whole
 from cksync.errors import ApiUnavailable, CksyncError, EndpointFailed, OutcomeUnknown
 from cksync.write import journal
 from cksync.write.action import Action, Result, Sought
@@ -119,9 +119,9 @@ class Resolver:
             return Result("unknown", f"{came.message}; whether it is gone could not be read: {error.reason}")
         return Result("done", "it was gone already") if is_gone else Result("rejected", came.message)
 
-    def read(self, path: str) -> Any:
+    def read(self, path: str, stream: str) -> Any:
         """What stands at a path."""
-        return self.api.read(path)
+        return self.api.read(path, stream)
 
     def write(self, call: Call) -> Reply:
         """Send a write."""

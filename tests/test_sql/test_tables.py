@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cksync.api.v3 import STREAMS
+from cksync.api.v3.catalog import STREAMS
 from cksync.domain import Record, Slice
 from cksync.load.tables import tables
 from tests.test_sql.book import Book, Mirror, at

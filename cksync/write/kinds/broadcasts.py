@@ -6,9 +6,9 @@ from typing import Any
 
 from cksync.api import WritingApi
 from cksync.api.client import Call, Reply
-from cksync.api.v3 import BROADCASTS, DETAILS, STATS, UNSENT, ask_one
-from cksync.api.writes import CALLS
-from cksync.domain import Record
+from cksync.api.v3.catalog import UNSENT, ask_one
+from cksync.api.v3.writes import CALLS
+from cksync.domain import BROADCASTS, DETAILS, STATS, Record
 from cksync.write.action import Action, Found, Kind, Needed, ReadList, Result, Seen, Sought
 from cksync.write.alike import is_alike
 from cksync.write.edits import Account, Cell, Edit

@@ -6,8 +6,9 @@ from typing import Any
 from cksync.api import WritingApi
 from cksync.api.client import Call
 from cksync.api.salvage import readable
-from cksync.api.v3 import ask_page, whole
-from cksync.api.writes import CALLS, MOST_FIELDS
+from cksync.api.v3.catalog import ask_page
+from cksync.api.v3.writes import CALLS, MOST_FIELDS
+from cksync.domain import whole
 from cksync.wide import key_of_label
 from cksync.write.action import Action, Found, Kind, Needed, ReadList, Result, Sought
 from cksync.write.alike import is_alike

@@ -8,9 +8,8 @@ import duckdb
 
 from cksync.api import WritingApi
 from cksync.api.client import Call, Reply
-from cksync.api.v3 import PARENTS, members, whole
-from cksync.api.writes import CALLS
-from cksync.domain import Slice
+from cksync.api.v3.writes import CALLS
+from cksync.domain import PARENTS, Slice, members, whole
 from cksync.write.action import Action, Found, Kind, Needed, ReadList, Result, Seen, Sought
 from cksync.write.edits import Edit
 from cksync.write.gone import ONE_OF

@@ -9,8 +9,9 @@ import duckdb
 from cksync.addresses import folded, folded_sql
 from cksync.api import WritingApi
 from cksync.api.client import Call, Reply
-from cksync.api.v3 import BY_ID, ask_one
-from cksync.api.writes import CALLS, FIELDS_AT_ONCE
+from cksync.api.v3.catalog import ask_one
+from cksync.api.v3.writes import CALLS, FIELDS_AT_ONCE
+from cksync.domain import BY_ID
 from cksync.write.action import Action, Found, Kind, Needed, ReadList, Result, Seen, Sought
 from cksync.write.edits import Cell, Edit
 from cksync.write.gone import ONE_OF

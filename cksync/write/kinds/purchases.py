@@ -7,8 +7,9 @@ from cksync.addresses import folded
 from cksync.api import WritingApi
 from cksync.api.client import Call, Reply
 from cksync.api.salvage import readable
-from cksync.api.v3 import PURCHASES, ask_page
-from cksync.api.writes import CALLS
+from cksync.api.v3.catalog import ask_page
+from cksync.api.v3.writes import CALLS
+from cksync.domain import PURCHASES
 from cksync.write.action import Action, Found, Kind, Result, Seen, Sought
 from cksync.write.edits import Edit
 from cksync.write.lookup import read

@@ -5,8 +5,9 @@ from typing import Any
 
 from cksync.api import WritingApi
 from cksync.api.client import Call, Reply
-from cksync.api.v3 import ask_page, whole
-from cksync.api.writes import CALLS
+from cksync.api.v3.catalog import ask_page
+from cksync.api.v3.writes import CALLS
+from cksync.domain import whole
 from cksync.write.action import Action, Found, Kind, Result, Seen, Sought
 from cksync.write.alike import is_alike
 from cksync.write.edits import Edit

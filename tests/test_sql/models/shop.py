@@ -12,8 +12,8 @@ them.
 from pathlib import Path
 from typing import Any
 
-from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.config import Config, ModelsConfig
+from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.verbs.publishing import publish
 from tests.test_sql.book import Book, gone
 from tests.test_sql.models.small import figures, membership, pulled

@@ -12,9 +12,8 @@ The pulls are on 1 to 4 March 2026 at 9:00 UTC, 4:00 in the morning there. What 
 from pathlib import Path
 from typing import Any
 
-from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.config import Config, ModelsConfig
-from cksync.domain import Slice
+from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, Slice, members, whole
 from cksync.verbs.publishing import publish
 from tests.test_sql.book import Book, gone
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cksync.api.v3 import ACTIVE, BROADCASTS, DETAILS, STATS, members, whole
 from cksync.config import Config
+from cksync.domain import ACTIVE, BROADCASTS, DETAILS, STATS, members, whole
 from cksync.verbs.publishing import publish
 from tests.test_sql.book import Book
 from tests.test_sql.models.shop import ANN, BOB, CYD, DEE, GUIDE, person, shop

@@ -5,9 +5,8 @@ order: whatever a model takes as the first, the last or the largest has rivals.
 from pathlib import Path
 from typing import Any
 
-from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.config import Config, ModelsConfig
-from cksync.domain import Slice
+from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, Slice, members, whole
 from cksync.verbs.publishing import publish
 from tests.test_sql.book import Book, gone
 from tests.test_sql.models.small import figures, membership, pulled

@@ -1,113 +1,17 @@
-"""The catalogue of API v3: which streams there are, how each is asked for, and how its answers are cut.
-
-Adding a stream is one entry here and one file in sql/tables. Paths and keys are those of the API's
-documentation and of what it really sends (`courses` for sequences, stats as object or array).
-"""
+"""What API v3 answers, cut into records."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 import msgspec
 
 from cksync.api.client import Call, Client, Malformed, Reply
 from cksync.api.salvage import as_sent
-from cksync.domain import Page, Record, Request, Slice
+from cksync.api.v3.catalog import STATES, STREAMS, Stream
+from cksync.domain import Page, Record, Request
 from cksync.errors import EndpointFailed, Rejected
-
-PAGE_ROWS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """One kind of record. `records` is the key of its list in an answer, `one` that of a single one
-    asked for by id, `total` that of the list's count ('' where v3 has none)."""
-
-    name: str
-    path: str
-    records: str = ""
-    total: str = ""
-    one: str = ""
-    key: str = "id"
-    is_paged: bool = False
-
-
-STREAMS = {
-    stream.name: stream
-    for stream in (
-        Stream("account", "account", key="primary_email_address"),
-        Stream("custom_fields", "custom_fields", "custom_fields"),
-        Stream("forms", "forms", "forms"),
-        Stream("sequences", "sequences", "courses"),
-        Stream("tags", "tags", "tags"),
-        Stream("subscribers", "subscribers", "subscribers", "total_subscribers", "subscriber", is_paged=True),
-        Stream("subscriptions", "{parent}/subscriptions", "subscriptions", "total_subscriptions", is_paged=True),
-        Stream("broadcasts", "broadcasts", "broadcasts", one="broadcast", is_paged=True),
-        Stream("broadcast_stats", "broadcasts/{id}/stats", one="broadcast"),
-        Stream("purchases", "purchases", "purchases", "total_purchases", is_paged=True),
-    )
-}
-
-# The word of a subscription's parent in the mirror -> the stream that lists such parents.
-PARENTS = {"form": "forms", "sequence": "sequences", "tag": "tags"}
-
-ACTIVE = Slice("subscribers", "subscribers/active")
-CANCELLED = Slice("subscribers", "subscribers/cancelled")
-# The same two lists cut down to people who changed since a day.
-CHANGED = {
-    ACTIVE: Slice("subscribers", "subscribers/active/changed"),
-    CANCELLED: Slice("subscribers", "subscribers/cancelled/changed"),
-}
-BY_ID = Slice("subscribers", "subscribers/by_id")
-BROADCASTS = Slice("broadcasts", "broadcasts")
-DETAILS = Slice("broadcasts", "broadcasts/detail")
-STATS = Slice("broadcast_stats", "broadcast_stats")
-PURCHASES = Slice("purchases", "purchases")
-
-# Statuses of broadcasts that nobody has been sent yet, and of those that nothing changes any more.
-UNSENT = ("draft", "scheduled")
-FINAL = ("completed", "aborted")
-
-# What a slice asks for beyond the page, and the only state of a person it may show.
-_BY_CANCELLATION = {"sort_field": "cancelled_at"}
-_PARAMS: Mapping[Slice, Mapping[str, str]] = {CANCELLED: _BY_CANCELLATION, CHANGED[CANCELLED]: _BY_CANCELLATION}
-_STATES = {ACTIVE: "active", CANCELLED: "cancelled", CHANGED[ACTIVE]: "active", CHANGED[CANCELLED]: "cancelled"}
-
-
-def whole(stream: str) -> Slice:
-    """The slice of a stream that is read in one piece."""
-    return Slice(stream, stream)
-
-
-def members(parent: str, parent_id: str) -> Slice:
-    """The subscriptions of one `form`, `sequence` or `tag`."""
-    return Slice("subscriptions", f"subscriptions/{parent}/{parent_id}")
-
-
-def ask_page(slice_: Slice, page: int, since: date | None = None) -> Request:
-    """The request for one page of a list, -1 being the first of the newest rows first; an unpaged list is
-    its own page 1. `since` asks for people who changed on that day or later."""
-    stream = STREAMS[slice_.stream]
-    path = stream.path
-    if slice_.stream == "subscriptions":
-        _, parent, parent_id = slice_.name.split("/")
-        path = path.format(parent=f"{PARENTS[parent]}/{parent_id}")
-    params = dict(_PARAMS.get(slice_, {}))
-    if since is not None:
-        params["updated_from"] = since.isoformat()
-    if page < 0:
-        params["sort_order"] = "desc"
-    if stream.is_paged:
-        params["page"] = str(abs(page))
-    return Request(slice_, path, params, page)
-
-
-def ask_one(slice_: Slice, key: str, place: int) -> Request:
-    """The request for one record by its id; `place` is its place in the order of asking."""
-    path = STREAMS[slice_.stream].path
-    return Request(slice_, path.format(id=key) if "{id}" in path else f"{path}/{key}", {}, place, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +35,13 @@ class V3:
         Raises what Client.get raises, Rejected when the address knows no /account, and EndpointFailed when it knows
         another unpaged list not.
         """
-        answer = self._client.get(request.path, request.params, lambda body: _cut(request, body))
+        answer = self._client.get(
+            request.path,
+            request.params,
+            lambda body: _cut(request, body),
+            stream=request.slice.stream,
+            slice_=request.slice.name,
+        )
         page = Page(request, answer.sent_at, answer.received_at, answer.server_at, answer.attempts)
         if answer.content is not None:
             cut = answer.content
@@ -157,9 +67,9 @@ class V3:
         error.attempts = answer.attempts
         raise error
 
-    def read(self, path: str) -> Any:
+    def read(self, path: str, stream: str) -> Any:
         """What stands at a path, decoded; None for a 404. Raises what Client.get raises."""
-        return self._client.get(path, {}, lambda body: (msgspec.json.decode(body), 1)).content
+        return self._client.get(path, {}, lambda body: (msgspec.json.decode(body), 1), stream=stream).content
 
     def write(self, call: Call) -> Reply:
         """Send a write: see Client.write."""
@@ -182,7 +92,7 @@ def _list(stream: Stream, request: Request, top: dict[str, msgspec.Raw]) -> _Cut
         raise Malformed(f"no {stream.records}")
     texts = _texts(top[stream.records])
     heads = _heads(stream, top[stream.records], texts)
-    state = _STATES.get(request.slice)
+    state = STATES.get(request.slice)
     return _Cut(
         records=tuple(Record(key, as_sent(text)) for (key, _), text in zip(heads, texts, strict=True)),
         total=_count(top, stream.total),

@@ -7,9 +7,9 @@ from itertools import islice
 from math import ceil
 from typing import Literal
 
-from cksync.api.v3 import BROADCASTS, CHANGED, DETAILS, FINAL, PAGE_ROWS, PURCHASES, STATS
+from cksync.api.v3.catalog import FINAL, PAGE_ROWS
 from cksync.config import PullConfig
-from cksync.domain import Slice
+from cksync.domain import ACTIVE, BROADCASTS, CANCELLED, CHANGED, DETAILS, PURCHASES, STATS, Slice, parent_of
 from cksync.extract.due import Mail, details_due, in_turn, pages_due, stats_due
 from cksync.load.known import Known
 
@@ -77,7 +77,7 @@ class Agenda:
             for name, cursor in self.known.cursors.items()
             if cursor.read_to is not None
             and cursor.rows > PAGE_ROWS
-            and name.startswith(("subscriptions/", "subscribers/", PURCHASES.name))
+            and (parent_of(name) or name in (ACTIVE.name, CANCELLED.name, PURCHASES.name))
         ]
         lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
         chosen: dict[str, int] = {}

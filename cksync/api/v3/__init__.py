@@ -1,0 +1,1 @@
+"""API v3: its catalogue, its pages and its writes. Nothing beside this package knows them."""

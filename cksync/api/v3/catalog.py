@@ -1,0 +1,77 @@
+"""The catalogue of API v3: which streams there are, and how each is asked for.
+
+Adding a stream is one entry here and one file in sql/tables. Paths and keys are those of the API's documentation and
+of what it really sends (`courses` for sequences, stats as object or array).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from cksync.domain import ACTIVE, CANCELLED, CHANGED, PARENTS, Request, Slice
+
+PAGE_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One kind of record. `records` is the key of its list in an answer, `one` that of a single one
+    asked for by id, `total` that of the list's count ('' where v3 has none)."""
+
+    name: str
+    path: str
+    records: str = ""
+    total: str = ""
+    one: str = ""
+    key: str = "id"
+    is_paged: bool = False
+
+
+STREAMS = {
+    stream.name: stream
+    for stream in (
+        Stream("account", "account", key="primary_email_address"),
+        Stream("custom_fields", "custom_fields", "custom_fields"),
+        Stream("forms", "forms", "forms"),
+        Stream("sequences", "sequences", "courses"),
+        Stream("tags", "tags", "tags"),
+        Stream("subscribers", "subscribers", "subscribers", "total_subscribers", "subscriber", is_paged=True),
+        Stream("subscriptions", "{parent}/subscriptions", "subscriptions", "total_subscriptions", is_paged=True),
+        Stream("broadcasts", "broadcasts", "broadcasts", one="broadcast", is_paged=True),
+        Stream("broadcast_stats", "broadcasts/{id}/stats", one="broadcast"),
+        Stream("purchases", "purchases", "purchases", "total_purchases", is_paged=True),
+    )
+}
+
+# Statuses of broadcasts that nobody has been sent yet, and of those that nothing changes any more.
+UNSENT = ("draft", "scheduled")
+FINAL = ("completed", "aborted")
+
+# What a slice asks for beyond the page, and the only state of a person it may show.
+_BY_CANCELLATION = {"sort_field": "cancelled_at"}
+_PARAMS: Mapping[Slice, Mapping[str, str]] = {CANCELLED: _BY_CANCELLATION, CHANGED[CANCELLED]: _BY_CANCELLATION}
+STATES = {ACTIVE: "active", CANCELLED: "cancelled", CHANGED[ACTIVE]: "active", CHANGED[CANCELLED]: "cancelled"}
+
+
+def ask_page(slice_: Slice, page: int, since: date | None = None) -> Request:
+    """The request for one page of a list, -1 being the first of the newest rows first; an unpaged list is
+    its own page 1. `since` asks for people who changed on that day or later."""
+    stream = STREAMS[slice_.stream]
+    path = stream.path
+    if slice_.parent:
+        kind, id_ = slice_.parent
+        path = path.format(parent=f"{PARENTS[kind]}/{id_}")
+    params = dict(_PARAMS.get(slice_, {}))
+    if since is not None:
+        params["updated_from"] = since.isoformat()
+    if page < 0:
+        params["sort_order"] = "desc"
+    if stream.is_paged:
+        params["page"] = str(abs(page))
+    return Request(slice_, path, params, page)
+
+
+def ask_one(slice_: Slice, key: str, place: int) -> Request:
+    """The request for one record by its id; `place` is its place in the order of asking."""
+    path = STREAMS[slice_.stream].path
+    return Request(slice_, path.format(id=key) if "{id}" in path else f"{path}/{key}", {}, place, key)
