@@ -24,6 +24,11 @@ ENV_SECRET = "CKSYNC_API_SECRET"
 LARGEST = 1_000_000  # bytes of a config file
 
 
+def _number(default: float, lowest: float, highest: float = 1e9) -> Any:
+    """A setting that is a number: its default, and the range it must be in."""
+    return field(default=default, metadata={"range": (lowest, highest)})
+
+
 @dataclass(frozen=True)
 class ApiConfig:
     """How to reach the API, and how hard it may be asked."""
@@ -31,33 +36,33 @@ class ApiConfig:
     base_url: str = DEFAULT_URL
     api_secret: SecretRef | None = None
     api_key: SecretRef | None = None
-    rate_limit: int = 120
-    rate_period_seconds: float = 60.0
-    concurrency: int = 4
-    timeout_seconds: float = 30.0
-    max_answer_mb: float = 64.0
+    rate_limit: int = _number(120, 1, 1e6)
+    rate_period_seconds: float = _number(60.0, 0.001)
+    concurrency: int = _number(4, 1, 64)
+    timeout_seconds: float = _number(30.0, 0.1, 3600)
+    max_answer_mb: float = _number(64.0, 0.001, 4096)
 
 
 @dataclass(frozen=True)
 class PullConfig:
     """How much a nightly pull looks at beyond what is new."""
 
-    overlap_days: float = 2.0
-    verify_cycle_days: float = 7.0
-    checks_per_day: int = 30
+    overlap_days: float = _number(2.0, 1, 365)
+    verify_cycle_days: float = _number(7.0, 1, 365)
+    checks_per_day: int = _number(30, 0, 1e6)
 
 
 @dataclass(frozen=True)
 class ModelsConfig:
-    """Whether models are made at all, where the user's own are, and what all go by (rates in percent)."""
+    """Analysis models: whether to build them, where the user's own live, and their thresholds (percentages)."""
 
     path: Path | None = None
     timezone: str = "UTC"
-    attribution_hours: int = 120
-    minimum_support: int = 20
-    unsubscribe_alarm: float = 0.5
-    open_rate_drop_alarm: float = 20.0
-    bounce_alarm: float = 2.0
+    attribution_hours: int = _number(120, 0, 1e5)
+    minimum_support: int = _number(20, 0, 1e9)
+    unsubscribe_alarm: float = _number(0.5, 0, 100)
+    open_rate_drop_alarm: float = _number(20.0, 0, 100)
+    bounce_alarm: float = _number(2.0, 0, 100)
     build: bool = True
 
 
@@ -117,61 +122,52 @@ def load_config(
     raw, base = ({}, Path.cwd()) if path is None else (_read_toml(path), path.resolve().parent)
     where = "the environment" if path is None else str(path)
     problems: list[str] = []
-    api_raw = _table(raw, "api", where, problems)
-    pull_raw = _table(raw, "pull", where, problems)
-    models_raw = _table(raw, "models", where, problems)
-    _unknown(raw, {"data_dir", "api", "pull", "models"}, "", where, problems)
-    _unknown(api_raw, {f.name for f in fields(ApiConfig)}, "api.", where, problems)
-    _unknown(pull_raw, {f.name for f in fields(PullConfig)}, "pull.", where, problems)
-    _unknown(models_raw, {f.name for f in fields(ModelsConfig)}, "models.", where, problems)
+    _unknown(raw, {"data_dir", *_TABLES}, "", where, problems)
+    tables = {name: _table(raw, name, where, problems) for name in _TABLES}
+    numbers = {name: _numbers(name, tables[name], problems) for name in _TABLES}
+    address = _given(environ, "CKSYNC_BASE_URL").strip() or tables["api"].get("base_url", DEFAULT_URL)
     api = ApiConfig(
-        base_url=_base_url(
-            _given(environ, "CKSYNC_BASE_URL").strip() or api_raw.get("base_url", DEFAULT_URL), problems
-        ),
-        api_secret=_secret("api_secret", api_raw, environ, base, problems),
-        api_key=_secret("api_key", api_raw, environ, base, problems),
-        rate_limit=int(_number(api_raw, "rate_limit", 120, 1, problems, whole=True, highest=1e6)),
-        rate_period_seconds=_number(api_raw, "rate_period_seconds", 60.0, 0.001, problems),
-        concurrency=int(_number(api_raw, "concurrency", 4, 1, problems, whole=True, highest=64)),
-        timeout_seconds=_number(api_raw, "timeout_seconds", 30.0, 0.1, problems, highest=3600),
-        max_answer_mb=_number(api_raw, "max_answer_mb", 64.0, 0.001, problems, highest=4096),
+        base_url=_base_url(address, problems),
+        api_secret=_secret("api_secret", tables["api"], environ, base, problems),
+        api_key=_secret("api_key", tables["api"], environ, base, problems),
+        **numbers["api"],
     )
-    pull = PullConfig(
-        overlap_days=_number(pull_raw, "overlap_days", 2.0, 1, problems, table="pull", highest=365),
-        verify_cycle_days=_number(pull_raw, "verify_cycle_days", 7.0, 1, problems, table="pull", highest=365),
-        checks_per_day=int(_number(pull_raw, "checks_per_day", 30, 0, problems, whole=True, table="pull", highest=1e6)),
-    )
-    models = _models(models_raw, base, problems)
+    pull = PullConfig(**numbers["pull"])
+    models = _models(tables["models"], numbers["models"], base, problems)
     folder = _data_dir(data_dir, environ, raw, base, problems)
     if problems:
         raise BadConfig(problems)
-    return Config(
-        data_dir=folder,
-        source=where,
-        api=api,
-        pull=pull,
-        models=models,
-        warnings=_warnings(path, api, api_raw, environ),
-    )
+    warnings = _warnings(path, api, tables["api"], environ)
+    return Config(data_dir=folder, source=where, api=api, pull=pull, models=models, warnings=warnings)
 
 
-def _models(raw: dict[str, Any], base: Path, problems: list[str]) -> ModelsConfig:
-    def number(key: str, default: float, highest: float, *, whole: bool = False) -> float:
-        return _number(raw, key, default, 0, problems, whole=whole, table="models", highest=highest)
+# The tables of a config file; their keys, defaults and ranges are the fields of these.
+_TABLES = {"api": ApiConfig, "pull": PullConfig, "models": ModelsConfig}
 
+
+def _models(raw: dict[str, Any], numbers: dict[str, Any], base: Path, problems: list[str]) -> ModelsConfig:
     build = raw.get("build", True)
     if not isinstance(build, bool):
         problems.append(f"models.build: must be true or false, not {_said(build)}")
-    return ModelsConfig(
-        build=build is not False,
-        path=_path(raw["path"], "models.path", "models", base, problems) if "path" in raw else None,
-        timezone=_timezone(raw.get("timezone", "UTC"), problems),
-        attribution_hours=int(number("attribution_hours", 120, 1e5, whole=True)),
-        minimum_support=int(number("minimum_support", 20, 1e9, whole=True)),
-        unsubscribe_alarm=number("unsubscribe_alarm", 0.5, 100),
-        open_rate_drop_alarm=number("open_rate_drop_alarm", 20.0, 100),
-        bounce_alarm=number("bounce_alarm", 2.0, 100),
-    )
+    path = _path(raw["path"], "models.path", "models", base, problems) if "path" in raw else None
+    timezone = _timezone(raw.get("timezone", "UTC"), problems)
+    return ModelsConfig(path=path, timezone=timezone, build=build is not False, **numbers)
+
+
+def _numbers(table: str, raw: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """The numbers of a table, each in its range; the default in place of one that is not."""
+    found: dict[str, Any] = {}
+    for setting in (each for each in fields(_TABLES[table]) if "range" in each.metadata):
+        lowest, highest = setting.metadata["range"]
+        value, is_whole = raw.get(setting.name, setting.default), setting.type is int
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not lowest <= value <= highest or (is_whole and value != int(value)):
+            kind = "a whole number" if is_whole else "a number"
+            said = f"must be {kind} from {lowest:g} to {highest:g}, not {_said(value)}"
+            problems.append(f"{table}.{setting.name}: {said}")
+            value = setting.default
+        found[setting.name] = int(value) if is_whole else float(value)
+    return found
 
 
 def _timezone(value: object, problems: list[str]) -> str:
@@ -205,10 +201,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _table(raw: dict[str, Any], name: str, where: str, problems: list[str]) -> dict[str, Any]:
     value = raw.get(name, {})
-    if isinstance(value, dict):
-        return value
-    problems.append(f"{name}: must be a table in {where}; write it as [{name}]")
-    return {}
+    if not isinstance(value, dict):
+        problems.append(f"{name}: must be a table in {where}; write it as [{name}]")
+        return {}
+    _unknown(value, {setting.name for setting in fields(_TABLES[name])}, f"{name}.", where, problems)
+    return value
 
 
 def _unknown(raw: dict[str, Any], known: set[str], prefix: str, where: str, problems: list[str]) -> None:
@@ -253,26 +250,6 @@ def _secret(
         problems.append(f'api.{key}: must be text such as "env:{variable}"')
         return None
     return SecretRef(source=value.strip(), key=f"api.{key}", base_dir=base)
-
-
-def _number(
-    raw: dict[str, Any],
-    key: str,
-    default: float,
-    lowest: float,
-    problems: list[str],
-    *,
-    whole: bool = False,
-    highest: float = 1e9,
-    table: str = "api",
-) -> float:
-    value = raw.get(key, default)
-    kind = "a whole number" if whole else "a number"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not lowest <= value <= highest or (whole and value != int(value)):
-        problems.append(f"{table}.{key}: must be {kind} from {lowest:g} to {highest:g}, not {_said(value)}")
-        return default
-    return float(value)
 
 
 def _data_dir(
