@@ -12,7 +12,6 @@ machine, so a slot written before a reboot is at worst kept too long, never let 
 """
 
 import fcntl
-import mmap
 import os
 import struct
 import threading
@@ -24,8 +23,11 @@ from pathlib import Path
 
 from cksync.errors import Failed
 
-# magic, number of slots, slot to try first, longest hold, closed until, careful until
+# magic, number of slots, slot to try first, longest hold, closed until, careful until; and the parts of it that change
 _HEADER = struct.Struct("<8sqqddd")
+_FIRST, _FIRST_AT = struct.Struct("<q"), 16
+_DOOR, _DOOR_AT = struct.Struct("<dd"), 32
+_SLOT = struct.Struct("<d")
 _MAGIC = b"cksync01"
 # A higher limit needs no more slots than this: nobody sends so many requests in a period.
 MOST_SLOTS = 1_000_000
@@ -50,9 +52,8 @@ class Ledger:
         """Raises Failed when the file cannot be written."""
         self.limit, self.period, self.longest = limit, period, longest
         self._mutex = threading.Lock()
-        self._map: mmap.mmap | None = None
         try:
-            self._file = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b", buffering=0)  # noqa: SIM115
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             with self._locked():
                 self._grow()
         except OSError as error:
@@ -60,21 +61,20 @@ class Ledger:
 
     def _grow(self) -> None:
         """Make room for our slots beside those that are there, and note how long ours are held."""
-        head = self._file.read(_HEADER.size)
+        head = os.pread(self._file, _HEADER.size, 0)
         count, first, span, closed, careful = 0, 0, 0.0, 0.0, 0.0
         if len(head) == _HEADER.size and head.startswith(_MAGIC):
             _, count, first, span, closed, careful = _HEADER.unpack(head)
         most_span = max(_DAY, 10 * (self.longest + self.period))
         is_ours = 0 <= count <= MOST_SLOTS and 0 <= span <= most_span and 0 <= closed < _NEVER and 0 <= careful < _NEVER
-        if not is_ours or self._file.seek(0, os.SEEK_END) > _HEADER.size + 8 * MOST_SLOTS:
-            self._file.truncate(0)  # nothing that cksync wrote: it is made anew
+        if not is_ours or os.fstat(self._file).st_size > _HEADER.size + 8 * MOST_SLOTS:
+            os.ftruncate(self._file, 0)  # nothing that cksync wrote: it is made anew
             count, first, span, closed, careful = 0, 0, 0.0, 0.0, 0.0
-        span = max(span, self.longest + self.period)
-        size = _HEADER.size + 8 * max(count, self.limit)
-        while (there := self._file.seek(0, os.SEEK_END)) < size:
-            self._file.write(bytes(size - there))  # on a full disk a mapped hole would kill the process
-        self._file.seek(0)
-        self._file.write(_HEADER.pack(_MAGIC, max(count, self.limit), first, span, closed, careful))
+        span, count = max(span, self.longest + self.period), max(count, self.limit)
+        size = _HEADER.size + 8 * count
+        while (there := os.fstat(self._file).st_size) < size:  # a full disk takes a part, then says so
+            os.pwrite(self._file, bytes(size - there), there)
+        os.pwrite(self._file, _HEADER.pack(_MAGIC, count, first, span, closed, careful), 0)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -85,43 +85,35 @@ class Ledger:
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    def _slots(self) -> tuple[mmap.mmap, int]:
-        """The mapped file and its number of slots, mapped again when a neighbour has made it grow."""
-        size = os.fstat(self._file.fileno()).st_size
-        if self._map is None or len(self._map) != size:
-            self._map = mmap.mmap(self._file.fileno(), size)
-        return self._map, (size - _HEADER.size) // 8
+    def _header(self, now: float) -> tuple[int, int, float, float, float]:
+        """The number of slots, the one to try first, the longest hold, closed until, careful until.
 
-    def _header(self, slots: mmap.mmap, now: float) -> tuple[int, float, float, float]:
-        """The slot to try first, the longest hold, closed until, careful until.
-
-        Times further ahead than any can be were written before a reboot: they are cut, which is written
-        down so that they end.
+        Times further ahead than any can be were written before a reboot: they are cut, which is written down so that
+        they end.
         """
-        _, _, first, span, closed, careful = _HEADER.unpack_from(slots)
+        _, count, first, span, closed, careful = _HEADER.unpack(os.pread(self._file, _HEADER.size, 0))
         latest = now + 2 * span
         if closed > latest or careful > latest + _CAREFUL_PERIODS * span:
             closed, careful = min(closed, latest), min(careful, latest)
-            struct.pack_into("<dd", slots, 32, closed, careful)
-        return first, span, closed, careful
+            os.pwrite(self._file, _DOOR.pack(closed, careful), _DOOR_AT)
+        return count, first % count, span, closed, careful
 
     def reserve(self, now: float) -> tuple[Held | None, float]:
         """Take a slot at `now`: (slot, 0), or (None, seconds until one may be free)."""
         with self._locked():
-            slots, count = self._slots()
-            first, span, closed, careful = self._header(slots, now)
+            count, first, span, closed, careful = self._header(now)
             if now < closed:
                 return None, closed - now
             allowed = max(1, int(self.limit * (1 - _CAREFUL_SHARE))) if now < careful else self.limit
-            first %= count
-            if allowed < count or _free_at(slots, first) > now:
-                held = _held(slots, count, now, span)
+            if allowed < count or self._free_at(first) > now:
+                times = self._times(count, now, span)
+                held = sorted(at for at in times if at > now)
                 if len(held) >= allowed:
                     return None, max(held[len(held) - allowed] - now, 0.001)
-                first = next(s for s in _from(first, count) if not _free_at(slots, s) > now)  # NaN is free
+                first = next(slot for slot in _from(first, count) if not times[slot] > now)  # NaN is free
             until = now + self.longest + self.period
-            _hold(slots, first, until)
-            struct.pack_into("<q", slots, 16, first + 1)
+            self._hold(first, until)
+            os.pwrite(self._file, _FIRST.pack(first + 1), _FIRST_AT)
             return (first, until), 0.0
 
     def release(self, held: Held, now: float) -> None:
@@ -131,50 +123,45 @@ class Ledger:
         """
         slot, until = held
         with self._locked():
-            slots, _ = self._slots()
-            if _free_at(slots, slot) == until:
-                _hold(slots, slot, now + self.period)
+            if self._free_at(slot) == until:
+                self._hold(slot, now + self.period)
 
     def back_off(self, now: float, seconds: float) -> None:
         """A 429 that is not our doing: close the door for everybody, then be careful for a while."""
         with self._locked():
-            slots, _ = self._slots()
-            _, _, closed, _ = self._header(slots, now)
+            _, _, _, closed, _ = self._header(now)
             closed = max(closed, now + seconds)
-            struct.pack_into("<dd", slots, 32, closed, closed + _CAREFUL_PERIODS * self.period)
+            os.pwrite(self._file, _DOOR.pack(closed, closed + _CAREFUL_PERIODS * self.period), _DOOR_AT)
+
+    def _free_at(self, slot: int) -> float:
+        at: float = _SLOT.unpack(os.pread(self._file, _SLOT.size, _HEADER.size + 8 * slot))[0]
+        return at
+
+    def _hold(self, slot: int, until: float) -> None:
+        os.pwrite(self._file, _SLOT.pack(until), _HEADER.size + 8 * slot)
+
+    def _times(self, count: int, now: float, span: float) -> "array[float]":
+        """When each slot is free.
+
+        One that claims to be held for far longer than `span`, the longest hold, was written before a reboot: it is held
+        for a full turn from now, which is written down so that it ends. (Not for a little longer: another thread may
+        have read the clock later and come here earlier.)
+        """
+        times = array("d", os.pread(self._file, 8 * count, _HEADER.size))
+        for slot in (slot for slot, at in enumerate(times) if at > now + 2 * span):
+            times[slot] = now + span
+            self._hold(slot, times[slot])
+        return times
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._map is not None:
-            self._map.close()
-        self._file.close()
-
-
-def _free_at(slots: mmap.mmap, slot: int) -> float:
-    at: float = struct.unpack_from("<d", slots, _HEADER.size + 8 * slot)[0]
-    return at
-
-
-def _hold(slots: mmap.mmap, slot: int, until: float) -> None:
-    struct.pack_into("<d", slots, _HEADER.size + 8 * slot, until)
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 def _from(first: int, count: int) -> Iterator[int]:
     return (slot % count for slot in range(first, first + count))
-
-
-def _held(slots: mmap.mmap, count: int, now: float, span: float) -> list[float]:
-    """When the held slots become free, soonest first.
-
-    One that claims to be held for far longer than `span`, the longest hold, was written before a reboot:
-    it is held for a full turn from now, which is written down so that it ends. (Not for a little longer:
-    another thread may have read the clock later and come here earlier.)
-    """
-    times = array("d", slots[_HEADER.size : _HEADER.size + 8 * count])
-    for slot in (s for s, at in enumerate(times) if at > now + 2 * span):
-        times[slot] = now + span
-        _hold(slots, slot, times[slot])
-    return sorted(at for at in times if at > now)
 
 
 class Stopped(Exception):

@@ -1,19 +1,14 @@
-"""A target that is whole or as it was: written beside its place, made to last, put there in one step."""
+"""A target that is whole or as it was: written beside its place, made to last, then put there."""
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from cksync.errors import Locked, Rejected
 from cksync.folder import sync_folder
-
-_HERE = -100  # AT_FDCWD: paths as they are given
-_EXCHANGE = 2  # of both renameat2 and renamex_np
 
 
 @contextlib.contextmanager
@@ -66,7 +61,8 @@ def put(new: Path, target: Path) -> int:
             sync_folder(path)
     size = sum(path.stat().st_size for path in files)
     if target.is_dir() or (target.exists() and new.is_dir()):
-        _exchange(new, target)
+        os.rename(target, new.parent / "old")  # two steps: `_mend` puts it back should they be cut in two
+        os.rename(new, target)
     else:
         os.replace(new, target)
     sync_folder(target.parent)
@@ -82,22 +78,3 @@ def _keep_mode(new: Path, files: list[Path], target: Path) -> None:
         inside = mode | 0o700
         for path in (new, *(path for path in new.rglob("*") if path.is_dir())):
             path.chmod(inside)
-
-
-def _exchange(new: Path, target: Path) -> None:
-    """Two folders (or a folder and a file) change places at once; where the system cannot, one after the other."""
-    if not _exchanged(os.fsencode(new), os.fsencode(target)):
-        os.rename(target, new.parent / "old")
-        os.rename(new, target)
-
-
-def _exchanged(new: bytes, target: bytes) -> bool:
-    library = ctypes.CDLL(None, use_errno=True)
-    try:
-        if sys.platform == "darwin":
-            status = library.renamex_np(new, target, _EXCHANGE)
-        else:
-            status = library.renameat2(_HERE, new, _HERE, target, _EXCHANGE)
-    except AttributeError:  # an old C library
-        return False
-    return bool(status == 0)
