@@ -16,7 +16,7 @@ from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World, serve
 from cksync.secrets import SecretRef
-from cksync.verbs.events import Report
+from cksync.verbs.events import PullReport
 from cksync.verbs.pull import pull
 from tests.comparing import differences
 
@@ -53,7 +53,7 @@ class Night:
     seconds: float
     requests: Mapping[str, int]
     planned: float | None
-    report: Report
+    report: PullReport
 
     @property
     def total(self) -> int:
@@ -76,7 +76,7 @@ def spend_night(place: Place) -> Night:
     began = time.perf_counter()
     *_, report = pull(place.config, wall=place.clock, environ={})
     seconds = time.perf_counter() - began
-    assert isinstance(report, Report)
+    assert isinstance(report, PullReport)
     if report.exit_status:
         print(f"{place.clock():%Y-%m-%d}: exit {report.exit_status}: {report.message}", file=sys.stderr)
     return Night(seconds, by_group(place.sandbox), getattr(report, "planned", None), report)

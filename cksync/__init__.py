@@ -1,39 +1,140 @@
 """cksync: an exact local mirror of a ConvertKit (Kit) account in DuckDB and Parquet.
 
-The public API, loaded on first use so that `import cksync` stays cheap:
+    import cksync
 
-    from cksync import load_config, pull
-    for event in pull(load_config()):
-        print(event)
+    config = cksync.load_config()
+    report = cksync.pull(config)
+    people = cksync.query(config, "select state, count(*) as people from subscribers group by all")
+
+Everything is loaded on first use, so that `import cksync` stays cheap.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cksync.analyze.export.events import Exported, Moving, Written
+    from cksync.api.client import Client, Kit, connect
     from cksync.config import Config, load_config
-    from cksync.errors import CksyncError
-    from cksync.verbs.kit import Kit, connect
-    from cksync.verbs.pull import pull
-    from cksync.verbs.push import push
+    from cksync.errors import (
+        ApiUnavailable,
+        BadConfig,
+        CksyncError,
+        EndpointFailed,
+        Failed,
+        Interrupted,
+        Locked,
+        OutcomeUnknown,
+        Refused,
+        Rejected,
+        TurnedDown,
+        Unauthorized,
+    )
+    from cksync.library import (
+        checkout,
+        diff,
+        export,
+        iter_pull,
+        plan,
+        pull,
+        push,
+        query,
+        rebuild,
+        status,
+        verify,
+    )
+    from cksync.load.publish import Published
+    from cksync.verbs.events import Note, PageRead, PullReport, Verdict
+    from cksync.verbs.plan import PullPlan
+    from cksync.verbs.push import PushReport
+    from cksync.verbs.status import Status
+    from cksync.verbs.verify import VerifyReport
+    from cksync.write.action import Action, Result
+    from cksync.write.apply import Pushed
+    from cksync.write.plan import Conflict, Plan
 
-__all__ = ["CksyncError", "Config", "Kit", "__version__", "connect", "load_config", "pull", "push"]
+__all__ = [
+    "Action",
+    "ApiUnavailable",
+    "BadConfig",
+    "CksyncError",
+    "Client",
+    "Config",
+    "Conflict",
+    "EndpointFailed",
+    "Exported",
+    "Failed",
+    "Interrupted",
+    "Kit",
+    "Locked",
+    "Moving",
+    "Note",
+    "OutcomeUnknown",
+    "PageRead",
+    "Plan",
+    "Published",
+    "PullPlan",
+    "PullReport",
+    "PushReport",
+    "Pushed",
+    "Refused",
+    "Rejected",
+    "Result",
+    "Status",
+    "TurnedDown",
+    "Unauthorized",
+    "Verdict",
+    "VerifyReport",
+    "Written",
+    "__version__",
+    "checkout",
+    "connect",
+    "diff",
+    "export",
+    "iter_pull",
+    "load_config",
+    "plan",
+    "pull",
+    "push",
+    "query",
+    "rebuild",
+    "status",
+    "verify",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
-    "CksyncError": "cksync.errors",
-    "Config": "cksync.config",
-    "Kit": "cksync.verbs.kit",
-    "connect": "cksync.verbs.kit",
-    "load_config": "cksync.config",
-    "pull": "cksync.verbs.pull",
-    "push": "cksync.verbs.push",
+    "cksync.analyze.export.events": ("Exported", "Moving", "Written"),
+    "cksync.api.client": ("Client", "Kit", "connect"),
+    "cksync.config": ("Config", "load_config"),
+    "cksync.errors": (
+        *("ApiUnavailable", "BadConfig", "CksyncError", "EndpointFailed", "Failed", "Interrupted", "Locked"),
+        *("OutcomeUnknown", "Refused", "Rejected", "TurnedDown", "Unauthorized"),
+    ),
+    "cksync.library": (
+        *("checkout", "diff", "export", "iter_pull", "plan", "pull", "push", "query", "rebuild", "status", "verify"),
+    ),
+    "cksync.load.publish": ("Published",),
+    "cksync.verbs.events": ("Note", "PageRead", "PullReport", "Verdict"),
+    "cksync.verbs.plan": ("PullPlan",),
+    "cksync.verbs.push": ("PushReport",),
+    "cksync.verbs.status": ("Status",),
+    "cksync.verbs.verify": ("VerifyReport",),
+    "cksync.write.action": ("Action", "Result"),
+    "cksync.write.apply": ("Pushed",),
+    "cksync.write.plan": ("Conflict", "Plan"),
 }
 
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for a public one
 
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module on first use."""
-    if name not in _HOMES:
+    def __getattr__(name):
+        """Load a public name from its module on first use."""
+        from importlib import import_module
+
+        for module, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(module), name)
         raise AttributeError(f"module 'cksync' has no attribute {name!r}")
-    from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

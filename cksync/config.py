@@ -111,14 +111,15 @@ def user_config() -> Path:
 
 
 def load_config(
-    flag: Path | None = None, environ: Mapping[str, str] | None = None, data_dir: Path | None = None
+    path: Path | str | None = None, environ: Mapping[str, str] | None = None, data_dir: Path | None = None
 ) -> Config:
-    """Read the configuration; precedence is argument, environment, file, default.
+    """Read the configuration: that of `path`, else the one that the commands find (see `find_config`). An argument wins
+    over the environment, that over the file, that over the default.
 
     Raises BadConfig with every problem, each with its key and what to do. Secrets are not read here.
     """
     environ = environment() if environ is None else environ
-    path = find_config(flag, environ)
+    path = find_config(Path(path) if path else None, environ)
     raw, base = ({}, Path.cwd()) if path is None else (_read_toml(path), path.resolve().parent)
     where = "the environment" if path is None else str(path)
     problems: list[str] = []

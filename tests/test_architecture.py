@@ -5,8 +5,10 @@ The direction of imports is written down in pyproject.toml, and `make lint` chec
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -17,7 +19,8 @@ from cksync.cli import COMMANDS, cli
 from cksync.load.log import REQUESTS
 from cksync.load.tables import tables
 
-HEAVY = {"requests", "urllib3", "tenacity", "duckdb", "_duckdb", "pyarrow", "rich", "msgspec", "starlette", "uvicorn"}
+ROOT = Path(__file__).parents[1]
+HEAVY = {"requests", "urllib3", "tenacity", "duckdb", "_duckdb", "pyarrow", "rich", "msgspec", "uvicorn"}
 
 
 def loaded_by(program: str) -> set[str]:
@@ -51,8 +54,18 @@ def test_status_of_an_empty_folder_asks_nobody() -> None:
 
 def test_every_public_name_is_there() -> None:
     assert all(getattr(cksync, name) for name in cksync.__all__)
+    assert dir(cksync) == sorted(cksync.__all__)
     with pytest.raises(AttributeError, match="module 'cksync' has no attribute 'nonsense'"):
-        cksync.nonsense  # noqa: B018
+        cksync.nonsense  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.heavy
+def test_types_are_seen_by_those_who_install_cksync(tmp_path: Path) -> None:
+    user = shutil.copy(ROOT / "tests/typing/api.py", tmp_path)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), user]
+    environ = {name: value for name, value in os.environ.items() if name != "MYPYPATH"}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "Success: no issues found in 1 source file"
 
 
 def test_the_sandbox_needs_nothing_of_cksync_but_itself() -> None:

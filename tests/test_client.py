@@ -16,7 +16,7 @@ import pytest
 
 import cksync
 from cksync.api import Api, Stopped, connect, credentials
-from cksync.api.client import ATTEMPTS
+from cksync.api.http import ATTEMPTS
 from cksync.api.v3.catalog import ask_one, ask_page
 from cksync.clock import wall_clock
 from cksync.config import Config

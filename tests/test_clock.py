@@ -16,7 +16,7 @@ from cksync.errors import Refused
 from cksync.folder import Folder
 from cksync.load.log import SCHEMA, Segment, decode, load_id_at, load_ids, segment_files
 from cksync.sandbox import Sandbox, World, effects, generate
-from cksync.verbs.events import Report
+from cksync.verbs.events import PullReport
 from cksync.verbs.publishing import publish
 from cksync.verbs.pull import pull
 from tests.comparing import differences
@@ -37,9 +37,9 @@ def wrong(days: float) -> Any:
     return lambda: datetime.now(UTC) + timedelta(days=days)
 
 
-def pulled(config: Config, **given: Any) -> Report:
+def pulled(config: Config, **given: Any) -> PullReport:
     *_, report = pull(config, **given)
-    assert isinstance(report, Report)
+    assert isinstance(report, PullReport)
     return report
 
 

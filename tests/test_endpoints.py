@@ -9,14 +9,14 @@ import duckdb
 import pytest
 
 from cksync.api.breaker import MANY, PROBE_EVERY
-from cksync.api.client import ATTEMPTS
+from cksync.api.http import ATTEMPTS
 from cksync.config import Config
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
 from cksync.sandbox import Answer, Effect, Sandbox, World, effects, generate, serve
 from cksync.sandbox.messages import Request
-from cksync.verbs.events import Report
+from cksync.verbs.events import PullReport
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import Findings, verify
+from cksync.verbs.verify import VerifyReport, verify
 from tests.comparing import differences
 from tests.conftest import Command, some
 from tests.test_pull import change_everything, doubts, pulled, rows
@@ -246,7 +246,7 @@ def test_fault_at_an_endpoint(
     sandbox.faults.clear()
     assert pulled(quick).exit_status == 0
     *_, findings = verify(quick, repair=True)
-    assert isinstance(findings, Findings)
+    assert isinstance(findings, VerifyReport)
     assert findings.exit_status == 0
     assert differences(quick.data_dir / "mirror.duckdb", world) == []
 
@@ -315,9 +315,9 @@ def test_account_alone_that_answers_ends_the_run_and_publishes_nothing(
 # -- other verbs, and what people see
 
 
-def found(config: Config, *, repair: bool = False, full: bool = False) -> Findings:
+def found(config: Config, *, repair: bool = False, full: bool = False) -> VerifyReport:
     *_, findings = verify(config, repair=repair, full=full)
-    assert isinstance(findings, Findings)
+    assert isinstance(findings, VerifyReport)
     return findings
 
 
@@ -356,7 +356,7 @@ def test_pull_that_goes_on_asks_again_for_what_could_not_be_read(quick: Config, 
     fail(sandbox, "/(tags|broadcasts/[0-9]+/stats)", effects.status(400))
     events = pull(quick)
     for event in events:
-        if not isinstance(event, Report) and getattr(getattr(event, "slice", None), "stream", "") == "purchases":
+        if not isinstance(event, PullReport) and getattr(getattr(event, "slice", None), "stream", "") == "purchases":
             break
     events.close()  # type: ignore[attr-defined] # it is a generator
     sandbox.faults.clear()

@@ -20,10 +20,10 @@ from cksync.errors import CksyncError
 from cksync.folder import Folder
 from cksync.sandbox import Effect, Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
-from cksync.verbs.events import Report
+from cksync.verbs.events import PullReport
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import Findings, verify
+from cksync.verbs.verify import VerifyReport, verify
 from tests.comparing import differences
 from tests.conftest import BARE
 from tests.test_machine import BEHAVIOURS, EDITS, edit
@@ -119,7 +119,7 @@ class Life:
         """Pulls while nothing happens; what ends with 0 is true."""
         for _ in range(2):
             *_, report = pull(self.config, environ={})
-            assert isinstance(report, Report)
+            assert isinstance(report, PullReport)
             assert report.exit_status in (0, 3)
             if report.exit_status == 0:
                 assert [text for text in self.differences() if not LEFT_TO_THE_CYCLE.match(text)] == []
@@ -131,7 +131,7 @@ class Life:
     def in_the_end(self) -> None:
         """Verify leaves nothing to the cycle, and the log alone gives the same mirror."""
         *_, findings = verify(self.config, repair=True, full=True, environ={})
-        assert isinstance(findings, Findings)
+        assert isinstance(findings, VerifyReport)
         assert (findings.exit_status, self.differences()) == (0, [])
         rebuild(self.config, Folder(self.config.data_dir))
         assert self.differences() == []

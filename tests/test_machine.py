@@ -18,9 +18,9 @@ from cksync.errors import CksyncError
 from cksync.extract.agenda import Depth
 from cksync.sandbox import Behaviour, World, effects, generate, serve
 from cksync.secrets import SecretRef
-from cksync.verbs.events import Report
+from cksync.verbs.events import PullReport
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import NO_LIST, Findings, verify
+from cksync.verbs.verify import NO_LIST, VerifyReport, verify
 from tests.comparing import differences
 from tests.conftest import BARE
 
@@ -148,7 +148,7 @@ class Account(RuleBasedStateMachine):
     def pull_that_dies(self, pages: int, depth: Depth) -> None:
         events = pull(self.config, depth=depth)
         for _ in range(pages):
-            if isinstance(next(events, None), Report | None):
+            if isinstance(next(events, None), PullReport | None):
                 break
         events.close()  # type: ignore[attr-defined] # it is a generator
         self.is_cut_off = True
@@ -158,7 +158,7 @@ class Account(RuleBasedStateMachine):
     def verify_without_a_trace(self, full: bool) -> None:
         before = self.mirror.read_bytes(), sorted(self.config.data_dir.glob("log/*"))
         *_, findings = verify(self.config, full=full)
-        assert isinstance(findings, Findings)
+        assert isinstance(findings, VerifyReport)
         assert (self.mirror.read_bytes(), sorted(self.config.data_dir.glob("log/*"))) == before
         differing = [text for text in differences(self.mirror, self.world) if full or not text.startswith(NO_LIST)]
         assert not differing or findings.exit_status == 3
@@ -169,7 +169,7 @@ class Account(RuleBasedStateMachine):
             self.run()
         self.run()
         *_, findings = verify(self.config, repair=True)
-        assert isinstance(findings, Findings)
+        assert isinstance(findings, VerifyReport)
         assert findings.exit_status == 0
         assert differences(self.mirror, self.world) == []
         at, now = datetime.now(UTC), self.tables("main.")
@@ -195,14 +195,14 @@ class Account(RuleBasedStateMachine):
                 found[name] = db.execute(f"select {listed} from {source} {where} order by all").fetchall()
             return found
 
-    def run(self) -> Report | None:
+    def run(self) -> PullReport | None:
         """A pull to its end; None when it failed."""
         try:
             *_, report = pull(self.config)
         except CksyncError:
             return None
         self.is_cut_off = False
-        assert isinstance(report, Report)
+        assert isinstance(report, PullReport)
         return report
 
     def teardown(self) -> None:

@@ -22,7 +22,7 @@ from cksync.extract.readings import BY_ID_BUDGET
 from cksync.sandbox import Behaviour, Sandbox, World, effects, generate, serve
 from cksync.sandbox.records import Kind
 from cksync.secrets import SecretRef
-from cksync.verbs.events import Report
+from cksync.verbs.events import PullReport
 from cksync.verbs.pull import pull
 from cksync.verbs.status import status
 from tests.comparing import differences
@@ -97,11 +97,11 @@ class Account:
     def mirror(self) -> Path:
         return self.config.data_dir / "mirror.duckdb"
 
-    def pull(self, depth: Depth = "nightly", **given: Any) -> Report:
+    def pull(self, depth: Depth = "nightly", **given: Any) -> PullReport:
         """A pull to its end, here and now."""
         self.sandbox.journal.clear()
         *_, report = pull(self.config, depth=depth, wall=self.clock, environ={}, **given)
-        assert isinstance(report, Report)
+        assert isinstance(report, PullReport)
         return report
 
     def day(self) -> None:
@@ -119,7 +119,7 @@ class Account:
     def cut_off(self, pages: int, depth: Depth = "nightly") -> bool:
         """A pull that is killed after so many pages; False when it came to its end before."""
         with closing(pull(self.config, depth=depth, wall=self.clock, environ={})) as events:  # type: ignore[type-var] # a generator
-            return not any(isinstance(next(events), Report) for _ in range(pages))
+            return not any(isinstance(next(events), PullReport) for _ in range(pages))
 
     def rows(self, query: str) -> Versions:
         """The answer of the published mirror."""

@@ -7,15 +7,15 @@ import pytest
 from cksync.config import Config
 from cksync.errors import Rejected
 from cksync.sandbox import Sandbox, World
-from cksync.verbs.events import Report
+from cksync.verbs.events import PullReport
 from cksync.verbs.plan import plan
 from cksync.verbs.pull import pull
 from tests.conftest import Command
 
 
-def spent(config: Config) -> Report:
+def spent(config: Config) -> PullReport:
     *_, report = pull(config)
-    assert isinstance(report, Report)
+    assert isinstance(report, PullReport)
     return report
 
 

@@ -13,20 +13,20 @@ from cksync.errors import ApiUnavailable, Failed, Refused, Unauthorized
 from cksync.sandbox import Behaviour, Sandbox, World, effects, generate, serve
 from cksync.sandbox.messages import Request as Asked
 from cksync.secrets import SecretRef
-from cksync.verbs.events import PageRead, Report
+from cksync.verbs.events import PageRead, PullReport
 from cksync.verbs.pull import pull
 from tests.comparing import differences
 from tests.conftest import some
 
 
-def pulled(config: Config, **arguments: object) -> Report:
+def pulled(config: Config, **arguments: object) -> PullReport:
     """The report of a pull that runs to its end."""
     events = list(pull(config, **arguments))  # type: ignore[arg-type] # passed on as they are
-    assert isinstance(events[-1], Report)
+    assert isinstance(events[-1], PullReport)
     return events[-1]
 
 
-def doubts(report: Report) -> dict[str, str | None]:
+def doubts(report: PullReport) -> dict[str, str | None]:
     """The slices that the report does not vouch for, and why."""
     return {verdict.slice: verdict.doubt for verdict in report.verdicts if not verdict.is_complete}
 

@@ -14,7 +14,7 @@ from cksync.errors import CksyncError, Interrupted
 from cksync.extract.agenda import Depth
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World, effects, generate
-from cksync.verbs.events import Note, Report
+from cksync.verbs.events import Note, PullReport
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from tests.comparing import differences
@@ -35,10 +35,10 @@ def mirror(config: Config) -> Path:
     return config.data_dir / "mirror.duckdb"
 
 
-def pulled(config: Config, **given: Any) -> tuple[Report, list[str]]:
+def pulled(config: Config, **given: Any) -> tuple[PullReport, list[str]]:
     """The report of a pull that runs to its end, and what it noted."""
     *events, report = pull(config, **given)
-    assert isinstance(report, Report)
+    assert isinstance(report, PullReport)
     return report, [event.text for event in events if isinstance(event, Note)]
 
 

@@ -10,7 +10,7 @@ from cksync.api.salvage import NO_JSON, as_sent, without_strays
 from cksync.config import Config
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World, effects
-from cksync.verbs.events import Report
+from cksync.verbs.events import PullReport
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from tests.comparing import differences
@@ -34,7 +34,7 @@ def test_the_others_are_published_and_its_list_is_incomplete(
     sandbox.faults.add(effects.stray(VALUES[name]), path="/subscribers", params={"page": "2"}, count=None)
     world.set_first_name(min(world.subscribers), "Changed")
     *_, report = pull(config, environ={}, depth="full")
-    assert isinstance(report, Report)
+    assert isinstance(report, PullReport)
     assert report.exit_status == 3
     assert {verdict.slice for verdict in report.verdicts if not verdict.is_complete} == {"subscribers/active"}
     rebuilt = rebuild(config, Folder(config.data_dir))
@@ -46,7 +46,7 @@ def test_the_others_are_published_and_its_list_is_incomplete(
     assert differences(config.data_dir / "mirror.duckdb", world) == []
     sandbox.faults.clear()
     *_, report = pull(config, environ={}, depth="full")
-    assert isinstance(report, Report)
+    assert isinstance(report, PullReport)
     assert report.exit_status == 0
 
 

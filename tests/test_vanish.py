@@ -11,11 +11,11 @@ from cksync.config import Config
 from cksync.extract.agenda import Depth
 from cksync.folder import Folder
 from cksync.sandbox import Sandbox, World, effects, generate
-from cksync.verbs.events import Report
+from cksync.verbs.events import PullReport
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from cksync.verbs.push import PushReport, push
-from cksync.verbs.verify import Findings, verify
+from cksync.verbs.verify import VerifyReport, verify
 from cksync.write.workspace import checkout
 from tests.comparing import differences
 from tests.conftest import some
@@ -48,9 +48,9 @@ def account(config: Config, sandbox: Sandbox) -> Config:
     return config
 
 
-def pulled(config: Config, **given: Any) -> Report:
+def pulled(config: Config, **given: Any) -> PullReport:
     *_, report = pull(config, **given)
-    assert isinstance(report, Report)
+    assert isinstance(report, PullReport)
     return report
 
 
@@ -66,7 +66,7 @@ def wrong(config: Config, world: World) -> list[str]:
     return differences(config.data_dir / "mirror.duckdb", world)
 
 
-def doubts(report: Report) -> dict[str, str | None]:
+def doubts(report: PullReport) -> dict[str, str | None]:
     return {verdict.slice: verdict.doubt for verdict in report.verdicts if not verdict.is_complete}
 
 
@@ -153,7 +153,7 @@ def test_repair_believes_no_list_that_lost_too_much(account: Config, sandbox: Sa
     before = rows(account)
     sandbox.faults.add(effects.rows_left(), path="/tags", count=None)
     *_, findings = verify(account, repair=True)
-    assert isinstance(findings, Findings)
+    assert isinstance(findings, VerifyReport)
     assert findings.exit_status == 3
     assert rows(account) == before
 

@@ -9,18 +9,18 @@ from cksync.config import Config
 from cksync.errors import Failed
 from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import Findings, verify
+from cksync.verbs.verify import VerifyReport, verify
 from tests.comparing import differences
 from tests.conftest import Command
 
 
-def found(config: Config, *, repair: bool = False, full: bool = False) -> Findings:
+def found(config: Config, *, repair: bool = False, full: bool = False) -> VerifyReport:
     *_, findings = verify(config, repair=repair, full=full)
-    assert isinstance(findings, Findings)
+    assert isinstance(findings, VerifyReport)
     return findings
 
 
-def verdicts(findings: Findings) -> dict[str, str]:
+def verdicts(findings: VerifyReport) -> dict[str, str]:
     return {finding.stream: finding.verdict for finding in findings.findings}
 
 

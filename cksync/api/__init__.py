@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import cksync
-from cksync.api.client import ATTEMPTS, Call, Client, Reply
+from cksync.api.http import ATTEMPTS, Call, HttpClient, Reply
 from cksync.api.throttle import MOST_SLOTS, Ledger, Stopped, Throttle
 from cksync.api.v3.pages import V3
 from cksync.config import Config
@@ -81,7 +81,7 @@ def connect(
         settings.rate_period_seconds,
         longest=2 * settings.timeout_seconds,
     )
-    client = Client(
+    client = HttpClient(
         settings.base_url,
         given,
         Throttle(ledger, stop),

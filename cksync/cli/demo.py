@@ -56,7 +56,7 @@ def demo(settings: Settings) -> int:
     from cksync.cli.pull import print_report
     from cksync.config import load_config
     from cksync.folder import Folder
-    from cksync.verbs.events import Report
+    from cksync.verbs.events import PullReport
     from cksync.verbs.pull import pull
 
     start_logging(settings.verbosity, quiet=settings.quiet)
@@ -68,7 +68,7 @@ def demo(settings: Settings) -> int:
         with shown(config, quiet=settings.quiet) as show:
             for event in pull(config, environ=environ):
                 show(event)
-    assert isinstance(event, Report)
+    assert isinstance(event, PullReport)
     print_report(event, str(FOLDER / "mirror.duckdb"))
     with duckdb.connect(str(FOLDER / "mirror.duckdb"), read_only=True) as db:
         for question, query in QUESTIONS:

@@ -12,7 +12,7 @@ from cksync.api.throttle import floor_seconds
 from cksync.cli.streams import Above, steering, visible
 from cksync.config import Config
 from cksync.secrets import redact
-from cksync.verbs.events import Event, Note, PageRead, Report
+from cksync.verbs.events import Event, Note, PageRead, PullReport
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def _lines() -> Iterator[Callable[[Event], None]]:
             so_far = rows.setdefault(event.slice.stream, [0, 0])
             so_far[0] += event.rows
             so_far[1] += 1
-        if isinstance(event, Report):
+        if isinstance(event, PullReport):
             flush()
 
     yield show

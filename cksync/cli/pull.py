@@ -11,7 +11,7 @@ from cksync.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from cksync.load.publish import Published
-    from cksync.verbs.events import Report
+    from cksync.verbs.events import PullReport
 
 
 ALLOW = click.option(
@@ -42,13 +42,13 @@ def pull(
     Ctrl-C stops it cleanly; it goes on from there the next time.
     """
     from cksync.cli.progress import shown, start_logging
-    from cksync.verbs.events import Report
+    from cksync.verbs.events import PullReport
     from cksync.verbs.pull import pull as verb
 
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)
     stop = stop_on_signals()
-    report: Report | None = None
+    report: PullReport | None = None
     events = verb(
         config,
         streams=streams,
@@ -61,7 +61,7 @@ def pull(
     with shown(config, quiet=settings.quiet) as show:
         for event in events:
             show(event)
-            if isinstance(event, Report):
+            if isinstance(event, PullReport):
                 report = event
     assert report is not None
     if form == "json":
@@ -73,7 +73,7 @@ def pull(
     return report.exit_status
 
 
-def print_report(report: "Report", mirror: str) -> None:
+def print_report(report: "PullReport", mirror: str) -> None:
     """The tables, what was done to them, and how it went."""
     print_changes(report.published, report.requests)
     click.echo()
@@ -94,7 +94,7 @@ def print_report(report: "Report", mirror: str) -> None:
             click.echo(f"incomplete: {verdict.slice}: {verdict.doubt}", err=True)
 
 
-def _spent(report: "Report") -> str:
+def _spent(report: "PullReport") -> str:
     spent = f"{sum(report.requests.values()):,} requests"
     return spent if report.planned is None else f"{spent} ({report.planned:,} planned)"
 
@@ -124,7 +124,7 @@ def _changes(published: "Published", requests: Mapping[str, int]) -> list[dict[s
     ]
 
 
-def _report(report: "Report") -> dict[str, object]:
+def _report(report: "PullReport") -> dict[str, object]:
     from dataclasses import asdict
 
     return {

@@ -10,7 +10,7 @@ from cksync.cli.pull import ALLOW
 from cksync.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
-    from cksync.verbs.verify import Findings
+    from cksync.verbs.verify import VerifyReport
 
 
 @click.command()
@@ -27,15 +27,15 @@ def verify(settings: Settings, repair: bool, full: bool, allow: tuple[str, ...],
     read. Exit status 0: all that has a list is proved; 3: something differs or could not be read.
     """
     from cksync.cli.progress import shown, start_logging
-    from cksync.verbs.verify import Findings
+    from cksync.verbs.verify import VerifyReport
     from cksync.verbs.verify import verify as verb
 
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)
-    findings: Findings | None = None
+    findings: VerifyReport | None = None
     with shown(config, quiet=settings.quiet) as show:
         for event in verb(config, repair=repair, full=full, allow=allow, stop=stop_on_signals()):
-            if isinstance(event, Findings):
+            if isinstance(event, VerifyReport):
                 findings = event
             else:
                 show(event)
@@ -47,7 +47,7 @@ def verify(settings: Settings, repair: bool, full: bool, allow: tuple[str, ...],
     return findings.exit_status
 
 
-def _print(findings: "Findings", *, is_repaired: bool) -> None:
+def _print(findings: "VerifyReport", *, is_repaired: bool) -> None:
     rows = [(each.stream, each.verdict, each.lists, each.requests, each.reason) for each in findings.findings]
     print_table(("stream", "verdict", "lists", "requests", "what"), rows)
     click.echo()

@@ -10,7 +10,7 @@ from cksync.errors import CksyncError
 from cksync.load.compact import compact
 from cksync.load.log import Writer
 from cksync.load.publish import together
-from cksync.verbs.events import Report, Verdict
+from cksync.verbs.events import PullReport, Verdict
 from cksync.verbs.publishing import publish
 from cksync.verbs.run import Run
 
@@ -41,7 +41,7 @@ def _up_to_date(before: Verdict | None, now: Verdict) -> Verdict:
     return replace(now, proof="content") if was_read and now.is_complete else now
 
 
-def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_time_up: bool) -> Report:
+def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_time_up: bool) -> PullReport:
     """Publish what a closed load has read, and say how a pull went that began then."""
     doubts = [verdict for verdict in verdicts.values() if not verdict.is_complete]
     exit_status = 3 if doubts or is_time_up else 0
@@ -61,7 +61,7 @@ def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_
     )
     if late:
         exit_status, message = 3, _message([verdict for verdict in judged if not verdict.is_complete])
-    return Report(
+    return PullReport(
         load_id=run.progress.writer.load_id,
         account=run.account,
         exit_status=exit_status,

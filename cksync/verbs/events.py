@@ -42,7 +42,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Report:
+class PullReport:
     """What a pull did. `requests` are its requests by stream, `planned` how many were foreseen (None: nobody
     could know), `seconds` its whole time with publishing; `since` is when the pull began that this one went on with:
     rows that nothing says have changed are as they were then."""
@@ -59,4 +59,4 @@ class Report:
     since: datetime | None = None
 
 
-Event = PageRead | Note | Report
+Event = PageRead | Note | PullReport

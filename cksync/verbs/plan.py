@@ -1,4 +1,4 @@
-"""Plan: what the next pull will ask for, from what the mirror knows and the habit of past nights."""
+"""PullPlan: what the next pull will ask for, from what the mirror knows and the habit of past nights."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PullPlan:
     """What the next pull will ask for. `seconds` is the least time that the limit allows for it; both are
     None where a part is unknown. `note` says what else there is to know."""
 
@@ -52,7 +52,7 @@ class Plan:
         return asdict(self)
 
 
-def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly", now: Clock = wall_clock) -> Plan:
+def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly", now: Clock = wall_clock) -> PullPlan:
     """Price the next pull without a request. Raises Rejected for an unknown stream, Failed for a mirror or
     a log that cannot be read."""
     folder = Folder(config.data_dir)
@@ -66,7 +66,7 @@ def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly"
 
 def priced(
     mirror: Known, config: Config, streams: frozenset[str], depth: Depth, now: datetime, open_since: datetime | None
-) -> Plan:
+) -> PullPlan:
     """The plan of a pull that begins `now`, or goes on with one that was begun at `open_since`."""
     agenda = Agenda(mirror, config.pull, now, depth)
     lines = tuple(line for line in _lines(agenda, _habit(mirror)) if _stream(line.group) in streams)
@@ -79,7 +79,7 @@ def priced(
         note = f"goes on with the pull of {open_since:%Y-%m-%d %H:%M} UTC, and brings up to date what that has read"
     elif total is None:
         note = "what was never read cannot be priced: one request for every 50 rows, and two for each broadcast"
-    return Plan(lines, total, seconds, note)
+    return PullPlan(lines, total, seconds, note)
 
 
 def _stream(group: str) -> str:

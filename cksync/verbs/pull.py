@@ -78,11 +78,11 @@ def pull(
     is_dry: bool = False,
     analyze: bool = True,
 ) -> Iterator[Event]:
-    """Bring the mirror up to date; the last event is the Report.
+    """Bring the mirror up to date; the last event is the PullReport.
 
     `streams` names what to read (all when empty), `lists` the lists of members to read without all the others,
     `depth` how much of it (see Run), `allow` the safety rules to lift (`vanish`). `is_dry` keeps nothing of what
-    was read: the Report says what it would have changed. Without `analyze` the models are left to the next publish.
+    was read: the PullReport says what it would have changed. Without `analyze` the models are left to the next publish.
 
     Setting `stop` ends the pull cleanly: it raises Interrupted, and the next pull goes on from there. Raises
     Locked, Unauthorized, Refused (another account's secret), ApiUnavailable, Failed; whatever was read is then in

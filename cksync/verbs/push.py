@@ -22,7 +22,7 @@ from cksync.folder import Folder
 from cksync.load.known import known
 from cksync.load.log import newest_observation, was_cut_off
 from cksync.secrets import environment
-from cksync.verbs.events import Event, Report, Verdict
+from cksync.verbs.events import Event, PullReport, Verdict
 from cksync.verbs.publishing import publish
 from cksync.verbs.pull import pull
 from cksync.verbs.unreadable import check_read
@@ -154,7 +154,7 @@ def push(
     if streams:
         lists = _lists(first)
         for event in pull(config, streams=streams, lists=lists, environ=environ, stop=stop, wall=wall, analyze=False):
-            if isinstance(event, Report):
+            if isinstance(event, PullReport):
                 verdicts = event.verdicts
             yield event
     with folder.lock("push"), workspace(config, path) as db, known(folder) as before:

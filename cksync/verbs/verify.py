@@ -19,7 +19,7 @@ from cksync.load.known import known
 from cksync.load.listings import CHANGED_ONLY, SINGLE
 from cksync.load.tables import tables
 from cksync.load.versions import Change
-from cksync.verbs.events import Event, Report, Verdict
+from cksync.verbs.events import Event, PullReport, Verdict
 from cksync.verbs.pull import pull
 
 # What has no list that could be compared; only reading every record proves it.
@@ -41,7 +41,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Findings:
+class VerifyReport:
     """What verify found; `unlisted` are people whom no list shows, last seen between two days."""
 
     findings: tuple[Finding, ...]
@@ -66,15 +66,15 @@ def verify(
     environ: Mapping[str, str] | None = None,
     stop: threading.Event | None = None,
     wall: Clock = wall_clock,
-) -> Iterator[Event | Findings]:
-    """Compare; the last event is the Findings. Raises what `pull` raises, and Failed without a mirror."""
+) -> Iterator[Event | VerifyReport]:
+    """Compare; the last event is the VerifyReport. Raises what `pull` raises, and Failed without a mirror."""
     folder = Folder(config.data_dir)
     if not folder.mirror.exists():
         raise Failed(f"there is no mirror in {folder.root} to verify yet; `cksync pull` makes it")
     depth: Depth = "full" if full else "verify"
-    report: Report | None = None
+    report: PullReport | None = None
     for event in pull(config, depth=depth, allow=allow, environ=environ, stop=stop, wall=wall, is_dry=not repair):
-        if isinstance(event, Report):
+        if isinstance(event, PullReport):
             report = event
         else:
             yield event
@@ -82,7 +82,7 @@ def verify(
     yield _findings(folder, report, repair=repair, full=full)
 
 
-def _findings(folder: Folder, report: Report, *, repair: bool, full: bool) -> Findings:
+def _findings(folder: Folder, report: PullReport, *, repair: bool, full: bool) -> VerifyReport:
     findings = tuple(
         _finding(name, [v for v in report.verdicts if v.stream == name], report, repair=repair, full=full)
         for name in STREAMS
@@ -93,7 +93,7 @@ def _findings(folder: Folder, report: Report, *, repair: bool, full: bool) -> Fi
     )
     with known(folder) as mirror:
         seen = sorted(at for _, at in mirror.unlisted() if at is not None)
-    return Findings(
+    return VerifyReport(
         findings,
         0 if is_level else 3,
         sum(report.requests.values()),
@@ -104,7 +104,7 @@ def _findings(folder: Folder, report: Report, *, repair: bool, full: bool) -> Fi
     )
 
 
-def _finding(name: str, verdicts: Sequence[Verdict], report: Report, *, repair: bool, full: bool) -> Finding:
+def _finding(name: str, verdicts: Sequence[Verdict], report: PullReport, *, repair: bool, full: bool) -> Finding:
     of_stream = {table.name for table in tables() if table.streams[0] == name}
     changes = [change for change in report.published.changes if change.table in of_stream]
     doubts = [verdict for verdict in verdicts if not verdict.is_complete]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import duckdb
 
 from cksync.api import WritingApi
-from cksync.api.client import Call, Reply
+from cksync.api.http import Call, Reply
 from cksync.domain import Page, Slice
 from cksync.write.edits import Account, Cell, Key
 

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from cksync.api import Stopped, WritingApi
-from cksync.api.client import Call, Reply
+from cksync.api.http import Call, Reply
 from cksync.api.salvage import readable
 from cksync.api.throttle import floor_seconds
 from cksync.api.v3.catalog import FINAL, UNSENT, ask_one

@@ -8,7 +8,7 @@ import duckdb
 import msgspec
 
 from cksync.api import WritingApi
-from cksync.api.client import Call, Reply
+from cksync.api.http import Call, Reply
 from cksync.clock import Clock
 from cksync.domain import LoadEnd, Page, Slice
 from cksync.errors import CksyncError

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from cksync.addresses import folded
-from cksync.api.client import Call, Reply
+from cksync.api.http import Call, Reply
 from cksync.domain import BY_ID, DETAILS, Page, Record, Request, Slice
 from cksync.write.action import Action, Result, Seen
 from cksync.write.alike import is_taken

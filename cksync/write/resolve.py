@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from cksync.api import Stopped, WritingApi
-from cksync.api.client import Call, Reply
+from cksync.api.http import Call, Reply
 from cksync.api.v3.catalog import ask_one
 from cksync.clock import Clock
 from cksync.domain import Page, Request, Slice, whole

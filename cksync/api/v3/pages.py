@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cksync.api.client import Call, Client, Malformed, Reply
+from cksync.api.http import Call, HttpClient, Malformed, Reply
 from cksync.api.salvage import as_sent
 from cksync.api.v3.catalog import STATES, STREAMS, Stream
 from cksync.domain import Page, Record, Request
@@ -26,13 +26,13 @@ class _Cut:
 class V3:
     """The API v3 behind the protocol `Api`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: HttpClient) -> None:
         self._client = client
 
     def fetch(self, request: Request) -> Page:
         """Ask, and cut the answer into records. A 404 is an answer: see `Page.is_missing`.
 
-        Raises what Client.get raises, Rejected when the address knows no /account, and EndpointFailed when it knows
+        Raises what HttpClient.get raises, Rejected when the address knows no /account, and EndpointFailed when it knows
         another unpaged list not.
         """
         answer = self._client.get(
@@ -68,11 +68,11 @@ class V3:
         raise error
 
     def read(self, path: str, stream: str) -> Any:
-        """What stands at a path, decoded; None for a 404. Raises what Client.get raises."""
+        """What stands at a path, decoded; None for a 404. Raises what HttpClient.get raises."""
         return self._client.get(path, {}, lambda body: (msgspec.json.decode(body), 1), stream=stream).content
 
     def write(self, call: Call) -> Reply:
-        """Send a write: see Client.write."""
+        """Send a write: see HttpClient.write."""
         return self._client.write(call)
 
 

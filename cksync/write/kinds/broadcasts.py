@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from cksync.api import WritingApi
-from cksync.api.client import Call, Reply
+from cksync.api.http import Call, Reply
 from cksync.api.v3.catalog import UNSENT, ask_one
 from cksync.api.v3.writes import CALLS
 from cksync.domain import BROADCASTS, DETAILS, STATS, Record

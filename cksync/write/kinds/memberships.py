@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from cksync.api import WritingApi
-from cksync.api.client import Call, Reply
+from cksync.api.http import Call, Reply
 from cksync.api.v3.writes import CALLS
 from cksync.domain import PARENTS, Slice, members, whole
 from cksync.write.action import Action, Found, Kind, Needed, ReadList, Result, Seen, Sought

@@ -8,7 +8,7 @@ import duckdb
 
 from cksync.addresses import folded, folded_sql
 from cksync.api import WritingApi
-from cksync.api.client import Call, Reply
+from cksync.api.http import Call, Reply
 from cksync.api.v3.catalog import ask_one
 from cksync.api.v3.writes import CALLS, FIELDS_AT_ONCE
 from cksync.domain import BY_ID

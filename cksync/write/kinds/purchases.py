@@ -5,7 +5,7 @@ from typing import Any
 
 from cksync.addresses import folded
 from cksync.api import WritingApi
-from cksync.api.client import Call, Reply
+from cksync.api.http import Call, Reply
 from cksync.api.salvage import readable
 from cksync.api.v3.catalog import ask_page
 from cksync.api.v3.writes import CALLS

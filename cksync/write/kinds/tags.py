@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cksync.api import WritingApi
-from cksync.api.client import Call, Reply
+from cksync.api.http import Call, Reply
 from cksync.api.v3.catalog import ask_page
 from cksync.api.v3.writes import CALLS
 from cksync.domain import whole

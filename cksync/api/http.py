@@ -1,0 +1,373 @@
+"""One request -> one decoded answer: the only module that retries.
+
+What is retried: connection errors, time-outs, 5xx, 429, and bodies that are not whole JSON. A write is
+retried after these only if repeating it is harmless, or if it cannot have been executed. Each try
+takes its own slot of the throttle. When a request fails for good, the account is asked for: if that answers, it is
+this endpoint alone that failed (`breaker` then spares it further tries), else nothing answers and the run ends.
+Nothing that leaves this module holds a credential: errors are sentences of our own, and the libraries' messages are
+never passed on.
+"""
+
+import contextlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+import tenacity
+
+from cksync.api.answers import Expected, Refusal, Retry, is_json, judge, judge_write, strict
+from cksync.api.breaker import Breaker, endpoint_of
+from cksync.api.exchange import Answered, Exchange
+from cksync.api.throttle import Throttle
+from cksync.api.waits import fault_wait, limit_wait, lost_seconds, most_lost_seconds
+from cksync.domain import Attempt
+from cksync.errors import ApiUnavailable, EndpointFailed, Failed, OutcomeUnknown, Rejected
+from cksync.secrets import Redactor
+
+log = logging.getLogger("cksync.api")
+
+ATTEMPTS = 7
+# What tells whether the API is there at all, and how often it is tried for that.
+PULSE, PULSE_ATTEMPTS = "account", 2
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Content]):
+    """A usable answer: what the caller cut from a 200, or None for a 404, which a proxy on the way may
+    have given instead of the API: `is_json` tells."""
+
+    content: Content | None
+    is_json: bool
+    sent_at: datetime
+    received_at: datetime
+    server_at: datetime | None
+    attempts: tuple[Attempt, ...]
+
+
+class Malformed(ValueError):
+    """A body that is JSON but not the API's: raised by the caller's `cut`, and retried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A write: what to send, what the API answers when it took it, and whether sending it twice is as good as once. A
+    body never holds a credential."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any]
+    expected: Expected
+    is_repeatable: bool = True
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the API said to a write. `message` says why it was turned down (status 400 and above)."""
+
+    status: int
+    body: bytes
+    sent_at: datetime
+    received_at: datetime
+    attempts: tuple[Attempt, ...]
+    message: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the API took it (202: will do so)."""
+        return self.status < 300
+
+
+@dataclass(slots=True)
+class _Note:
+    """What is known of one try while it is made."""
+
+    sent_at: datetime
+    started: float
+    received_at: datetime = datetime.max
+    status: int | None = None
+    rows: int | None = None
+    problem: str | None = None
+
+    def fail(self, failure: Exception) -> None:
+        """Note why it failed."""
+        self.problem = str(failure)
+        if isinstance(failure, Retry):
+            self.status = self.status or failure.status
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A GET: its path, its parameters, and what it is for."""
+
+    path: str
+    query: str
+    stream: str
+    slice: str | None = None
+
+
+class HttpClient:
+    """Requests below `base_url` with a credential that stays inside."""
+
+    def __init__(
+        self,
+        base_url: str,
+        credential: Mapping[str, str],
+        throttle: Throttle,
+        *,
+        redactor: Redactor,
+        now: Callable[[], datetime],
+        period: float,
+        timeout: float,
+        most_mb: float,
+        concurrency: int,
+        stop: threading.Event,
+        user_agent: str,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        self._credential, self._throttle = dict(credential), throttle
+        self._signature = urlencode(self._credential)
+        self._host = urlsplit(base_url).netloc
+        self._redactor, self._now, self._stop = redactor, now, stop
+        self._period, self._timeout, self._attempts = period, timeout, attempts
+        self._breaker = Breaker(attempts, most_lost_seconds(attempts, timeout, period), period)
+        self._pulse_lock, self._is_silent = threading.Lock(), False
+        self._exchange = Exchange(
+            base_url,
+            self._host,
+            timeout=timeout,
+            most_mb=most_mb,
+            concurrency=concurrency,
+            stop=stop,
+            user_agent=user_agent,
+        )
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        cut: Callable[[bytes], tuple[Content, int]],
+        *,
+        stream: str,
+        slice_: str | None = None,
+    ) -> Answer[Content]:
+        """Fetch one path for a stream. `cut` turns a good body into its content and the number of its records.
+
+        Raises EndpointFailed when this endpoint alone gives no usable answer, after all its tries; Unauthorized (401
+        anywhere; 403 of the account), ApiUnavailable (nothing answers), Failed (certificate; redirect of the account,
+        API switched off), Stopped (the run is ending).
+        """
+        ask = _Ask(path, urlencode(params), stream, slice_)
+        endpoint, asked, started = endpoint_of(path), f"{path}?{ask.query}", time.monotonic()
+        tries: list[Attempt] = []
+        bodies: list[bytes] = []
+        if path != PULSE and not self._breaker.lets_pass(endpoint):
+            reason = self._breaker.reason(endpoint)
+            raise EndpointFailed(f"GET {path}: not asked again, for {endpoint} fails: {reason}", reason, self._now())
+        try:
+            answer: Answer[Content] = self._until_known(
+                "GET",
+                path,
+                params,
+                tries,
+                lambda: self._try(ask, tries, bodies, cut),
+                lambda: 1 if self._is_silent else self._breaker.attempts(endpoint, asked),
+            )
+        except EndpointFailed as error:
+            error.at = tries[0].requested_at
+            self._breaker.failed(endpoint, asked, error.reason, lost_seconds(tries, self._period))
+            self._feel_pulse(endpoint, started, error)
+            raise
+        self._breaker.answered(endpoint, time.monotonic())
+        return answer
+
+    def _feel_pulse(self, endpoint: str, started: float, error: EndpointFailed) -> None:
+        """After a failure that may be that of the whole API: pass when the account answers, else raise."""
+        with self._pulse_lock:
+            silence = ApiUnavailable(f"{error}, and the account does not answer either; try again later")
+            if self._is_silent:
+                raise _with_attempts(silence, error.attempts)
+            if not self._breaker.needs_pulse(endpoint, started, time.monotonic()):
+                return
+            tries: list[Attempt] = []
+            try:
+                self._until_known(
+                    "GET",
+                    PULSE,
+                    {},
+                    tries,
+                    lambda: self._try(_Ask(PULSE, "", PULSE), tries, [], lambda body: (None, 1)),
+                    lambda: PULSE_ATTEMPTS,
+                )
+            except ApiUnavailable:
+                self._is_silent = True
+                raise _with_attempts(silence, (*error.attempts, *tries)) from None
+            except (Failed, Rejected) as refused:
+                raise _with_attempts(refused, (*error.attempts, *tries)) from None
+            self._breaker.answered(PULSE, time.monotonic())
+            error.attempts += tuple(tries)
+
+    def write(self, call: Call) -> Reply:
+        """Send a write. What the API turns down (4xx) is a reply, too.
+
+        Raises what `get` raises, and OutcomeUnknown when nobody can say whether it was executed.
+        """
+        tries: list[Attempt] = []
+        reply: Reply = self._until_known(
+            call.method, call.path, {}, tries, lambda: self._try_write(call, tries), lambda: self._attempts
+        )
+        return reply
+
+    def _until_known(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str],
+        tries: list[Attempt],
+        once: Callable[[], Any],
+        most: Callable[[], int],
+    ) -> Any:
+        """Try until there is an answer, or no hope: `most` times, which may become less meanwhile. An error knows the
+        `tries` that were made."""
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Retry),
+            wait=self._wait,
+            stop=lambda state: state.attempt_number >= most(),
+            sleep=self._sleep,
+            before_sleep=lambda state: _say(method, path, params, state, most()),
+            retry_error_callback=lambda state: _give_up(method, path, state, tries),
+        )
+        try:
+            return retrying(once)
+        except (Failed, Rejected) as error:
+            error.attempts = tuple(tries)
+            raise
+
+    def _try_write(self, call: Call, tries: list[Attempt]) -> Reply:
+        with self._noted(tries, f"{call.method} {call.path}", "", call.stream) as note:
+            try:
+                sent = msgspec.json.encode({**call.body, **self._credential})
+                answer = self._send(note, call.method, call.path, body=sent)
+                message = judge_write(
+                    answer.status,
+                    answer.body,
+                    answer.headers,
+                    call.expected,
+                    path=call.path,
+                    host=self._host,
+                    redactor=self._redactor,
+                )
+            except (Retry, Refusal) as failure:
+                if isinstance(failure, Retry) and (call.is_repeatable or failure.is_harmless):
+                    raise
+                note.fail(failure)
+                raise OutcomeUnknown(
+                    f"{call.method} {call.path}: {failure}; whether it was executed is not known"
+                ) from None
+        return Reply(answer.status, answer.body, note.sent_at, note.received_at, tuple(tries), message)
+
+    @contextlib.contextmanager
+    def _noted(
+        self, tries: list[Attempt], endpoint: str, query: str, stream: str, slice_: str | None = None
+    ) -> Iterator["_Note"]:
+        """One try of a request: whatever becomes of it is noted in `tries`."""
+        note = _Note(self._now(), time.monotonic())
+        try:
+            yield note
+        except OutcomeUnknown:  # why is noted
+            raise
+        except (Retry, Failed, Rejected) as failure:
+            note.fail(failure)
+            raise
+        finally:
+            if note.status is not None or note.problem is not None:  # not when the run ended before it was sent
+                spent = round((time.monotonic() - note.started) * 1000)
+                tries.append(
+                    Attempt(note.sent_at, endpoint, query, note.status, spent, note.rows, note.problem, stream, slice_)
+                )
+
+    def _send(self, note: "_Note", method: str, path: str, query: str = "", body: bytes | None = None) -> Answered:
+        """Take a slot of the throttle and send; the answer is masked. Raises what Exchange.send raises, Stopped."""
+        with self._throttle.slot():
+            note.sent_at, note.started = self._now(), time.monotonic()
+            answer = self._exchange.send(method, path, query, body=body)
+            note.status, note.received_at = answer.status, self._now()
+            return replace(answer, body=self._redactor.data(answer.body))
+
+    def _sleep(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        """Seconds until the next try. After a 429 the throttle itself keeps everybody waiting."""
+        failure = state.outcome.exception() if state.outcome else None
+        if isinstance(failure, Retry) and failure.status == 429:
+            self._throttle.back_off(limit_wait(state.attempt_number, self._period) * random.uniform(1.0, 1.1))
+            return 0.0
+        return fault_wait(state.attempt_number, self._period) * random.uniform(0.8, 1.2)
+
+    def _try(
+        self, ask: "_Ask", tries: list[Attempt], bodies: list[bytes], cut: Callable[[bytes], tuple[Content, int]]
+    ) -> Answer[Content]:
+        content: Content | None = None
+        with self._noted(tries, ask.path, ask.query, ask.stream, ask.slice) as note:
+            try:
+                query = f"{ask.query}&{self._signature}" if ask.query else self._signature
+                answer = self._send(note, "GET", ask.path, query)
+                body, location = answer.body, answer.headers.get("Location", "")
+                judge(answer.status, body, location, path=ask.path, host=self._host, redactor=self._redactor)
+                if answer.status == 200:
+                    body, note.problem = strict(body, bodies)
+                    content, note.rows = cut(body)
+            except Malformed as malformed:
+                problem = f"the answer is not the API's: {malformed}"
+                raise Retry(problem, note.status, hint="is base_url right?") from None
+            except Refusal as refusal:
+                alone = EndpointFailed(f"GET {ask.path}: {refusal.reason}", refusal.reason, note.sent_at)
+                raise (refusal.verdict if ask.path == PULSE else alone) from None
+        server_at = _server_time(answer.headers.get("Date", ""))
+        is_apis = content is not None or is_json(body)
+        return Answer(content, is_apis, note.sent_at, note.received_at, server_at, tuple(tries))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._exchange.close()
+
+
+@lru_cache(maxsize=8)
+def _server_time(date: str) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return None
+    return at if at.tzinfo else None
+
+
+def _say(method: str, path: str, params: Mapping[str, str], state: tenacity.RetryCallState, attempts: int) -> None:
+    failure = state.outcome.exception() if state.outcome else None
+    page = f" page {params['page']}" if params.get("page", "1") != "1" else ""
+    again = state.attempt_number + 1
+    log.warning("%s %s%s: %s; trying again (%d of %d)", method, path, page, failure, again, attempts)
+
+
+def _give_up(method: str, path: str, state: tenacity.RetryCallState, tries: list[Attempt]) -> None:
+    failure = state.outcome.exception() if state.outcome else None
+    times = f" (tried {state.attempt_number} times)" if state.attempt_number > 1 else ""
+    message = f"{method} {path}: {failure}{times}"
+    if method == "GET" and path != PULSE and isinstance(failure, Retry):
+        raise EndpointFailed(message, f"{failure.problem}{times}", tries[0].requested_at) from None
+    raise ApiUnavailable(f"{message}; try again later") from None
+
+
+def _with_attempts(error: Failed | Rejected, attempts: tuple[Attempt, ...]) -> Failed | Rejected:
+    error.attempts = attempts
+    return error
