@@ -3,7 +3,7 @@
 from collections import Counter
 
 from bench.clock import RunningClock
-from cksync.sandbox import Behaviour, World, generate
+from kit_sandbox import Behaviour, World, generate
 
 SEED = 7
 # The reference account R50.
@@ -13,7 +13,7 @@ CUSTOM_FIELDS = 5
 ACTIVE_SHARE = 0.825
 
 
-# Of the newest broadcasts two are drafts, however few drafts are asked for (see `cksync.sandbox.seed.sizes`).
+# Of the newest broadcasts two are drafts, however few drafts are asked for (see `kit_sandbox.seed.sizes`).
 YOUNG_DRAFTS = 2
 # Another way of treating people who cancel: they leave all sequences and nine in ten of their forms for good.
 LEAVING = Behaviour(cancelled_leave=("sequence", "form:0.9"), cancelled_return=False)

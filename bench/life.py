@@ -6,8 +6,8 @@ from functools import partial
 from random import Random
 
 from bench.clock import RunningClock
-from cksync.sandbox import World
-from cksync.sandbox.records import Kind
+from kit_sandbox import World
+from kit_sandbox.records import Kind
 
 DAY_SECONDS = 86_400
 STATS_GROW_FOR = timedelta(days=7)

@@ -14,10 +14,10 @@ from bench.clock import RunningClock
 from bench.tools import NO_LIMIT
 from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
+from kit_sandbox import Sandbox, World, serve
 from tests.comparing import differences
 
 # What a request was for, by its path below /v3; the first pattern that fits.

@@ -20,7 +20,7 @@ from bench.life import DAY_SECONDS
 from bench.measure import markdown
 from bench.night import Night, Place, served, spend_night, verdict
 from bench.sandbox import PAGE_ROWS
-from cksync.sandbox import World
+from kit_sandbox import World
 
 COUNTS = (1, 5, 50)
 HEADER = (

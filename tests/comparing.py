@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from cksync.sandbox import World
+from kit_sandbox import World
 
 Rows = dict[Any, dict[str, Any]]
 

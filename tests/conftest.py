@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from cksync.config import ApiConfig, Config, ModelsConfig
-from cksync.sandbox import Sandbox, World, generate, serve
 from cksync.secrets import SecretRef
+from kit_sandbox import Sandbox, World, generate, serve
 
 # A busy machine makes nothing wrong: examples may take as long as they like, until the test's own time-out.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,8 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cksync.sandbox import Account, World
-from cksync.sandbox.records import Broadcast, CustomField, Parent, Purchase, Roster, Subscriber, Subscription
+from kit_sandbox import Account, World
+from kit_sandbox.records import Broadcast, CustomField, Parent, Purchase, Roster, Subscriber, Subscription
 
 FIXTURE = Path(__file__).parent / "fixtures" / "release_0_1_0"
 

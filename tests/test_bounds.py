@@ -15,7 +15,7 @@ from cksync.api import Api, Stopped
 from cksync.api.v3 import ACTIVE, ask_page, whole
 from cksync.config import Config
 from cksync.errors import CksyncError, EndpointFailed
-from cksync.sandbox import Answer, Sandbox, effects
+from kit_sandbox import Answer, Sandbox, effects
 from tests.conftest import some
 from tests.test_client import connected, having
 

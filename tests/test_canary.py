@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cksync.sandbox import Answer, Effect, Sandbox, effects, generate, serve
-from cksync.sandbox.messages import Handler, Request
+from kit_sandbox import Answer, Effect, Sandbox, effects, generate, serve
+from kit_sandbox.messages import Handler, Request
 from tests.conftest import some
 
 # Letters and digits are the same in every spelling, so these parts betray any of them.

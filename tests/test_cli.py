@@ -22,9 +22,9 @@ from cksync.api.v3 import ACTIVE
 from cksync.cli import COMMANDS
 from cksync.config import load_config
 from cksync.load.publish import publish
-from cksync.sandbox import Sandbox, effects
-from cksync.sandbox.server import serve
-from cksync.sandbox.world import World
+from kit_sandbox import Sandbox, effects
+from kit_sandbox.server import serve
+from kit_sandbox.world import World
 from tests.conftest import Command
 from tests.test_sql.book import Book
 

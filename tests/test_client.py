@@ -23,8 +23,8 @@ from cksync.config import Config
 from cksync.domain import Page
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Rejected, Unauthorized
 from cksync.folder import Folder
-from cksync.sandbox import Answer, Behaviour, Effect, Sandbox, World, effects, serve
 from cksync.secrets import SecretRef
+from kit_sandbox import Answer, Behaviour, Effect, Sandbox, World, effects, serve
 
 ACCOUNT = ask_page(whole("account"), 1)
 

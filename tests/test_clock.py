@@ -15,10 +15,10 @@ from cksync.config import Config
 from cksync.errors import Refused
 from cksync.folder import Folder
 from cksync.load.log import SCHEMA, Segment, decode, load_id_at, load_ids, segment_files
-from cksync.sandbox import Sandbox, World, effects, generate
 from cksync.verbs.events import Report
 from cksync.verbs.publishing import publish
 from cksync.verbs.pull import pull
+from kit_sandbox import Sandbox, World, effects, generate
 from tests.comparing import differences
 from tests.conftest import Command, some
 

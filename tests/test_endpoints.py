@@ -12,11 +12,11 @@ from cksync.api.breaker import MANY, PROBE_EVERY
 from cksync.api.client import ATTEMPTS
 from cksync.config import Config
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
-from cksync.sandbox import Answer, Effect, Sandbox, World, effects, generate, serve
-from cksync.sandbox.messages import Request
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import Findings, verify
+from kit_sandbox import Answer, Effect, Sandbox, World, effects, generate, serve
+from kit_sandbox.messages import Request
 from tests.comparing import differences
 from tests.conftest import Command, some
 from tests.test_pull import change_everything, doubts, pulled, rows

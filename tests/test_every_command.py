@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from cksync.cli import COMMANDS, DOING
-from cksync.sandbox import World, generate, serve
+from kit_sandbox import World, generate, serve
 from tests.conftest import some
 
 QUERY = "select 'Zoë 🚀 n''est pas là' as naïve from range(3)"

@@ -18,12 +18,12 @@ import pytest
 from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
 from cksync.folder import Folder
-from cksync.sandbox import Effect, Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.events import Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import Findings, verify
+from kit_sandbox import Effect, Sandbox, World, effects, generate, serve
 from tests.comparing import differences
 from tests.conftest import BARE
 from tests.test_machine import BEHAVIOURS, EDITS, edit

@@ -12,7 +12,7 @@ from cksync.config import Config
 from cksync.domain import Slice
 from cksync.load.publish import publish, rebuild
 from cksync.load.seen import RECORD_BYTES
-from cksync.sandbox import World
+from kit_sandbox import World
 from tests.comparing import differences
 from tests.conftest import Command
 from tests.test_sql.book import Book

@@ -15,12 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
-from cksync.sandbox import Behaviour, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import NO_LIST, Findings, verify
+from kit_sandbox import Behaviour, World, effects, generate, serve
 from tests.comparing import differences
 from tests.conftest import BARE
 

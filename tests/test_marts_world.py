@@ -21,11 +21,11 @@ import pytest
 
 from cksync.config import ApiConfig, Config, ModelsConfig
 from cksync.folder import Folder
-from cksync.sandbox import World, generate, serve
-from cksync.sandbox.records import Purchase, Subscription
-from cksync.sandbox.wire import milliseconds, timestamp
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
+from kit_sandbox import World, generate, serve
+from kit_sandbox.records import Purchase, Subscription
+from kit_sandbox.wire import milliseconds, timestamp
 
 PEOPLE, HOURS, SUPPORT = 250, 72, 12
 DAY_MS = 86_400_000

@@ -18,8 +18,8 @@ import pytest
 
 from cksync.config import ModelsConfig
 from cksync.folder import Folder
-from cksync.sandbox import Behaviour, World
 from cksync.verbs.publishing import rebuild
+from kit_sandbox import Behaviour, World
 from tests.test_nights import Account, served
 from tests.test_sql.models.test_rebuilt import differing, read
 

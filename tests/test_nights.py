@@ -17,14 +17,14 @@ import duckdb
 import pytest
 
 from cksync.config import ApiConfig, Config
-from cksync.sandbox import Behaviour, Sandbox, World, effects, generate, serve
-from cksync.sandbox.records import Kind
 from cksync.secrets import SecretRef
 from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
 from cksync.verbs.run import BY_ID_BUDGET
 from cksync.verbs.status import status
+from kit_sandbox import Behaviour, Sandbox, World, effects, generate, serve
+from kit_sandbox.records import Kind
 from tests.comparing import differences
 from tests.conftest import BARE, some
 

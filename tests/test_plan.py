@@ -6,10 +6,10 @@ import pytest
 
 from cksync.config import Config
 from cksync.errors import Rejected
-from cksync.sandbox import Sandbox, World
 from cksync.verbs.events import Report
 from cksync.verbs.plan import plan
 from cksync.verbs.pull import pull
+from kit_sandbox import Sandbox, World
 from tests.conftest import Command
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from cksync.config import Config
 from cksync.errors import ApiUnavailable, Failed, Refused, Unauthorized
-from cksync.sandbox import Behaviour, Sandbox, World, effects, generate, serve
-from cksync.sandbox.messages import Request as Asked
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PageRead, Report
 from cksync.verbs.pull import pull
+from kit_sandbox import Behaviour, Sandbox, World, effects, generate, serve
+from kit_sandbox.messages import Request as Asked
 from tests.comparing import differences
 from tests.conftest import some
 

@@ -14,9 +14,9 @@ import pytest
 
 from cksync.config import ApiConfig, Config
 from cksync.load.log import open_round
-from cksync.sandbox import Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
+from kit_sandbox import Sandbox, World, effects, generate, serve
 from tests.comparing import differences
 from tests.conftest import some
 

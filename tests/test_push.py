@@ -20,7 +20,6 @@ import pytest
 from cksync.config import ApiConfig, Config
 from cksync.errors import Failed, Refused, Rejected
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PageRead
 from cksync.verbs.pull import pull
@@ -29,6 +28,7 @@ from cksync.verbs.status import status
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
+from kit_sandbox import Sandbox, World, effects, generate, serve
 from tests.comparing import differences
 from tests.conftest import BARE, Command, some
 

@@ -9,8 +9,8 @@ import pytest
 
 from cksync.api.answers import Expected, strangeness
 from cksync.api.writes import CALLS
-from cksync.sandbox import Sandbox, World, effects
 from cksync.write.alike import is_alike, is_taken
+from kit_sandbox import Sandbox, World, effects
 from tests.conftest import some
 from tests.test_push import EVERYTHING, Work, actives, first, level, work, world
 

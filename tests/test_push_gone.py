@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
+from kit_sandbox import Sandbox, World, effects
 from tests.conftest import Command, some
 from tests.test_push import ROOT, Work, first, level, work, world
 

@@ -19,12 +19,12 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
-from cksync.sandbox import World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
 from cksync.verbs.push import PushReport, plan_push, push
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
+from kit_sandbox import World, effects, generate, serve
 from tests.comparing import differences
 from tests.conftest import BARE
 from tests.test_machine import SMALL, play

@@ -6,8 +6,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
+from kit_sandbox import Sandbox, World, effects
 from tests.conftest import some
 from tests.test_push import Work, actives, first, level, work, world
 

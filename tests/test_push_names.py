@@ -9,7 +9,6 @@ import pytest
 from cksync.analyze.settings import wide_model
 from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, generate, serve
 from cksync.secrets import SecretRef
 from cksync.sqltext import identifier, literal
 from cksync.verbs.pull import pull
@@ -17,6 +16,7 @@ from cksync.wide import field_columns
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
+from kit_sandbox import Sandbox, World, generate, serve
 from tests.conftest import BARE
 from tests.test_push import Work, actives, level
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
+from kit_sandbox import Sandbox, World, effects
 from tests.conftest import Command, some
 from tests.test_push import Work, actives, first, killed_push, level, work, world
 

@@ -11,7 +11,6 @@ import pytest
 from cksync.addresses import folded
 from cksync.errors import Refused
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World
 from cksync.verbs.pull import pull
 from cksync.write.action import Action
 from cksync.write.diff import diff
@@ -19,6 +18,7 @@ from cksync.write.edits import Account, Cell, Edit, Person
 from cksync.write.kinds import KINDS
 from cksync.write.refresh import refresh
 from cksync.write.rules import BULK_ROWS, held_back
+from kit_sandbox import Sandbox, World
 from tests.conftest import some
 from tests.test_diff import account
 from tests.test_push import Work, first, level, work, world

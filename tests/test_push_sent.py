@@ -4,8 +4,8 @@ import pytest
 
 from cksync.errors import ApiUnavailable
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects
 from cksync.write.refresh import refresh
+from kit_sandbox import Sandbox, World, effects
 from tests.conftest import Command, some
 from tests.test_push import Work, actives, first, level, work, world
 

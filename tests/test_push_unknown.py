@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
 from cksync.write.plan import Plan
+from kit_sandbox import Sandbox, World, effects
 from tests.conftest import Command, some
 from tests.test_push import Work, actives, first, killed_push, level, work, world
 

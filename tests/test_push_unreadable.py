@@ -3,7 +3,7 @@
 import pytest
 
 from cksync.errors import ApiUnavailable
-from cksync.sandbox import Sandbox, effects
+from kit_sandbox import Sandbox, effects
 from tests.conftest import some
 from tests.test_push import Work, first, work, world
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cksync.config import Config
-from cksync.sandbox import World
 from cksync.verbs.pull import pull
+from kit_sandbox import World
 
 # Opens, asks and closes until its input ends; prints how often it could, and every failure.
 READER = """

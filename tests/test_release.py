@@ -9,7 +9,7 @@ import pytest
 
 from cksync.config import Config
 from cksync.load.tables import tables
-from cksync.sandbox import Sandbox, World, serve
+from kit_sandbox import Sandbox, World, serve
 from tests import release
 from tests.comparing import differences
 from tests.conftest import Command

@@ -13,7 +13,7 @@ from cksync.config import Config
 from cksync.domain import Record
 from cksync.load.publish import publish, rebuild
 from cksync.load.repeated import last_of_each
-from cksync.sandbox import Sandbox, World, effects
+from kit_sandbox import Sandbox, World, effects
 from tests.comparing import differences
 from tests.conftest import Command
 from tests.test_sql.book import Book

@@ -12,11 +12,11 @@ import pytest
 from cksync.config import Config
 from cksync.errors import CksyncError, Interrupted
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects, generate
 from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Note, Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
+from kit_sandbox import Sandbox, World, effects, generate
 from tests.comparing import differences
 from tests.conftest import some
 

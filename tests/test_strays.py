@@ -9,10 +9,10 @@ from cksync.api.answers import is_json
 from cksync.api.salvage import NO_JSON, as_sent, without_strays
 from cksync.config import Config
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.events import Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
+from kit_sandbox import Sandbox, World, effects
 from tests.comparing import differences
 from tests.conftest import some
 

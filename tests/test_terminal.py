@@ -14,7 +14,7 @@ import pytest
 
 from cksync.cli.streams import visible
 from cksync.folder import Folder
-from cksync.sandbox import Account, World
+from kit_sandbox import Account, World
 from tests.conftest import some
 from tests.terminal import all_shown
 

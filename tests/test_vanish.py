@@ -9,7 +9,6 @@ import pytest
 
 from cksync.config import Config
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects, generate
 from cksync.verbs.agenda import Depth
 from cksync.verbs.events import Report
 from cksync.verbs.publishing import rebuild
@@ -17,6 +16,7 @@ from cksync.verbs.pull import pull
 from cksync.verbs.push import PushReport, push
 from cksync.verbs.verify import Findings, verify
 from cksync.write.workspace import checkout
+from kit_sandbox import Sandbox, World, effects, generate
 from tests.comparing import differences
 from tests.conftest import some
 

@@ -7,9 +7,9 @@ import pytest
 
 from cksync.config import Config
 from cksync.errors import Failed
-from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import Findings, verify
+from kit_sandbox import Sandbox, World, effects
 from tests.comparing import differences
 from tests.conftest import Command
 

@@ -13,10 +13,10 @@ import pytest
 
 from cksync.errors import Failed, Rejected
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox
 from cksync.verbs.push import plan_push
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
+from kit_sandbox import Sandbox
 from tests.conftest import Command, some
 from tests.test_push import Work, actives, first, work, world
 

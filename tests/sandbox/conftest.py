@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from cksync.sandbox import Clock, Sandbox, World, serve
+from kit_sandbox import Clock, Sandbox, World, serve
 
 
 class Ask:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from cksync.sandbox import World
+from kit_sandbox import World
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cksync.sandbox import Behaviour, Clock, World, switched
+from kit_sandbox import Behaviour, Clock, World, switched
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask, Serving

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from cksync.sandbox import World
+from kit_sandbox import World
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask, Serving
@@ -153,7 +153,7 @@ def test_control_stays_on_loopback_where_others_are_served(serving: "Serving", w
 
 
 def test_a_host_that_is_not_loopback_is_warned_about() -> None:
-    command = [sys.executable, "-m", "cksync.sandbox", "--subscribers", "1", "--host", "0.0.0.0"]
+    command = [sys.executable, "-m", "kit_sandbox", "--subscribers", "1", "--host", "0.0.0.0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         assert running.stderr.readline().startswith("warning: 0.0.0.0 lets other machines reach this account")
@@ -163,7 +163,7 @@ def test_a_host_that_is_not_loopback_is_warned_about() -> None:
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[str]]:
     options = ["--subscribers", "80", "--seed", "7", "--port", "0", "--rate-limit", "5"]
-    command = [sys.executable, "-m", "cksync.sandbox", *options, "--api-secret", "chosen-secret"]
+    command = [sys.executable, "-m", "kit_sandbox", *options, "--api-secret", "chosen-secret"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         yield running
         running.kill()

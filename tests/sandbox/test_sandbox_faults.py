@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from cksync.sandbox import World, effects
+from kit_sandbox import World, effects
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask

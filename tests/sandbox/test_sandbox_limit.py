@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cksync.sandbox import World
-from cksync.sandbox.limit import RollingLimit
+from kit_sandbox import World
+from kit_sandbox.limit import RollingLimit
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask, Serving

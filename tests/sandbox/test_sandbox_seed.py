@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cksync.sandbox import Truth, World, generate
-from cksync.sandbox.records import KINDS
-from cksync.sandbox.seed.oddities import DRAFTS, PEOPLE, PURCHASES, SENT
-from cksync.sandbox.seed.sizes import sizes_for, spread
+from kit_sandbox import Truth, World, generate
+from kit_sandbox.records import KINDS
+from kit_sandbox.seed.oddities import DRAFTS, PEOPLE, PURCHASES, SENT
+from kit_sandbox.seed.sizes import sizes_for, spread
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask, Serving

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from cksync.sandbox import Clock, World
+from kit_sandbox import Clock, World
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from cksync.sandbox import Behaviour, Clock, Request, World, generate
-from cksync.sandbox.v3 import V3
+from kit_sandbox import Behaviour, Clock, Request, World, generate
+from kit_sandbox.v3 import V3
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from cksync.sandbox import Clock, World, effects
+from kit_sandbox import Clock, World, effects
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask, Serving

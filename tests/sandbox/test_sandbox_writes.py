@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from cksync.sandbox import Behaviour, Clock, Hook, Mail, World
+from kit_sandbox import Behaviour, Clock, Hook, Mail, World
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask

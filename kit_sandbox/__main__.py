@@ -1,4 +1,4 @@
-"""`python -m cksync.sandbox`: a generated account on loopback until SIGTERM or SIGINT."""
+"""`python -m kit_sandbox`: a generated account on loopback until SIGTERM or SIGINT."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from .switches import switched
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m cksync.sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m kit_sandbox", description=__doc__)
     parser.add_argument("--subscribers", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--host", default="127.0.0.1")
