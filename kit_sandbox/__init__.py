@@ -4,15 +4,16 @@ Written from the API's papers alone; imports nothing of cksync, so that it canno
 
     with serve(generate(5_000, seed=7)) as sandbox:
         sandbox.faults.add(effects.status(500), path="/subscribers", nth=2)
-        sandbox.world.cancel(subscriber_id)
+        edits.cancel(sandbox.world, subscriber_id)
         ...  # a client pulls from sandbox.url with sandbox.api_secret
         assert sandbox.violations() == 0
 """
 
-from . import effects
+from . import edits, effects
 from .behaviour import Behaviour
 from .clock import Clock
 from .effects import Effect
+from .expected import Expected, expected_mirror
 from .faults import Faults, Rule
 from .journal import Entry, Journal
 from .messages import Answer, Request
@@ -20,7 +21,6 @@ from .records import Account, Hook, Mail
 from .seed import generate
 from .server import Sandbox, run, serve
 from .switches import switched
-from .truth import Truth
 from .world import World
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Clock",
     "Effect",
     "Entry",
+    "Expected",
     "Faults",
     "Hook",
     "Journal",
@@ -37,9 +38,10 @@ __all__ = [
     "Request",
     "Rule",
     "Sandbox",
-    "Truth",
     "World",
+    "edits",
     "effects",
+    "expected_mirror",
     "generate",
     "run",
     "serve",

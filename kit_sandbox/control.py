@@ -26,9 +26,9 @@ from urllib.parse import parse_qs
 
 from .edits import EDITS
 from .effects import named
+from .expected import Expected, expected_mirror
 from .messages import NOT_FOUND, Answer, as_json, error
 from .site import Site
-from .truth import Truth
 
 TOKEN_HEADER = "X-Sandbox-Token"
 _TIMES = ("created_at", "send_at", "transaction_time")
@@ -113,15 +113,15 @@ def _moment(name: str, value: Any) -> Any:
 
 
 def _truth(site: Site, asked: Mapping[str, Any]) -> Any:
-    truth = site.world.truth()
+    truth = expected_mirror(site.world)
     if "table" in asked:
         return _rows(truth, asked["table"])
-    return {each.name: len(_rows(truth, each.name)) for each in fields(Truth)}
+    return {each.name: len(_rows(truth, each.name)) for each in fields(Expected)}
 
 
-def _rows(truth: Truth, table: str) -> list[Any]:
+def _rows(truth: Expected, table: str) -> list[Any]:
     """The records of one table; memberships with their kind, which the API spells differently."""
-    if table not in {each.name for each in fields(Truth)}:
+    if table not in {each.name for each in fields(Expected)}:
         raise ValueError(f"no such table: {table}")
     records = getattr(truth, table)
     if table == "account":

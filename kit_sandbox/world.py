@@ -1,7 +1,7 @@
-"""The simulated account: its state, and every edit of it as a method, without a word about HTTP.
+"""The simulated account: its state, without a word about HTTP.
 
-Edits take effect at once and are safe while a server reads (one lock). What an edit touches gets a new
-version number, by which lists and texts derived from it know that they are stale.
+Edits are functions of the world (see `edits`). They take effect at once and are safe while a server reads (one lock).
+What an edit touches gets a new version number, by which lists and texts derived from it know that they are stale.
 """
 
 import threading
@@ -10,16 +10,11 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
 from .behaviour import Behaviour
 from .clock import system_clock
-from .edits import broadcasts, groups, hooks, people, purchases
 from .records import KINDS, Account, Broadcast, CustomField, Hook, Kind, Mail, Parent, Purchase, Roster, Subscriber
 from .wire import milliseconds
-
-if TYPE_CHECKING:
-    from .truth import Truth
 
 DEFAULT_API_KEY = "sandbox-key-not-a-real-one-0000"
 DEFAULT_API_SECRET = "sandbox-secret-not-a-real-one-0000"
@@ -43,10 +38,11 @@ class World:
 
     The dictionaries are public to read; change them through the edits, which keep versions and indexes right.
     An unknown id is a KeyError, an impossible edit a ValueError. Ids come first in an edit's arguments, the
-    person's before the list's: `world.tag(subscriber_id, tag_id)`. Edits that create tell the new id.
+    person's before the list's: `edits.tag(world, subscriber_id, tag_id)`. Edits that create return the
+    new id.
 
     `mails` are those that the API was told to send; broadcasts scheduled by an edit are not among them.
-    Requests and `truth` first make the changes that are due; `settle` does so for those who read without.
+    Requests and `expected_mirror` first make the changes that are due; `settle` does so for those who read without.
     """
 
     def __init__(
@@ -78,14 +74,6 @@ class World:
         self.versions: Counter[str] = Counter()
         self.last_ids: dict[str, int] = dict(FIRST_IDS)
 
-    def truth(self) -> "Truth":
-        """What a right mirror of this account shows, as plain values (see truth.py)."""
-        from .truth import truth_of
-
-        with self.lock:
-            self.settle()
-            return truth_of(self)
-
     # -- writes that come true later, reads that lag behind
 
     def later(self, seconds: float, change: Callable[[], object]) -> None:
@@ -96,7 +84,7 @@ class World:
             change()
 
     def settle(self) -> None:
-        """Makes the pending changes whose time has come; every request and `truth` begin with it."""
+        """Makes the pending changes whose time has come; every request and `expected_mirror` begin with it."""
         now = self.ms()
         due = sorted((each for each in self.pending if each[0] <= now), key=itemgetter(0))
         self.pending = [each for each in self.pending if each[0] > now]
@@ -141,65 +129,6 @@ class World:
         """Stores a person who changed, with the time of the change."""
         self.subscribers[subscriber.id] = subscriber._replace(updated_ms=self.ms())
         self.versions["people"] += 1
-
-    # -- edits
-
-    change_account_email = people.change_account_email
-    change_account_name = people.change_account_name
-
-    add_subscriber = people.add_subscriber
-    set_state = people.set_state
-    cancel = people.cancel
-    reactivate = people.reactivate
-    deactivate = people.deactivate
-    bounce = people.bounce
-    complain = people.complain
-    delete_subscriber = people.delete_subscriber
-    set_email = people.set_email
-    set_first_name = people.set_first_name
-    set_field = people.set_field
-    set_fields = people.set_fields
-
-    add_custom_field = people.add_custom_field
-    rename_custom_field = people.rename_custom_field
-    delete_custom_field = people.delete_custom_field
-
-    add_tag = groups.add_tag
-    rename_tag = groups.rename_tag
-    delete_tag = groups.delete_tag
-    join = groups.join
-    tag = groups.tag
-    untag = groups.untag
-
-    add_form = groups.add_form
-    rename_form = groups.rename_form
-    archive_form = groups.archive_form
-    delete_form = groups.delete_form
-    join_form = groups.join_form
-    leave_form = groups.leave_form
-
-    add_sequence = groups.add_sequence
-    rename_sequence = groups.rename_sequence
-    delete_sequence = groups.delete_sequence
-    join_sequence = groups.join_sequence
-    finish_sequence = groups.finish_sequence
-    set_subscription_state = groups.set_subscription_state
-
-    add_broadcast = broadcasts.add_broadcast
-    edit_broadcast = broadcasts.edit_broadcast
-    delete_broadcast = broadcasts.delete_broadcast
-    send_broadcast = broadcasts.send_broadcast
-    set_broadcast_status = broadcasts.set_broadcast_status
-    set_stats = broadcasts.set_stats
-    grow_stats = broadcasts.grow_stats
-
-    add_purchase = purchases.add_purchase
-    extend_purchase = purchases.extend_purchase
-    set_purchase_status = purchases.set_purchase_status
-    delete_purchase = purchases.delete_purchase
-
-    add_hook = hooks.add_hook
-    delete_hook = hooks.delete_hook
 
 
 def snapshot(world: World) -> World:

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from kit_sandbox import World
+from kit_sandbox import World, expected_mirror
 
 Rows = dict[Any, dict[str, Any]]
 
@@ -23,7 +23,7 @@ _TEXT = ("uid", "transaction_id", "sku", "pid", "lid", "subject", "name", "title
 
 def differences(mirror: Path, world: World) -> list[str]:
     """Every difference between the mirror's tables and the world, as sentences; [] when they are equal."""
-    truth = world.truth()
+    truth = expected_mirror(world)
     found: list[str] = []
     with duckdb.connect(str(mirror), read_only=True) as db:
         db.execute("set TimeZone = 'UTC'")

@@ -22,7 +22,7 @@ from cksync.api.v3 import ACTIVE
 from cksync.cli import COMMANDS
 from cksync.config import load_config
 from cksync.load.publish import publish
-from kit_sandbox import Sandbox, effects
+from kit_sandbox import Sandbox, edits, effects
 from kit_sandbox.server import serve
 from kit_sandbox.world import World
 from tests.conftest import Command
@@ -80,7 +80,7 @@ def test_done_in_part_is_3(cksync: Command) -> None:
 
 def test_refused_by_a_safety_rule_is_4(cksync: Command, world: World) -> None:
     cksync("pull", "tags")
-    world.change_account_email("somebody@example.com")
+    edits.change_account_email(world, "somebody@example.com")
     done = cksync("pull", "tags", ok=False)
     assert (done.returncode, done.stdout) == (4, "")
     assert "this mirror belongs to owner@example.com" in done.stderr
@@ -424,7 +424,7 @@ def test_check_without_a_secret_says_where_to_get_one(cksync: Command, sandbox: 
 
 def test_check_of_another_account_than_the_mirrors_is_refused(cksync: Command, world: World) -> None:
     cksync("pull", "tags")
-    world.change_account_email("somebody@example.com")
+    edits.change_account_email(world, "somebody@example.com")
     assert cksync("check", ok=False).returncode == 4
 
 

@@ -18,7 +18,7 @@ from cksync.load.log import SCHEMA, Segment, decode, load_id_at, load_ids, segme
 from cksync.verbs.events import Report
 from cksync.verbs.publishing import publish
 from cksync.verbs.pull import pull
-from kit_sandbox import Sandbox, World, effects, generate
+from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.comparing import differences
 from tests.conftest import Command, some
 
@@ -124,7 +124,7 @@ def test_log_from_the_future_is_refused_and_put_right_by_a_rebuild(
     began_at = datetime.now(UTC)
     for number in range(3):
         pulled(config)
-        world.set_first_name(min(world.subscribers), f"Name {number}")
+        edits.set_first_name(world, min(world.subscribers), f"Name {number}")
     right, everybody = rows(config, HISTORY), len(rows(config, "from subscribers"))
     log = config.data_dir / "log"
     for load_id in load_ids(log)[first:]:
@@ -156,7 +156,7 @@ def test_loads_stamped_after_one_from_the_future_are_put_right_and_keep_their_or
     log = config.data_dir / "log"
     put_ahead(log, load_ids(log)[0])
     sandbox.faults.add(effects.dated(), path="/account", count=1)  # nothing is refused, and the load says nothing
-    world.set_first_name(min(world.subscribers), "Later")
+    edits.set_first_name(world, min(world.subscribers), "Later")
     pulled(config)
     assert load_ids(log)[1] > load_ids(log)[0] > load_id_at(datetime.now(UTC))
     cksync("rebuild")

@@ -15,7 +15,7 @@ from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import Findings, verify
-from kit_sandbox import Answer, Effect, Sandbox, World, effects, generate, serve
+from kit_sandbox import Answer, Effect, Sandbox, World, edits, effects, expected_mirror, generate, serve
 from kit_sandbox.messages import Request
 from tests.comparing import differences
 from tests.conftest import Command, some
@@ -144,7 +144,7 @@ def test_what_could_not_be_read_is_asked_for_the_next_night_and_heals(
 
 def test_broken_endpoint_of_many_records_costs_a_few_requests(quick: Config, sandbox: Sandbox, world: World) -> None:
     for number in range(200):
-        world.add_broadcast(f"subject {number}")
+        edits.add_broadcast(world, f"subject {number}")
     path = "/broadcasts/[0-9]+/stats"
     fail(sandbox, path, effects.status(500))
     report = pulled(quick)
@@ -157,7 +157,7 @@ def test_broken_endpoint_of_many_records_costs_a_few_requests(quick: Config, san
 @pytest.mark.heavy
 def test_outage_of_an_endpoint_that_passes_heals_within_the_run(quick: Config, sandbox: Sandbox, world: World) -> None:
     for number in range(200):
-        world.add_broadcast(f"subject {number}")
+        edits.add_broadcast(world, f"subject {number}")
     sandbox.faults.add(effects.status(500), path="/broadcasts/[0-9]+/stats", nth=3, count=40)
     report = pulled(quick)
     assert (report.exit_status, doubts(report)) == (0, {})
@@ -194,9 +194,9 @@ def test_tags_that_cannot_be_listed_keep_their_members_up_to_date(
     quick: Config, sandbox: Sandbox, world: World
 ) -> None:
     pulled(quick)
-    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
+    person = next(key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active")
     for tag in list(world.parents["tag"]):
-        world.tag(person, tag)
+        edits.tag(world, person, tag)
     fail(sandbox, "/tags", effects.status(404, "{}"))
     report = pulled(quick)
     assert (report.exit_status, list(doubts(report))) == (3, ["tags"])
@@ -208,7 +208,7 @@ def test_doubt_about_a_record_ends_when_the_record_does(quick: Config, sandbox: 
     bad = one_broadcast(world)
     fail(sandbox, f"/broadcasts/{bad}(/stats)?", effects.status(500))
     assert pulled(quick).exit_status == 3
-    world.delete_broadcast(bad)
+    edits.delete_broadcast(world, bad)
     assert pulled(quick).exit_status == 0
     assert rows(quick, "select slice from _cksync.slices where not is_complete") == []
 

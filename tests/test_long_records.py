@@ -12,7 +12,7 @@ from cksync.config import Config
 from cksync.domain import Slice
 from cksync.load.publish import publish, rebuild
 from cksync.load.seen import RECORD_BYTES
-from kit_sandbox import World
+from kit_sandbox import World, edits
 from tests.comparing import differences
 from tests.conftest import Command
 from tests.test_sql.book import Book
@@ -177,13 +177,13 @@ def test_pull_says_what_was_set_aside_and_ends_with_3_until_it_is_gone(
 ) -> None:
     victim = next(mail.id for mail in world.broadcasts.values() if mail.status == "draft")
     before = world.broadcasts[victim].details
-    world.edit_broadcast(victim, content="x" * RECORD_BYTES)
+    edits.edit_broadcast(world, victim, content="x" * RECORD_BYTES)
     done = cksync("pull", ok=False)
     assert done.returncode == 3
     assert f"incomplete: broadcasts/detail: set aside: record {victim} is longer than 16 MB" in done.stderr
     assert cksync("rebuild", ok=False).returncode == 3
     assert f"record {victim} is longer" in cksync("status").stdout
-    world.edit_broadcast(victim, content=before["content"])
+    edits.edit_broadcast(world, victim, content=before["content"])
     assert cksync("pull").returncode == 0
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
@@ -193,8 +193,8 @@ def test_long_texts_of_an_account_are_pulled(cksync: Command, config: Config, wo
     mails = iter([mail.id for mail in world.broadcasts.values() if mail.status == "draft"])
     field = next(iter(world.custom_fields.values())).key
     for person_id in list(world.subscribers)[:3]:
-        world.set_field(person_id, field, "y" * 1_000_000)
-    world.edit_broadcast(next(mails), content=f'<img src="data:image/png;base64,{PICTURE}">')
+        edits.set_field(world, person_id, field, "y" * 1_000_000)
+    edits.edit_broadcast(world, next(mails), content=f'<img src="data:image/png;base64,{PICTURE}">')
     cksync("pull")
     assert differences(config.data_dir / "mirror.duckdb", world) == []
     cksync("verify")
@@ -208,7 +208,7 @@ def test_night_in_which_nothing_is_due_does_not_forget_what_was_set_aside(
         settings.write("[pull]\nchecks_per_day = 0\n")
     sent = next(mail.id for mail in world.broadcasts.values() if (mail.stats or {}).get("recipients"))
     cksync("pull")
-    world.edit_broadcast(sent, content="x" * RECORD_BYTES)
+    edits.edit_broadcast(world, sent, content="x" * RECORD_BYTES)
     assert cksync("pull", "--full", ok=False).returncode == 3
     night = cksync("pull", ok=False)
     assert night.returncode == 3

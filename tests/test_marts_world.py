@@ -23,7 +23,7 @@ from cksync.config import ApiConfig, Config, ModelsConfig
 from cksync.folder import Folder
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
-from kit_sandbox import World, generate, serve
+from kit_sandbox import World, edits, generate, serve
 from kit_sandbox.records import Purchase, Subscription
 from kit_sandbox.wire import milliseconds, timestamp
 
@@ -112,10 +112,10 @@ def made() -> World:
     joins = [row for roster in world.rosters.values() for row in roster.members.values()]
     for row in random.sample(joins, 40):
         address, later_ms = world.subscribers[row.subscriber_id].email_address, row.created_ms + 3_600_000
-        world.add_purchase(address, 10.0, transaction_time=datetime.fromtimestamp(later_ms / 1000, UTC))
+        edits.add_purchase(world, address, 10.0, transaction_time=datetime.fromtimestamp(later_ms / 1000, UTC))
     for each in list(world.purchases.values()):
         if random.random() < 0.1:
-            world.set_purchase_status(each.id, random.choice(("refunded", "Voided", "PENDING")))
+            edits.set_purchase_status(world, each.id, random.choice(("refunded", "Voided", "PENDING")))
         elif random.random() < 0.2:
             world.purchases[each.id] = each._replace(email_address=each.email_address.upper())
         elif random.random() < 0.1:

@@ -9,7 +9,7 @@ from cksync.errors import Rejected
 from cksync.verbs.events import Report
 from cksync.verbs.plan import plan
 from cksync.verbs.pull import pull
-from kit_sandbox import Sandbox, World
+from kit_sandbox import Sandbox, World, edits
 from tests.conftest import Command
 
 
@@ -43,7 +43,7 @@ def test_list_of_broadcasts_that_ends_with_a_full_page_is_planned_with_the_empty
     config: Config, sandbox: Sandbox, world: World
 ) -> None:
     while len(world.broadcasts) < 50:
-        world.send_broadcast(world.add_broadcast("A mail"))
+        edits.send_broadcast(world, edits.add_broadcast(world, "A mail"))
     spent(config)
     report = spent(config)
     assert report.planned == sum(report.requests.values())
@@ -65,9 +65,9 @@ def test_what_nights_use_to_spend_beyond_what_is_certain_is_planned_too(
     spent(config)
     people = sorted(key for key, person in world.subscribers.items() if person.state == "active")
     for night in range(4):
-        world.delete_subscriber(people[10 * night])
+        edits.delete_subscriber(world, people[10 * night])
         last = spent(config)
-    world.delete_subscriber(people[100])
+    edits.delete_subscriber(world, people[100])
     planned = plan(config).requests
     assert planned is not None
     sandbox.journal.clear()

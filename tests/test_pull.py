@@ -13,7 +13,7 @@ from cksync.errors import ApiUnavailable, Failed, Refused, Unauthorized
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PageRead, Report
 from cksync.verbs.pull import pull
-from kit_sandbox import Behaviour, Sandbox, World, effects, generate, serve
+from kit_sandbox import Behaviour, Sandbox, World, edits, effects, expected_mirror, generate, serve
 from kit_sandbox.messages import Request as Asked
 from tests.comparing import differences
 from tests.conftest import some
@@ -83,33 +83,33 @@ def test_mirror_is_right_whatever_nobody_knows_about_the_api(
 
 def change_everything(world: World) -> None:
     """One edit of every kind."""
-    people = [key for key, row in world.truth().subscribers.items() if row["state"] == "active"]
-    gone = [key for key, row in world.truth().subscribers.items() if row["state"] == "cancelled"]
-    world.cancel(people[0])
-    world.bounce(people[1])
-    world.complain(people[2])
-    world.delete_subscriber(people[3])
-    world.delete_subscriber(gone[0])
-    world.reactivate(gone[1])
-    world.set_email(people[4], "Moved+Again@Example.COM")
-    world.set_first_name(people[5], "Ünïcode 🎉")
-    new = world.add_subscriber("new@example.com", "New")
-    tags = list(world.truth().tags)
-    world.tag(new, tags[0])
-    for kind, tag, _ in list(world.truth().memberships):
+    people = [key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active"]
+    gone = [key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "cancelled"]
+    edits.cancel(world, people[0])
+    edits.bounce(world, people[1])
+    edits.complain(world, people[2])
+    edits.delete_subscriber(world, people[3])
+    edits.delete_subscriber(world, gone[0])
+    edits.reactivate(world, gone[1])
+    edits.set_email(world, people[4], "Moved+Again@Example.COM")
+    edits.set_first_name(world, people[5], "Ünïcode 🎉")
+    new = edits.add_subscriber(world, "new@example.com", "New")
+    tags = list(expected_mirror(world).tags)
+    edits.tag(world, new, tags[0])
+    for kind, tag, _ in list(expected_mirror(world).memberships):
         if kind == "tag" and tag == tags[1]:
-            world.untag(world.truth().memberships[kind, tag, _]["subscriber_id"], tag)
+            edits.untag(world, expected_mirror(world).memberships[kind, tag, _]["subscriber_id"], tag)
             break
-    world.rename_tag(tags[2], "Renamed")
-    world.delete_tag(tags[3])
-    fields = list(world.truth().custom_fields)
-    world.rename_custom_field(fields[0], "Surname")
-    world.delete_custom_field(fields[1])
-    world.archive_form(next(iter(world.truth().forms)))
-    broadcasts = list(world.truth().broadcasts)
-    world.delete_broadcast(broadcasts[0])
-    world.grow_stats(broadcasts[-1])
-    world.add_purchase("new@example.com", total=12.5)
+    edits.rename_tag(world, tags[2], "Renamed")
+    edits.delete_tag(world, tags[3])
+    fields = list(expected_mirror(world).custom_fields)
+    edits.rename_custom_field(world, fields[0], "Surname")
+    edits.delete_custom_field(world, fields[1])
+    edits.archive_form(world, next(iter(expected_mirror(world).forms)))
+    broadcasts = list(expected_mirror(world).broadcasts)
+    edits.delete_broadcast(world, broadcasts[0])
+    edits.grow_stats(world, broadcasts[-1])
+    edits.add_purchase(world, "new@example.com", total=12.5)
 
 
 @pytest.mark.heavy
@@ -123,8 +123,8 @@ def test_after_every_kind_of_edit_the_next_pull_is_level_again(config: Config, w
 
 def test_deleted_person_is_asked_for_by_id_and_becomes_a_tombstone(config: Config, world: World) -> None:
     pulled(config)
-    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
-    world.delete_subscriber(person)
+    person = next(key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active")
+    edits.delete_subscriber(world, person)
     pulled(config)
     assert rows(config, f"select count(*) from subscribers where id = {person}") == [(0,)]
     versions = rows(
@@ -139,9 +139,9 @@ def test_deleted_person_is_asked_for_by_id_and_becomes_a_tombstone(config: Confi
 def test_person_who_leaves_while_the_list_is_read_loses_nobody_else(
     page: int, config: Config, sandbox: Sandbox, world: World
 ) -> None:
-    first = [key for key, row in world.truth().subscribers.items() if row["state"] == "active"][:3]
+    first = [key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active"][:3]
     sandbox.faults.add(
-        effects.edit_before(lambda: [world.cancel(key) for key in first]),
+        effects.edit_before(lambda: [edits.cancel(world, key) for key in first]),
         path="/subscribers",
         where=lambda request: request.params.get("page") == str(page) and "sort_field" not in request.params,
     )
@@ -154,7 +154,9 @@ def test_person_who_joins_while_the_list_is_read_is_in_the_mirror(
     config: Config, sandbox: Sandbox, world: World
 ) -> None:
     sandbox.faults.add(
-        effects.edit_before(lambda: world.add_subscriber("late@example.com")), path="/subscribers", params={"page": "4"}
+        effects.edit_before(lambda: edits.add_subscriber(world, "late@example.com")),
+        path="/subscribers",
+        params={"page": "4"},
     )
     assert pulled(config).exit_status == 0
     assert differences(config.data_dir / "mirror.duckdb", world) == []
@@ -216,8 +218,8 @@ def test_no_list_passes_when_the_api_ignores_its_page(
     path: str, config: Config, sandbox: Sandbox, world: World
 ) -> None:
     for number in range(60):
-        world.add_purchase(f"buyer{number}@example.com")
-        world.add_broadcast(f"subject {number}")
+        edits.add_purchase(world, f"buyer{number}@example.com")
+        edits.add_broadcast(world, f"subject {number}")
     sandbox.faults.add(effects.ignore_page(), path=path, count=None)
     report = pulled(config)
     assert report.exit_status == 3
@@ -242,7 +244,7 @@ def test_secret_of_another_account_is_refused_and_nothing_is_written(config: Con
     pulled(config)
     before = sorted(path.name for path in config.data_dir.rglob("*"))
     with serve(generate(50, 8), rate_limit=None) as other:
-        other.world.change_account_email("other@example.com")
+        edits.change_account_email(other.world, "other@example.com")
         foreign = replace(config, api=replace(config.api, base_url=other.url))
         with pytest.raises(Refused, match=r"belongs to .* opens the account of other@example\.com"):
             pulled(foreign)
@@ -254,7 +256,7 @@ def test_secret_of_another_account_is_refused_and_nothing_is_written(config: Con
 @pytest.mark.heavy
 def test_changed_address_is_accepted_when_the_people_are_the_same(config: Config, world: World) -> None:
     pulled(config)
-    world.change_account_email("moved@example.com")
+    edits.change_account_email(world, "moved@example.com")
     with pytest.raises(Refused, match="--accept-account"):
         pulled(config)
     assert pulled(config, accept_account=True).exit_status == 0
@@ -335,17 +337,19 @@ def test_events_tell_what_is_left(config: Config) -> None:
 
 def untag_most(world: World) -> int:
     """Take a tag of many from nearly everybody: the tag's id."""
-    members = [(key, row["subscriber_id"]) for key, row in world.truth().memberships.items() if key[0] == "tag"]
-    tag = max(world.truth().tags, key=lambda each: sum(key[1] == each for key, _ in members))
+    members = [
+        (key, row["subscriber_id"]) for key, row in expected_mirror(world).memberships.items() if key[0] == "tag"
+    ]
+    tag = max(expected_mirror(world).tags, key=lambda each: sum(key[1] == each for key, _ in members))
     for key, person in members:
         if key[1] == tag:
-            world.untag(person, tag)
+            edits.untag(world, person, tag)
     return tag
 
 
 def test_list_that_suddenly_lost_most_rows_is_not_believed(config: Config, world: World) -> None:
     for _ in range(20):
-        world.add_tag(f"more {_}")
+        edits.add_tag(world, f"more {_}")
     pulled(config)
     tag = untag_most(world)
     name = f"subscriptions/tag/{tag}"
@@ -361,8 +365,8 @@ def test_list_that_suddenly_lost_most_rows_is_not_believed(config: Config, world
 @pytest.mark.heavy
 def test_memberships_of_a_deleted_tag_go_with_it_however_many(config: Config, world: World) -> None:
     pulled(config)
-    members = [key[1] for key in world.truth().memberships if key[0] == "tag"]
-    world.delete_tag(max(set(members), key=members.count))
+    members = [key[1] for key in expected_mirror(world).memberships if key[0] == "tag"]
+    edits.delete_tag(world, max(set(members), key=members.count))
     assert pulled(config).exit_status == 0
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
@@ -399,9 +403,9 @@ def test_pull_after_the_mirror_was_deleted_makes_it_from_the_log(
 def test_person_who_cancels_after_the_active_list_was_read_leaves_no_doubt(
     when: str, config: Config, sandbox: Sandbox, world: World
 ) -> None:
-    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
+    person = next(key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active")
     params = {"sort_field": "cancelled_at"} if when == "after the tail" else {"page": "4"}
-    sandbox.faults.add(effects.edit_before(lambda: world.cancel(person)), path="/subscribers", params=params)
+    sandbox.faults.add(effects.edit_before(lambda: edits.cancel(world, person)), path="/subscribers", params=params)
     report = pulled(config)
     assert (report.exit_status, doubts(report)) == (0, {})
     assert differences(config.data_dir / "mirror.duckdb", world) == []
@@ -420,10 +424,11 @@ def test_mirror_that_is_no_database_is_said_before_the_first_request(
 @pytest.mark.heavy
 def test_not_found_page_of_a_proxy_deletes_nobody(config: Config, sandbox: Sandbox, world: World) -> None:
     pulled(config)
-    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
-    for key in [key for key, row in world.truth().memberships.items() if row["subscriber_id"] == person]:
-        {"form": world.leave_form, "sequence": world.finish_sequence, "tag": world.untag}[key[0]](person, key[1])
-    world.bounce(person)
+    person = next(key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active")
+    for key in [key for key, row in expected_mirror(world).memberships.items() if row["subscriber_id"] == person]:
+        leave = {"form": edits.leave_form, "sequence": edits.finish_sequence, "tag": edits.untag}[key[0]]
+        leave(world, person, key[1])
+    edits.bounce(world, person)
     sandbox.faults.add(effects.status(404, "<html>not here</html>"), path=f"/subscribers/{person}", count=None)
     report = pulled(config)
     assert (report.exit_status, list(doubts(report))) == (3, ["subscribers/by_id"])

@@ -28,7 +28,7 @@ from cksync.verbs.status import status
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
-from kit_sandbox import Sandbox, World, effects, generate, serve
+from kit_sandbox import Sandbox, World, edits, effects, expected_mirror, generate, serve
 from tests.comparing import differences
 from tests.conftest import BARE, Command, some
 
@@ -137,8 +137,8 @@ def test_worked_example_of_the_readme_does_what_it_says(
     (sql,) = re.findall(r"```sql\n(.*?)```", section.split("## Commands")[0], re.DOTALL)
     *buyers, refunded = [person for person in world.subscribers.values() if person.state == "active"][-3:]
     for number in range(4):
-        world.add_purchase(buyers[number % 2].email_address)
-        world.add_purchase(refunded.email_address, status="refunded")
+        edits.add_purchase(world, buyers[number % 2].email_address)
+        edits.add_purchase(world, refunded.email_address, status="refunded")
     csv = "email_address,company\n" + "".join(f"{person.email_address},Acme {person.id}\n" for person in buyers)
     (tmp_path / "companies.csv").write_text(csv)
     cksync("pull")
@@ -219,10 +219,10 @@ def test_cleared_field_is_empty_in_the_account(work: Work, world: World) -> None
 def test_same_edit_on_both_sides_is_no_request(work: Work, sandbox: Sandbox, world: World) -> None:
     (person,) = actives(work, 1)
     work.edit(f"update subscribers set first_name = 'Zed' where id = {person}")
-    world.set_first_name(person, "Zed")
+    edits.set_first_name(world, person, "Zed")
     report = work.push()
     assert (report.exit_status, len(report.plan.noops), sandbox.journal.writes()) == (0, 1, [])
-    world.set_first_name(person, "Zoe")  # what both sides agreed upon is no edit any more
+    edits.set_first_name(world, person, "Zoe")  # what both sides agreed upon is no edit any more
     assert (work.push().plan, sandbox.journal.writes()) == (Plan(), [])
 
 
@@ -238,12 +238,12 @@ def test_membership_made_or_ended_on_both_sides_is_no_edit_any_more(work: Work, 
         f"delete from subscriptions where subscribable_type = 'tag' and subscribable_id = {has[0]}"
         f" and subscriber_id = {person}",
     )
-    world.tag(person, mine)
-    world.untag(person, has[0])
+    edits.tag(world, person, mine)
+    edits.untag(world, person, has[0])
     report = work.push()
     assert (report.exit_status, len(report.plan.noops), sandbox.journal.writes()) == (0, 2, [])
-    world.untag(person, mine)
-    world.tag(person, has[0])
+    edits.untag(world, person, mine)
+    edits.tag(world, person, has[0])
     assert (work.push().plan, sandbox.journal.writes()) == (Plan(), [])
     assert work.rows("select count(*) from subscriptions where id < 0") == [(0,)]
 
@@ -282,7 +282,9 @@ def test_new_person_with_many_fields_gets_them_ten_at_a_time(work: Work, sandbox
         ("update person", len(columns) - 10, "done"),
     ]
     (neo,) = (person for person in world.subscribers.values() if person.email_address == "neo@example.com")
-    assert sorted(world.truth().subscribers[neo.id]["fields"].values()) == sorted(values.replace("'", "").split(", "))
+    assert sorted(expected_mirror(world).subscribers[neo.id]["fields"].values()) == sorted(
+        values.replace("'", "").split(", ")
+    )
     assert work.push().plan == Plan()
     level(work, world)
 
@@ -367,14 +369,14 @@ def test_figures_that_cannot_be_read_after_the_last_write_lose_nothing(
 def test_value_changed_on_both_sides_is_a_conflict_and_the_others_merge(work: Work, world: World) -> None:
     (person,) = actives(work, 1)
     work.edit(f"update subscribers set first_name = 'Here', company = 'Acme' where id = {person}")
-    world.set_first_name(person, "There")
+    edits.set_first_name(world, person, "There")
     report = work.push()
     assert report.exit_status == 3
     (conflict,) = report.plan.conflicts
     assert conflict.cell is not None
     assert (conflict.cell.column, conflict.cell.mine, conflict.cell.theirs) == ("first_name", "Here", "There")
     assert world.subscribers[person].first_name == "There"
-    assert world.truth().subscribers[person]["fields"]["company"] == "Acme"
+    assert expected_mirror(world).subscribers[person]["fields"]["company"] == "Acme"
     level(work, world)
 
 
@@ -525,7 +527,7 @@ def test_field_takes_values_under_its_old_key_before_it_is_renamed(work: Work, w
         "update custom_fields set label = 'Employer' where key = 'company'",
     )
     assert work.push().exit_status == 0
-    assert world.truth().subscribers[person]["fields"]["employer"] == "Acme"
+    assert expected_mirror(world).subscribers[person]["fields"]["employer"] == "Acme"
     level(work, world)
 
 
@@ -618,10 +620,10 @@ def test_refreshed_workspace_has_the_account_of_today_and_keeps_what_is_not_push
 ) -> None:
     first, second, third = actives(work, 3)
     work.edit(*EVERYTHING)
-    world.set_first_name(third, "Theirs too late")
+    edits.set_first_name(world, third, "Theirs too late")
     other = next(p.id for p in world.subscribers.values() if p.state == "active" and p.id not in (first, second, third))
-    world.set_first_name(other, "Today")
-    world.add_tag("of today")
+    edits.set_first_name(world, other, "Today")
+    edits.add_tag(world, "of today")
     list(pull(work.config, environ={}))
     before = work.plan()
     refresh(Folder(work.config.data_dir), work.path)
@@ -669,7 +671,7 @@ def test_checkout_writes_over_nothing(work: Work) -> None:
 @pytest.mark.heavy
 def test_every_field_has_a_column_of_its_own_whatever_its_key(work: Work, world: World) -> None:
     for label in ("id", "First name", "Created at", "Lead opt-in?", 'a "quoted" key', "ÄÖÜ"):
-        world.add_custom_field(label)
+        edits.add_custom_field(world, label)
     list(pull(work.config, environ={}))
     refresh(Folder(work.config.data_dir), work.path)
     (person,) = actives(work, 1)

@@ -9,7 +9,7 @@ import pytest
 
 from cksync.config import Config
 from cksync.verbs.pull import pull
-from kit_sandbox import World
+from kit_sandbox import World, edits
 
 # Opens, asks and closes until its input ends; prints how often it could, and every failure.
 READER = """
@@ -59,7 +59,7 @@ def test_every_attempt_to_open_the_mirror_succeeds_while_pulls_run(config: Confi
         assert reader.stdout is not None
         assert reader.stdout.readline() == "ready\n"
         for number in range(2):
-            world.add_subscriber(f"new{number}@example.com")
+            edits.add_subscriber(world, f"new{number}@example.com")
             list(pull(config))
         output, _ = reader.communicate(timeout=100)
     lines = output.splitlines()
@@ -75,7 +75,7 @@ def test_reader_that_holds_the_mirror_open_keeps_its_version_and_stops_nobody(
     mirror = config.data_dir / "mirror.duckdb"
     with reading(HOLDER, mirror) as holder:
         assert ask(holder) == 300
-        world.add_subscriber("new@example.com")
+        edits.add_subscriber(world, "new@example.com")
         cksync("pull")
         assert ask(holder) == 300
         with reading(HOLDER, mirror) as later:

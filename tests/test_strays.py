@@ -12,7 +12,7 @@ from cksync.folder import Folder
 from cksync.verbs.events import Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
-from kit_sandbox import Sandbox, World, effects
+from kit_sandbox import Sandbox, World, edits, effects
 from tests.comparing import differences
 from tests.conftest import some
 
@@ -32,7 +32,7 @@ def test_the_others_are_published_and_its_list_is_incomplete(
 ) -> None:
     list(pull(config, environ={}))
     sandbox.faults.add(effects.stray(VALUES[name]), path="/subscribers", params={"page": "2"}, count=None)
-    world.set_first_name(min(world.subscribers), "Changed")
+    edits.set_first_name(world, min(world.subscribers), "Changed")
     *_, report = pull(config, environ={}, depth="full")
     assert isinstance(report, Report)
     assert report.exit_status == 3

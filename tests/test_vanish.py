@@ -16,7 +16,7 @@ from cksync.verbs.pull import pull
 from cksync.verbs.push import PushReport, push
 from cksync.verbs.verify import Findings, verify
 from cksync.write.workspace import checkout
-from kit_sandbox import Sandbox, World, effects, generate
+from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.comparing import differences
 from tests.conftest import some
 
@@ -99,7 +99,7 @@ def test_list_that_lost_too_much_keeps_its_rows_and_what_hangs_on_them(
 ) -> None:
     """Everything else is published, a rebuild makes the same mirror, and the next night is well."""
     sandbox.faults.add(effects.rows_left(left), path=PATHS[name], count=None)
-    world.tag(world.add_subscriber("new@example.com"), min(world.parents["tag"]))
+    edits.tag(world, edits.add_subscriber(world, "new@example.com"), min(world.parents["tag"]))
     report = pulled(account, depth=depth)
     assert (report.exit_status, list(doubts(report))) == (3, [name])
     assert "at once" in str(doubts(report)[name])
@@ -128,7 +128,7 @@ def test_empty_list_of_few_rows_is_believed_the_second_time(account: Config, san
     people = [row.subscriber_id for row in world.rosters["form", form].members.values()]
     assert 1 < len(people) < 100
     for person in people:
-        world.leave_form(person, form)
+        edits.leave_form(world, person, form)
     assert pulled(account).exit_status == 0
     assert wrong(account, world) == []
     assert sandbox.journal.count(path=f"/forms/{form}/subscriptions") == 2
@@ -139,7 +139,7 @@ def test_tags_that_are_gone_go_with_their_members_once_somebody_allows_it(
 ) -> None:
     before = rows(account)
     for tag in list(world.parents["tag"]):
-        world.delete_tag(tag)
+        edits.delete_tag(world, tag)
     for _ in range(2):
         report = pulled(account)
         assert (report.exit_status, "which" in str(doubts(report)["tags"])) == (3, True)

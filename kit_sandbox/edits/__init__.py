@@ -1,5 +1,119 @@
-"""Everything that can happen to an account, as functions of the world; World has them as its methods."""
+"""Everything that can happen to an account, as functions of the world: `edits.cancel(world, subscriber_id)`."""
 
+from .account import (
+    change_account_email,
+    change_account_name,
+)
+from .broadcasts import (
+    add_broadcast,
+    delete_broadcast,
+    edit_broadcast,
+    grow_stats,
+    send_broadcast,
+    set_broadcast_status,
+    set_stats,
+)
+from .custom_fields import (
+    add_custom_field,
+    delete_custom_field,
+    rename_custom_field,
+)
+from .hooks import (
+    add_hook,
+    delete_hook,
+)
+from .memberships import (
+    finish_sequence,
+    join,
+    join_form,
+    join_sequence,
+    leave_form,
+    set_subscription_state,
+    tag,
+    untag,
+)
+from .parents import (
+    add_form,
+    add_sequence,
+    add_tag,
+    archive_form,
+    delete_form,
+    delete_sequence,
+    delete_tag,
+    rename_form,
+    rename_sequence,
+    rename_tag,
+)
+from .people import (
+    add_subscriber,
+    bounce,
+    cancel,
+    complain,
+    deactivate,
+    delete_subscriber,
+    reactivate,
+    set_email,
+    set_field,
+    set_fields,
+    set_first_name,
+    set_state,
+)
+from .purchases import (
+    add_purchase,
+    delete_purchase,
+    extend_purchase,
+    set_purchase_status,
+)
 from .registry import EDITS
 
-__all__ = ["EDITS"]
+__all__ = [
+    "EDITS",
+    "add_broadcast",
+    "add_custom_field",
+    "add_form",
+    "add_hook",
+    "add_purchase",
+    "add_sequence",
+    "add_subscriber",
+    "add_tag",
+    "archive_form",
+    "bounce",
+    "cancel",
+    "change_account_email",
+    "change_account_name",
+    "complain",
+    "deactivate",
+    "delete_broadcast",
+    "delete_custom_field",
+    "delete_form",
+    "delete_hook",
+    "delete_purchase",
+    "delete_sequence",
+    "delete_subscriber",
+    "delete_tag",
+    "edit_broadcast",
+    "extend_purchase",
+    "finish_sequence",
+    "grow_stats",
+    "join",
+    "join_form",
+    "join_sequence",
+    "leave_form",
+    "reactivate",
+    "rename_custom_field",
+    "rename_form",
+    "rename_sequence",
+    "rename_tag",
+    "send_broadcast",
+    "set_broadcast_status",
+    "set_email",
+    "set_field",
+    "set_fields",
+    "set_first_name",
+    "set_purchase_status",
+    "set_state",
+    "set_stats",
+    "set_subscription_state",
+    "tag",
+    "untag",
+]

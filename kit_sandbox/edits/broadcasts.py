@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ..records import Broadcast, Json
 from ..wire import milliseconds, timestamp
+from ..world import World
 from .registry import edit
-
-if TYPE_CHECKING:
-    from ..world import World
 
 NO_STATS: Mapping[str, Json] = {
     "recipients": 0,
@@ -26,7 +23,7 @@ NO_STATS: Mapping[str, Json] = {
 
 @edit
 def add_broadcast(
-    world: "World",
+    world: World,
     /,
     subject: str | None = None,
     content: str | None = None,
@@ -53,7 +50,7 @@ def add_broadcast(
 
 
 @edit
-def edit_broadcast(world: "World", /, broadcast_id: int, **changes: Json) -> None:
+def edit_broadcast(world: World, /, broadcast_id: int, **changes: Json) -> None:
     """Changes subject, content, or any other key of the detail; `send_at` schedules a draft."""
     old = world.broadcasts[broadcast_id]
     subject, status = changes.pop("subject", old.subject), old.status
@@ -64,14 +61,14 @@ def edit_broadcast(world: "World", /, broadcast_id: int, **changes: Json) -> Non
 
 
 @edit
-def delete_broadcast(world: "World", /, broadcast_id: int) -> None:
+def delete_broadcast(world: World, /, broadcast_id: int) -> None:
     del world.broadcasts[broadcast_id]
     world.versions["broadcasts"] += 1
 
 
 @edit
 def send_broadcast(
-    world: "World", /, broadcast_id: int, recipients: int | None = None, status: str = "completed"
+    world: World, /, broadcast_id: int, recipients: int | None = None, status: str = "completed"
 ) -> None:
     """Sends now, by default to everybody active; `published_at` is filled even where `public` is false."""
     old, sent_at = world.broadcasts[broadcast_id], timestamp(world.ms())
@@ -83,22 +80,20 @@ def send_broadcast(
 
 
 @edit
-def set_broadcast_status(world: "World", /, broadcast_id: int, status: str) -> None:
+def set_broadcast_status(world: World, /, broadcast_id: int, status: str) -> None:
     """Draft, scheduled, sending, completed or aborted; only the stats show it."""
     _put(world, world.broadcasts[broadcast_id]._replace(status=status))
 
 
 @edit
-def set_stats(world: "World", /, broadcast_id: int, **stats: Json) -> None:
+def set_stats(world: World, /, broadcast_id: int, **stats: Json) -> None:
     """Sets single numbers of the stats."""
     old = world.broadcasts[broadcast_id]
     _put(world, old._replace(stats={**(old.stats or NO_STATS), **stats}))
 
 
 @edit
-def grow_stats(
-    world: "World", /, broadcast_id: int, opens: float = 0.5, clicks: int = 1, unsubscribes: int = 0
-) -> None:
+def grow_stats(world: World, /, broadcast_id: int, opens: float = 0.5, clicks: int = 1, unsubscribes: int = 0) -> None:
     """Late readers: adds percent points of opens, and clicks and unsubscribes."""
     old = world.broadcasts[broadcast_id].stats or NO_STATS
     set_stats(
@@ -110,7 +105,7 @@ def grow_stats(
     )
 
 
-def _put(world: "World", broadcast: Broadcast) -> None:
+def _put(world: World, broadcast: Broadcast) -> None:
     world.broadcasts[broadcast.id] = broadcast
     world.versions["broadcasts"] += 1
 

@@ -1,17 +1,14 @@
 """Edits of webhooks."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ..records import Hook, Json
+from ..world import World
 from .registry import edit
-
-if TYPE_CHECKING:
-    from ..world import World
 
 
 @edit
-def add_hook(world: "World", /, target_url: str, event: Mapping[str, Json]) -> int:
+def add_hook(world: World, /, target_url: str, event: Mapping[str, Json]) -> int:
     """A new rule, even where the same one exists; the event's name with its prefix, `subscriber.tag_add`."""
     hook_id = world.next_id("hook")
     world.hooks[hook_id] = Hook(hook_id, target_url, dict(event))
@@ -19,5 +16,5 @@ def add_hook(world: "World", /, target_url: str, event: Mapping[str, Json]) -> i
 
 
 @edit
-def delete_hook(world: "World", /, hook_id: int) -> None:
+def delete_hook(world: World, /, hook_id: int) -> None:
     del world.hooks[hook_id]

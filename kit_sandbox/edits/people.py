@@ -1,29 +1,16 @@
-"""Edits of the account, its people and its custom fields."""
+"""Edits of people: their states, their names and the values of their custom fields."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from ..records import CustomField, Json, State, Subscriber
+from ..records import Json, State, Subscriber
+from ..world import World
 from .registry import edit
-
-if TYPE_CHECKING:
-    from ..world import World
-
-
-@edit
-def change_account_email(world: "World", /, primary_email_address: str) -> None:
-    world.account = world.account._replace(primary_email_address=primary_email_address)
-
-
-@edit
-def change_account_name(world: "World", /, name: str) -> None:
-    world.account = world.account._replace(name=name)
 
 
 @edit
 def add_subscriber(
-    world: "World",
+    world: World,
     /,
     email_address: str,
     first_name: str | None = None,
@@ -45,7 +32,7 @@ def add_subscriber(
 
 
 @edit
-def set_state(world: "World", /, subscriber_id: int, state: State) -> None:
+def set_state(world: World, /, subscriber_id: int, state: State) -> None:
     """Moves a person to another state; the hidden cancelled_at lives only while cancelled."""
     cancelled_ms = world.ms() if state == "cancelled" else None
     person = world.subscribers[subscriber_id]
@@ -55,7 +42,7 @@ def set_state(world: "World", /, subscriber_id: int, state: State) -> None:
     world.versions["states"] += 1
 
 
-def _end_hidden(world: "World", subscriber_id: int) -> None:
+def _end_hidden(world: World, subscriber_id: int) -> None:
     """What no list showed while the person was cancelled is over for good."""
     for (kind, parent_id), roster in world.rosters.items():
         if subscriber_id in roster.members and world.behaviour.hides(kind, parent_id, subscriber_id):
@@ -64,32 +51,32 @@ def _end_hidden(world: "World", subscriber_id: int) -> None:
 
 
 @edit
-def cancel(world: "World", /, subscriber_id: int) -> None:
+def cancel(world: World, /, subscriber_id: int) -> None:
     set_state(world, subscriber_id, "cancelled")
 
 
 @edit
-def reactivate(world: "World", /, subscriber_id: int) -> None:
+def reactivate(world: World, /, subscriber_id: int) -> None:
     set_state(world, subscriber_id, "active")
 
 
 @edit
-def deactivate(world: "World", /, subscriber_id: int) -> None:
+def deactivate(world: World, /, subscriber_id: int) -> None:
     set_state(world, subscriber_id, "inactive")
 
 
 @edit
-def bounce(world: "World", /, subscriber_id: int) -> None:
+def bounce(world: World, /, subscriber_id: int) -> None:
     set_state(world, subscriber_id, "bounced")
 
 
 @edit
-def complain(world: "World", /, subscriber_id: int) -> None:
+def complain(world: World, /, subscriber_id: int) -> None:
     set_state(world, subscriber_id, "complained")
 
 
 @edit
-def delete_subscriber(world: "World", /, subscriber_id: int) -> None:
+def delete_subscriber(world: World, /, subscriber_id: int) -> None:
     """Only the web app can do this: the person and all memberships vanish, purchases stay."""
     person = world.subscribers.pop(subscriber_id)
     del world.by_email[person.email_address.lower()]
@@ -101,7 +88,7 @@ def delete_subscriber(world: "World", /, subscriber_id: int) -> None:
 
 
 @edit
-def set_email(world: "World", /, subscriber_id: int, email_address: str) -> None:
+def set_email(world: World, /, subscriber_id: int, email_address: str) -> None:
     """Changes the identity; the id stays."""
     person = world.subscribers[subscriber_id]
     if world.by_email.get(email_address.lower(), subscriber_id) != subscriber_id:
@@ -112,12 +99,12 @@ def set_email(world: "World", /, subscriber_id: int, email_address: str) -> None
 
 
 @edit
-def set_first_name(world: "World", /, subscriber_id: int, first_name: str | None) -> None:
+def set_first_name(world: World, /, subscriber_id: int, first_name: str | None) -> None:
     world.put_subscriber(world.subscribers[subscriber_id]._replace(first_name=first_name))
 
 
 @edit
-def set_field(world: "World", /, subscriber_id: int, key: str, value: Json) -> None:
+def set_field(world: World, /, subscriber_id: int, key: str, value: Json) -> None:
     """Sets the value of the custom field with this key; None unsets it."""
     person = world.subscribers[subscriber_id]
     values = {**person.values, world.field_named(key).id: value}
@@ -125,50 +112,9 @@ def set_field(world: "World", /, subscriber_id: int, key: str, value: Json) -> N
 
 
 @edit
-def set_fields(world: "World", /, subscriber_id: int, fields: Mapping[str, Json]) -> None:
+def set_fields(world: World, /, subscriber_id: int, fields: Mapping[str, Json]) -> None:
     """Sets several values by key at once; the others stay, and what changes nothing is no change."""
     person = world.subscribers[subscriber_id]
     values = {**person.values, **{world.field_named(key).id: value for key, value in fields.items()}}
     if values != person.values:
         world.put_subscriber(person._replace(values=values))
-
-
-# -- custom fields
-
-
-@edit
-def add_custom_field(world: "World", /, label: str, key: str | None = None) -> int:
-    """A new field; the key is made from the label unless given (old accounts have odd ones)."""
-    key = _free_key(world, key or key_of(label))
-    field_id = world.next_id("custom_field")
-    world.custom_fields[field_id] = CustomField(field_id, f"ck_field_{field_id}_{key}", key, label.strip())
-    world.versions["fields"] += 1
-    return field_id
-
-
-@edit
-def rename_custom_field(world: "World", /, field_id: int, label: str, key: str | None = None) -> None:
-    """The key follows the label, in everybody's `fields` at once; the name stays."""
-    old = world.custom_fields[field_id]
-    key = _free_key(world, key or key_of(label), field_id)
-    world.custom_fields[field_id] = old._replace(label=label.strip(), key=key)
-    world.versions["fields"] += 1
-
-
-@edit
-def delete_custom_field(world: "World", /, field_id: int) -> None:
-    """Wipes everybody's value."""
-    del world.custom_fields[field_id]
-    world.versions["fields"] += 1
-
-
-def _free_key(world: "World", key: str, field_id: int | None = None) -> str:
-    if any(key == other.key for other in world.custom_fields.values() if other.id != field_id):
-        raise ValueError(f"Key has already been taken: {key}")
-    return key
-
-
-def key_of(label: str) -> str:
-    """The key the API makes of a label: ASCII, lower case, underscores."""
-    ascii_only = label.strip().lower().encode("ascii", "ignore").decode()
-    return "_".join("".join(c if c.isalnum() else " " for c in ascii_only).split())

@@ -2,19 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ..records import Json, Money, Purchase
 from ..wire import timestamp
+from ..world import World
 from .registry import edit
-
-if TYPE_CHECKING:
-    from ..world import World
 
 
 @edit
 def add_purchase(
-    world: "World",
+    world: World,
     /,
     email_address: str,
     total: Money = 20.0,
@@ -45,7 +42,7 @@ def add_purchase(
 
 
 @edit
-def extend_purchase(world: "World", /, purchase_id: int, products: Iterable[Mapping[str, Json]]) -> None:
+def extend_purchase(world: World, /, purchase_id: int, products: Iterable[Mapping[str, Json]]) -> None:
     """Adds products to an order; its amounts stay as they were sent."""
     old = world.purchases[purchase_id]
     world.purchases[purchase_id] = old._replace(products=(*old.products, *products))
@@ -53,14 +50,14 @@ def extend_purchase(world: "World", /, purchase_id: int, products: Iterable[Mapp
 
 
 @edit
-def set_purchase_status(world: "World", /, purchase_id: int, status: str) -> None:
+def set_purchase_status(world: World, /, purchase_id: int, status: str) -> None:
     """A refund, as old accounts hold them; nothing in any list tells that the record changed."""
     world.purchases[purchase_id] = world.purchases[purchase_id]._replace(status=status)
     world.versions["purchases"] += 1
 
 
 @edit
-def delete_purchase(world: "World", /, purchase_id: int) -> None:
+def delete_purchase(world: World, /, purchase_id: int) -> None:
     """The API has no such call; the row is simply gone."""
     del world.purchases[purchase_id]
     world.versions["purchases"] += 1

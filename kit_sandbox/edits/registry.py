@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-if TYPE_CHECKING:
-    from ..world import World
+from ..world import World
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -15,12 +14,12 @@ EDITS: dict[str, Callable[..., Any]] = {}
 
 
 def edit(
-    function: Callable[Concatenate["World", P], R],
-) -> Callable[Concatenate["World", P], R]:
+    function: Callable[Concatenate[World, P], R],
+) -> Callable[Concatenate[World, P], R]:
     """Runs the function under the world's lock and makes it known by its name."""
 
     @wraps(function)
-    def locked(world: "World", /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def locked(world: World, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with world.lock:
             return function(world, *args, **kwargs)
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from random import Random
 
+from .. import edits
 from ..behaviour import Behaviour
 from ..clock import system_clock
 from ..records import Kind, Subscription
@@ -76,7 +77,7 @@ def _without_collector() -> Iterator[None]:
 def _add_fields(world: World, count: int) -> None:
     generic = ((f"Field {number}", f"field_{number}") for number in range(1, count + 1))
     for (label, key), _ in zip(chain(samples.FIELDS, generic), range(count), strict=False):
-        world.add_custom_field(label, key)
+        edits.add_custom_field(world, label, key)
 
 
 NAMES: dict[Kind, list[str]] = {
@@ -87,12 +88,12 @@ NAMES: dict[Kind, list[str]] = {
 
 
 def _add_parents(world: World, random: Random, span: Span, kind: Kind, count: int) -> None:
-    add = {"tag": world.add_tag, "form": world.add_form, "sequence": world.add_sequence}[kind]
+    add = {"tag": edits.add_tag, "form": edits.add_form, "sequence": edits.add_sequence}[kind]
     names = NAMES[kind]
     moments = sorted(span.at(random.random() * 0.7) for _ in range(count))
     for index, created_ms in enumerate(moments):
         lap = index // len(names)
-        parent_id = add(names[index % len(names)] + (f" {lap + 1}" if lap else ""))
+        parent_id = add(world, names[index % len(names)] + (f" {lap + 1}" if lap else ""))
         world.parents[kind][parent_id] = world.parents[kind][parent_id]._replace(created_ms=created_ms)
 
 

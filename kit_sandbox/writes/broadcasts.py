@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .. import shapes
+from .. import edits, shapes
 from ..messages import NO_CONTENT, NOT_FOUND, Answer, Request, as_json, error
 from ..records import Mail
 from ..routes import id_of
@@ -24,7 +24,7 @@ def create(world: World, request: Request) -> Answer:
         changes = _changes(world, request.given)
     except ValueError:
         return _BAD_TIME
-    broadcast_id = world.add_broadcast(**changes)
+    broadcast_id = edits.add_broadcast(world, **changes)
     _schedule(world, broadcast_id, changes)
     return as_json(_shown(world, broadcast_id), 201)
 
@@ -38,7 +38,7 @@ def update(world: World, request: Request, broadcast_id: str) -> Answer:
         changes = _changes(world, request.given)
     except ValueError:
         return _BAD_TIME
-    world.edit_broadcast(id_of(broadcast_id), **changes)
+    edits.edit_broadcast(world, id_of(broadcast_id), **changes)
     _schedule(world, id_of(broadcast_id), changes)
     return as_json(_shown(world, id_of(broadcast_id)))
 
@@ -48,7 +48,7 @@ def delete(world: World, request: Request, broadcast_id: str) -> Answer:
     refused = _refusal(world, id_of(broadcast_id))
     if refused is not None:
         return refused
-    world.delete_broadcast(id_of(broadcast_id))
+    edits.delete_broadcast(world, id_of(broadcast_id))
     return NO_CONTENT
 
 
@@ -77,7 +77,7 @@ def _schedule(world: World, broadcast_id: int, changes: Mapping[str, Any]) -> No
         return
     world.mails.append(Mail(broadcast_id, timestamp(milliseconds(send_at))))
     if send_at <= world.now():
-        world.send_broadcast(broadcast_id)
+        edits.send_broadcast(world, broadcast_id)
 
 
 def _shown(world: World, broadcast_id: int) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .. import shapes
-from ..edits.people import key_of
+from .. import edits, shapes
+from ..edits.custom_fields import key_of
 from ..messages import NO_CONTENT, NOT_FOUND, Answer, Request, created, error
 from ..routes import id_of
 from ..world import World
@@ -22,7 +22,7 @@ def create(world: World, request: Request) -> Answer:
     refused = _refusal(world, labels)
     if refused is not None:
         return refused
-    made = [_shown(world, world.add_custom_field(label)) for label in labels]
+    made = [_shown(world, edits.add_custom_field(world, label)) for label in labels]
     is_array = isinstance(asked, list) and (len(made) > 1 or world.behaviour.one_label_list == "array")
     return created(made if is_array else made[0], Location=f"/v3/custom_fields/{made[0]['id']}")
 
@@ -35,7 +35,7 @@ def rename(world: World, request: Request, field_id: str) -> Answer:
     refused = _refusal(world, [label], except_id=id_of(field_id))
     if refused is not None:
         return refused
-    world.rename_custom_field(id_of(field_id), label)
+    edits.rename_custom_field(world, id_of(field_id), label)
     return NO_CONTENT
 
 
@@ -43,7 +43,7 @@ def delete(world: World, request: Request, field_id: str) -> Answer:
     """Everybody's value goes with it."""
     if id_of(field_id) not in world.custom_fields:
         return NOT_FOUND
-    world.delete_custom_field(id_of(field_id))
+    edits.delete_custom_field(world, id_of(field_id))
     return NO_CONTENT
 
 

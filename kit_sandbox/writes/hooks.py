@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import shapes
+from .. import edits, shapes
 from ..messages import NOT_FOUND, Answer, Request, as_json, error
 from ..routes import id_of
 from ..world import World
@@ -42,7 +42,7 @@ def create(world: World, request: Request) -> Answer:
     parameter = _parameter(name, event)
     if EVENTS[name] and not parameter:
         return _NO_PARAMETER
-    hook_id = world.add_hook(url, {"name": name, **parameter})
+    hook_id = edits.add_hook(world, url, {"name": name, **parameter})
     return as_json(shapes.hook(world.hooks[hook_id]), world.behaviour.hook_created)
 
 
@@ -55,5 +55,5 @@ def _parameter(name: str, event: Mapping[str, Any]) -> dict[str, Any]:
 def delete(world: World, request: Request, hook_id: str) -> Answer:
     if id_of(hook_id) not in world.hooks:
         return NOT_FOUND
-    world.delete_hook(id_of(hook_id))
+    edits.delete_hook(world, id_of(hook_id))
     return as_json({"success": True})

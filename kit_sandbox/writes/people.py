@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import shapes
+from .. import edits, shapes
 from ..auth import has_secret
 from ..messages import NOT_FOUND, Answer, Request, as_json
 from ..records import Kind, Subscriber
@@ -50,21 +50,21 @@ def _person_for(world: World, kind: Kind, email: str, given: Mapping[str, Any]) 
     person = with_email(world, email)
     if person is None:
         is_confirmed = kind not in world.behaviour.confirm_on
-        person_id = world.add_subscriber(email, name, "active" if is_confirmed else "inactive")
+        person_id = edits.add_subscriber(world, email, name, "active" if is_confirmed else "inactive")
     else:
         person_id = person.id
         if name is not None and name != person.first_name:
-            world.set_first_name(person_id, name)
+            edits.set_first_name(world, person_id, name)
         if person.state == "cancelled" and world.behaviour.resubscribe_revives:
-            world.reactivate(person_id)
-    world.set_fields(person_id, known_fields(world, given.get("fields")))
+            edits.reactivate(world, person_id)
+    edits.set_fields(world, person_id, known_fields(world, given.get("fields")))
     return person_id
 
 
 def _join(world: World, kind: Kind, person_id: int, parent_id: int) -> None:
     """A membership is inactive while the person has yet to confirm it."""
     is_waiting = kind in world.behaviour.confirm_on and world.subscribers[person_id].state == "inactive"
-    world.join(kind, person_id, parent_id, "inactive" if is_waiting else "active", SOURCE)
+    edits.join(world, kind, person_id, parent_id, "inactive" if is_waiting else "active", SOURCE)
 
 
 def _join_others(world: World, person_id: int, given: Mapping[str, Any]) -> None:
@@ -95,10 +95,10 @@ def update(world: World, request: Request, subscriber_id: str) -> Answer:
     if refused is not None:
         return refused
     if "first_name" in given and text(given["first_name"]) != (person.first_name or ""):
-        world.set_first_name(person.id, cleared(world, given["first_name"]))
+        edits.set_first_name(world, person.id, cleared(world, given["first_name"]))
     if len(asked) > FIELDS_AT_ONCE:
         return _accepted(world, person.id, asked)
-    world.set_fields(person.id, known_fields(world, asked))
+    edits.set_fields(world, person.id, known_fields(world, asked))
     return as_json({"subscriber": _shown(world, world.subscribers[person.id])})
 
 
@@ -111,7 +111,7 @@ def _change_address(world: World, person: Subscriber, asked: Any) -> Answer | No
         return INVALID_EMAIL
     if world.by_email.get(email.lower(), person.id) != person.id:
         return TAKEN_EMAIL
-    world.set_email(person.id, email)
+    edits.set_email(world, person.id, email)
     return None
 
 
@@ -126,7 +126,7 @@ def _accepted(world: World, person_id: int, asked: Mapping[str, Any]) -> Answer:
 def _set_if_there(world: World, person_id: int, asked: Mapping[str, Any]) -> None:
     """The person and the fields may have gone in between."""
     if person_id in world.subscribers:
-        world.set_fields(person_id, known_fields(world, asked))
+        edits.set_fields(world, person_id, known_fields(world, asked))
 
 
 def unsubscribe(world: World, request: Request) -> Answer:
@@ -137,7 +137,7 @@ def unsubscribe(world: World, request: Request) -> Answer:
     if person is None:
         return NOT_FOUND
     if person.state != "cancelled":
-        world.cancel(person.id)
+        edits.cancel(world, person.id)
     return as_json({"subscriber": _shown(world, world.subscribers[person.id])})
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .. import shapes
+from .. import edits, shapes
 from ..messages import Answer, Request, created, error
 from ..records import Purchase
 from ..world import World
@@ -26,7 +26,7 @@ def create(world: World, request: Request) -> Answer:
         purchase_id = _add(world, given)
     else:
         purchase_id = known.id
-        world.extend_purchase(purchase_id, _lines(given))
+        edits.extend_purchase(world, purchase_id, _lines(given))
     return created(shapes.purchase(world.purchases[purchase_id]))
 
 
@@ -56,9 +56,10 @@ def _known(world: World, transaction_id: str) -> Purchase | None:
 def _add(world: World, given: Mapping[str, Any]) -> int:
     email = text(given["email_address"])
     if world.behaviour.purchase_creates_person and with_email(world, email) is None:
-        world.add_subscriber(email, text(given.get("first_name")) or None)
+        edits.add_subscriber(world, email, text(given.get("first_name")) or None)
     amounts = {name: _money(given.get(name)) for name in _AMOUNTS}
-    return world.add_purchase(
+    return edits.add_purchase(
+        world,
         email,
         currency=text(given["currency"]).upper(),
         status=text(given.get("status")) or "paid",

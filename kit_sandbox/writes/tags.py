@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .. import shapes
+from .. import edits, shapes
 from ..messages import NOT_FOUND, Answer, Request, as_json, created, error
 from ..routes import UNKNOWN_PARENT, id_of
 from ..world import World
@@ -20,7 +20,7 @@ def create(world: World, request: Request) -> Answer:
     refused = _refusal(world, names)
     if refused is not None:
         return refused
-    made = [_shown(world, world.add_tag(name)) for name in names]
+    made = [_shown(world, edits.add_tag(world, name)) for name in names]
     return created(made if isinstance(asked, list) else made[0])
 
 
@@ -52,7 +52,7 @@ def _removed(world: World, subscriber_id: int, tag_id: int) -> Answer:
     if tag_id not in world.parents["tag"]:
         return UNKNOWN_PARENT["tag"]
     if subscriber_id in world.rosters["tag", tag_id].members:
-        world.untag(subscriber_id, tag_id)
+        edits.untag(world, subscriber_id, tag_id)
     return as_json(_shown(world, tag_id))
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from kit_sandbox import World
+from kit_sandbox import World, edits
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask
@@ -63,7 +63,7 @@ def test_the_key_alone_suffices_for_the_unpaged_lists(ask: "Ask", path: str) -> 
 
 
 def test_the_key_alone_suffices_for_the_tags_of_a_person(ask: "Ask", world: World) -> None:
-    person = world.add_subscriber("ana@example.com")
+    person = edits.add_subscriber(world, "ana@example.com")
     answer = ask.get(f"subscribers/{person}/tags", api_secret=None, api_key=world.api_key)
     assert answer.json() == {"tags": []}
 
@@ -74,7 +74,7 @@ def test_the_secret_is_accepted_wherever_the_key_is(ask: "Ask", path: str) -> No
 
 
 def test_credentials_and_parameters_may_stand_in_the_json_body_of_a_get(ask: "Ask", world: World) -> None:
-    people = [world.add_subscriber(f"p{number}@example.com") for number in range(51)]
+    people = [edits.add_subscriber(world, f"p{number}@example.com") for number in range(51)]
     body = {"api_secret": world.api_secret, "page": 2}
     answer = ask.session.get(f"{ask.sandbox.url}/subscribers", json=body, timeout=5)
     assert [row["id"] for row in answer.json()["subscribers"]] == people[50:]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from kit_sandbox import World
+from kit_sandbox import World, edits
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask, Serving
@@ -59,15 +59,15 @@ def test_edits_can_be_made_and_tell_their_result(ask: "Ask", world: World) -> No
 
 
 def test_an_edit_can_wait_for_a_request(ask: "Ask", world: World) -> None:
-    person = world.add_subscriber("ana@example.com")
+    person = edits.add_subscriber(world, "ana@example.com")
     edit = {"edit": "cancel", "args": {"subscriber_id": person}}
     control(ask, "POST", "faults", {"effect": "edit_before", "args": edit, "path": "/subscribers", "nth": 2})
     assert [ask.ids("subscribers") for _ in range(2)] == [[person], []]
 
 
 def test_the_truth_can_be_read_by_table(ask: "Ask", world: World) -> None:
-    person, tag = world.add_subscriber("ana@example.com"), world.add_tag("a")
-    subscription = world.tag(person, tag)
+    person, tag = edits.add_subscriber(world, "ana@example.com"), edits.add_tag(world, "a")
+    subscription = edits.tag(world, person, tag)
     counts = control(ask, "GET", "truth")
     assert (counts["subscribers"], counts["subscriptions"], counts["tags"]) == (1, 1, 1)
     (row,) = control(ask, "GET", "truth", table="subscriptions")
@@ -78,7 +78,7 @@ def test_the_truth_can_be_read_by_table(ask: "Ask", world: World) -> None:
 
 
 def test_the_behaviour_can_be_read_and_changed(ask: "Ask", world: World) -> None:
-    made = [world.add_purchase("ana@example.com") for _ in range(2)]
+    made = [edits.add_purchase(world, "ana@example.com") for _ in range(2)]
     assert control(ask, "GET", "behaviour")["purchases_order"] == "oldest"
     control(ask, "POST", "behaviour", {"purchases_order": "newest", "cancelled_leave": ["form"]})
     assert ask.ids("purchases") == made[::-1]

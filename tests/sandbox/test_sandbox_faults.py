@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from kit_sandbox import World, effects
+from kit_sandbox import World, edits, effects
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask
 
 
 def add_people(world: World, count: int) -> list[int]:
-    return [world.add_subscriber(f"person{number}@example.com", "Ana") for number in range(count)]
+    return [edits.add_subscriber(world, f"person{number}@example.com", "Ana") for number in range(count)]
 
 
 # -- which requests are hit
@@ -36,7 +36,7 @@ def test_a_fault_hits_every_third_without_end(ask: "Ask") -> None:
 
 
 def test_a_fault_hits_only_its_path_method_and_parameters(ask: "Ask", world: World) -> None:
-    tag = world.add_tag("a")
+    tag = edits.add_tag(world, "a")
     faults = ask.sandbox.faults
     faults.add(effects.status(500), path=r"/tags/\d+/subscriptions", params={"page": "2"}, count=None)
     faults.add(effects.status(501), method="POST", count=None)
@@ -142,7 +142,7 @@ def test_invalid_utf8_stands_in_a_name(ask: "Ask", world: World) -> None:
 
 
 def test_a_lone_surrogate_stands_in_a_name_even_where_it_was_null(ask: "Ask", world: World) -> None:
-    world.add_subscriber("ana@example.com")
+    edits.add_subscriber(world, "ana@example.com")
     ask.sandbox.faults.add(effects.lone_surrogate())
     content = ask.get("subscribers").content
     assert rb'"first_name":"\ud800",' in content
@@ -214,7 +214,7 @@ def test_a_record_can_lack_its_id(ask: "Ask", world: World) -> None:
 
 def test_a_single_record_can_be_changed_too(ask: "Ask", world: World) -> None:
     (person,) = add_people(world, 1)
-    purchase = world.add_purchase("ana@example.com")
+    purchase = edits.add_purchase(world, "ana@example.com")
     ask.sandbox.faults.add(effects.set_key("first_name", 7), path="/subscribers/.*")
     ask.sandbox.faults.add(effects.without_key("id"), path="/purchases/.*")
     assert ask.json(f"subscribers/{person}")["subscriber"]["first_name"] == 7
@@ -237,7 +237,7 @@ def test_a_row_can_come_twice(ask: "Ask", world: World) -> None:
 def test_changed_answers_keep_the_digits_of_money(ask: "Ask", world: World) -> None:
     from decimal import Decimal
 
-    world.add_purchase("ana@example.com", Decimal("12345678901234.5678"))
+    edits.add_purchase(world, "ana@example.com", Decimal("12345678901234.5678"))
     ask.sandbox.faults.add(effects.wrong_total())
     assert b'"total":12345678901234.5678,' in ask.get("purchases").content
 
@@ -247,14 +247,14 @@ def test_changed_answers_keep_the_digits_of_money(ask: "Ask", world: World) -> N
 
 def test_a_person_who_leaves_between_two_pages_makes_the_next_page_skip_one(ask: "Ask", world: World) -> None:
     people = add_people(world, 100)
-    leave = effects.edit_before(lambda: world.cancel(people[0]))
+    leave = effects.edit_before(lambda: edits.cancel(world, people[0]))
     ask.sandbox.faults.add(leave, path="/subscribers", params={"page": "2"})
     assert ask.all("subscribers") == people[:50] + people[51:]
 
 
 def test_an_edit_after_a_request_shows_from_the_next_one_on(ask: "Ask", world: World) -> None:
     add_people(world, 1)
-    join = effects.edit_after(lambda: world.add_subscriber("new@example.com"))
+    join = effects.edit_after(lambda: edits.add_subscriber(world, "new@example.com"))
     ask.sandbox.faults.add(join)
     assert [ask.json("subscribers")["total_subscribers"] for _ in range(2)] == [1, 2]
 

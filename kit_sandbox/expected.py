@@ -1,22 +1,20 @@
-"""What a right mirror of a world shows, as plain values, for tests that compare the two."""
+"""What a right mirror of a world shows, as plain values, to compare a mirror with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import shapes
 from .lists import has_stats, is_listed, is_shown, shown_states
 from .records import Kind, Subscription
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 Payload = Mapping[str, Any]
 MembershipKey = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
-class Truth:
+class Expected:
     """Every record of the account in the API's shape, by key.
 
     `subscribers` holds everybody, whatever their state; `listed` the ids of those whom some list of v3
@@ -40,12 +38,18 @@ class Truth:
     purchases: Mapping[int, Payload]
 
 
-def truth_of(world: "World") -> Truth:
-    """The truth at this moment; hold the world's lock."""
+def expected_mirror(world: World) -> Expected:
+    """What a right mirror shows at this moment, after the changes that are due."""
+    with world.lock:
+        world.settle()
+        return _expected(world)
+
+
+def _expected(world: World) -> Expected:
     fields = list(world.custom_fields.values())
     memberships = {_key(row): row for roster in world.rosters.values() for row in roster.members.values()}
     shown = {key: row for key, row in memberships.items() if _is_shown(world, row)}
-    return Truth(
+    return Expected(
         account=shapes.account(world.account),
         custom_fields={row.id: shapes.custom_field(row) for row in fields},
         forms=_parents(world, "form"),
@@ -61,7 +65,7 @@ def truth_of(world: "World") -> Truth:
     )
 
 
-def _parents(world: "World", kind: Kind) -> dict[int, Payload]:
+def _parents(world: World, kind: Kind) -> dict[int, Payload]:
     return {row.id: shapes.parent(row) for row in world.parents[kind].values() if is_listed(world.behaviour, row)}
 
 
@@ -69,13 +73,13 @@ def _key(row: Subscription) -> MembershipKey:
     return (row.kind, row.parent_id, row.id)
 
 
-def _is_shown(world: "World", row: Subscription) -> bool:
+def _is_shown(world: World, row: Subscription) -> bool:
     state, behaviour = world.subscribers[row.subscriber_id].state, world.behaviour
     parent = world.parents[row.kind][row.parent_id]
     return is_listed(behaviour, parent) and is_shown(behaviour, row, state, shown_states(behaviour, None))
 
 
-def _listed(world: "World", shown: Any) -> frozenset[int]:
+def _listed(world: World, shown: Any) -> frozenset[int]:
     in_lists = {row.id for row in world.subscribers.values() if row.state in ("active", "cancelled")}
     return frozenset(in_lists | {row.subscriber_id for row in shown})
 
