@@ -18,7 +18,7 @@ from cksync.secrets import SecretRef
 from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
 from kit_sandbox import Sandbox, World, serve
-from tests.comparing import differences
+from tests.support.comparison import differences
 
 # What a request was for, by its path below /v3; the first pattern that fits.
 GROUPS: Mapping[str, re.Pattern[str]] = {

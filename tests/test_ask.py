@@ -25,8 +25,8 @@ from cksync.errors import Rejected
 from cksync.folder import Folder
 from cksync.sqltext import sql_folder
 from cksync.verbs.publishing import publish
-from tests.terminal import all_shown
-from tests.test_sql.book import Book
+from tests.support.log_builder import Book
+from tests.support.pseudo_terminal import all_shown
 
 HOSTILE = "a\x1b[31m\nb" + "x" * 200
 

@@ -26,7 +26,7 @@ from kit_sandbox import Sandbox, edits, effects
 from kit_sandbox.server import serve
 from kit_sandbox.world import World
 from tests.conftest import Command
-from tests.test_sql.book import Book
+from tests.support.log_builder import Book
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from cksync.verbs.events import Report
 from cksync.verbs.publishing import publish
 from cksync.verbs.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects, generate
-from tests.comparing import differences
 from tests.conftest import Command, some
+from tests.support.comparison import differences
 
 AHEAD = timedelta(days=14_610)
 SIZES: dict[str, Any] = {"tags": 2, "tag_memberships": 30, "forms": 1, "form_memberships": 10, "sequences": 1}

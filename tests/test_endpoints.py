@@ -17,8 +17,8 @@ from cksync.verbs.pull import pull
 from cksync.verbs.verify import Findings, verify
 from kit_sandbox import Answer, Effect, Sandbox, World, edits, effects, expected_mirror, generate, serve
 from kit_sandbox.messages import Request
-from tests.comparing import differences
 from tests.conftest import Command, some
+from tests.support.comparison import differences
 from tests.test_pull import change_everything, doubts, pulled, rows
 
 

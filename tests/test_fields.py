@@ -15,7 +15,7 @@ from cksync.api.v3 import ACTIVE, BY_ID, whole
 from cksync.load.fields import ROWS_AT_ONCE, Rekeying, compare
 from cksync.load.publish import publish, rebuild
 from cksync.load.versions import Change
-from tests.test_sql.book import Book, Mirror, at, gone
+from tests.support.log_builder import Book, Mirror, at, gone
 
 FIELDS = whole("custom_fields")
 Making = Callable[[], Mirror]

@@ -24,8 +24,8 @@ from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import Findings, verify
 from kit_sandbox import Effect, Sandbox, World, effects, generate, serve
-from tests.comparing import differences
 from tests.conftest import BARE
+from tests.support.comparison import differences
 from tests.test_machine import BEHAVIOURS, EDITS, edit
 
 ACCOUNTS = 50

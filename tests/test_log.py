@@ -35,7 +35,7 @@ from cksync.load.log import (
     segment_files,
     was_ever_finished,
 )
-from tests.test_sql.book import Book, Entry, at
+from tests.support.log_builder import Book, Entry, at
 
 TAGS = whole("tags")
 TAG = members("tag", "7")

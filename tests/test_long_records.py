@@ -13,9 +13,9 @@ from cksync.domain import Slice
 from cksync.load.publish import publish, rebuild
 from cksync.load.seen import RECORD_BYTES
 from kit_sandbox import World, edits
-from tests.comparing import differences
 from tests.conftest import Command
-from tests.test_sql.book import Book
+from tests.support.comparison import differences
+from tests.support.log_builder import Book
 
 LINES = 800
 PICTURE = "QUJD" * 875_000

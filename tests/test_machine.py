@@ -21,8 +21,8 @@ from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import NO_LIST, Findings, verify
 from kit_sandbox import Behaviour, World, edits, effects, generate, serve
-from tests.comparing import differences
 from tests.conftest import BARE
+from tests.support.comparison import differences
 
 SMALL: dict[str, Any] = {"tags": 3, "tag_memberships": 150, "forms": 2, "form_memberships": 60, "sequences": 1}
 SMALL |= {"sequence_memberships": 20, "broadcasts": 3, "purchases": 6, "custom_fields": 3}

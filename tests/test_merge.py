@@ -15,7 +15,7 @@ from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHAS
 from cksync.load.merge import PART_BYTES
 from cksync.load.versions import Change
 from tests.conftest import some
-from tests.test_sql.book import Book, Mirror, at, gone
+from tests.support.log_builder import Book, Mirror, at, gone
 
 TAGS = whole("tags")
 TAG, OTHER_TAG, SEQUENCE = members("tag", "7"), members("tag", "8"), members("sequence", "7")

@@ -20,7 +20,7 @@ from cksync.sqltext import sql_folder
 from cksync.verbs.publishing import publish, rebuild
 from cksync.verbs.status import status
 from tests.conftest import BARE, Command
-from tests.test_sql.book import Book, at
+from tests.support.log_builder import Book, at
 
 TAGS, FIELDS = whole("tags"), whole("custom_fields")
 OURS = sorted([*(path.stem for path in (sql_folder() / "models").glob("*.sql")), "subscribers_wide"])

@@ -25,8 +25,8 @@ from cksync.verbs.run import BY_ID_BUDGET
 from cksync.verbs.status import status
 from kit_sandbox import Behaviour, Sandbox, World, edits, effects, generate, serve
 from kit_sandbox.records import Kind
-from tests.comparing import differences
 from tests.conftest import BARE, some
+from tests.support.comparison import differences
 
 START = datetime(2026, 3, 2, 2, tzinfo=UTC)
 SIZES: dict[str, Any] = {"tags": 3, "tag_memberships": 300, "forms": 2, "form_memberships": 160, "sequences": 2}

@@ -17,7 +17,7 @@ from cksync.sqltext import sql_folder
 from cksync.verbs.pull import pull
 from cksync.verbs.status import status
 from tests.conftest import Command
-from tests.test_sql.book import Book
+from tests.support.log_builder import Book
 
 TAGS = whole("tags")
 Edit = Callable[[str, str, str], None]

@@ -21,7 +21,7 @@ from cksync.paths import LONGEST_NAME, pattern
 from cksync.verbs.account import LEAST_BYTES, little_room
 from cksync.write.workspace import check, checkout
 from tests.conftest import Command, some
-from tests.test_sql.book import Book
+from tests.support.log_builder import Book
 
 # What patterns, quoting, addresses, options, hive partitions or variables are made of.
 NAMES = [

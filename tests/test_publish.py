@@ -18,7 +18,7 @@ from cksync.load.compact import compact
 from cksync.load.publish import publish, rebuild
 from cksync.load.tables import tables
 from tests.conftest import some
-from tests.test_sql.book import Book, at, gone
+from tests.support.log_builder import Book, at, gone
 
 TAGS, TAG, SEQUENCE = whole("tags"), members("tag", "7"), members("sequence", "7")
 

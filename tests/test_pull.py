@@ -15,8 +15,8 @@ from cksync.verbs.events import PageRead, Report
 from cksync.verbs.pull import pull
 from kit_sandbox import Behaviour, Sandbox, World, edits, effects, expected_mirror, generate, serve
 from kit_sandbox.messages import Request as Asked
-from tests.comparing import differences
 from tests.conftest import some
+from tests.support.comparison import differences
 
 
 def pulled(config: Config, **arguments: object) -> Report:

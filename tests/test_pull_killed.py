@@ -17,8 +17,8 @@ from cksync.load.log import open_round
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror, generate, serve
-from tests.comparing import differences
 from tests.conftest import some
+from tests.support.comparison import differences
 
 # What every start asks for again: the account, fields, forms, sequences and tags.
 START_REQUESTS = 5

@@ -29,8 +29,8 @@ from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror, generate, serve
-from tests.comparing import differences
 from tests.conftest import BARE, Command, some
+from tests.support.comparison import differences
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

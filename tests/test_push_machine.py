@@ -25,8 +25,8 @@ from cksync.verbs.push import PushReport, plan_push, push
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from kit_sandbox import World, edits, effects, generate, serve
-from tests.comparing import differences
 from tests.conftest import BARE
+from tests.support.comparison import differences
 from tests.test_machine import SMALL, play
 
 ALLOW = ("bulk", "unsubscribe", "repeat-unknown")

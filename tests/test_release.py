@@ -10,15 +10,15 @@ import pytest
 from cksync.config import Config
 from cksync.load.tables import tables
 from kit_sandbox import Sandbox, World, serve
-from tests import release
-from tests.comparing import differences
 from tests.conftest import Command
+from tests.support import release_0_1_0
+from tests.support.comparison import differences
 
 
 @pytest.fixture
 def world() -> World:
     """The account of the fixture instead of a generated one."""
-    return release.account()
+    return release_0_1_0.account()
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def sandbox(world: World) -> Iterator[Sandbox]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """tmp_path with `data/` and `work.duckdb` of release 0.1.0."""
-    release.unpack(tmp_path)
+    release_0_1_0.unpack(tmp_path)
     return tmp_path
 
 
@@ -49,7 +49,7 @@ def history(mirror: Path, before: str) -> dict[str, list[tuple[Any, ...]]]:
 
 def assert_moments(mirror: Path) -> None:
     """`as_of` says of every night what the account was then."""
-    for moment in release.moments():
+    for moment in release_0_1_0.moments():
         at = moment.at.isoformat()
         states = dict(rows(mirror, f"select id, state from as_of.subscribers('{at}')"))
         assert states == moment.states, at
@@ -59,7 +59,7 @@ def assert_moments(mirror: Path) -> None:
 
 def test_folder_of_0_1_0_is_brought_up_to_date_with_its_history(folder: Path, world: World, cksync: Command) -> None:
     mirror = folder / "data" / "mirror.duckdb"
-    last = release.moments()[-1].at.isoformat()
+    last = release_0_1_0.moments()[-1].at.isoformat()
     before = history(mirror, last)
     cksync("pull")
     assert differences(mirror, world) == []
@@ -69,7 +69,7 @@ def test_folder_of_0_1_0_is_brought_up_to_date_with_its_history(folder: Path, wo
 
 def test_folder_of_0_1_0_is_rebuilt_with_its_history(folder: Path, cksync: Command) -> None:
     mirror = folder / "data" / "mirror.duckdb"
-    last = release.moments()[-1].at.isoformat()
+    last = release_0_1_0.moments()[-1].at.isoformat()
     before = history(mirror, last)
     cksync("rebuild")
     assert history(mirror, last) == before

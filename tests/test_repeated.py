@@ -14,9 +14,9 @@ from cksync.domain import Record
 from cksync.load.publish import publish, rebuild
 from cksync.load.repeated import last_of_each
 from kit_sandbox import Sandbox, World, effects
-from tests.comparing import differences
 from tests.conftest import Command
-from tests.test_sql.book import Book
+from tests.support.comparison import differences
+from tests.support.log_builder import Book
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ from cksync.analyze.report.money import revenue
 from cksync.analyze.report.page import ASSETS, SCRIPTS, Shown, page
 from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Table, Tile
 from cksync.cli import _run
-from tests.accounts import empty_account
-from tests.test_sql.book import Book
-from tests.test_sql.models.small import NAMES, small_account
+from tests.support.accounts.hostile import empty_account
+from tests.support.accounts.small import NAMES, small_account
+from tests.support.log_builder import Book
 
 MOST_BYTES = 1_500_000
 MARKS = {"c2": 3, "c3": 3, "c4": 3, "c5": 3, "soft": 3}  # contrast of what is drawn

@@ -23,8 +23,8 @@ from cksync.analyze.report.contents import SECTIONS
 from cksync.config import Config, ModelsConfig
 from cksync.folder import Folder
 from cksync.verbs.pull import pull
-from tests.accounts import EVIL, PEOPLE, empty_account, hostile_account
-from tests.test_sql.models.small import small_account
+from tests.support.accounts.hostile import EVIL, PEOPLE, empty_account, hostile_account
+from tests.support.accounts.small import small_account
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 

@@ -17,8 +17,8 @@ from cksync.verbs.events import Note, Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects, generate
-from tests.comparing import differences
 from tests.conftest import some
+from tests.support.comparison import differences
 
 SIZES: dict[str, Any] = {"tags": 3, "tag_memberships": 150, "forms": 2, "form_memberships": 90, "sequences": 1}
 SIZES |= {"sequence_memberships": 60, "broadcasts": 4, "purchases": 55, "custom_fields": 3}

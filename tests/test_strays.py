@@ -13,8 +13,8 @@ from cksync.verbs.events import Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects
-from tests.comparing import differences
 from tests.conftest import some
+from tests.support.comparison import differences
 
 VALUES: Mapping[str, str] = {
     "NaN": "NaN",

@@ -17,8 +17,8 @@ from cksync.verbs.push import PushReport, push
 from cksync.verbs.verify import Findings, verify
 from cksync.write.workspace import checkout
 from kit_sandbox import Sandbox, World, edits, effects, generate
-from tests.comparing import differences
 from tests.conftest import some
+from tests.support.comparison import differences
 
 # Of each list, and what hangs on its rows: fewer than 100 rows, but not with that.
 PATHS = {

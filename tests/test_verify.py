@@ -10,8 +10,8 @@ from cksync.errors import Failed
 from cksync.verbs.pull import pull
 from cksync.verbs.verify import Findings, verify
 from kit_sandbox import Sandbox, World, edits, effects
-from tests.comparing import differences
 from tests.conftest import Command
+from tests.support.comparison import differences
 
 
 def found(config: Config, *, repair: bool = False, full: bool = False) -> Findings:

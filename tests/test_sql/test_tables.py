@@ -22,7 +22,7 @@ import pytest
 from cksync.api.v3 import STREAMS
 from cksync.domain import Record, Slice
 from cksync.load.tables import tables
-from tests.test_sql.book import Book, Mirror, at
+from tests.support.log_builder import Book, Mirror, at
 
 HERE = Path(__file__).parent
 NAMES = [table.name for table in tables()]

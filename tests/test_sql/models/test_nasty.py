@@ -10,8 +10,8 @@ import pytest
 
 from cksync.analyze.report import write_report
 from tests.conftest import some
-from tests.test_sql.book import Book
-from tests.test_sql.models.nasty import ANN, BOB, CYD, DEE, EVE, FAY, HAL, nasty_account
+from tests.support.accounts.nasty import ANN, BOB, CYD, DEE, EVE, FAY, HAL, nasty_account
+from tests.support.log_builder import Book
 
 
 @pytest.fixture(scope="module")

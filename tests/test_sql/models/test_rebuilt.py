@@ -14,9 +14,9 @@ from cksync.load.tables import tables
 from cksync.sqltext import sql_folder
 from cksync.verbs.publishing import rebuild
 from tests.conftest import some
-from tests.test_sql.book import Book
-from tests.test_sql.models.nasty import nasty_account
-from tests.test_sql.models.ties import tied_account
+from tests.support.accounts.nasty import nasty_account
+from tests.support.accounts.ties import tied_account
+from tests.support.log_builder import Book
 
 SETTINGS = {"ties": ModelsConfig(minimum_support=2), "nasty": ModelsConfig(timezone="Pacific/Kiritimati")}
 

@@ -11,9 +11,9 @@ import pytest
 from cksync.api.v3 import ACTIVE, BROADCASTS, DETAILS, STATS, members, whole
 from cksync.config import Config
 from cksync.verbs.publishing import publish
-from tests.test_sql.book import Book
-from tests.test_sql.models.shop import ANN, BOB, CYD, DEE, GUIDE, person, shop
-from tests.test_sql.models.small import figures, membership, pulled
+from tests.support.accounts.shop import ANN, BOB, CYD, DEE, GUIDE, person, shop
+from tests.support.accounts.small import figures, membership, pulled
+from tests.support.log_builder import Book
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.test_sql.book import Book
-from tests.test_sql.models.small import ANN, BLOG, BOB, CYD, DEE, EVE, FAY, GUS, HAL, IDA, SOCIAL, small_account
+from tests.support.accounts.small import ANN, BLOG, BOB, CYD, DEE, EVE, FAY, GUS, HAL, IDA, SOCIAL, small_account
+from tests.support.log_builder import Book
 
 
 @pytest.fixture(scope="module")

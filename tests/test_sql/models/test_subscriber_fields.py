@@ -7,7 +7,7 @@ from pathlib import Path
 from cksync.analyze.models import build
 from cksync.config import ModelsConfig
 from cksync.load.tables import tables
-from tests.test_sql.book import Book, Mirror
+from tests.support.log_builder import Book, Mirror
 from tests.test_sql.test_tables import load, rows
 
 HERE = Path(__file__).parent

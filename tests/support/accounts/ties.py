@@ -9,8 +9,8 @@ from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHAS
 from cksync.config import Config, ModelsConfig
 from cksync.domain import Slice
 from cksync.verbs.publishing import publish
-from tests.test_sql.book import Book, gone
-from tests.test_sql.models.small import figures, membership, pulled
+from tests.support.accounts.small import figures, membership, pulled
+from tests.support.log_builder import Book, gone
 
 THEN = "2025-11-01T00:00:00Z"
 PEOPLE, SENDS = range(1, 41), range(301, 316)

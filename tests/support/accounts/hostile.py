@@ -7,7 +7,7 @@ from typing import Any
 from cksync.api.v3 import ACTIVE, BROADCASTS, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.config import Config, ModelsConfig
 from cksync.verbs.publishing import publish
-from tests.test_sql.book import Book
+from tests.support.log_builder import Book
 
 # Ends elements, begins others, runs scripts, turns the direction of writing, and is long.
 EVIL = (

@@ -1,4 +1,4 @@
-"""Compares a published mirror with the sandbox's world, in Python, without any SQL of cksync's."""
+"""Compare a published mirror with the sandbox's world, in Python, without any SQL of cksync's."""
 
 import json
 import re

@@ -16,7 +16,7 @@ from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHAS
 from cksync.config import Config, ModelsConfig
 from cksync.domain import Slice
 from cksync.verbs.publishing import publish
-from tests.test_sql.book import Book, gone
+from tests.support.log_builder import Book, gone
 
 NIGHT = 24 * 60
 ANN, BOB, CYD, DEE, EVE, FAY, GUS, HAL, IDA = range(1, 10)

@@ -15,8 +15,8 @@ from typing import Any
 from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.config import Config, ModelsConfig
 from cksync.verbs.publishing import publish
-from tests.test_sql.book import Book, gone
-from tests.test_sql.models.small import figures, membership, pulled
+from tests.support.accounts.small import figures, membership, pulled
+from tests.support.log_builder import Book, gone
 
 ANN, BOB, CYD, DEE, EVE, FAY = range(1, 7)
 JOINED = {

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from kit_sandbox import Account, World
 from kit_sandbox.records import Broadcast, CustomField, Parent, Purchase, Roster, Subscriber, Subscription
 
-FIXTURE = Path(__file__).parent / "fixtures" / "release_0_1_0"
+FIXTURE = Path(__file__).parent.parent / "fixtures" / "release_0_1_0"
 
 
 class Moment(NamedTuple):
