@@ -26,7 +26,7 @@ from kit_sandbox import Sandbox, edits, effects
 from kit_sandbox.server import serve
 from kit_sandbox.world import World
 from tests.conftest import Command
-from tests.support.log_builder import Book
+from tests.support.log_builder import LogBuilder
 
 
 @pytest.fixture
@@ -168,9 +168,9 @@ def test_sql_prints_a_table(cksync: Command, mirror: Path) -> None:
 
 
 def test_sql_knows_a_table_as_it_was(cksync: Command, tmp_path: Path) -> None:
-    book = Book(tmp_path / "data")
-    book.write(ACTIVE, 1, [{"id": 5, "email_address": "p5@example.com", "state": "active"}])
-    publish(book.folder)
+    log = LogBuilder(tmp_path / "data")
+    log.write(ACTIVE, 1, [{"id": 5, "email_address": "p5@example.com", "state": "active"}])
+    publish(log.folder)
     for day, ids in (("2026-03-01", ""), ("2026-03-02", "5\r\n")):
         found = cksync("sql", "--format", "csv", f"select id from as_of.subscribers('{day}')").stdout
         assert found.splitlines() == f"id\r\n{ids}".splitlines()

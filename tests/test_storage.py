@@ -49,8 +49,8 @@ def check(found: dict[str, list[object]], mirror: Path) -> None:
 
 @pytest.mark.skipif(not AT_HAND, reason="CKSYNC_OLDER_DUCKDB names no Python with an older duckdb")
 def test_mirror_is_read_by_the_older_duckdb_at_hand(tmp_path: Path) -> None:
-    book = small_account(tmp_path / "data")
-    check(read_by(Path(AT_HAND or ""), book.folder.mirror), book.folder.mirror)
+    log = small_account(tmp_path / "data")
+    check(read_by(Path(AT_HAND or ""), log.folder.mirror), log.folder.mirror)
 
 
 @pytest.mark.heavy

@@ -7,7 +7,7 @@ from typing import Any
 from cksync.api.v3 import ACTIVE, BROADCASTS, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.config import Config, ModelsConfig
 from cksync.verbs.publishing import publish
-from tests.support.log_builder import Book
+from tests.support.log_builder import LogBuilder
 
 # Ends elements, begins others, runs scripts, turns the direction of writing, and is long.
 EVIL = (
@@ -18,22 +18,22 @@ PEOPLE = 40
 FIRST = datetime(2025, 12, 1, tzinfo=UTC)
 
 
-def empty_account(root: Path) -> Book:
+def empty_account(root: Path) -> LogBuilder:
     """An account in which there is nothing yet."""
-    book = Book(root)
-    entry = book.begin(0)
+    log = LogBuilder(root)
+    load = log.begin(0)
     lists = [whole(name) for name in ("custom_fields", "forms", "sequences", "tags")]
     for minute, slice_ in enumerate([*lists, ACTIVE, CANCELLED, BROADCASTS, PURCHASES], 1):
-        entry.page(slice_, minute, [], is_complete=True)
-    entry.end(30)
-    publish(Config(root, "the test"), book.folder)
-    return book
+        load.page(slice_, minute, [], is_complete=True)
+    load.end(30)
+    publish(Config(root, "the test"), log.folder)
+    return log
 
 
-def hostile_account(root: Path) -> Book:
+def hostile_account(root: Path) -> LogBuilder:
     """Forty people, and a hostile name wherever the account can have one; people's own begin with zz-private."""
-    book = Book(root)
-    entry = book.begin(0)
+    log = LogBuilder(root)
+    load = log.begin(0)
     moments = [f"{FIRST + timedelta(days=2 * n):%Y-%m-%dT%H:%M:%SZ}" for n in range(PEOPLE)]
     email = "zz-private.{}@example.com"
     account = {"name": f"{EVIL} account", "plan_type": EVIL, "primary_email_address": "kai@example.com"}
@@ -75,7 +75,7 @@ def hostile_account(root: Path) -> Book:
             for n in range(PEOPLE - (int(key) - 5) * 4)
         ]  # fmt: skip
     for minute, (slice_, records) in enumerate(lists.items(), 1):
-        entry.page(slice_, minute, records, is_complete=True)
-    entry.end(30)
-    publish(Config(root, "the test", models=ModelsConfig(minimum_support=2)), book.folder)
-    return book
+        load.page(slice_, minute, records, is_complete=True)
+    load.end(30)
+    publish(Config(root, "the test", models=ModelsConfig(minimum_support=2)), log.folder)
+    return log

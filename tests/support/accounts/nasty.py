@@ -11,7 +11,7 @@ from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHAS
 from cksync.config import Config, ModelsConfig
 from cksync.verbs.publishing import publish
 from tests.support.accounts.small import figures, membership, pulled
-from tests.support.log_builder import Book, gone
+from tests.support.log_builder import LogBuilder, gone
 
 ANN, BOB, CYD, DEE, EVE, FAY, GUS, HAL = range(1, 9)
 GOOD = "2026-01-10T12:00:00Z"
@@ -94,15 +94,15 @@ SENT = {
 }
 
 
-def nasty_account(root: Path, zone: str = "Pacific/Kiritimati") -> Book:
+def nasty_account(root: Path, zone: str = "Pacific/Kiritimati") -> LogBuilder:
     """The account, pulled and published twice."""
-    book, config = Book(root), Config(root, "the test", models=ModelsConfig(timezone=zone))
+    log, config = LogBuilder(root), Config(root, "the test", models=ModelsConfig(timezone=zone))
     broadcasts = [
         {"id": key, "subject": None, "created_at": "2026-02-01T10:00:00Z", "send_at": send, "published_at": published}
         for key, (send, published) in SENT.items()
     ]
     pulled(
-        book,
+        log,
         0,
         {
             whole("forms"): [{"id": 70, "name": "Guide"}, {"id": 71, "name": "Old"}],
@@ -127,9 +127,9 @@ def nasty_account(root: Path, zone: str = "Pacific/Kiritimati") -> Book:
             PURCHASES: PURCHASED,
         },
     )
-    publish(config, book.folder)
+    publish(config, log.folder)
     pulled(
-        book,
+        log,
         1,
         {
             ACTIVE: [*(person(key) for key in (ANN, BOB, CYD, DEE)), person(HAL, email_address="Hal.New@Example.com ")],
@@ -138,5 +138,5 @@ def nasty_account(root: Path, zone: str = "Pacific/Kiritimati") -> Book:
             PURCHASES: [*PURCHASED, *LATER],
         },
     )
-    publish(config, book.folder)
-    return book
+    publish(config, log.folder)
+    return log

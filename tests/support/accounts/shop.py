@@ -16,7 +16,7 @@ from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHAS
 from cksync.config import Config, ModelsConfig
 from cksync.verbs.publishing import publish
 from tests.support.accounts.small import figures, membership, pulled
-from tests.support.log_builder import Book, gone
+from tests.support.log_builder import LogBuilder, gone
 
 ANN, BOB, CYD, DEE, EVE, FAY = range(1, 7)
 JOINED = {
@@ -81,11 +81,11 @@ PURCHASED = [
 ]  # fmt: skip
 
 
-def shop(root: Path) -> Book:
+def shop(root: Path) -> LogBuilder:
     """The account, pulled four times and published; two people are enough for an overlap."""
-    book = Book(root)
+    log = LogBuilder(root)
     pulled(
-        book,
+        log,
         0,
         {
             whole("forms"): [{"id": 70, "name": GUIDE}, {"id": 71, "name": "Nobody's"}],
@@ -111,9 +111,9 @@ def shop(root: Path) -> Book:
             PURCHASES: [each for each in PURCHASED if each["id"] in (201, 203, 206, 207, 208)],
         },
     )
-    pulled(book, 15, {ACTIVE: [person(key) for key in (ANN, BOB, EVE)], BY_ID: [person(FAY, "bounced")]})
+    pulled(log, 15, {ACTIVE: [person(key) for key in (ANN, BOB, EVE)], BY_ID: [person(FAY, "bounced")]})
     pulled(
-        book,
+        log,
         20,
         {
             ACTIVE: [person(ANN), person(DEE)],
@@ -126,10 +126,10 @@ def shop(root: Path) -> Book:
             STATS: [stats for _, _, stats in SENT.values()],
         },
     )
-    pulled(book, 40, {PURCHASES: PURCHASED})
+    pulled(log, 40, {PURCHASES: PURCHASED})
     config = Config(root, "the test", models=ModelsConfig(minimum_support=2))
-    publish(config, book.folder)
-    return book
+    publish(config, log.folder)
+    return log
 
 
 def guide_members(newest: int) -> list[dict[str, Any]]:

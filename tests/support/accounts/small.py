@@ -16,7 +16,7 @@ from cksync.api.v3 import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHAS
 from cksync.config import Config, ModelsConfig
 from cksync.domain import Slice
 from cksync.verbs.publishing import publish
-from tests.support.log_builder import Book, gone
+from tests.support.log_builder import LogBuilder, gone
 
 NIGHT = 24 * 60
 ANN, BOB, CYD, DEE, EVE, FAY, GUS, HAL, IDA = range(1, 10)
@@ -100,19 +100,19 @@ PURCHASED = [
 GUIDE, VIP, BUYER, WELCOME = members("form", "70"), members("tag", "7"), members("tag", "8"), members("sequence", "90")
 
 
-def pulled(book: Book, night: int, lists: dict[Slice, list[Any]]) -> None:
+def pulled(log: LogBuilder, night: int, lists: dict[Slice, list[Any]]) -> None:
     """A pull of everything at nine o'clock of a night (from 0) that read these lists, a minute each."""
-    entry = book.begin(night * NIGHT)
+    load = log.begin(night * NIGHT)
     for minute, (slice_, records) in enumerate(lists.items(), 1):
-        entry.page(slice_, night * NIGHT + minute, records, is_complete=True)
-    entry.end(night * NIGHT + 30)
+        load.page(slice_, night * NIGHT + minute, records, is_complete=True)
+    load.end(night * NIGHT + 30)
 
 
-def small_account(root: Path, **settings: Any) -> Book:
+def small_account(root: Path, **settings: Any) -> LogBuilder:
     """The account, pulled four times and published with its models."""
-    book = Book(root)
+    log = LogBuilder(root)
     pulled(
-        book,
+        log,
         0,
         {
             whole("forms"): [{"id": 70, "name": "Guide", "type": "embed", "created_at": "2025-01-01T00:00:00Z"}],
@@ -140,7 +140,7 @@ def small_account(root: Path, **settings: Any) -> Book:
         },
     )  # fmt: skip
     pulled(
-        book,
+        log,
         1,
         {
             whole("tags"): [{"id": 7, "name": "V.I.P."}, {"id": 8, "name": "Buyer"}],
@@ -151,7 +151,7 @@ def small_account(root: Path, **settings: Any) -> Book:
         },
     )
     pulled(
-        book,
+        log,
         2,
         {
             ACTIVE: [person(key) for key in (ANN, FAY, GUS)],
@@ -162,12 +162,12 @@ def small_account(root: Path, **settings: Any) -> Book:
         },
     )
     pulled(
-        book,
+        log,
         3,
         {
             ACTIVE: [person(ANN, email_address="ann@example.com"), *map(person, (FAY, GUS, CYD, IDA))],
             CANCELLED: [person(BOB, "cancelled"), person(HAL, "cancelled")],
         },
     )
-    publish(Config(root, "the test", models=ModelsConfig(timezone="America/New_York", **settings)), book.folder)
-    return book
+    publish(Config(root, "the test", models=ModelsConfig(timezone="America/New_York", **settings)), log.folder)
+    return log

@@ -10,7 +10,7 @@ from cksync.config import Config, ModelsConfig
 from cksync.domain import Slice
 from cksync.verbs.publishing import publish
 from tests.support.accounts.small import figures, membership, pulled
-from tests.support.log_builder import Book, gone
+from tests.support.log_builder import LogBuilder, gone
 
 THEN = "2025-11-01T00:00:00Z"
 PEOPLE, SENDS = range(1, 41), range(301, 316)
@@ -67,7 +67,7 @@ def sends(night: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def night_of(book: Book, night: int) -> None:
+def night_of(log: LogBuilder, night: int) -> None:
     """A pull that reads everything, in another order each time, and publishes it."""
     people = [person(key, night) for key in PEOPLE if key != 40 or night < 2]
     lists: dict[Slice, list[Any]] = {
@@ -86,13 +86,13 @@ def night_of(book: Book, night: int) -> None:
         lists[members(kind, str(parent))] = joined(kind, parent, night)
     if night == 2:
         lists[BY_ID] = [gone(40)]
-    pulled(book, night, {slice_: given[::-1] if night % 2 else given for slice_, given in lists.items()})
-    publish(Config(book.folder.root, "the test", models=ModelsConfig(minimum_support=2)), book.folder)
+    pulled(log, night, {slice_: given[::-1] if night % 2 else given for slice_, given in lists.items()})
+    publish(Config(log.folder.root, "the test", models=ModelsConfig(minimum_support=2)), log.folder)
 
 
-def tied_account(root: Path) -> Book:
+def tied_account(root: Path) -> LogBuilder:
     """The account, pulled and published on three nights."""
-    book = Book(root)
+    log = LogBuilder(root)
     for night in range(3):
-        night_of(book, night)
-    return book
+        night_of(log, night)
+    return log
