@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from cksync.config import ApiConfig, Config, ModelsConfig
 from cksync.secrets import SecretRef
 from kit_sandbox import Sandbox, World, generate, serve
+from tests.support.log_builder import LogBuilder
 
 # A busy machine makes nothing wrong: examples may take as long as they like, until the test's own time-out.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -58,6 +59,12 @@ def config(sandbox: Sandbox, tmp_path: Path) -> Config:
         ),
         models=BARE,
     )
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> LogBuilder:
+    """An empty log in tmp_path/"data"."""
+    return LogBuilder(tmp_path / "data")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from cksync.config import Config
 from cksync.errors import CksyncError, EndpointFailed
 from kit_sandbox import Answer, Sandbox, effects
 from tests.conftest import some
-from tests.test_client import connected, having
+from tests.support.connecting import connected, having
 
 ACCOUNT = ask_page(whole("account"), 1)
 GOOD = b'{"primary_email_address": "owner@example.com"}'

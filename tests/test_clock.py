@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,12 +14,12 @@ from cksync.config import Config
 from cksync.errors import Refused
 from cksync.folder import Folder
 from cksync.load.log import SCHEMA, Segment, decode, load_id_at, load_ids, segment_files
-from cksync.verbs.events import Report
 from cksync.verbs.publishing import publish
-from cksync.verbs.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import Command, some
 from tests.support.comparison import differences
+from tests.support.published import rows
+from tests.support.runs import pulled
 
 AHEAD = timedelta(days=14_610)
 SIZES: dict[str, Any] = {"tags": 2, "tag_memberships": 30, "forms": 1, "form_memberships": 10, "sequences": 1}
@@ -35,12 +34,6 @@ def world() -> World:
 def wrong(days: float) -> Any:
     """A clock that is so many days ahead."""
     return lambda: datetime.now(UTC) + timedelta(days=days)
-
-
-def pulled(config: Config, **given: Any) -> Report:
-    *_, report = pull(config, **given)
-    assert isinstance(report, Report)
-    return report
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -105,12 +98,6 @@ def ahead(segment: Segment, load_id: str) -> Segment:
         checkpoints=tuple(replace(each, read_from=each.read_from + AHEAD) for each in segment.checkpoints),
         end=segment.end and replace(segment.end, ended_at=segment.end.ended_at + AHEAD),
     )
-
-
-def rows(config: Config, query: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(config.data_dir / "mirror.duckdb"), read_only=True) as db:
-        db.execute("set TimeZone = 'UTC'")
-        return db.execute(query).fetchall()
 
 
 HISTORY = "select id, change, valid_from, valid_to from history.subscribers order by all"

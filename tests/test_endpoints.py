@@ -18,8 +18,10 @@ from cksync.verbs.verify import Findings, verify
 from kit_sandbox import Answer, Effect, Sandbox, World, edits, effects, expected_mirror, generate, serve
 from kit_sandbox.messages import Request
 from tests.conftest import Command, some
+from tests.support.changes import change_everything
 from tests.support.comparison import differences
-from tests.test_pull import change_everything, doubts, pulled, rows
+from tests.support.published import rows
+from tests.support.runs import doubts, found, pulled
 
 
 def body(text: str) -> Effect:
@@ -313,12 +315,6 @@ def test_account_alone_that_answers_ends_the_run_and_publishes_nothing(
 
 
 # -- other verbs, and what people see
-
-
-def found(config: Config, *, repair: bool = False, full: bool = False) -> Findings:
-    *_, findings = verify(config, repair=repair, full=full)
-    assert isinstance(findings, Findings)
-    return findings
 
 
 @pytest.mark.parametrize("repair", some([False, True], [False]))

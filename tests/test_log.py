@@ -41,11 +41,6 @@ TAGS = whole("tags")
 TAG = members("tag", "7")
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> LogBuilder:
-    return LogBuilder(tmp_path / "data")
-
-
 def every_round(log: Path) -> list[Load]:
     """The open round where everything that is finished is published too."""
     return open_round(log)

@@ -23,11 +23,6 @@ AT = "2024-01-01T00:00:00.000Z"
 Record = dict[str, Any]
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> LogBuilder:
-    return LogBuilder(tmp_path / "data")
-
-
 def person(number: int, value: str | None = None) -> Record:
     return {
         "id": number,

@@ -27,6 +27,7 @@ from kit_sandbox import Behaviour, Sandbox, World, edits, effects, generate, ser
 from kit_sandbox.records import Kind
 from tests.conftest import BARE, some
 from tests.support.comparison import differences
+from tests.support.published import rows_of
 
 START = datetime(2026, 3, 2, 2, tzinfo=UTC)
 SIZES: dict[str, Any] = {"tags": 3, "tag_memberships": 300, "forms": 2, "form_memberships": 160, "sequences": 2}
@@ -123,9 +124,7 @@ class Account:
 
     def rows(self, query: str) -> Versions:
         """The answer of the published mirror."""
-        with duckdb.connect(str(self.mirror), read_only=True) as db:
-            db.execute("set TimeZone = 'UTC'")
-            return db.execute(query).fetchall()
+        return rows_of(self.mirror, query)
 
     def versions(self, table: str, columns: str, where: str) -> Versions:
         """The versions of one row, oldest first: columns, change, and whether it is the one that holds now.

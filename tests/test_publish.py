@@ -23,11 +23,6 @@ from tests.support.log_builder import LogBuilder, at, gone
 TAGS, TAG, SEQUENCE = whole("tags"), members("tag", "7"), members("sequence", "7")
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> LogBuilder:
-    return LogBuilder(tmp_path / "data")
-
-
 def tag(key: int, name: str = "a") -> dict[str, Any]:
     return {"id": key, "name": name, "created_at": "2024-01-01T00:00:00Z"}
 

@@ -11,30 +11,15 @@ import pytest
 from cksync.config import Config
 from cksync.errors import ApiUnavailable, Failed, Refused, Unauthorized
 from cksync.secrets import SecretRef
-from cksync.verbs.events import PageRead, Report
+from cksync.verbs.events import PageRead
 from cksync.verbs.pull import pull
 from kit_sandbox import Behaviour, Sandbox, World, edits, effects, expected_mirror, generate, serve
 from kit_sandbox.messages import Request as Asked
 from tests.conftest import some
+from tests.support.changes import change_everything
 from tests.support.comparison import differences
-
-
-def pulled(config: Config, **arguments: object) -> Report:
-    """The report of a pull that runs to its end."""
-    events = list(pull(config, **arguments))  # type: ignore[arg-type] # passed on as they are
-    assert isinstance(events[-1], Report)
-    return events[-1]
-
-
-def doubts(report: Report) -> dict[str, str | None]:
-    """The slices that the report does not vouch for, and why."""
-    return {verdict.slice: verdict.doubt for verdict in report.verdicts if not verdict.is_complete}
-
-
-def rows(config: Config, query: str) -> list[tuple[object, ...]]:
-    """The answer of the published mirror."""
-    with duckdb.connect(str(config.data_dir / "mirror.duckdb"), read_only=True) as db:
-        return db.execute(query).fetchall()
+from tests.support.published import rows
+from tests.support.runs import doubts, pulled
 
 
 def test_first_pull_makes_the_mirror_equal_the_account(config: Config, world: World) -> None:
@@ -79,37 +64,6 @@ def test_mirror_is_right_whatever_nobody_knows_about_the_api(
     if behaviour.draft_stats == "missing":
         wrong = [text for text in wrong if not text.startswith("broadcast_stats")]
     assert (report.exit_status, wrong) == (0, [])
-
-
-def change_everything(world: World) -> None:
-    """One edit of every kind."""
-    people = [key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active"]
-    gone = [key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "cancelled"]
-    edits.cancel(world, people[0])
-    edits.bounce(world, people[1])
-    edits.complain(world, people[2])
-    edits.delete_subscriber(world, people[3])
-    edits.delete_subscriber(world, gone[0])
-    edits.reactivate(world, gone[1])
-    edits.set_email(world, people[4], "Moved+Again@Example.COM")
-    edits.set_first_name(world, people[5], "Ünïcode 🎉")
-    new = edits.add_subscriber(world, "new@example.com", "New")
-    tags = list(expected_mirror(world).tags)
-    edits.tag(world, new, tags[0])
-    for kind, tag, _ in list(expected_mirror(world).memberships):
-        if kind == "tag" and tag == tags[1]:
-            edits.untag(world, expected_mirror(world).memberships[kind, tag, _]["subscriber_id"], tag)
-            break
-    edits.rename_tag(world, tags[2], "Renamed")
-    edits.delete_tag(world, tags[3])
-    fields = list(expected_mirror(world).custom_fields)
-    edits.rename_custom_field(world, fields[0], "Surname")
-    edits.delete_custom_field(world, fields[1])
-    edits.archive_form(world, next(iter(expected_mirror(world).forms)))
-    broadcasts = list(expected_mirror(world).broadcasts)
-    edits.delete_broadcast(world, broadcasts[0])
-    edits.grow_stats(world, broadcasts[-1])
-    edits.add_purchase(world, "new@example.com", total=12.5)
 
 
 @pytest.mark.heavy

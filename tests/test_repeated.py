@@ -1,7 +1,6 @@
 """An object with a key twice: the last one counts, in every parser."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,11 +63,6 @@ def test_every_parser_reads_the_same_afterwards(tree: Any) -> None:
     fixed = last_of_each(text)
     assert json.loads(text if fixed is None else fixed) == json.loads(text)
     assert fixed is None or last_of_each(fixed) is None
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> LogBuilder:
-    return LogBuilder(tmp_path / "data")
 
 
 def test_last_of_equal_keys_is_in_the_mirror_wherever_they_stand(log: LogBuilder) -> None:

@@ -10,7 +10,6 @@ import pytest
 from cksync.config import Config
 from cksync.folder import Folder
 from cksync.verbs.agenda import Depth
-from cksync.verbs.events import Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from cksync.verbs.push import PushReport, push
@@ -19,6 +18,7 @@ from cksync.write.workspace import checkout
 from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import some
 from tests.support.comparison import differences
+from tests.support.runs import doubts, pulled
 
 # Of each list, and what hangs on its rows: fewer than 100 rows, but not with that.
 PATHS = {
@@ -48,12 +48,6 @@ def account(config: Config, sandbox: Sandbox) -> Config:
     return config
 
 
-def pulled(config: Config, **given: Any) -> Report:
-    *_, report = pull(config, **given)
-    assert isinstance(report, Report)
-    return report
-
-
 def rows(config: Config) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of main and history."""
     with duckdb.connect(str(config.data_dir / "mirror.duckdb"), read_only=True) as db:
@@ -64,10 +58,6 @@ def rows(config: Config) -> dict[str, list[tuple[Any, ...]]]:
 
 def wrong(config: Config, world: World) -> list[str]:
     return differences(config.data_dir / "mirror.duckdb", world)
-
-
-def doubts(report: Report) -> dict[str, str | None]:
-    return {verdict.slice: verdict.doubt for verdict in report.verdicts if not verdict.is_complete}
 
 
 def is_rebuilt_alike(config: Config) -> bool:

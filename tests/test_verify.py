@@ -8,16 +8,11 @@ import pytest
 from cksync.config import Config
 from cksync.errors import Failed
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import Findings, verify
+from cksync.verbs.verify import Findings
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import Command
 from tests.support.comparison import differences
-
-
-def found(config: Config, *, repair: bool = False, full: bool = False) -> Findings:
-    *_, findings = verify(config, repair=repair, full=full)
-    assert isinstance(findings, Findings)
-    return findings
+from tests.support.runs import found
 
 
 def verdicts(findings: Findings) -> dict[str, str]:

@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from cksync.domain import Checkpoint, LoadEnd, Page, Record, Request, Slice
 from cksync.folder import Folder
 from cksync.load.log import Start, Writer, load_id_at
+from tests.support.published import rows_of
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 NEVER = 1_000_000  # pages until a segment is full: the test says when to store one
@@ -63,9 +62,7 @@ class LogBuilder:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The published mirror's answer."""
-        with duckdb.connect(str(self.folder.mirror), read_only=True) as db:
-            db.execute("set TimeZone = 'UTC'")
-            return db.execute(query).fetchall()
+        return rows_of(self.folder.mirror, query)
 
 
 class LoadBuilder:
