@@ -15,7 +15,7 @@ from cksync.verbs.events import PageRead
 from cksync.verbs.pull import pull
 from kit_sandbox import Behaviour, Sandbox, World, edits, effects, expected_mirror, generate, serve
 from kit_sandbox.messages import Request as Asked
-from tests.conftest import some
+from tests.conftest import Command, some
 from tests.support.changes import change_everything
 from tests.support.comparison import differences
 from tests.support.published import rows
@@ -183,13 +183,11 @@ def test_no_list_passes_when_the_api_ignores_its_page(
 
 
 @pytest.mark.heavy
-def test_slice_is_named_in_the_mirror_and_in_the_exit_status(
-    cksync: Callable[..., object], sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_slice_is_named_in_the_mirror_and_in_the_exit_status(cksync: Command, sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.faults.add(effects.wrong_total(off_by=1), path="/purchases", count=None)
     done = cksync("pull", ok=False)
-    assert done.returncode == 3  # type: ignore[attr-defined]
-    assert "incomplete: purchases" in done.stderr  # type: ignore[attr-defined]
+    assert done.returncode == 3
+    assert "incomplete: purchases" in done.stderr
     with duckdb.connect(str(tmp_path / "data" / "mirror.duckdb"), read_only=True) as db:
         assert db.execute("select slice from _cksync.slices where not is_complete").fetchall() == [("purchases",)]
 
@@ -220,15 +218,15 @@ def test_changed_address_is_accepted_when_the_people_are_the_same(config: Config
 
 @pytest.mark.heavy
 def test_failed_pull_leaves_the_mirror_and_is_shown_by_status(
-    cksync: Callable[..., object], config: Config, sandbox: Sandbox, tmp_path: Path
+    cksync: Command, config: Config, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     pulled(config)
     mirror = (config.data_dir / "mirror.duckdb").read_bytes()
     sandbox.faults.add(effects.status(401, "{}"), path="/tags", count=None)
     done = cksync("pull", ok=False)
-    assert done.returncode == 2  # type: ignore[attr-defined]
+    assert done.returncode == 2
     assert (config.data_dir / "mirror.duckdb").read_bytes() == mirror
-    loads = json.loads(cksync("status", "--format", "json").stdout)["loads"]  # type: ignore[attr-defined]
+    loads = json.loads(cksync("status", "--format", "json").stdout)["loads"]
     assert (loads[0]["exit_status"], "credentials" in loads[0]["message"]) == (2, True)
 
 
@@ -326,9 +324,7 @@ def test_memberships_of_a_deleted_tag_go_with_it_however_many(config: Config, wo
 
 
 @pytest.mark.heavy
-def test_rebuild_makes_the_same_mirror_from_the_log(
-    config: Config, world: World, cksync: Callable[..., object]
-) -> None:
+def test_rebuild_makes_the_same_mirror_from_the_log(config: Config, world: World, cksync: Command) -> None:
     pulled(config)
     change_everything(world)
     pulled(config)
@@ -366,13 +362,13 @@ def test_person_who_cancels_after_the_active_list_was_read_leaves_no_doubt(
 
 
 def test_mirror_that_is_no_database_is_said_before_the_first_request(
-    config: Config, sandbox: Sandbox, cksync: Callable[..., object]
+    config: Config, sandbox: Sandbox, cksync: Command
 ) -> None:
     pulled(config)
     sandbox.journal.clear()
     (config.data_dir / "mirror.duckdb").write_bytes(b"garbage")
     done = cksync("pull", ok=False)
-    assert (done.returncode, "cksync rebuild" in done.stderr, len(sandbox.journal)) == (1, True, 0)  # type: ignore[attr-defined]
+    assert (done.returncode, "cksync rebuild" in done.stderr, len(sandbox.journal)) == (1, True, 0)
 
 
 @pytest.mark.heavy

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from cksync.config import Config
 from cksync.verbs.pull import pull
 from kit_sandbox import World, edits
+from tests.conftest import Command
 
 # Opens, asks and closes until its input ends; prints how often it could, and every failure.
 READER = """
@@ -69,7 +69,7 @@ def test_every_attempt_to_open_the_mirror_succeeds_while_pulls_run(config: Confi
 
 @pytest.mark.heavy
 def test_reader_that_holds_the_mirror_open_keeps_its_version_and_stops_nobody(
-    config: Config, world: World, cksync: Callable[..., "subprocess.CompletedProcess[str]"]
+    config: Config, world: World, cksync: Command
 ) -> None:
     list(pull(config))
     mirror = config.data_dir / "mirror.duckdb"
