@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
-from tests.test_push import ROOT, Work, first, level, work, world
+from tests.support.workspace import Work, first, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
+ROOT = Path(__file__).parent.parent
 JOIN = "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id) values ('{}', {}, {})"
 ALLOW = ("bulk", "unsubscribe", "delete-field", "delete-broadcast")
 

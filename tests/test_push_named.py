@@ -9,7 +9,7 @@ import pytest
 from cksync.verbs.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import some
-from tests.test_push import Work, actives, first, level, work, world
+from tests.support.workspace import Work, actives, first, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 

@@ -18,7 +18,7 @@ from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from kit_sandbox import Sandbox, World, edits, expected_mirror, generate, serve
 from tests.conftest import BARE
-from tests.test_push import Work, actives, level
+from tests.support.workspace import Work, actives, level
 
 # Aliases, columns, tables and schemas of our queries, words of SQL, and what has to be quoted.
 KEYS = (

@@ -20,8 +20,8 @@ from cksync.write.refresh import refresh
 from cksync.write.rules import BULK_ROWS, held_back
 from kit_sandbox import Sandbox, World, edits
 from tests.conftest import some
+from tests.support.workspace import Work, first, level, work, world
 from tests.test_diff import account
-from tests.test_push import Work, first, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 

@@ -7,7 +7,7 @@ from cksync.folder import Folder
 from cksync.write.refresh import refresh
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import Command, some
-from tests.test_push import Work, actives, first, level, work, world
+from tests.support.workspace import Work, actives, first, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 

@@ -12,7 +12,7 @@ from cksync.verbs.pull import pull
 from cksync.write.plan import Plan
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
-from tests.test_push import Work, actives, first, killed_push, level, work, world
+from tests.support.workspace import Work, actives, first, killed_push, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 

@@ -5,7 +5,7 @@ import pytest
 from cksync.errors import ApiUnavailable
 from kit_sandbox import Sandbox, effects
 from tests.conftest import some
-from tests.test_push import Work, first, work, world
+from tests.support.workspace import Work, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
