@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,9 +12,7 @@ from kit_sandbox import Expected, World, expected_mirror, generate
 from kit_sandbox.records import KINDS
 from kit_sandbox.seed.oddities import DRAFTS, PEOPLE, PURCHASES, SENT
 from kit_sandbox.seed.sizes import sizes_for, spread
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Ask, Serving
+from tests.support.asking import Ask, Serving
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -125,7 +123,7 @@ def test_more_memberships_than_people_can_have_are_refused() -> None:
 
 
 @pytest.mark.heavy
-def test_a_hundred_thousand_people_are_served(serving: "Serving") -> None:
+def test_a_hundred_thousand_people_are_served(serving: Serving) -> None:
     world = generate(100_000, 7, tag_memberships=100_000, form_memberships=0, sequence_memberships=0)
     ask = serving(world)
     first = ask.json("subscribers")
@@ -151,7 +149,7 @@ def test_a_list_of_two_thousand_pages_can_be_made() -> None:
     assert memberships(world, "tag") == 100_000
 
 
-def test_the_api_shows_exactly_the_truth(serving: "Serving") -> None:
+def test_the_api_shows_exactly_the_truth(serving: Serving) -> None:
     world = generate(200, 3)
     ask, truth = serving(world), expected_mirror(world)
     listed = ask.all("subscribers") + ask.all("subscribers", sort_field="cancelled_at")
@@ -170,7 +168,7 @@ def test_the_api_shows_exactly_the_truth(serving: "Serving") -> None:
     assert set(ask.all("purchases")) == set(truth.purchases)
 
 
-def test_every_record_of_the_api_is_the_record_of_the_truth(serving: "Serving") -> None:
+def test_every_record_of_the_api_is_the_record_of_the_truth(serving: Serving) -> None:
     world = generate(60, 3)
     ask, truth = serving(world), expected_mirror(world)
     for person, row in truth.subscribers.items():
@@ -351,7 +349,7 @@ def test_some_orders_belong_to_nobody_or_to_another_spelling(truth: Expected, pe
     assert any(order not in addresses and order.lower() in lowered for order in orders)
 
 
-def test_the_nul_is_escaped_on_the_wire(serving: "Serving") -> None:
+def test_the_nul_is_escaped_on_the_wire(serving: Serving) -> None:
     ask: Ask = serving(generate(200, 7, ends_at=END))
     pages = b"".join(
         ask.get("subscribers", page=page, **order).content

@@ -1,26 +1,15 @@
 """The members of forms, sequences and tags."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from kit_sandbox import Clock, World, edits
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Ask
+from tests.support.asking import Ask, add_people, members
 
 
-def add_people(world: World, count: int) -> list[int]:
-    return [edits.add_subscriber(world, f"person{number}@example.com") for number in range(count)]
-
-
-def members(ask: "Ask", path: str, **params: str) -> list[int]:
-    return [row["subscriber"]["id"] for row in ask.json(path, **params)["subscriptions"]]
-
-
-def test_a_subscription_holds_the_whole_person(ask: "Ask", world: World) -> None:
+def test_a_subscription_holds_the_whole_person(ask: Ask, world: World) -> None:
     edits.add_custom_field(world, "Company")
     person, form = edits.add_subscriber(world, "ana@example.com", "Ana"), edits.add_form(world, "Footer")
     subscription = edits.join_form(world, person, form, referrer='https://example.com/?q="a"', state="inactive")
@@ -43,7 +32,7 @@ def test_a_subscription_holds_the_whole_person(ask: "Ask", world: World) -> None
     }
 
 
-def test_a_sequence_calls_itself_course_by_both_paths(ask: "Ask", world: World) -> None:
+def test_a_sequence_calls_itself_course_by_both_paths(ask: Ask, world: World) -> None:
     (person,), sequence = add_people(world, 1), edits.add_sequence(world, "Welcome")
     edits.join_sequence(world, person, sequence)
     rows = ask.json(f"sequences/{sequence}/subscriptions")
@@ -51,7 +40,7 @@ def test_a_sequence_calls_itself_course_by_both_paths(ask: "Ask", world: World) 
     assert ask.json(f"courses/{sequence}/subscriptions") == rows
 
 
-def test_members_come_by_the_time_of_joining(ask: "Ask", world: World, clock: Clock) -> None:
+def test_members_come_by_the_time_of_joining(ask: Ask, world: World, clock: Clock) -> None:
     first, second, third = add_people(world, 3)
     tag = edits.add_tag(world, "a")
     for person in (third, first):
@@ -63,7 +52,7 @@ def test_members_come_by_the_time_of_joining(ask: "Ask", world: World, clock: Cl
     assert members(ask, path, sort_order="desc") == [first, third, second]
 
 
-def test_pages_of_members_hold_fifty_and_end_empty(ask: "Ask", world: World) -> None:
+def test_pages_of_members_hold_fifty_and_end_empty(ask: Ask, world: World) -> None:
     tag = edits.add_tag(world, "a")
     made = [edits.tag(world, person, tag) for person in add_people(world, 100)]
     path = f"tags/{tag}/subscriptions"
@@ -77,7 +66,7 @@ def test_pages_of_members_hold_fifty_and_end_empty(ask: "Ask", world: World) -> 
 
 
 @pytest.mark.parametrize("kind", ["forms", "sequences", "tags"])
-def test_a_wrong_sort_order_of_members_is_an_error(ask: "Ask", world: World, kind: str) -> None:
+def test_a_wrong_sort_order_of_members_is_an_error(ask: Ask, world: World, kind: str) -> None:
     lists = {
         "forms": edits.add_form(world, "a"),
         "sequences": edits.add_sequence(world, "a"),
@@ -97,12 +86,12 @@ def test_a_wrong_sort_order_of_members_is_an_error(ask: "Ask", world: World, kin
         ("tags", "Tag not found", ""),
     ],
 )
-def test_members_of_something_unknown_are_404_in_its_own_words(ask: "Ask", kind: str, title: str, message: str) -> None:
+def test_members_of_something_unknown_are_404_in_its_own_words(ask: Ask, kind: str, title: str, message: str) -> None:
     answer: requests.Response = ask.get(f"{kind}/77/subscriptions")
     assert (answer.status_code, answer.json()) == (404, {"error": title, "message": message})
 
 
-def test_without_subscriber_state_people_of_all_states_are_listed(ask: "Ask", world: World) -> None:
+def test_without_subscriber_state_people_of_all_states_are_listed(ask: Ask, world: World) -> None:
     people, tag = add_people(world, 5), edits.add_tag(world, "a")
     for person in people:
         edits.tag(world, person, tag)
@@ -116,7 +105,7 @@ def test_without_subscriber_state_people_of_all_states_are_listed(ask: "Ask", wo
     assert ask.json(path, subscriber_state="cancelled")["total_subscriptions"] == 1
 
 
-def test_a_filtered_list_follows_the_states(ask: "Ask", world: World) -> None:
+def test_a_filtered_list_follows_the_states(ask: Ask, world: World) -> None:
     (person,), tag = add_people(world, 1), edits.add_tag(world, "a")
     edits.tag(world, person, tag)
     path = f"tags/{tag}/subscriptions"
@@ -125,7 +114,7 @@ def test_a_filtered_list_follows_the_states(ask: "Ask", world: World) -> None:
     assert members(ask, path, subscriber_state="active") == []
 
 
-def test_a_removed_tag_takes_its_subscription_along(ask: "Ask", world: World) -> None:
+def test_a_removed_tag_takes_its_subscription_along(ask: Ask, world: World) -> None:
     people, tag = add_people(world, 2), edits.add_tag(world, "a")
     for person in people:
         edits.tag(world, person, tag)
@@ -134,7 +123,7 @@ def test_a_removed_tag_takes_its_subscription_along(ask: "Ask", world: World) ->
     assert ask.json(f"tags/{tag}/subscriptions")["total_subscriptions"] == 1
 
 
-def test_tagging_twice_changes_nothing(ask: "Ask", world: World) -> None:
+def test_tagging_twice_changes_nothing(ask: Ask, world: World) -> None:
     (person,), tag = add_people(world, 1), edits.add_tag(world, "a")
     assert edits.tag(world, person, tag) == edits.tag(world, person, tag)
     assert members(ask, f"tags/{tag}/subscriptions") == [person]
@@ -147,14 +136,14 @@ def test_a_tag_added_again_is_a_new_subscription(world: World) -> None:
     assert edits.tag(world, person, tag) > before
 
 
-def test_who_finishes_a_sequence_leaves_its_list(ask: "Ask", world: World) -> None:
+def test_who_finishes_a_sequence_leaves_its_list(ask: Ask, world: World) -> None:
     (person,), sequence = add_people(world, 1), edits.add_sequence(world, "Welcome")
     edits.join_sequence(world, person, sequence)
     edits.finish_sequence(world, person, sequence)
     assert members(ask, f"sequences/{sequence}/subscriptions") == []
 
 
-def test_the_state_of_a_membership_is_not_that_of_the_person(ask: "Ask", world: World) -> None:
+def test_the_state_of_a_membership_is_not_that_of_the_person(ask: Ask, world: World) -> None:
     (person,), form = add_people(world, 1), edits.add_form(world, "Footer")
     edits.join_form(world, person, form, state="inactive")
     edits.set_subscription_state(world, "form", person, form, "active")

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -11,9 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from kit_sandbox import Behaviour, Clock, Request, World, edits, expected_mirror, generate
 from kit_sandbox.v3 import V3
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Ask
+from tests.support.asking import Ask
 
 
 def test_a_taken_address_is_refused_whatever_its_case(world: World) -> None:
@@ -78,7 +75,7 @@ def test_the_truth_knows_which_memberships_a_behaviour_hides(world: World) -> No
     assert truth.memberships["form", form, subscription]["subscriber_id"] == person
 
 
-def test_edits_from_many_threads_all_arrive(ask: "Ask", world: World) -> None:
+def test_edits_from_many_threads_all_arrive(ask: Ask, world: World) -> None:
     def join(number: int) -> None:
         for count in range(20):
             edits.add_subscriber(world, f"{number}.{count}@example.com")
