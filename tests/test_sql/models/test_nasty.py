@@ -1,30 +1,20 @@
 """Unknown amounts are no zeros, impossible dates are no dates, and nobody is lost by either."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cksync.analyze.report import write_report
 from tests.conftest import some
 from tests.support.accounts.nasty import ANN, BOB, CYD, DEE, EVE, FAY, HAL, nasty_account
+from tests.support.expected_rows import expect, money, utc
 from tests.support.log_builder import LogBuilder
 
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
     return nasty_account(tmp_path_factory.mktemp("nasty") / "data")
-
-
-def money(*amounts: object) -> list[Decimal | None]:
-    return [None if amount is None else Decimal(str(amount)) for amount in amounts]
-
-
-def expect(log: LogBuilder, query: str, *rows: Sequence[Any]) -> None:
-    assert log.rows(query) == [tuple(row) for row in rows]
 
 
 @pytest.fixture(params=some(["Pacific/Kiritimati", "Etc/GMT+12"], ["Pacific/Kiritimati"]))
@@ -233,7 +223,7 @@ def test_a_join_on_an_impossible_day_is_not_the_first(log: LogBuilder) -> None:
         (70, 3, 1, 1),
         (71, 1, 0, 0),
     )
-    expect(log, "select id, last_joined_at from dim_form order by id", (70, at("2026-01-10 12:00")), (71, None))
+    expect(log, "select id, last_joined_at from dim_form order by id", (70, utc("2026-01-10 12:00")), (71, None))
 
 
 def test_an_order_of_an_impossible_day_is_in_the_row_without_a_day(log: LogBuilder) -> None:
@@ -247,7 +237,7 @@ def test_an_order_of_an_impossible_day_is_in_the_row_without_a_day(log: LogBuild
         log,
         "select orders, revenue, first_purchase_at, last_purchase_at, days_since_last from customer_value"
         " where currency = 'GGG' and buyer = 'ann@example.com'",
-        (3, *money(56), at("2026-02-20 00:00"), at("2026-02-20 00:00"), 10),
+        (3, *money(56), utc("2026-02-20 00:00"), utc("2026-02-20 00:00"), 10),
     )
     expect(log, "select id from fct_purchase where buyer = 'ann@example.com' and is_first_order", (233,))
 
@@ -261,14 +251,10 @@ def test_a_broadcast_was_sent_at_the_first_of_its_times_that_can_be(log: LogBuil
     expect(
         log,
         "select id, sent_at from fct_broadcast order by id",
-        (301, at("2026-02-10 10:00")),
-        (302, at("2026-02-01 10:00")),
-        (303, at("2026-02-11 10:00")),
+        (301, utc("2026-02-10 10:00")),
+        (302, utc("2026-02-01 10:00")),
+        (303, utc("2026-02-11 10:00")),
     )
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(f"{text}+00:00")
 
 
 # -- one customer

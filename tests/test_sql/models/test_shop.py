@@ -1,8 +1,5 @@
 """The marts of the shop, row by row, as worked out by hand."""
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ from cksync.config import Config
 from cksync.verbs.publishing import publish
 from tests.support.accounts.shop import ANN, BOB, CYD, DEE, GUIDE, person, shop
 from tests.support.accounts.small import figures, membership, pulled
+from tests.support.expected_rows import day, expect, money, utc
 from tests.support.log_builder import LogBuilder
 
 
@@ -21,24 +19,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
     return shop(tmp_path_factory.mktemp("shop") / "data")
 
 
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def day(text: str) -> date:
-    return date.fromisoformat(text)
-
-
-def money(*amounts: object) -> list[Decimal | None]:
-    return [None if amount is None else Decimal(str(amount)) for amount in amounts]
-
-
 def near(*numbers: float | None) -> list[Any]:
     return [None if number is None else pytest.approx(number, abs=1e-3) for number in numbers]
-
-
-def expect(log: LogBuilder, query: str, *rows: Sequence[Any]) -> None:
-    assert log.rows(query) == [tuple(row) for row in rows]
 
 
 def test_every_fact_holds_and_every_model_is_made(log: LogBuilder) -> None:

@@ -1,14 +1,12 @@
 """The models of the small account, row by row, as worked out by hand."""
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
 
 import pytest
 
 from tests.support.accounts.small import ANN, BLOG, BOB, CYD, DEE, EVE, FAY, GUS, HAL, IDA, SOCIAL, small_account
+from tests.support.expected_rows import day, expect, money, utc
 from tests.support.log_builder import LogBuilder
 
 
@@ -20,22 +18,6 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
 def night(number: int, minutes: int = 0) -> datetime:
     """A moment of a pull, from 0."""
     return datetime(2026, 3, 1 + number, 9, tzinfo=UTC) + timedelta(minutes=minutes)
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(f"{text}+00:00")
-
-
-def day(text: str) -> date:
-    return date.fromisoformat(text)
-
-
-def money(*amounts: str | None) -> list[Decimal | None]:
-    return [None if amount is None else Decimal(amount) for amount in amounts]
-
-
-def expect(log: LogBuilder, query: str, *rows: Sequence[Any]) -> None:
-    assert log.rows(query) == [tuple(row) for row in rows]
 
 
 def test_every_fact_holds_and_every_model_is_made(log: LogBuilder) -> None:
