@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from .codec import decode, encode
 from .edits import EDITS
 from .messages import RETRY_LATER, Answer, Handler, Request
-from .wire import decode, encode
 from .world import World
 
 Effect = Callable[[Request, Handler], Answer]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import shapes
+from . import serializers
 from .lists import has_stats, is_listed, is_shown, shown_states
 from .records import Kind, Subscription
 from .world import World
@@ -50,23 +50,23 @@ def _expected(world: World) -> Expected:
     memberships = {_key(row): row for roster in world.rosters.values() for row in roster.members.values()}
     shown = {key: row for key, row in memberships.items() if _is_shown(world, row)}
     return Expected(
-        account=shapes.account(world.account),
-        custom_fields={row.id: shapes.custom_field(row) for row in fields},
+        account=serializers.account(world.account),
+        custom_fields={row.id: serializers.custom_field(row) for row in fields},
         forms=_parents(world, "form"),
         sequences=_parents(world, "sequence"),
         tags=_parents(world, "tag"),
-        subscribers={row.id: shapes.subscriber(row, fields) for row in world.subscribers.values()},
+        subscribers={row.id: serializers.subscriber(row, fields) for row in world.subscribers.values()},
         listed=_listed(world, shown.values()),
         memberships={key: _membership(row) for key, row in memberships.items()},
         subscriptions={key: _membership(row) for key, row in shown.items()},
-        broadcasts={row.id: shapes.broadcast(row) for row in world.broadcasts.values()},
-        broadcast_stats={row.id: shapes.stats(row) for row in world.broadcasts.values() if has_stats(world, row)},
-        purchases={row.id: shapes.purchase(row) for row in world.purchases.values()},
+        broadcasts={row.id: serializers.broadcast(row) for row in world.broadcasts.values()},
+        broadcast_stats={row.id: serializers.stats(row) for row in world.broadcasts.values() if has_stats(world, row)},
+        purchases={row.id: serializers.purchase(row) for row in world.purchases.values()},
     )
 
 
 def _parents(world: World, kind: Kind) -> dict[int, Payload]:
-    return {row.id: shapes.parent(row) for row in world.parents[kind].values() if is_listed(world.behaviour, row)}
+    return {row.id: serializers.parent(row) for row in world.parents[kind].values() if is_listed(world.behaviour, row)}
 
 
 def _key(row: Subscription) -> MembershipKey:
@@ -85,6 +85,6 @@ def _listed(world: World, shown: Any) -> frozenset[int]:
 
 
 def _membership(row: Subscription) -> Payload:
-    payload = shapes.subscription(row, {})
+    payload = serializers.subscription(row, {})
     del payload["subscriber"]
     return {**payload, "subscriber_id": row.subscriber_id}

@@ -12,8 +12,8 @@ from operator import attrgetter
 from typing import Any, Literal, TypeVar
 
 from .behaviour import Behaviour
+from .codec import milliseconds
 from .records import STATES, Broadcast, CustomField, Kind, Parent, Purchase, Subscriber, Subscription
-from .wire import milliseconds
 from .world import World
 
 Row = TypeVar("Row")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .parameters import without
-from .wire import encode
+from .codec import encode
+from .params import without
 
 CREDENTIALS = ("api_key", "api_secret", "integration_key")
 WRITE_METHODS = ("POST", "PUT", "DELETE")

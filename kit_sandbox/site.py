@@ -9,7 +9,7 @@ from .faults import Faults
 from .journal import Journal
 from .limit import RollingLimit
 from .messages import NOT_FOUND, RETRY_LATER, WRITE_METHODS, Answer, Request
-from .parameters import flat, nested, read_body
+from .params import flat, nested, read_body
 from .v3 import V3
 from .world import World
 

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from . import shapes
+from . import serializers
 from .auth import refusal
+from .codec import encode, timestamp
 from .lists import Lists, Order, has_stats
 from .messages import MALFORMED, NOT_FOUND, Answer, Request, as_json, error
 from .records import Subscriber, Subscription
 from .routes import KIND_OF, UNKNOWN_PARENT, Route, id_of
-from .wire import encode, timestamp
 from .world import World
 from .writes import WRITES
 
@@ -55,22 +55,22 @@ class V3:
     # -- account and unpaged lists
 
     def account(self, request: Request) -> Answer:
-        return as_json(shapes.account(self.world.account))
+        return as_json(serializers.account(self.world.account))
 
     def custom_fields(self, request: Request) -> Answer:
-        rows = [shapes.custom_field(row) for row in self.lists.custom_fields()]
+        rows = [serializers.custom_field(row) for row in self.lists.custom_fields()]
         return self._unpaged(request, "custom_fields", rows)
 
     def forms(self, request: Request) -> Answer:
-        return self._unpaged(request, "forms", [shapes.parent(row) for row in self.lists.parents("form")])
+        return self._unpaged(request, "forms", [serializers.parent(row) for row in self.lists.parents("form")])
 
     def sequences(self, request: Request) -> Answer:
         """Under the old name `courses`, whichever name was asked for."""
-        rows = [shapes.parent(row) for row in self.lists.parents("sequence")]
+        rows = [serializers.parent(row) for row in self.lists.parents("sequence")]
         return self._unpaged(request, "courses", rows)
 
     def tags(self, request: Request) -> Answer:
-        return self._unpaged(request, "tags", [shapes.parent(row) for row in self.lists.parents("tag")])
+        return self._unpaged(request, "tags", [serializers.parent(row) for row in self.lists.parents("tag")])
 
     def _unpaged(self, request: Request, name: str, rows: list[dict[str, Any]]) -> Answer:
         is_empty = self.world.behaviour.unpaged_page == "empty" and request.page > 1
@@ -78,7 +78,7 @@ class V3:
 
     def hooks(self, request: Request) -> Answer:
         """A bare array, each rule in a wrapper of its own."""
-        return as_json([shapes.hook_row(row) for row in self.world.hooks.values()])
+        return as_json([serializers.hook_row(row) for row in self.world.hooks.values()])
 
     # -- people
 
@@ -100,7 +100,7 @@ class V3:
         if person_id not in self.world.subscribers:
             return NOT_FOUND
         rosters = ((tag, self.world.rosters["tag", tag.id].members) for tag in self.lists.parents("tag"))
-        rows = [shapes.person_tag(tag, members[person_id]) for tag, members in rosters if person_id in members]
+        rows = [serializers.person_tag(tag, members[person_id]) for tag, members in rosters if person_id in members]
         return as_json({"tags": rows})
 
     def _person(self, person: Subscriber) -> bytes:
@@ -108,7 +108,7 @@ class V3:
         kept = self.texts.get(person.id)
         if kept is not None and kept[0] is person and kept[1] == version:
             return kept[2]
-        text = encode(shapes.subscriber(person, self.lists.custom_fields()))
+        text = encode(serializers.subscriber(person, self.lists.custom_fields()))
         self.texts[person.id] = (person, version, text)
         return text
 
@@ -130,7 +130,7 @@ class V3:
             f'{{"id":{row.id},"state":"{row.state}",'
             f'"created_at":"{row.created_text or timestamp(row.created_ms)}",'
             f'"source":{_optional(row.source)},"referrer":{_optional(row.referrer)},'
-            f'"subscribable_id":{row.parent_id},"subscribable_type":"{shapes.SUBSCRIBABLE[row.kind]}",'
+            f'"subscribable_id":{row.parent_id},"subscribable_type":"{serializers.SUBSCRIBABLE[row.kind]}",'
             '"subscriber":'
         )
         return head.encode() + self._person(self.world.subscribers[row.subscriber_id]) + b"}"
@@ -142,29 +142,29 @@ class V3:
         rows = self.lists.broadcasts(_order(request) or "asc")
         page = self._page_number(request, "broadcasts")
         shown = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-        return as_json({"broadcasts": [shapes.broadcast_row(row) for row in shown]})
+        return as_json({"broadcasts": [serializers.broadcast_row(row) for row in shown]})
 
     def broadcast(self, request: Request, broadcast_id: str) -> Answer:
         row = self.world.broadcasts.get(id_of(broadcast_id))
-        return NOT_FOUND if row is None else as_json({"broadcast": shapes.broadcast(row)})
+        return NOT_FOUND if row is None else as_json({"broadcast": serializers.broadcast(row)})
 
     def stats(self, request: Request, broadcast_id: str) -> Answer:
         row = self.world.broadcasts.get(id_of(broadcast_id))
         if row is None or not has_stats(self.world, row):
             return NOT_FOUND
-        stats = shapes.stats(row)
+        stats = serializers.stats(row)
         return as_json({"broadcast": [stats] if self.world.behaviour.stats_shape == "array" else stats})
 
     # -- purchases
 
     def purchases(self, request: Request) -> Answer:
         rows = self.lists.purchases()
-        return self._page(request, "purchases", rows, lambda row: encode(shapes.purchase(row)))
+        return self._page(request, "purchases", rows, lambda row: encode(serializers.purchase(row)))
 
     def purchase(self, request: Request, purchase_id: str) -> Answer:
         """Bare, without a wrapper."""
         row = self.world.purchases.get(id_of(purchase_id))
-        return NOT_FOUND if row is None else as_json(shapes.purchase(row))
+        return NOT_FOUND if row is None else as_json(serializers.purchase(row))
 
     # -- paging
 

@@ -13,8 +13,8 @@ from operator import itemgetter
 
 from .behaviour import Behaviour
 from .clock import system_clock
+from .codec import milliseconds
 from .records import KINDS, Account, Broadcast, CustomField, Hook, Kind, Mail, Parent, Purchase, Roster, Subscriber
-from .wire import milliseconds
 
 DEFAULT_API_KEY = "sandbox-key-not-a-real-one-0000"
 DEFAULT_API_SECRET = "sandbox-secret-not-a-real-one-0000"

@@ -24,8 +24,8 @@ from cksync.folder import Folder
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
 from kit_sandbox import World, edits, generate, serve
+from kit_sandbox.codec import milliseconds, timestamp
 from kit_sandbox.records import Purchase, Subscription
-from kit_sandbox.wire import milliseconds, timestamp
 
 PEOPLE, HOURS, SUPPORT = 250, 72, 12
 DAY_MS = 86_400_000

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from ..codec import milliseconds, timestamp
 from ..records import Broadcast, Json
-from ..wire import milliseconds, timestamp
 from ..world import World
 from .registry import edit
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from ..codec import timestamp
 from ..records import Json, Money, Purchase
-from ..wire import timestamp
 from ..world import World
 from .registry import edit
 

@@ -10,8 +10,8 @@ from random import Random
 from .. import edits
 from ..behaviour import Behaviour
 from ..clock import system_clock
+from ..codec import milliseconds
 from ..records import Kind, Subscription
-from ..wire import milliseconds
 from ..world import World
 from . import samples
 from .mailings import make_broadcasts, make_purchases

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from random import Random
 
+from ..codec import timestamp
 from ..edits.broadcasts import NO_STATS
 from ..records import Broadcast, Json, Purchase
-from ..wire import timestamp
 from ..world import World
 from . import samples
 from .people import Span

@@ -10,9 +10,9 @@ from decimal import Decimal
 from random import Random
 from typing import Any, TypeVar
 
+from ..codec import timestamp
 from ..edits.broadcasts import NO_STATS
 from ..records import Broadcast, Json, Parent, Purchase, Subscriber, Subscription
-from ..wire import timestamp
 from ..world import World
 
 Row = TypeVar("Row", Subscriber, Subscription, Parent, Broadcast, Purchase)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .. import edits, shapes
+from .. import edits, serializers
+from ..codec import milliseconds, timestamp
 from ..messages import NO_CONTENT, NOT_FOUND, Answer, Request, as_json, error
 from ..records import Mail
 from ..routes import id_of
-from ..wire import milliseconds, timestamp
 from ..world import World
-from .given import moment, text
+from .params import moment, text
 
 _TEXTS = ("subject", "content", "description", "thumbnail_alt", "thumbnail_url")
 _TIMES = ("send_at", "published_at")
@@ -81,4 +81,4 @@ def _schedule(world: World, broadcast_id: int, changes: Mapping[str, Any]) -> No
 
 
 def _shown(world: World, broadcast_id: int) -> dict[str, Any]:
-    return {"broadcast": shapes.broadcast(world.broadcasts[broadcast_id])}
+    return {"broadcast": serializers.broadcast(world.broadcasts[broadcast_id])}

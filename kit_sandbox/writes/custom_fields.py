@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from .. import edits, shapes
+from .. import edits, serializers
 from ..edits.custom_fields import key_of
 from ..messages import NO_CONTENT, NOT_FOUND, Answer, Request, created, error
 from ..routes import id_of
 from ..world import World
-from .given import FIELDS_LIMIT, TOO_MANY_FIELDS, rows, text
+from .params import FIELDS_LIMIT, TOO_MANY_FIELDS, rows, text
 
 _BLANK = error(422, "Error saving custom field", "Label can't be blank")
 _TAKEN = error(422, "Error saving custom field", "Label has already been taken")
@@ -58,4 +58,4 @@ def _refusal(world: World, labels: list[str], except_id: int | None = None) -> A
 
 
 def _shown(world: World, field_id: int) -> dict[str, Any]:
-    return shapes.custom_field(world.custom_fields[field_id])
+    return serializers.custom_field(world.custom_fields[field_id])

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import edits, shapes
+from .. import edits, serializers
 from ..messages import NOT_FOUND, Answer, Request, as_json, error
 from ..routes import id_of
 from ..world import World
-from .given import mapping, text
+from .params import mapping, text
 
 _COURSE = ("sequence_id", "course_id")
 EVENTS: Mapping[str, tuple[str, ...]] = {
@@ -43,7 +43,7 @@ def create(world: World, request: Request) -> Answer:
     if EVENTS[name] and not parameter:
         return _NO_PARAMETER
     hook_id = edits.add_hook(world, url, {"name": name, **parameter})
-    return as_json(shapes.hook(world.hooks[hook_id]), world.behaviour.hook_created)
+    return as_json(serializers.hook(world.hooks[hook_id]), world.behaviour.hook_created)
 
 
 def _parameter(name: str, event: Mapping[str, Any]) -> dict[str, Any]:

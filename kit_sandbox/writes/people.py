@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import edits, shapes
+from .. import edits, serializers
 from ..auth import has_secret
 from ..messages import NOT_FOUND, Answer, Request, as_json
 from ..records import Kind, Subscriber
 from ..routes import KIND_OF, UNKNOWN_PARENT, id_of
 from ..world import World
-from .given import (
+from .params import (
     FIELDS_LIMIT,
     INVALID_EMAIL,
     MISSING_EMAIL,
@@ -80,7 +80,7 @@ def _subscription(world: World, request: Request, kind: Kind, person_id: int, pa
     """The membership; with the key alone, nothing of the person but the id."""
     shown = _shown(world, world.subscribers[person_id]) if has_secret(world, request) else {"id": person_id}
     row = world.rosters[kind, parent_id].members[person_id]
-    return as_json({"subscription": shapes.subscription(row, shown)})
+    return as_json({"subscription": serializers.subscription(row, shown)})
 
 
 def update(world: World, request: Request, subscriber_id: str) -> Answer:
@@ -117,7 +117,7 @@ def _change_address(world: World, person: Subscriber, asked: Any) -> Answer | No
 
 def _accepted(world: World, person_id: int, asked: Mapping[str, Any]) -> Answer:
     """202 with the record as it shall be, whether or not it ever comes to that."""
-    record = shapes.subscriber(world.subscribers[person_id], world.custom_fields.values())
+    record = serializers.subscriber(world.subscribers[person_id], world.custom_fields.values())
     record["fields"] |= known_fields(world, asked)
     world.later(world.behaviour.async_seconds, lambda: _set_if_there(world, person_id, asked))
     return as_json({"subscriber": record}, 202)
@@ -142,4 +142,4 @@ def unsubscribe(world: World, request: Request) -> Answer:
 
 
 def _shown(world: World, person: Subscriber) -> dict[str, Any]:
-    return shapes.subscriber(person, world.custom_fields.values())
+    return serializers.subscriber(person, world.custom_fields.values())

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .. import edits, shapes
+from .. import edits, serializers
 from ..messages import Answer, Request, created, error
 from ..records import Purchase
 from ..world import World
-from .given import is_email, mapping, moment, rows, text, with_email
+from .params import is_email, mapping, moment, rows, text, with_email
 
 _REQUIRED = ("transaction_id", "email_address", "currency", "products")
 _REQUIRED_OF_PRODUCT = ("name", "pid", "lid", "unit_price", "quantity")
@@ -27,7 +27,7 @@ def create(world: World, request: Request) -> Answer:
     else:
         purchase_id = known.id
         edits.extend_purchase(world, purchase_id, _lines(given))
-    return created(shapes.purchase(world.purchases[purchase_id]))
+    return created(serializers.purchase(world.purchases[purchase_id]))
 
 
 def _problems(given: Mapping[str, Any]) -> list[str]:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from .. import edits, shapes
+from .. import edits, serializers
 from ..messages import NOT_FOUND, Answer, Request, as_json, created, error
 from ..routes import UNKNOWN_PARENT, id_of
 from ..world import World
-from .given import MISSING_EMAIL, mapping, rows, text, with_email
+from .params import MISSING_EMAIL, mapping, rows, text, with_email
 
 _MISSING = error(400, "Missing parameter", "tag is required")
 _BLANK = error(422, "Error creating tag", "Name can't be blank")
@@ -57,4 +57,4 @@ def _removed(world: World, subscriber_id: int, tag_id: int) -> Answer:
 
 
 def _shown(world: World, tag_id: int) -> dict[str, Any]:
-    return shapes.parent(world.parents["tag"][tag_id])
+    return serializers.parent(world.parents["tag"][tag_id])

@@ -1,4 +1,4 @@
-"""How values are spelled on the wire: JSON text that keeps every digit, and timestamps."""
+"""How values are spelled: JSON text that keeps every digit, and timestamps."""
 
 import json
 from datetime import UTC, datetime

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from .codec import timestamp
 from .records import Account, Broadcast, CustomField, Hook, Parent, Purchase, Subscriber, Subscription
-from .wire import timestamp
 
 Payload = dict[str, Any]
 
