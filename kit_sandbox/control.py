@@ -24,11 +24,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+from .app import App
 from .edits import EDITS
 from .effects import named
 from .expected import Expected, expected_mirror
 from .messages import NOT_FOUND, Answer, as_json, error
-from .site import Site
 
 TOKEN_HEADER = "X-Sandbox-Token"
 _TIMES = ("created_at", "send_at", "transaction_time")
@@ -64,47 +64,47 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def control(site: Site, method: str, path: str, query: str, body: bytes) -> Answer:
+def control(app: App, method: str, path: str, query: str, body: bytes) -> Answer:
     """Answers a control request; what is wrong with it comes back as 400 or 404."""
     handle = ROUTES.get((method, path.strip("/")))
     if handle is None:
         return NOT_FOUND
     try:
         asked = json.loads(body) if body else {name: values[-1] for name, values in parse_qs(query).items()}
-        with site.world.lock:
-            return as_json(handle(site, asked))
+        with app.world.lock:
+            return as_json(handle(app, asked))
     except (KeyError, TypeError, ValueError) as problem:
         return error(400, type(problem).__name__, str(problem))
 
 
-def _journal(site: Site, asked: Mapping[str, Any]) -> Any:
-    return {"violations": site.limit.rejected, **site.journal.summary()}
+def _journal(app: App, asked: Mapping[str, Any]) -> Any:
+    return {"violations": app.limit.rejected, **app.journal.summary()}
 
 
-def _clear_journal(site: Site, asked: Mapping[str, Any]) -> Any:
-    site.journal.clear()
+def _clear_journal(app: App, asked: Mapping[str, Any]) -> Any:
+    app.journal.clear()
     return {}
 
 
-def _faults(site: Site, asked: Mapping[str, Any]) -> Any:
+def _faults(app: App, asked: Mapping[str, Any]) -> Any:
     shown = ("method", "path", "params", "nth", "every", "count", "seen", "fired")
-    return [{name: getattr(rule, name) for name in shown} for rule in site.faults.rules]
+    return [{name: getattr(rule, name) for name in shown} for rule in app.faults.rules]
 
 
-def _add_fault(site: Site, asked: Mapping[str, Any]) -> Any:
+def _add_fault(app: App, asked: Mapping[str, Any]) -> Any:
     matching = {name: value for name, value in asked.items() if name not in ("effect", "args")}
-    site.faults.add(named(site.world, asked["effect"], asked.get("args", {})), **matching)
+    app.faults.add(named(app.world, asked["effect"], asked.get("args", {})), **matching)
     return {}
 
 
-def _clear_faults(site: Site, asked: Mapping[str, Any]) -> Any:
-    site.faults.clear()
+def _clear_faults(app: App, asked: Mapping[str, Any]) -> Any:
+    app.faults.clear()
     return {}
 
 
-def _edit(site: Site, asked: Mapping[str, Any]) -> Any:
+def _edit(app: App, asked: Mapping[str, Any]) -> Any:
     args = {name: _moment(name, value) for name, value in asked.get("args", {}).items()}
-    return {"result": EDITS[asked["edit"]](site.world, **args)}
+    return {"result": EDITS[asked["edit"]](app.world, **args)}
 
 
 def _moment(name: str, value: Any) -> Any:
@@ -112,8 +112,8 @@ def _moment(name: str, value: Any) -> Any:
     return datetime.fromisoformat(value) if is_time else value
 
 
-def _truth(site: Site, asked: Mapping[str, Any]) -> Any:
-    truth = expected_mirror(site.world)
+def _truth(app: App, asked: Mapping[str, Any]) -> Any:
+    truth = expected_mirror(app.world)
     if "table" in asked:
         return _rows(truth, asked["table"])
     return {each.name: len(_rows(truth, each.name)) for each in fields(Expected)}
@@ -133,21 +133,21 @@ def _rows(truth: Expected, table: str) -> list[Any]:
     return list(records.values())
 
 
-def _mails(site: Site, asked: Mapping[str, Any]) -> Any:
-    return [mail._asdict() for mail in site.world.mails]
+def _mails(app: App, asked: Mapping[str, Any]) -> Any:
+    return [mail._asdict() for mail in app.world.mails]
 
 
-def _behaviour(site: Site, asked: Mapping[str, Any]) -> Any:
-    return asdict(site.world.behaviour)
+def _behaviour(app: App, asked: Mapping[str, Any]) -> Any:
+    return asdict(app.world.behaviour)
 
 
-def _change_behaviour(site: Site, asked: Mapping[str, Any]) -> Any:
+def _change_behaviour(app: App, asked: Mapping[str, Any]) -> Any:
     changes: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
-    site.world.behaviour = replace(site.world.behaviour, **changes)
-    return asdict(site.world.behaviour)
+    app.world.behaviour = replace(app.world.behaviour, **changes)
+    return asdict(app.world.behaviour)
 
 
-ROUTES: Mapping[tuple[str, str], Callable[[Site, Mapping[str, Any]], Any]] = {
+ROUTES: Mapping[tuple[str, str], Callable[[App, Mapping[str, Any]], Any]] = {
     ("GET", "journal"): _journal,
     ("POST", "journal/clear"): _clear_journal,
     ("GET", "faults"): _faults,

@@ -17,9 +17,9 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .app import PREFIX, App, outside, read_request
 from .control import control, forbidden
 from .messages import Answer, Request
-from .site import PREFIX, Site, outside, read_request
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -66,13 +66,13 @@ class _Server(uvicorn.Server):
 
 
 class Listener:
-    """A server thread for a site, running inside a `with` block."""
+    """A server thread for an app, running inside a `with` block."""
 
-    def __init__(self, site: Site, host: str, port: int) -> None:
+    def __init__(self, app: App, host: str, port: int) -> None:
         self._socket = socket.create_server((host, port), backlog=512)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            App(site),
+            Asgi(app),
             http=_Protocol,
             ws="none",
             lifespan="off",
@@ -109,29 +109,29 @@ class Listener:
         self._socket.close()
 
 
-class App:
-    """The ASGI application: reads a request whole, asks the site, and delivers as the answer wants it."""
+class Asgi:
+    """The ASGI application: reads a request whole, asks the app, and delivers as the answer wants it."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    def __init__(self, app: App) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, body = scope["path"], await _body(receive)
         if path.startswith(CONTROL_PREFIX):
             caller, _ = scope["client"] or ("", 0)
-            answer = forbidden(self.site.control_token, caller, dict(scope["headers"])) or control(
-                self.site, scope["method"], path[len(CONTROL_PREFIX) :], _query(scope), body
+            answer = forbidden(self.app.control_token, caller, dict(scope["headers"])) or control(
+                self.app, scope["method"], path[len(CONTROL_PREFIX) :], _query(scope), body
             )
             await _deliver(answer, scope, send, self._headers(answer))
             return
         request = read_request(scope["method"], path.removeprefix(PREFIX), _query(scope), body, dict(scope["headers"]))
-        answer = outside(path) or self.site.answer(request)
+        answer = outside(path) or self.app.answer(request)
         answer = self._compressed(request, answer)
-        await _pause(self.site.latency_seconds + answer.delay_seconds)
+        await _pause(self.app.latency_seconds + answer.delay_seconds)
         await _deliver(answer, scope, send, self._headers(answer))
 
     def _compressed(self, request: Request, answer: Answer) -> Answer:
-        is_wanted = self.site.world.behaviour.gzip and request.accepts_gzip
+        is_wanted = self.app.world.behaviour.gzip and request.accepts_gzip
         if not is_wanted or not answer.body or "Content-Encoding" in answer.headers:
             return answer
         headers = {**answer.headers, "Content-Encoding": "gzip"}
@@ -140,7 +140,7 @@ class App:
     def _headers(self, answer: Answer) -> list[tuple[bytes, bytes]]:
         """The headers of the recorded answers; nothing about the rate limit. `Date` is the world's clock."""
         named = {
-            "Date": format_datetime(self.site.world.now().astimezone(UTC), usegmt=True),
+            "Date": format_datetime(self.app.world.now().astimezone(UTC), usegmt=True),
             "X-Request-Id": str(uuid.uuid4()),
             "X-Runtime": "0.050000",
             "Set-Cookie": "_sandbox_session=1; path=/; HttpOnly",

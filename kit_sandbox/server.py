@@ -8,32 +8,32 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from .app import App
 from .behaviour import Behaviour
 from .control import TOKEN_HEADER, is_loopback
 from .faults import Faults
 from .journal import Journal
 from .limit import RollingLimit
-from .site import Site
 from .world import World
 
 
 class Sandbox:
     """A running server: where it listens, and what a test may look at or change while it runs."""
 
-    def __init__(self, site: Site, host: str, port: int) -> None:
-        self.site = site
+    def __init__(self, app: App, host: str, port: int) -> None:
+        self.app = app
         self.url = f"http://{_in_address(host)}:{port}/v3"
         # Control is loopback's, wherever else the account is served.
         self.control_url = f"http://{_in_address(host if is_loopback(host) else '127.0.0.1')}:{port}/_sandbox"
 
     @property
     def world(self) -> World:
-        return self.site.world
+        return self.app.world
 
     @property
     def control_headers(self) -> Mapping[str, str]:
         """What a request to the control routes must have."""
-        return {TOKEN_HEADER: self.site.control_token}
+        return {TOKEN_HEADER: self.app.control_token}
 
     @property
     def api_key(self) -> str:
@@ -45,11 +45,11 @@ class Sandbox:
 
     @property
     def faults(self) -> Faults:
-        return self.site.faults
+        return self.app.faults
 
     @property
     def journal(self) -> Journal:
-        return self.site.journal
+        return self.app.journal
 
     @property
     def behaviour(self) -> Behaviour:
@@ -61,7 +61,7 @@ class Sandbox:
 
     def violations(self) -> int:
         """How many arrivals the limit rejected."""
-        return self.site.limit.rejected
+        return self.app.limit.rejected
 
 
 def _in_address(host: str) -> str:
@@ -92,9 +92,9 @@ def serve(
     if behaviour is not None:
         world.behaviour = behaviour
     limit = RollingLimit(rate_limit, rate_period_seconds, counts_rejected)
-    site = Site(world, limit, latency_seconds=latency_seconds, control_token=control_token)
-    with Listener(site, host, port) as listener:
-        yield Sandbox(site, host, listener.port)
+    app = App(world, limit, latency_seconds=latency_seconds, control_token=control_token)
+    with Listener(app, host, port) as listener:
+        yield Sandbox(app, host, listener.port)
 
 
 def run(
@@ -136,7 +136,7 @@ def run(
             print(warning, file=sys.stderr, flush=True)
         print(f"sandbox listening on {sandbox.url}", flush=True)
         if control_token is None:
-            print(f"its control routes want the header {TOKEN_HEADER}: {sandbox.site.control_token}", flush=True)
+            print(f"its control routes want the header {TOKEN_HEADER}: {sandbox.app.control_token}", flush=True)
         stopped.wait()
 
 

@@ -33,7 +33,7 @@ def some(values: Sequence[Any], few: Sequence[Any]) -> list[Any]:
 
 @pytest.fixture
 def world() -> World:
-    """An account of 300 people with every oddity; a test's own, to be edited at will."""
+    """An account of 300 people with every edge case; a test's own, to be edited at will."""
     return generate(300, 7, broadcasts=20)
 
 

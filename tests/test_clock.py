@@ -28,7 +28,7 @@ SIZES |= {"sequence_memberships": 10, "broadcasts": 2, "purchases": 5, "custom_f
 
 @pytest.fixture
 def world() -> World:
-    return generate(60, 3, with_oddities=False, **SIZES)
+    return generate(60, 3, with_edge_cases=False, **SIZES)
 
 
 def wrong(days: float) -> Any:

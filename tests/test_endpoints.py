@@ -80,7 +80,7 @@ FAULTS: Mapping[str, Effect] = {
 
 @pytest.fixture
 def world() -> World:
-    """A small account with every oddity, whose active people fill three pages."""
+    """A small account with every edge case, whose active people fill three pages."""
     return generate(150, 7, broadcasts=8)
 
 

@@ -151,7 +151,7 @@ def account(seed: int) -> World:
     }
     for kind, most in (("tag", 200), ("form", 130), ("sequence", 60)):
         sizes[f"{kind}_memberships"] = min(chance.randint(0, most), sizes[f"{kind}s"] * people // 2)
-    world = generate(people, seed, with_oddities=chance.random() < 0.5, **sizes)
+    world = generate(people, seed, with_edge_cases=chance.random() < 0.5, **sizes)
     world.behaviour = chance.choice(BEHAVIOURS)
     return world
 

@@ -112,7 +112,7 @@ class Account(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = generate(130, 3, with_oddities=False, **SMALL)
+        self.world = generate(130, 3, with_edge_cases=False, **SMALL)
         self.serving = serve(self.world, rate_limit=None)
         self.sandbox = self.serving.__enter__()
         self.folder = tempfile.TemporaryDirectory()

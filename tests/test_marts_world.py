@@ -1,6 +1,6 @@
 """The marts against numbers worked out in Python from the sandbox's world, pulled once. No SQL takes part.
 
-The account is the usual one without oddities, with refunds, orphans, other currencies and buyers who write their
+The account is the usual one without edge cases, with refunds, orphans, other currencies and buyers who write their
 address in capitals.
 """
 
@@ -106,7 +106,7 @@ class Shop:
 
 def made() -> World:
     world = generate(
-        PEOPLE, 5, with_oddities=False, purchases=300, broadcasts=150, drafts=5, tag_memberships=900, tags=9
+        PEOPLE, 5, with_edge_cases=False, purchases=300, broadcasts=150, drafts=5, tag_memberships=900, tags=9
     )
     random = Random(5)
     joins = [row for roster in world.rosters.values() for row in roster.members.values()]

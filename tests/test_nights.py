@@ -171,7 +171,7 @@ class Account:
 def served(folder: Path, behaviour: Behaviour, people: int = PEOPLE, **sizes: int) -> Iterator[Account]:
     """An account of which nothing is known yet."""
     clock = RunningClock()
-    world = generate(people, 3, now=clock, ends_at=START - timedelta(days=3), with_oddities=False, **SIZES | sizes)
+    world = generate(people, 3, now=clock, ends_at=START - timedelta(days=3), with_edge_cases=False, **SIZES | sizes)
     world.behaviour = behaviour
     with serve(world, rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)

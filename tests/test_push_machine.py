@@ -42,7 +42,7 @@ DRAFT = "a draft"
 
 def account() -> World:
     """The account in which everything begins; made twice it is the same."""
-    world = generate(130, 3, with_oddities=False, **SMALL)
+    world = generate(130, 3, with_edge_cases=False, **SMALL)
     edits.add_broadcast(world, DRAFT)
     return world
 

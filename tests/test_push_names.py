@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def account() -> World:
     """Made twice it is the same."""
-    world = generate(20, 7, with_oddities=False)
+    world = generate(20, 7, with_edge_cases=False)
     for number, key in enumerate(KEYS):
         edits.add_custom_field(world, f"Field {number}", key)
     return world

@@ -127,7 +127,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def pulled(config: Config, tmp_path: Path) -> Path:
-    """The report of the sandbox's account with every oddity."""
+    """The report of the sandbox's account with every edge case."""
     *_, _ = pull(replace(config, models=ModelsConfig()), environ={})
     write_report(Folder(config.data_dir), tmp_path / "report.html")
     return tmp_path / "report.html"
@@ -153,7 +153,7 @@ def test_it_is_drawn_whole(browser: Browser, reports: dict[str, Path], account: 
     assert browser.js("return document.querySelectorAll('main > section').length") == len(SECTIONS) + 1
 
 
-def test_an_account_with_every_oddity_is_drawn_whole(browser: Browser, pulled: Path) -> None:
+def test_an_account_with_every_edge_case_is_drawn_whole(browser: Browser, pulled: Path) -> None:
     for width in (DESK, PHONE):
         browser.open(pulled, width)
         assert len(browser.charts()) > 10

@@ -28,7 +28,7 @@ FIRST, NIGHT = 29, 22
 
 @pytest.fixture
 def world() -> World:
-    return generate(130, 3, with_oddities=False, **SIZES)
+    return generate(130, 3, with_edge_cases=False, **SIZES)
 
 
 def mirror(config: Config) -> Path:

@@ -37,7 +37,7 @@ SIZES |= {"sequence_memberships": 110, "broadcasts": 60, "purchases": 60, "custo
 @pytest.fixture
 def world() -> World:
     """An account whose lists are short, and whose every list of members has fewer than 100."""
-    return generate(90, 3, with_oddities=False, **SIZES)
+    return generate(90, 3, with_edge_cases=False, **SIZES)
 
 
 @pytest.fixture

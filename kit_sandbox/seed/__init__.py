@@ -14,8 +14,8 @@ from ..codec import milliseconds
 from ..records import Kind, Subscription
 from ..world import World
 from . import samples
+from .edge_cases import plant
 from .mailings import make_broadcasts, make_purchases
-from .oddities import plant
 from .people import Span, make_people
 from .sizes import sizes_for, spread
 
@@ -30,7 +30,7 @@ def generate(
     now: Callable[[], datetime] = system_clock,
     ends_at: datetime | None = None,
     behaviour: Behaviour | None = None,
-    with_oddities: bool = True,
+    with_edge_cases: bool = True,
     **sizes: int,
 ) -> World:
     """An account that grew for eight years until `ends_at` (default: this morning by `now`, UTC).
@@ -57,7 +57,7 @@ def generate(
         _fill_rosters(world, random, span, totals)
         make_broadcasts(world, random, span, numbers.broadcasts, numbers.drafts)
         make_purchases(world, random, span, numbers.purchases)
-        if with_oddities:
+        if with_edge_cases:
             plant(world, random)
     return world
 

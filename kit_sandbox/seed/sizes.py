@@ -47,7 +47,7 @@ def sizes_for(subscribers: int, **given: int) -> Sizes:
 
 
 def _scaled(count: int, share: float, least: int) -> int:
-    """The least is what it takes to show every oddity."""
+    """The least is what it takes to show every edge case."""
     return max(least, round(count * float(share**0.4)))
 
 

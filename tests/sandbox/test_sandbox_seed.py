@@ -1,4 +1,4 @@
-"""Generated accounts: the same for a seed, of the size asked for, with every oddity in them."""
+"""Generated accounts: the same for a seed, of the size asked for, with every edge case in them."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from kit_sandbox import Expected, World, expected_mirror, generate
 from kit_sandbox.records import KINDS
-from kit_sandbox.seed.oddities import DRAFTS, PEOPLE, PURCHASES, SENT
+from kit_sandbox.seed.edge_cases import DRAFTS, PEOPLE, PURCHASES, SENT
 from kit_sandbox.seed.sizes import sizes_for, spread
 from tests.support.asking import Ask, Serving
 
@@ -28,7 +28,7 @@ def r50() -> World:
 
 @pytest.fixture(scope="module")
 def truth() -> Expected:
-    """The truth of a small account, enough to show every oddity."""
+    """The truth of a small account, enough to show every edge case."""
     return expected_mirror(generate(200, 7, ends_at=END))
 
 
@@ -185,10 +185,10 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=float))
 
 
-# -- oddities
+# -- edge cases
 
 
-def test_small_accounts_have_room_for_every_oddity() -> None:
+def test_small_accounts_have_room_for_every_edge_case() -> None:
     world = generate(200, 1)
     statuses = Counter(row.status for row in world.broadcasts.values())
     assert statuses["completed"] >= len(SENT)
@@ -198,8 +198,8 @@ def test_small_accounts_have_room_for_every_oddity() -> None:
     assert set(statuses) == {"draft", "scheduled", "sending", "completed", "aborted"}
 
 
-def test_oddities_can_be_left_out() -> None:
-    truth = expected_mirror(generate(200, 1, with_oddities=False))
+def test_edge_cases_can_be_left_out() -> None:
+    truth = expected_mirror(generate(200, 1, with_edge_cases=False))
     assert all(row["email_address"] == row["email_address"].lower() for row in truth.subscribers.values())
     assert all("stats" in row for row in truth.broadcast_stats.values())
     assert {row["status"] for row in truth.purchases.values()} == {"paid"}

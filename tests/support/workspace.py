@@ -144,7 +144,7 @@ class Work:
 
 @pytest.fixture
 def world() -> World:
-    """A small account with every oddity; made twice it is the same."""
+    """A small account with every edge case; made twice it is the same."""
     return generate(PEOPLE, 7)
 
 

@@ -18,7 +18,7 @@ from ..world import World
 Row = TypeVar("Row", Subscriber, Subscription, Parent, Broadcast, Purchase)
 Person = Callable[[World, Subscriber], Subscriber]
 
-MAD_SECOND = "T11:11:566Z"
+IMPOSSIBLE_SECOND = "T11:11:566Z"
 NO_SUCH_DAY = "2014-02-29T08:21:18.000Z"
 LONG_VALUE = "0123456789abcdef" * 4096
 
@@ -85,8 +85,8 @@ def _stray(**fields: Json) -> Person:
     return lambda world, person: person._replace(stray_fields=fields)
 
 
-def _mad_second(world: World, person: Subscriber) -> Subscriber:
-    return person._replace(created_text=timestamp(person.created_ms)[:10] + MAD_SECOND)
+def _impossible_second(world: World, person: Subscriber) -> Subscriber:
+    return person._replace(created_text=timestamp(person.created_ms)[:10] + IMPOSSIBLE_SECOND)
 
 
 def _no_such_day(world: World, person: Subscriber) -> Subscriber:
@@ -100,8 +100,8 @@ def _other_precision(world: World, person: Subscriber) -> Subscriber:
 
 
 PEOPLE: tuple[Person, ...] = (
-    _mad_second,
-    _mad_second,
+    _impossible_second,
+    _impossible_second,
     _no_such_day,
     _other_precision,
     _other_precision,
@@ -156,7 +156,7 @@ PEOPLE: tuple[Person, ...] = (
 MEMBERSHIPS: tuple[Callable[[Subscription], Subscription], ...] = (
     lambda row: row._replace(state="inactive"),
     lambda row: row._replace(referrer=""),
-    lambda row: row._replace(created_text=timestamp(row.created_ms)[:10] + MAD_SECOND),
+    lambda row: row._replace(created_text=timestamp(row.created_ms)[:10] + IMPOSSIBLE_SECOND),
     lambda row: row._replace(referrer="https://example.com/?q=a%20b&utm_term=ünïcode#frag"),
 )
 
@@ -206,7 +206,7 @@ SEQUENCES: tuple[Callable[[Parent], Parent], ...] = (
 
 TAGS: tuple[Callable[[Parent], Parent], ...] = (
     lambda tag: tag._replace(name=" padded tag "),
-    lambda tag: tag._replace(name="🔥 Hot leads", created_text=timestamp(tag.created_ms)[:10] + MAD_SECOND),
+    lambda tag: tag._replace(name="🔥 Hot leads", created_text=timestamp(tag.created_ms)[:10] + IMPOSSIBLE_SECOND),
     lambda tag: tag._replace(name="Q&amp;A עברית"),
     lambda tag: tag._replace(name='The "Inner" Circle, \'24'),
     lambda tag: tag._replace(
@@ -284,7 +284,7 @@ PURCHASES: tuple[Callable[[Purchase], Purchase], ...] = (
     lambda row: row._replace(currency="XTS"),
     lambda row: row._replace(currency="usd"),
     lambda row: row._replace(transaction_text="2018-03-20 12:38"),
-    lambda row: row._replace(transaction_text=row.transaction_text[:10] + MAD_SECOND),
+    lambda row: row._replace(transaction_text=row.transaction_text[:10] + IMPOSSIBLE_SECOND),
     lambda row: row._replace(status="refunded"),
     lambda row: row._replace(status="complete"),
     lambda row: row._replace(email_address=row.email_address.upper()),

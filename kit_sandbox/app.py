@@ -16,7 +16,7 @@ from .world import World
 PREFIX = "/v3"
 
 
-class Site:
+class App:
     """Takes requests in the order of their arrival and tells what to send back."""
 
     def __init__(
