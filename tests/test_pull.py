@@ -128,8 +128,8 @@ LIES: dict[str, Callable[[], effects.Effect]] = {
 
 
 @pytest.mark.parametrize("lie", some([*LIES], ["ignores the page", "counts wrong"]))
-def test_list_of_an_api_that(lie: str, config: Config, sandbox: Sandbox) -> None:
-    """... lies is marked incomplete, ends, and takes no row out."""
+def test_wrong_list_is_marked_incomplete_and_takes_no_row_out(lie: str, config: Config, sandbox: Sandbox) -> None:
+    """What the API does wrong is the parameter; the pull ends in spite of it."""
     pulled(config)
     before = rows(config, "select count(*) from subscribers")
     sandbox.faults.add(
