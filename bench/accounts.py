@@ -3,7 +3,7 @@
 from collections import Counter
 
 from bench.clock import RunningClock
-from cksync.sandbox import Behaviour, World, generate
+from kit_sandbox import Behaviour, World, expected_mirror, generate
 
 SEED = 7
 # The reference account R50.
@@ -13,7 +13,7 @@ CUSTOM_FIELDS = 5
 ACTIVE_SHARE = 0.825
 
 
-# Of the newest broadcasts two are drafts, however few drafts are asked for (see `cksync.sandbox.seed.sizes`).
+# Of the newest broadcasts two are drafts, however few drafts are asked for (see `kit_sandbox.seed.sizes`).
 YOUNG_DRAFTS = 2
 # Another way of treating people who cancel: they leave all sequences and nine in ten of their forms for good.
 LEAVING = Behaviour(cancelled_leave=("sequence", "form:0.9"), cancelled_return=False)
@@ -56,6 +56,6 @@ def full_read(world: World) -> int:
     active = sum(person.state == "active" for person in world.subscribers.values())
     cancelled = sum(person.state == "cancelled" for person in world.subscribers.values())
     lists = [active, cancelled, len(world.purchases), len(world.broadcasts)]
-    shown = Counter((kind, parent_id) for kind, parent_id, _ in world.truth().subscriptions)
+    shown = Counter((kind, parent_id) for kind, parent_id, _ in expected_mirror(world).subscriptions)
     lists += [shown[key] for key in world.rosters]
     return 5 + sum(-(-rows // 50) or 1 for rows in lists) + 2 * len(world.broadcasts)

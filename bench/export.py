@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.big import PULLED_PAGES, step
 from bench.measure import Spent, markdown, run_well, size_mb
 from bench.stages import TAGS_OF_A_PERSON
-from tests import postgres
+from tests.support import postgres_server
 
 HEADER = ("export", "rows", "seconds", "of it CPU", "rows a second", "peak MB", "MB")
 
@@ -59,7 +59,7 @@ def measure(folder: Path, data: Path, people: int) -> list[Run]:
         export(folder, data, "Parquet, people", people, "people/", "subscribers"),
         export(folder, data, "CSV, people", people, "people.csv", "subscribers"),
     ]
-    with postgres.running() as uri:
+    with postgres_server.running() as uri:
         runs.append(export(folder, data, "Postgres, people", people, uri, "subscribers"))
         runs.append(export(folder, data, "Postgres, people once more", people, uri, "subscribers"))
         runs.append(export(folder, data, "Postgres, people and subscriptions", every, uri, *both))

@@ -6,8 +6,8 @@ from functools import partial
 from random import Random
 
 from bench.clock import RunningClock
-from cksync.sandbox import World
-from cksync.sandbox.records import Kind
+from kit_sandbox import World, edits
+from kit_sandbox.records import Kind
 
 DAY_SECONDS = 86_400
 STATS_GROW_FOR = timedelta(days=7)
@@ -69,7 +69,7 @@ def _drawn(world: World, random: Random) -> Iterator[int]:
 def sign_up(world: World, random: Random, drawn: int) -> None:
     """A new person, through a form, and every second one into a sequence."""
     number = world.last_ids["subscriber"]
-    person = world.add_subscriber(f"new.{number}@example.com", "Noor", fields={"plan": "free"})
+    person = edits.add_subscriber(world, f"new.{number}@example.com", "Noor", fields={"plan": "free"})
     _join(world, random, "form", person)
     if random.random() < 0.5:
         _join(world, random, "sequence", person)
@@ -77,38 +77,38 @@ def sign_up(world: World, random: Random, drawn: int) -> None:
 
 def edit(world: World, random: Random, person: int) -> None:
     """Another value of a custom field, which nobody had before."""
-    world.set_field(person, "company", f"Company {random.randrange(10**9)}")
+    edits.set_field(world, person, "company", f"Company {random.randrange(10**9)}")
 
 
 def cancel(world: World, random: Random, person: int) -> None:
     """Unsubscribes."""
-    world.cancel(person)
+    edits.cancel(world, person)
 
 
 def readdress(world: World, random: Random, person: int) -> None:
     """Has a new address."""
-    world.set_email(person, f"moved.{person}.{random.randrange(10**9)}@example.com")
+    edits.set_email(world, person, f"moved.{person}.{random.randrange(10**9)}@example.com")
 
 
 def reactivate(world: World, random: Random, drawn: int) -> None:
     """Somebody who had cancelled comes back."""
     cancelled = [person.id for person in world.subscribers.values() if person.state == "cancelled"]
-    world.reactivate(random.choice(cancelled))
+    edits.reactivate(world, random.choice(cancelled))
 
 
 def bounce(world: World, random: Random, person: int) -> None:
     """Leaves every list of people without having cancelled."""
-    world.bounce(person)
+    edits.bounce(world, person)
 
 
 def delete(world: World, random: Random, person: int) -> None:
     """Is deleted by the owner, with all memberships."""
-    world.delete_subscriber(person)
+    edits.delete_subscriber(world, person)
 
 
 def buy(world: World, random: Random, person: int) -> None:
     """Orders something."""
-    world.add_purchase(world.subscribers[person].email_address, total=29.0)
+    edits.add_purchase(world, world.subscribers[person].email_address, total=29.0)
 
 
 # -- memberships
@@ -127,14 +127,14 @@ def join(world: World, random: Random, person: int) -> None:
 def untag(world: World, random: Random, drawn: int) -> None:
     """Somebody loses a tag; large tags lose the most."""
     tag_id = _by_size(world, random, "tag", [key for key in world.parents["tag"] if world.rosters["tag", key].members])
-    world.untag(random.choice(list(world.rosters["tag", tag_id].members)), tag_id)
+    edits.untag(world, random.choice(list(world.rosters["tag", tag_id].members)), tag_id)
 
 
 def finish(world: World, random: Random, drawn: int) -> None:
     """Somebody gets the last mail of a sequence and leaves it."""
     filled = [key for key in world.parents["sequence"] if world.rosters["sequence", key].members]
     sequence = _by_size(world, random, "sequence", filled)
-    world.finish_sequence(next(iter(world.rosters["sequence", sequence].members)), sequence)
+    edits.finish_sequence(world, next(iter(world.rosters["sequence", sequence].members)), sequence)
 
 
 def _join(world: World, random: Random, kind: Kind, person: int) -> None:
@@ -144,11 +144,11 @@ def _join(world: World, random: Random, kind: Kind, person: int) -> None:
         list_id = _by_size(world, random, kind, free)
         match kind:
             case "tag":
-                world.tag(person, list_id)
+                edits.tag(world, person, list_id)
             case "form":
-                world.join_form(person, list_id)
+                edits.join_form(world, person, list_id)
             case "sequence":
-                world.join_sequence(person, list_id)
+                edits.join_sequence(world, person, list_id)
 
 
 def _by_size(world: World, random: Random, kind: Kind, keys: list[int]) -> int:
@@ -179,11 +179,11 @@ def mail(world: World, *, is_new_due: bool) -> None:
     now = world.now()
     for broadcast in list(world.broadcasts.values()):
         if broadcast.status == "sending":
-            world.set_broadcast_status(broadcast.id, "completed")
-            world.set_stats(broadcast.id, progress=100.0)
+            edits.set_broadcast_status(world, broadcast.id, "completed")
+            edits.set_stats(world, broadcast.id, progress=100.0)
         elif broadcast.status == "scheduled" and datetime.fromisoformat(broadcast.details["send_at"]) <= now:
-            world.send_broadcast(broadcast.id)
+            edits.send_broadcast(world, broadcast.id)
         elif broadcast.status == "completed" and broadcast.created_ms > world.ms(now - STATS_GROW_FOR):
-            world.grow_stats(broadcast.id, opens=0.25, clicks=3)
+            edits.grow_stats(world, broadcast.id, opens=0.25, clicks=3)
     if is_new_due:
-        world.send_broadcast(world.add_broadcast(f"Mail of {now:%d %B %Y}", "<p>Hello</p>"))
+        edits.send_broadcast(world, edits.add_broadcast(world, f"Mail of {now:%d %B %Y}", "<p>Hello</p>"))

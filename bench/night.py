@@ -14,11 +14,11 @@ from bench.clock import RunningClock
 from bench.tools import NO_LIMIT
 from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PullReport
 from cksync.verbs.pull import pull
-from tests.comparing import differences
+from kit_sandbox import Sandbox, World, serve
+from tests.support.comparison import differences
 
 # What a request was for, by its path below /v3; the first pattern that fits.
 GROUPS: Mapping[str, re.Pattern[str]] = {

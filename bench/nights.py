@@ -20,8 +20,8 @@ from bench.clock import RunningClock
 from bench.life import DAY_SECONDS, NIGHT, QUIET, Mix, live, scaled
 from bench.measure import markdown
 from bench.night import GROUPS, Night, Place, served, spend_night, verdict
-from cksync.sandbox import Behaviour
-from cksync.sandbox.seed.sizes import sizes_for
+from kit_sandbox import Behaviour
+from kit_sandbox.seed.sizes import sizes_for
 
 # Any full refresh of R50, which is what Airbyte and dlt make every night (peers.md, section 5).
 FULL_REFRESH = 10_134

@@ -78,12 +78,12 @@ def _ask(url: str, method: str = "GET") -> Any:
 def sandbox(
     subscribers: int, *, seed: int, sizes: Mapping[str, int] | None = None, **options: float
 ) -> Iterator[Sandbox]:
-    """Serves a generated account until the block ends; `options` are those of `python -m cksync.sandbox`, `sizes`
+    """Serves a generated account until the block ends; `options` are those of `python -m kit_sandbox`, `sizes`
     how much of everything it has."""
     given = {"subscribers": subscribers, "seed": seed, "port": 0, **options}
     flags = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     flags += [text for name, number in (sizes or {}).items() for text in ("--size", f"{name}={number}")]
-    command = [sys.executable, "-m", "cksync.sandbox", *flags, "--api-secret", SECRET]
+    command = [sys.executable, "-m", "kit_sandbox", *flags, "--api-secret", SECRET]
     command += ["--control-token", *CONTROL.values()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

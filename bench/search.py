@@ -20,7 +20,7 @@ from bench.life import DAY_SECONDS
 from bench.measure import markdown
 from bench.night import Night, Place, served, spend_night, verdict
 from bench.sandbox import PAGE_ROWS
-from cksync.sandbox import World
+from kit_sandbox import World, edits
 
 COUNTS = (1, 5, 50)
 HEADER = (
@@ -42,14 +42,14 @@ def delete_people(world: World, random: Random, count: int) -> None:
     """Active people from anywhere in the list; their memberships go with them."""
     active = [person.id for person in world.subscribers.values() if person.state == "active"]
     for person in random.sample(active, count):
-        world.delete_subscriber(person)
+        edits.delete_subscriber(world, person)
 
 
 def remove_tags(world: World, random: Random, count: int) -> None:
     """The one tag, from people anywhere in its list."""
     (tag_id,) = world.parents["tag"]
     for person in random.sample(list(world.rosters["tag", tag_id].members), count):
-        world.untag(person, tag_id)
+        edits.untag(world, person, tag_id)
 
 
 def remove_both(world: World, random: Random, count: int) -> None:

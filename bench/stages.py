@@ -21,7 +21,7 @@ from cksync.domain import ACTIVE, Attempt, Checkpoint, LoadEnd, Page, Proof, Rec
 from cksync.folder import Folder
 from cksync.load.log import Start, Writer, load_id_at, load_ids
 from cksync.load.publish import publish, rebuild
-from cksync.sandbox.seed.samples import COUNTRIES, DOMAINS, FIRST_NAMES, LAST_NAMES, PLANS
+from kit_sandbox.seed.samples import COUNTRIES, DOMAINS, FIRST_NAMES, LAST_NAMES, PLANS
 
 FIRST_PERSON, FIRST_SUBSCRIPTION = 412_000_000, 6_204_968_295
 TAGS = 60

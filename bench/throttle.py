@@ -28,7 +28,7 @@ from bench.sandbox import Sandbox, sandbox
 from bench.tools import Command, cksync_pull, peer, write_config
 from bench.venv import peers_python
 from cksync.api.throttle import Ledger, Throttle, floor_seconds
-from cksync.sandbox.limit import RollingLimit
+from kit_sandbox.limit import RollingLimit
 
 LIMIT, PERIOD_SECONDS = 120, 60.0
 SEED = 7

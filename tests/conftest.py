@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from cksync.config import ApiConfig, Config, ModelsConfig
-from cksync.sandbox import Sandbox, World, generate, serve
 from cksync.secrets import SecretRef
+from kit_sandbox import Sandbox, World, generate, serve
+from tests.support.log_builder import LogBuilder
 
 # A busy machine makes nothing wrong: examples may take as long as they like, until the test's own time-out.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,7 +33,7 @@ def some(values: Sequence[Any], few: Sequence[Any]) -> list[Any]:
 
 @pytest.fixture
 def world() -> World:
-    """An account of 300 people with every oddity; a test's own, to be edited at will."""
+    """An account of 300 people with every edge case; a test's own, to be edited at will."""
     return generate(300, 7, broadcasts=20)
 
 
@@ -58,6 +59,12 @@ def config(sandbox: Sandbox, tmp_path: Path) -> Config:
         ),
         models=BARE,
     )
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> LogBuilder:
+    """An empty log in tmp_path/"data"."""
+    return LogBuilder(tmp_path / "data")
 
 
 @pytest.fixture

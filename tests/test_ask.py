@@ -25,8 +25,8 @@ from cksync.errors import Rejected
 from cksync.folder import Folder
 from cksync.sqltext import sql_folder
 from cksync.verbs.publishing import publish
-from tests.terminal import all_shown
-from tests.test_sql.book import Book
+from tests.support.log_builder import LogBuilder
+from tests.support.pseudo_terminal import all_shown
 
 HOSTILE = "a\x1b[31m\nb" + "x" * 200
 
@@ -35,13 +35,13 @@ HOSTILE = "a\x1b[31m\nb" + "x" * 200
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A published mirror with three people, a model and saved queries of the user, and one that is broken."""
     top = tmp_path_factory.mktemp("ask")
-    book = Book(top / "data")
+    log = LogBuilder(top / "data")
     people = [
         {"id": n, "email_address": f"p{n}@example.com", "state": "active", "created_at": f"2025-12-0{n}T00:00:00Z"}
         for n in (1, 2, 3)
     ]
-    book.write(ACTIVE, 1, [{**person, "first_name": HOSTILE} for person in people], is_complete=True)
-    book.write(whole("tags"), 2, [{"id": 7, "name": "a", "created_at": "2026-01-01T00:00:00Z"}], is_complete=True)
+    log.write(ACTIVE, 1, [{**person, "first_name": HOSTILE} for person in people], is_complete=True)
+    log.write(whole("tags"), 2, [{"id": 7, "name": "a", "created_at": "2026-01-01T00:00:00Z"}], is_complete=True)
     mine = top / "mine"
     (mine / "queries").mkdir(parents=True)
     (mine / "early.sql").write_text(
@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (mine / "queries" / "churn.sql").write_text("-- Churn of our own.\nselect 42 as churn")
     (mine / "queries" / "wrong.sql").write_text("select nothing from nowhere")
     (top / "config.toml").write_text('data_dir = "data"\n[models]\npath = "mine"\n')
-    publish(Config(top / "data", "the test", models=ModelsConfig(mine)), book.folder)
+    publish(Config(top / "data", "the test", models=ModelsConfig(mine)), log.folder)
     return top
 
 

@@ -16,9 +16,9 @@ from cksync.api.v3.catalog import ask_page
 from cksync.config import Config
 from cksync.domain import ACTIVE, whole
 from cksync.errors import CksyncError, EndpointFailed
-from cksync.sandbox import Answer, Sandbox, effects
+from kit_sandbox import Answer, Sandbox, effects
 from tests.conftest import some
-from tests.test_client import connected, having
+from tests.support.connecting import connected, having
 
 ACCOUNT = ask_page(whole("account"), 1)
 GOOD = b'{"primary_email_address": "owner@example.com"}'

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cksync.sandbox import Answer, Effect, Sandbox, effects, generate, serve
-from cksync.sandbox.messages import Handler, Request
+from kit_sandbox import Answer, Effect, Sandbox, effects, generate, serve
+from kit_sandbox.messages import Handler, Request
 from tests.conftest import some
+from tests.support.connecting import closed_port
 
 # Letters and digits are the same in every spelling, so these parts betray any of them.
 MARKS = (b"CANARY", b"s3cr", b"YRANAC")
@@ -67,13 +67,6 @@ def in_a_redirect(request: Request, handle: Handler) -> Answer:
 
 def beside_bytes_that_are_no_text(request: Request, handle: Handler) -> Answer:
     return Answer(200, b'{"error": "\xff' + request.params["api_secret"].encode() + b'"}')
-
-
-def closed_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
 
 
 PASSING = (

@@ -22,11 +22,11 @@ from cksync.cli import COMMANDS
 from cksync.config import load_config
 from cksync.domain import ACTIVE
 from cksync.load.publish import publish
-from cksync.sandbox import Sandbox, effects
-from cksync.sandbox.server import serve
-from cksync.sandbox.world import World
+from kit_sandbox import Sandbox, edits, effects
+from kit_sandbox.server import serve
+from kit_sandbox.world import World
 from tests.conftest import Command
-from tests.test_sql.book import Book
+from tests.support.log_builder import LogBuilder
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_done_in_part_is_3(cksync: Command) -> None:
 
 def test_refused_by_a_safety_rule_is_4(cksync: Command, world: World) -> None:
     cksync("pull", "tags")
-    world.change_account_email("somebody@example.com")
+    edits.change_account_email(world, "somebody@example.com")
     done = cksync("pull", "tags", ok=False)
     assert (done.returncode, done.stdout) == (4, "")
     assert "this mirror belongs to owner@example.com" in done.stderr
@@ -168,9 +168,9 @@ def test_sql_prints_a_table(cksync: Command, mirror: Path) -> None:
 
 
 def test_sql_knows_a_table_as_it_was(cksync: Command, tmp_path: Path) -> None:
-    book = Book(tmp_path / "data")
-    book.write(ACTIVE, 1, [{"id": 5, "email_address": "p5@example.com", "state": "active"}])
-    publish(book.folder)
+    log = LogBuilder(tmp_path / "data")
+    log.write(ACTIVE, 1, [{"id": 5, "email_address": "p5@example.com", "state": "active"}])
+    publish(log.folder)
     for day, ids in (("2026-03-01", ""), ("2026-03-02", "5\r\n")):
         found = cksync("sql", "--format", "csv", f"select id from as_of.subscribers('{day}')").stdout
         assert found.splitlines() == f"id\r\n{ids}".splitlines()
@@ -424,7 +424,7 @@ def test_check_without_a_secret_says_where_to_get_one(cksync: Command, sandbox: 
 
 def test_check_of_another_account_than_the_mirrors_is_refused(cksync: Command, world: World) -> None:
     cksync("pull", "tags")
-    world.change_account_email("somebody@example.com")
+    edits.change_account_email(world, "somebody@example.com")
     assert cksync("check", ok=False).returncode == 4
 
 

@@ -1,6 +1,5 @@
 """The client: every way an answer can fail, over real HTTP, and what is said of it."""
 
-import contextlib
 import json
 import socket
 import ssl
@@ -15,32 +14,17 @@ from pathlib import Path
 import pytest
 
 import cksync
-from cksync.api import Api, Stopped, connect, credentials
-from cksync.api.http import ATTEMPTS
-from cksync.api.v3.catalog import ask_one, ask_page
-from cksync.clock import wall_clock
+from cksync.api import Stopped
+from cksync.api.client import ATTEMPTS
+from cksync.api.v3 import ACTIVE, BY_ID, ask_one, ask_page, whole
 from cksync.config import Config
 from cksync.domain import ACTIVE, BY_ID, Page, whole
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Rejected, Unauthorized
-from cksync.folder import Folder
-from cksync.sandbox import Answer, Behaviour, Effect, Sandbox, World, effects, serve
 from cksync.secrets import SecretRef
+from kit_sandbox import Answer, Behaviour, Effect, Sandbox, World, effects, serve
+from tests.support.connecting import closed_port, connected, having
 
 ACCOUNT = ask_page(whole("account"), 1)
-
-
-def having(config: Config, **settings: object) -> Config:
-    """A config with other settings of the API."""
-    return replace(config, api=replace(config.api, **settings))  # type: ignore[arg-type]  # names of its fields
-
-
-@contextlib.contextmanager
-def connected(config: Config, stop: threading.Event | None = None) -> Iterator[Api]:
-    """An Api for a config."""
-    Folder(config.data_dir).prepare()
-    given, redactor = credentials(config, {})
-    with connect(config, given, redactor, wall_clock, stop or threading.Event()) as api:
-        yield api
 
 
 def error_of(config: Config) -> CksyncError:
@@ -258,13 +242,6 @@ def test_a_date_header_that_is_none_is_no_fault(date: str, config: Config, sandb
 
 
 # -- tries without end there are none
-
-
-def closed_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
 
 
 @pytest.mark.heavy

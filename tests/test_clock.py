@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,12 +14,12 @@ from cksync.config import Config
 from cksync.errors import Refused
 from cksync.folder import Folder
 from cksync.load.log import SCHEMA, Segment, decode, load_id_at, load_ids, segment_files
-from cksync.sandbox import Sandbox, World, effects, generate
-from cksync.verbs.events import PullReport
 from cksync.verbs.publishing import publish
-from cksync.verbs.pull import pull
-from tests.comparing import differences
+from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import Command, some
+from tests.support.comparison import differences
+from tests.support.published import rows
+from tests.support.runs import pulled
 
 AHEAD = timedelta(days=14_610)
 SIZES: dict[str, Any] = {"tags": 2, "tag_memberships": 30, "forms": 1, "form_memberships": 10, "sequences": 1}
@@ -29,18 +28,12 @@ SIZES |= {"sequence_memberships": 10, "broadcasts": 2, "purchases": 5, "custom_f
 
 @pytest.fixture
 def world() -> World:
-    return generate(60, 3, with_oddities=False, **SIZES)
+    return generate(60, 3, with_edge_cases=False, **SIZES)
 
 
 def wrong(days: float) -> Any:
     """A clock that is so many days ahead."""
     return lambda: datetime.now(UTC) + timedelta(days=days)
-
-
-def pulled(config: Config, **given: Any) -> PullReport:
-    *_, report = pull(config, **given)
-    assert isinstance(report, PullReport)
-    return report
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -107,12 +100,6 @@ def ahead(segment: Segment, load_id: str) -> Segment:
     )
 
 
-def rows(config: Config, query: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(config.data_dir / "mirror.duckdb"), read_only=True) as db:
-        db.execute("set TimeZone = 'UTC'")
-        return db.execute(query).fetchall()
-
-
 HISTORY = "select id, change, valid_from, valid_to from history.subscribers order by all"
 
 
@@ -124,7 +111,7 @@ def test_log_from_the_future_is_refused_and_put_right_by_a_rebuild(
     began_at = datetime.now(UTC)
     for number in range(3):
         pulled(config)
-        world.set_first_name(min(world.subscribers), f"Name {number}")
+        edits.set_first_name(world, min(world.subscribers), f"Name {number}")
     right, everybody = rows(config, HISTORY), len(rows(config, "from subscribers"))
     log = config.data_dir / "log"
     for load_id in load_ids(log)[first:]:
@@ -156,7 +143,7 @@ def test_loads_stamped_after_one_from_the_future_are_put_right_and_keep_their_or
     log = config.data_dir / "log"
     put_ahead(log, load_ids(log)[0])
     sandbox.faults.add(effects.dated(), path="/account", count=1)  # nothing is refused, and the load says nothing
-    world.set_first_name(min(world.subscribers), "Later")
+    edits.set_first_name(world, min(world.subscribers), "Later")
     pulled(config)
     assert load_ids(log)[1] > load_ids(log)[0] > load_id_at(datetime.now(UTC))
     cksync("rebuild")

@@ -86,7 +86,9 @@ def test_every_link_of_the_documents_leads_somewhere(document: Path) -> None:
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:cksync|sql|docs|tests|bench)/[\w/.]*)`", README))))
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:cksync|kit_sandbox|sql|docs|tests|bench)/[\w/.]*)`", README)))
+)
 def test_every_path_of_the_readme_exists(path: str) -> None:
     assert (TOP / path).exists()
 

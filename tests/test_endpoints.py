@@ -12,14 +12,16 @@ from cksync.api.breaker import MANY, PROBE_EVERY
 from cksync.api.http import ATTEMPTS
 from cksync.config import Config
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
-from cksync.sandbox import Answer, Effect, Sandbox, World, effects, generate, serve
-from cksync.sandbox.messages import Request
-from cksync.verbs.events import PullReport
+from cksync.verbs.events import Report
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import VerifyReport, verify
-from tests.comparing import differences
+from cksync.verbs.verify import Findings, verify
+from kit_sandbox import Answer, Effect, Sandbox, World, edits, effects, expected_mirror, generate, serve
+from kit_sandbox.messages import Request
 from tests.conftest import Command, some
-from tests.test_pull import change_everything, doubts, pulled, rows
+from tests.support.changes import change_everything
+from tests.support.comparison import differences
+from tests.support.published import rows
+from tests.support.runs import doubts, found, pulled
 
 
 def body(text: str) -> Effect:
@@ -78,7 +80,7 @@ FAULTS: Mapping[str, Effect] = {
 
 @pytest.fixture
 def world() -> World:
-    """A small account with every oddity, whose active people fill three pages."""
+    """A small account with every edge case, whose active people fill three pages."""
     return generate(150, 7, broadcasts=8)
 
 
@@ -144,7 +146,7 @@ def test_what_could_not_be_read_is_asked_for_the_next_night_and_heals(
 
 def test_broken_endpoint_of_many_records_costs_a_few_requests(quick: Config, sandbox: Sandbox, world: World) -> None:
     for number in range(200):
-        world.add_broadcast(f"subject {number}")
+        edits.add_broadcast(world, f"subject {number}")
     path = "/broadcasts/[0-9]+/stats"
     fail(sandbox, path, effects.status(500))
     report = pulled(quick)
@@ -157,7 +159,7 @@ def test_broken_endpoint_of_many_records_costs_a_few_requests(quick: Config, san
 @pytest.mark.heavy
 def test_outage_of_an_endpoint_that_passes_heals_within_the_run(quick: Config, sandbox: Sandbox, world: World) -> None:
     for number in range(200):
-        world.add_broadcast(f"subject {number}")
+        edits.add_broadcast(world, f"subject {number}")
     sandbox.faults.add(effects.status(500), path="/broadcasts/[0-9]+/stats", nth=3, count=40)
     report = pulled(quick)
     assert (report.exit_status, doubts(report)) == (0, {})
@@ -194,9 +196,9 @@ def test_tags_that_cannot_be_listed_keep_their_members_up_to_date(
     quick: Config, sandbox: Sandbox, world: World
 ) -> None:
     pulled(quick)
-    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
+    person = next(key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active")
     for tag in list(world.parents["tag"]):
-        world.tag(person, tag)
+        edits.tag(world, person, tag)
     fail(sandbox, "/tags", effects.status(404, "{}"))
     report = pulled(quick)
     assert (report.exit_status, list(doubts(report))) == (3, ["tags"])
@@ -208,7 +210,7 @@ def test_doubt_about_a_record_ends_when_the_record_does(quick: Config, sandbox: 
     bad = one_broadcast(world)
     fail(sandbox, f"/broadcasts/{bad}(/stats)?", effects.status(500))
     assert pulled(quick).exit_status == 3
-    world.delete_broadcast(bad)
+    edits.delete_broadcast(world, bad)
     assert pulled(quick).exit_status == 0
     assert rows(quick, "select slice from _cksync.slices where not is_complete") == []
 
@@ -313,12 +315,6 @@ def test_account_alone_that_answers_ends_the_run_and_publishes_nothing(
 
 
 # -- other verbs, and what people see
-
-
-def found(config: Config, *, repair: bool = False, full: bool = False) -> VerifyReport:
-    *_, findings = verify(config, repair=repair, full=full)
-    assert isinstance(findings, VerifyReport)
-    return findings
 
 
 @pytest.mark.parametrize("repair", some([False, True], [False]))

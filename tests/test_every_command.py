@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from cksync.cli import COMMANDS, DOING
-from cksync.sandbox import World, generate, serve
+from kit_sandbox import World, edits, generate, serve
 from tests.conftest import some
 
 QUERY = "select 'Zoë 🚀 n''est pas là' as naïve from range(3)"
@@ -121,7 +121,7 @@ def place(account: Account, tmp_path: Path) -> Iterator[Place]:
     yield tmp_path / "place", account.environ
     for key, name in account.names.items():
         if account.world.subscribers[key].first_name != name:
-            account.world.set_first_name(key, name)
+            edits.set_first_name(account.world, key, name)
 
 
 def run(folder: Path, environ: Mapping[str, str], *call: str, lost: str = "") -> Done:

@@ -15,8 +15,8 @@ import pytest
 from cksync.analyze.export.events import Exported, Moving
 from cksync.analyze.export.run import Order, export
 from cksync.errors import CksyncError, Failed, Locked, Refused, Rejected
-from tests import postgres
 from tests.conftest import Command
+from tests.support import postgres_server
 
 pytestmark = pytest.mark.heavy
 
@@ -26,7 +26,7 @@ MARKS = ("CANARY", "p:ss", "w/rd", "p%3Ass", "w%2Frd")
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of a server of this module's own."""
-    with postgres.running() as uri:
+    with postgres_server.running() as uri:
         yield uri
 
 
@@ -272,7 +272,7 @@ def test_the_report_does_not_have_the_password(uri: str, data: Path, cksync: Com
 
 
 def test_a_server_that_dies_is_said(data: Path, tmp_path: Path) -> None:
-    with postgres.running() as uri:
+    with postgres_server.running() as uri:
         begun = export(data, Order(uri))
         next(begun)
     with pytest.raises(Failed, match="did not take the export, and is as it was"):
@@ -281,7 +281,7 @@ def test_a_server_that_dies_is_said(data: Path, tmp_path: Path) -> None:
 
 def test_the_password_may_come_from_the_environment(uri: str, data: Path, cksync: Command) -> None:
     without = uri.replace(uri.partition("://")[2].rpartition("@")[0], "ada")
-    done = cksync("export", without, "people", "--quiet", env={"PGPASSWORD": postgres.PASSWORD})
+    done = cksync("export", without, "people", "--quiet", env={"PGPASSWORD": postgres_server.PASSWORD})
     assert (done.stdout, done.stderr) == ("", "")
     assert ask(uri, "select count(*) from cksync.people") == [(3,)]
 

@@ -15,17 +15,23 @@ from cksync.domain import ACTIVE, BY_ID, whole
 from cksync.load.fields import ROWS_AT_ONCE, Rekeying, compare
 from cksync.load.publish import publish, rebuild
 from cksync.load.versions import Change
-from tests.test_sql.book import Book, Mirror, at, gone
+from tests.support.log_builder import LogBuilder, at, gone
+from tests.support.memory_mirror import MemoryMirror
 
 FIELDS = whole("custom_fields")
-Making = Callable[[], Mirror]
+Making = Callable[[], MemoryMirror]
 
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[Making]:
     """Makes a mirror of people and their fields, over a log of its own."""
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(closing(Mirror(Book(tmp_path / "data"), "custom_fields", "subscribers")))
+
+        def make() -> MemoryMirror:
+            log = LogBuilder(tmp_path / "data")
+            return stack.enter_context(closing(MemoryMirror(log, "custom_fields", "subscribers")))
+
+        yield make
 
 
 def listed(keys: str | list[str | None]) -> list[dict[str, Any]]:
@@ -43,7 +49,7 @@ def person(key: int, given: str | dict[str, Any] | None) -> str:
     return f'{{"id": {key}, "email_address": "p{key}@example.com", "state": "active", "fields": {text}}}'
 
 
-def fields_of(mirror: Mirror) -> list[str | None]:
+def fields_of(mirror: MemoryMirror) -> list[str | None]:
     return [row[0] for row in mirror.rows("select fields from subscribers order by id")]
 
 
@@ -220,7 +226,7 @@ def test_values_survive_any_change_of_any_keys(
     text = "{" + ",".join(f"{json.dumps(key)}:{data.draw(VALUES)}" for key in keys) + "}"
     with (
         TemporaryDirectory() as folder,
-        closing(Mirror(Book(Path(folder)), "custom_fields", "subscribers")) as tables,
+        closing(MemoryMirror(LogBuilder(Path(folder)), "custom_fields", "subscribers")) as tables,
     ):
         tables.see(FIELDS, 1, *listed(before), is_complete=True)
         tables.see(ACTIVE, 2, person(1, text))
@@ -236,39 +242,39 @@ def test_values_survive_any_change_of_any_keys(
 
 def test_log_merged_in_one_go_gives_the_same_people_as_night_by_night(tmp_path: Path) -> None:
     """A field list in the first part of a pull, people in the others, and a list read again in the same round."""
-    book = Book(tmp_path / "data")
-    first = book.begin(0)
+    log = LogBuilder(tmp_path / "data")
+    first = log.begin(0)
     first.page(FIELDS, 0, listed("ab"), is_complete=True)
     first.store()
-    publish(book.folder)
+    publish(log.folder)
     first.page(ACTIVE, 1, [person(key, {"a": key, "b": 0}) for key in range(1, 6)])
     first.store()
-    publish(book.folder)
-    second = book.begin(3_000)
+    publish(log.folder)
+    second = log.begin(3_000)
     second.page(FIELDS, 3_000, listed("bxn"), is_complete=True)
     second.store()
-    publish(book.folder)
+    publish(log.folder)
     second.page(ACTIVE, 3_001, [person(1, {"b": 1, "x": 5, "n": None})])
     second.end(3_001)
-    publish(book.folder)
+    publish(log.folder)
     for night, keys in ((5_000, "xb-"), (6_000, "x")):
-        load = book.begin(night)
+        load = log.begin(night)
         load.page(FIELDS, night, listed(keys), is_complete=True)
         load.page(ACTIVE, night + 1, [person(2, {key: night for key in keys if key != "-"})])
         load.end(night + 1)
-        publish(book.folder)
+        publish(log.folder)
     queries = [f"select * from {schema}.subscribers order by all" for schema in ("main", "history")]
-    before = [book.rows(query) for query in queries]
+    before = [log.rows(query) for query in queries]
     assert len(before[1]) > 15
-    rebuild(book.folder)
-    assert [book.rows(query) for query in queries] == before
+    rebuild(log.folder)
+    assert [log.rows(query) for query in queries] == before
 
 
 def test_parquet_follows_the_new_keys(tmp_path: Path) -> None:
-    book = Book(tmp_path / "data")
-    book.write(FIELDS, 1, listed("a"), is_complete=True)
-    book.write(ACTIVE, 2, [person(1, {"a": 1})])
-    publish(book.folder)
-    book.write(FIELDS, 3, listed("b"), is_complete=True)
-    publish(book.folder)
-    assert book.rows(f"select fields from '{book.folder.parquet}/subscribers/part-0.parquet'") == [('{"b":1}',)]
+    log = LogBuilder(tmp_path / "data")
+    log.write(FIELDS, 1, listed("a"), is_complete=True)
+    log.write(ACTIVE, 2, [person(1, {"a": 1})])
+    publish(log.folder)
+    log.write(FIELDS, 3, listed("b"), is_complete=True)
+    publish(log.folder)
+    assert log.rows(f"select fields from '{log.folder.parquet}/subscribers/part-0.parquet'") == [('{"b":1}',)]

@@ -18,14 +18,14 @@ import pytest
 from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
 from cksync.folder import Folder
-from cksync.sandbox import Effect, Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PullReport
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import VerifyReport, verify
-from tests.comparing import differences
+from cksync.verbs.verify import Findings, verify
+from kit_sandbox import Effect, Sandbox, World, effects, generate, serve
 from tests.conftest import BARE
+from tests.support.comparison import differences
 from tests.test_machine import BEHAVIOURS, EDITS, edit
 
 ACCOUNTS = 50
@@ -151,7 +151,7 @@ def account(seed: int) -> World:
     }
     for kind, most in (("tag", 200), ("form", 130), ("sequence", 60)):
         sizes[f"{kind}_memberships"] = min(chance.randint(0, most), sizes[f"{kind}s"] * people // 2)
-    world = generate(people, seed, with_oddities=chance.random() < 0.5, **sizes)
+    world = generate(people, seed, with_edge_cases=chance.random() < 0.5, **sizes)
     world.behaviour = chance.choice(BEHAVIOURS)
     return world
 

@@ -8,7 +8,7 @@ import pytest
 import cksync
 from cksync import Config, Kit
 from cksync.errors import OutcomeUnknown, TurnedDown
-from cksync.sandbox import Sandbox, World, effects
+from kit_sandbox import Sandbox, World, effects
 
 
 @pytest.fixture

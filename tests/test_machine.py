@@ -15,14 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
-from cksync.extract.agenda import Depth
-from cksync.sandbox import Behaviour, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PullReport
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import NO_LIST, VerifyReport, verify
-from tests.comparing import differences
+from cksync.verbs.verify import NO_LIST, Findings, verify
+from kit_sandbox import Behaviour, World, edits, effects, generate, serve
 from tests.conftest import BARE
+from tests.support.comparison import differences
 
 SMALL: dict[str, Any] = {"tags": 3, "tag_memberships": 150, "forms": 2, "form_memberships": 60, "sequences": 1}
 SMALL |= {"sequence_memberships": 20, "broadcasts": 3, "purchases": 6, "custom_fields": 3}
@@ -31,8 +30,8 @@ SMALL |= {"sequence_memberships": 20, "broadcasts": 3, "purchases": 6, "custom_f
 def swap_tags(world: World, leaves: int, joins: int, number: int) -> None:
     """One leaves a tag and another gets it, so that its total stays."""
     tag = one_of(dict(world.parents["tag"]), number)
-    world.untag(leaves, tag)
-    world.tag(joins, tag)
+    edits.untag(world, leaves, tag)
+    edits.tag(world, joins, tag)
 
 
 TABLES = "select table_name from duckdb_tables() where schema_name = 'main' order by 1"
@@ -68,30 +67,34 @@ def unsent(world: World, number: int) -> int:
 
 
 EDITS: dict[str, Edit] = {
-    "join": lambda world, n: world.add_subscriber(f"new{len(world.subscribers)}-{n}@example.com"),
-    "cancel": lambda world, n: world.cancel(someone(world, n)),
-    "reactivate": lambda world, n: world.reactivate(someone(world, n)),
+    "join": lambda world, n: edits.add_subscriber(world, f"new{len(world.subscribers)}-{n}@example.com"),
+    "cancel": lambda world, n: edits.cancel(world, someone(world, n)),
+    "reactivate": lambda world, n: edits.reactivate(world, someone(world, n)),
     "swap": lambda world, n: swap_tags(world, someone(world, n), someone(world, n + 1), n),
-    "finish": lambda world, n: world.finish_sequence(someone(world, n), one_of(dict(world.parents["sequence"]), n)),
-    "bounce": lambda world, n: world.bounce(someone(world, n)),
-    "delete": lambda world, n: world.delete_subscriber(someone(world, n)),
-    "move": lambda world, n: world.set_email(someone(world, n), f"moved{n}-{len(world.subscribers)}@example.com"),
-    "tag": lambda world, n: world.tag(someone(world, n), one_of(dict(world.parents["tag"]), n)),
-    "untag": lambda world, n: world.untag(someone(world, n), one_of(dict(world.parents["tag"]), n)),
-    "new tag": lambda world, n: world.add_tag(f"tag {n} {len(world.parents['tag'])}"),
-    "drop tag": lambda world, n: world.delete_tag(one_of(dict(world.parents["tag"]), n)),
-    "buy": lambda world, n: world.add_purchase(f"buyer{n}@example.com", total=n),
-    "write": lambda world, n: world.add_broadcast(f"subject {n}"),
-    "rewrite": lambda world, n: world.edit_broadcast(unsent(world, n), content=f"<p>{n}</p>"),
-    "rename": lambda world, n: world.edit_broadcast(unsent(world, n), subject=f"another {n}"),
-    "schedule": lambda world, n: world.edit_broadcast(
-        unsent(world, n), send_at=datetime(2030, 1, 1 + n % 28, tzinfo=UTC)
+    "finish": lambda world, n: edits.finish_sequence(
+        world, someone(world, n), one_of(dict(world.parents["sequence"]), n)
     ),
-    "send": lambda world, n: world.send_broadcast(unsent(world, n)),
-    "archive": lambda world, n: world.archive_form(one_of(dict(world.parents["form"]), n), bool(n % 2)),
-    "unwrite": lambda world, n: world.delete_broadcast(one_of(dict(world.broadcasts), n)),
-    "read": lambda world, n: world.grow_stats(one_of(dict(world.broadcasts), n)),
-    "field": lambda world, n: world.rename_custom_field(one_of(dict(world.custom_fields), n), f"label {n}"),
+    "bounce": lambda world, n: edits.bounce(world, someone(world, n)),
+    "delete": lambda world, n: edits.delete_subscriber(world, someone(world, n)),
+    "move": lambda world, n: edits.set_email(
+        world, someone(world, n), f"moved{n}-{len(world.subscribers)}@example.com"
+    ),
+    "tag": lambda world, n: edits.tag(world, someone(world, n), one_of(dict(world.parents["tag"]), n)),
+    "untag": lambda world, n: edits.untag(world, someone(world, n), one_of(dict(world.parents["tag"]), n)),
+    "new tag": lambda world, n: edits.add_tag(world, f"tag {n} {len(world.parents['tag'])}"),
+    "drop tag": lambda world, n: edits.delete_tag(world, one_of(dict(world.parents["tag"]), n)),
+    "buy": lambda world, n: edits.add_purchase(world, f"buyer{n}@example.com", total=n),
+    "write": lambda world, n: edits.add_broadcast(world, f"subject {n}"),
+    "rewrite": lambda world, n: edits.edit_broadcast(world, unsent(world, n), content=f"<p>{n}</p>"),
+    "rename": lambda world, n: edits.edit_broadcast(world, unsent(world, n), subject=f"another {n}"),
+    "schedule": lambda world, n: edits.edit_broadcast(
+        world, unsent(world, n), send_at=datetime(2030, 1, 1 + n % 28, tzinfo=UTC)
+    ),
+    "send": lambda world, n: edits.send_broadcast(world, unsent(world, n)),
+    "archive": lambda world, n: edits.archive_form(world, one_of(dict(world.parents["form"]), n), bool(n % 2)),
+    "unwrite": lambda world, n: edits.delete_broadcast(world, one_of(dict(world.broadcasts), n)),
+    "read": lambda world, n: edits.grow_stats(world, one_of(dict(world.broadcasts), n)),
+    "field": lambda world, n: edits.rename_custom_field(world, one_of(dict(world.custom_fields), n), f"label {n}"),
 }
 
 
@@ -108,7 +111,7 @@ class Account(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = generate(130, 3, with_oddities=False, **SMALL)
+        self.world = generate(130, 3, with_edge_cases=False, **SMALL)
         self.serving = serve(self.world, rate_limit=None)
         self.sandbox = self.serving.__enter__()
         self.folder = tempfile.TemporaryDirectory()

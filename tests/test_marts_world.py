@@ -1,6 +1,6 @@
 """The marts against numbers worked out in Python from the sandbox's world, pulled once. No SQL takes part.
 
-The account is the usual one without oddities, with refunds, orphans, other currencies and buyers who write their
+The account is the usual one without edge cases, with refunds, orphans, other currencies and buyers who write their
 address in capitals.
 """
 
@@ -21,11 +21,11 @@ import pytest
 
 from cksync.config import ApiConfig, Config, ModelsConfig
 from cksync.folder import Folder
-from cksync.sandbox import World, generate, serve
-from cksync.sandbox.records import Purchase, Subscription
-from cksync.sandbox.wire import milliseconds, timestamp
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
+from kit_sandbox import World, edits, generate, serve
+from kit_sandbox.codec import milliseconds, timestamp
+from kit_sandbox.records import Purchase, Subscription
 
 PEOPLE, HOURS, SUPPORT = 250, 72, 12
 DAY_MS = 86_400_000
@@ -106,16 +106,16 @@ class Shop:
 
 def made() -> World:
     world = generate(
-        PEOPLE, 5, with_oddities=False, purchases=300, broadcasts=150, drafts=5, tag_memberships=900, tags=9
+        PEOPLE, 5, with_edge_cases=False, purchases=300, broadcasts=150, drafts=5, tag_memberships=900, tags=9
     )
     random = Random(5)
     joins = [row for roster in world.rosters.values() for row in roster.members.values()]
     for row in random.sample(joins, 40):
         address, later_ms = world.subscribers[row.subscriber_id].email_address, row.created_ms + 3_600_000
-        world.add_purchase(address, 10.0, transaction_time=datetime.fromtimestamp(later_ms / 1000, UTC))
+        edits.add_purchase(world, address, 10.0, transaction_time=datetime.fromtimestamp(later_ms / 1000, UTC))
     for each in list(world.purchases.values()):
         if random.random() < 0.1:
-            world.set_purchase_status(each.id, random.choice(("refunded", "Voided", "PENDING")))
+            edits.set_purchase_status(world, each.id, random.choice(("refunded", "Voided", "PENDING")))
         elif random.random() < 0.2:
             world.purchases[each.id] = each._replace(email_address=each.email_address.upper())
         elif random.random() < 0.1:

@@ -15,12 +15,13 @@ from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHAS
 from cksync.load.merge import PART_BYTES
 from cksync.load.versions import Change
 from tests.conftest import some
-from tests.test_sql.book import Book, Mirror, at, gone
+from tests.support.log_builder import LogBuilder, at, gone
+from tests.support.memory_mirror import MemoryMirror
 
 TAGS = whole("tags")
 TAG, OTHER_TAG, SEQUENCE = members("tag", "7"), members("tag", "8"), members("sequence", "7")
 
-Making = Callable[..., Mirror]
+Making = Callable[..., MemoryMirror]
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def mirror(tmp_path: Path) -> Iterator[Making]:
     """Makes a mirror of some tables over a log of its own."""
     with ExitStack() as stack:
 
-        def make(*names: str) -> Mirror:
-            return stack.enter_context(closing(Mirror(Book(tmp_path / "data"), *names)))
+        def make(*names: str) -> MemoryMirror:
+            return stack.enter_context(closing(MemoryMirror(LogBuilder(tmp_path / "data"), *names)))
 
         yield make
 
@@ -50,7 +51,7 @@ def purchase(key: int, *products: str, **more: Any) -> dict[str, Any]:
     return {"id": key, "email_address": "p1@example.com", "products": [{"name": name} for name in products], **more}
 
 
-def versions(mirror: Mirror, table: str, columns: str) -> list[tuple[Any, ...]]:
+def versions(mirror: MemoryMirror, table: str, columns: str) -> list[tuple[Any, ...]]:
     return mirror.rows(
         f"select {columns}, valid_from, valid_to, change from history.{table}"
         f" order by {columns.split(',')[0]}, valid_from, valid_to nulls last, change"
@@ -528,7 +529,7 @@ def versions_of(truth: Truth) -> list[tuple[Any, ...]]:
     return sorted(rows, key=lambda row: (row[0], row[2], row[3] is None, row[3] or 0, row[4]))
 
 
-def check_history(mirror: Mirror, table: str, key: str, value: str) -> None:
+def check_history(mirror: MemoryMirror, table: str, key: str, value: str) -> None:
     """What holds of every history, however it came to be."""
     current = mirror.rows(f"select {key}, {value} from main.{table} order by all")
     assert mirror.rows(f"select {key}, {value} from history.{table} where valid_to is null order by all") == current
@@ -552,7 +553,7 @@ What = Literal["some tags", "all tags", "people", "some members", "all members",
 Event = tuple[What, dict[int, str | None]]
 
 
-def play(mirror: Mirror, event: Event, minute: int, tags: Truth, people: Truth, members_: Truth) -> None:
+def play(mirror: MemoryMirror, event: Event, minute: int, tags: Truth, people: Truth, members_: Truth) -> None:
     """One event, in the log and in the truth."""
     what, rows = event
     is_complete = what.startswith("all")
@@ -608,7 +609,7 @@ CONSISTENT = EVENTS.map(consistent)
 def test_table_says_what_was_seen_last_however_the_log_is_cut_into_merges(
     events: list[Event], data: st.DataObject
 ) -> None:
-    with TemporaryDirectory() as folder, closing(Mirror(Book(Path(folder)), "tags")) as mirror:
+    with TemporaryDirectory() as folder, closing(MemoryMirror(LogBuilder(Path(folder)), "tags")) as mirror:
         truth = Truth()
         for minute, event in enumerate(events, 1):
             play(mirror, event, minute, truth, Truth(), Truth())
@@ -623,7 +624,7 @@ def test_table_says_what_was_seen_last_however_the_log_is_cut_into_merges(
 @settings(max_examples=12, deadline=None)
 @given(TAG_EVENTS)
 def test_history_has_every_version_when_each_page_is_merged_alone(events: list[Event]) -> None:
-    with TemporaryDirectory() as folder, closing(Mirror(Book(Path(folder)), "tags")) as mirror:
+    with TemporaryDirectory() as folder, closing(MemoryMirror(LogBuilder(Path(folder)), "tags")) as mirror:
         truth = Truth()
         for minute, event in enumerate(events, 1):
             play(mirror, event, minute, truth, Truth(), Truth())
@@ -638,7 +639,10 @@ def test_history_has_every_version_when_each_page_is_merged_alone(events: list[E
 def test_people_and_memberships_are_what_was_seen_last_however_the_log_is_cut_into_merges(
     events: list[Event], data: st.DataObject
 ) -> None:
-    with TemporaryDirectory() as folder, closing(Mirror(Book(Path(folder)), "subscribers", "subscriptions")) as mirror:
+    with (
+        TemporaryDirectory() as folder,
+        closing(MemoryMirror(LogBuilder(Path(folder)), "subscribers", "subscriptions")) as mirror,
+    ):
         people, memberships = Truth(), Truth()
         for minute, event in enumerate(events, 1):
             play(mirror, event, minute, Truth(), people, memberships)
@@ -654,7 +658,10 @@ def test_people_and_memberships_are_what_was_seen_last_however_the_log_is_cut_in
 @settings(max_examples=8, deadline=None)
 @given(EVENTS)
 def test_history_of_people_has_every_version_when_each_page_is_merged_alone(events: list[Event]) -> None:
-    with TemporaryDirectory() as folder, closing(Mirror(Book(Path(folder)), "subscribers", "subscriptions")) as mirror:
+    with (
+        TemporaryDirectory() as folder,
+        closing(MemoryMirror(LogBuilder(Path(folder)), "subscribers", "subscriptions")) as mirror,
+    ):
         people, memberships = Truth(), Truth()
         for minute, event in enumerate(events, 1):
             play(mirror, event, minute, Truth(), people, memberships)
@@ -673,7 +680,7 @@ def test_history_has_every_version_when_rounds_are_merged_together(
     """As if they had been merged one after the other: what was gone for a round was gone, and what went with it."""
     names = ("tags", "subscribers", "subscriptions")
     every = data.draw(st.permutations([*events, *more]))
-    with TemporaryDirectory() as folder, closing(Mirror(Book(Path(folder)), *names)) as mirror:
+    with TemporaryDirectory() as folder, closing(MemoryMirror(LogBuilder(Path(folder)), *names)) as mirror:
         tags, people, memberships = Truth(), Truth(), Truth()
         for minute, event in enumerate(every, 1):
             play(mirror, event, minute, tags, people, memberships)
@@ -711,7 +718,7 @@ def test_observations_give_the_same_rows_and_versions_in_one_merge_as_in_many(
     events: list[Event], data: st.DataObject
 ) -> None:
     """Where nothing goes, even the history does not depend on how the log was cut."""
-    with TemporaryDirectory() as folder, closing(Mirror(Book(Path(folder)), "subscribers")) as mirror:
+    with TemporaryDirectory() as folder, closing(MemoryMirror(LogBuilder(Path(folder)), "subscribers")) as mirror:
         people = Truth()
         for minute, event in enumerate(events, 1):
             play(mirror, event, minute, Truth(), people, Truth())

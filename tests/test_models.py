@@ -19,7 +19,7 @@ from cksync.sqltext import sql_folder
 from cksync.verbs.publishing import publish, rebuild
 from cksync.verbs.status import status
 from tests.conftest import BARE, Command
-from tests.test_sql.book import Book, at
+from tests.support.log_builder import LogBuilder, at
 
 TAGS, FIELDS = whole("tags"), whole("custom_fields")
 OURS = sorted([*(path.stem for path in (sql_folder() / "models").glob("*.sql")), "subscribers_wide"])
@@ -27,18 +27,18 @@ Write = Callable[[str, str], Path]
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Book:
+def log(tmp_path: Path) -> LogBuilder:
     """A log of one tag."""
-    book = Book(tmp_path / "data")
-    book.write(TAGS, 1, [{"id": 1, "name": "a", "created_at": "2024-01-01T00:00:00Z"}], is_complete=True)
-    return book
+    log = LogBuilder(tmp_path / "data")
+    log.write(TAGS, 1, [{"id": 1, "name": "a", "created_at": "2024-01-01T00:00:00Z"}], is_complete=True)
+    return log
 
 
 @pytest.fixture
-def config(book: Book, tmp_path: Path) -> Config:
+def config(log: LogBuilder, tmp_path: Path) -> Config:
     """A configuration with a folder for the user's models."""
     (tmp_path / "mine").mkdir()
-    return Config(book.folder.root, "the test", models=ModelsConfig(tmp_path / "mine"))
+    return Config(log.folder.root, "the test", models=ModelsConfig(tmp_path / "mine"))
 
 
 @pytest.fixture
@@ -60,18 +60,18 @@ def problems(published: Published) -> dict[str, str]:
     return found | {check.name: check.problem or str(check.rows) for check in published.analysis.checks if check.rows}
 
 
-def kinds(book: Book) -> dict[str, str]:
+def kinds(log: LogBuilder) -> dict[str, str]:
     """Views and tables of `main` that are no tables of the mirror."""
-    found = book.rows("select table_name, lower(table_type) from information_schema.tables where table_schema = 'main'")
+    found = log.rows("select table_name, lower(table_type) from information_schema.tables where table_schema = 'main'")
     return {name: kind for name, kind in found if name not in {table.name for table in tables()}}
 
 
 # -- the order
 
 
-def status_analysis(book: Book) -> Analysis:
+def status_analysis(log: LogBuilder) -> Analysis:
     """What the mirror notes of its models."""
-    with duckdb.connect(str(book.folder.mirror), read_only=True) as db:
+    with duckdb.connect(str(log.folder.mirror), read_only=True) as db:
         return noted(db)
 
 
@@ -131,17 +131,17 @@ def test_a_model_is_one_select_and_nothing_else(sql: str) -> None:
 
 
 def test_all_of_ours_can_be_made_even_of_an_empty_mirror(tmp_path: Path) -> None:
-    book = Book(tmp_path / "data")
-    published = publish(Config(book.folder.root, "the test"), book.folder)
+    log = LogBuilder(tmp_path / "data")
+    published = publish(Config(log.folder.root, "the test"), log.folder)
     assert published.analysis.complaints == ()
-    assert sorted(kinds(book)) == sorted([*OURS, "model_settings"])
+    assert sorted(kinds(log)) == sorted([*OURS, "model_settings"])
 
 
-def test_every_column_of_every_model_has_a_description_and_no_other_has(book: Book, config: Config) -> None:
-    publish(config, book.folder)
+def test_every_column_of_every_model_has_a_description_and_no_other_has(log: LogBuilder, config: Config) -> None:
+    publish(config, log.folder)
     given = {
         (name, column): comment
-        for name, column, comment in book.rows(
+        for name, column, comment in log.rows(
             "select table_name, column_name, comment from duckdb_columns() where schema_name = 'main' and not internal"
         )
     }
@@ -155,9 +155,9 @@ def test_every_column_of_every_model_has_a_description_and_no_other_has(book: Bo
         assert told.header.words["@unknown"], path.stem
 
 
-def test_columns_of_models_have_types_that_every_tool_knows(book: Book, config: Config) -> None:
-    publish(config, book.folder)
-    odd = book.rows(
+def test_columns_of_models_have_types_that_every_tool_knows(log: LogBuilder, config: Config) -> None:
+    publish(config, log.folder)
+    odd = log.rows(
         "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'main' and not internal"
         " and (data_type in ('HUGEINT', 'UBIGINT', 'INTERVAL', 'TIMESTAMP', 'NULL') or data_type like '%[]'"
         " or data_type like 'STRUCT%' or data_type like 'MAP%')"
@@ -165,60 +165,60 @@ def test_columns_of_models_have_types_that_every_tool_knows(book: Book, config: 
     assert odd == []
 
 
-def test_every_model_reads_its_own_tables_whatever_the_file_is_called(book: Book, config: Config) -> None:
-    publish(config, book.folder)
+def test_every_model_reads_its_own_tables_whatever_the_file_is_called(log: LogBuilder, config: Config) -> None:
+    publish(config, log.folder)
     with duckdb.connect() as db:
-        db.execute(f"attach '{book.folder.mirror}' as m (read_only)")
-        for name in kinds(book):
+        db.execute(f"attach '{log.folder.mirror}' as m (read_only)")
+        for name in kinds(log):
             db.execute(f"from m.{name}").fetchall()
 
 
-def test_settings_are_those_of_the_configuration(book: Book, config: Config) -> None:
+def test_settings_are_those_of_the_configuration(log: LogBuilder, config: Config) -> None:
     models = replace(config.models, timezone="Europe/Berlin", attribution_hours=48)
-    publish(replace(config, models=models), book.folder)
-    assert book.rows("select timezone, attribution_hours, minimum_support, as_of from model_settings") == [
+    publish(replace(config, models=models), log.folder)
+    assert log.rows("select timezone, attribution_hours, minimum_support, as_of from model_settings") == [
         ("Europe/Berlin", 48, 20, at(1))
     ]
 
 
-def test_status_counts_the_rows_of_the_mirror_alone(book: Book, config: Config) -> None:
-    publish(config, book.folder)
-    assert status(book.folder.root).tables.keys() == {table.name for table in tables()}
+def test_status_counts_the_rows_of_the_mirror_alone(log: LogBuilder, config: Config) -> None:
+    publish(config, log.folder)
+    assert status(log.folder.root).tables.keys() == {table.name for table in tables()}
 
 
 @pytest.mark.heavy
-def test_people_have_a_column_for_each_field_of_today(book: Book, config: Config) -> None:
+def test_people_have_a_column_for_each_field_of_today(log: LogBuilder, config: Config) -> None:
     person = {"id": 1, "email_address": "a@example.com", "state": "active", "fields": {"plan": "pro", "State": "BW"}}
-    book.write(ACTIVE, 2, [person], is_complete=True)
-    book.write(FIELDS, 3, [{"id": 1, "key": "plan", "label": "Plan"}, {"id": 2, "key": "State"}], is_complete=True)
-    publish(config, book.folder)
-    assert book.rows("select id, plan, field_State from subscribers_wide") == [(1, "pro", "BW")]
-    book.write(FIELDS, 4, [{"id": 2, "key": "State", "label": "State"}], is_complete=True)
-    publish(config, book.folder)
-    assert [name for name, *_ in book.rows("describe subscribers_wide")][-2:] == ["created_at", "field_State"]
-    assert book.rows("select comment from duckdb_columns() where column_name = 'field_State'") == [("State",)]
+    log.write(ACTIVE, 2, [person], is_complete=True)
+    log.write(FIELDS, 3, [{"id": 1, "key": "plan", "label": "Plan"}, {"id": 2, "key": "State"}], is_complete=True)
+    publish(config, log.folder)
+    assert log.rows("select id, plan, field_State from subscribers_wide") == [(1, "pro", "BW")]
+    log.write(FIELDS, 4, [{"id": 2, "key": "State", "label": "State"}], is_complete=True)
+    publish(config, log.folder)
+    assert [name for name, *_ in log.rows("describe subscribers_wide")][-2:] == ["created_at", "field_State"]
+    assert log.rows("select comment from duckdb_columns() where column_name = 'field_State'") == [("State",)]
 
 
 # -- the user's
 
 
-def test_the_users_models_are_made_of_ours(book: Book, config: Config, write: Write) -> None:
+def test_the_users_models_are_made_of_ours(log: LogBuilder, config: Config, write: Write) -> None:
     write("b.sql", "-- One row per name.\n-- name: The name.\nselect name from A;\n")
     write(
         "a.sql", "-- One row per tag.\n-- @key: id\n-- @stored: table\nselect tags.id, name from tags, model_settings"
     )
-    assert problems(publish(config, book.folder)) == {}
-    assert book.rows("from b") == [("a",)]
-    made = {name: kind for name, kind in kinds(book).items() if name in "ab"}
+    assert problems(publish(config, log.folder)) == {}
+    assert log.rows("from b") == [("a",)]
+    made = {name: kind for name, kind in kinds(log).items() if name in "ab"}
     assert made == {"a": "base table", "b": "view"}
-    assert book.rows("select kind, key, grain from _cksync.models where name = 'a'") == [
+    assert log.rows("select kind, key, grain from _cksync.models where name = 'a'") == [
         ("table", "id", "One row per tag.")
     ]
-    assert book.rows("select comment from duckdb_columns() where table_name = 'b'") == [("The name.",)]
-    assert book.rows("select rows, problem from _cksync.checks where name = 'a_key'") == [(0, None)]
+    assert log.rows("select comment from duckdb_columns() where table_name = 'b'") == [("The name.",)]
+    assert log.rows("select rows, problem from _cksync.checks where name = 'a_key'") == [(0, None)]
 
 
-def test_what_is_wrong_with_a_model_is_said_and_spoils_no_other(book: Book, config: Config, write: Write) -> None:
+def test_what_is_wrong_with_a_model_is_said_and_spoils_no_other(log: LogBuilder, config: Config, write: Write) -> None:
     given = {
         "typo": "-- One row.\nselect id,\n  nme from tags",
         "broken": "select\n from where",
@@ -233,7 +233,7 @@ def test_what_is_wrong_with_a_model_is_said_and_spoils_no_other(book: Book, conf
     }
     for name, text in given.items():
         write(f"{name}.sql", text)
-    published = publish(config, book.folder)
+    published = publish(config, log.folder)
     folder = config.models.path
     found = {name: text.replace(f"{folder}/", "") for name, text in problems(published).items()}
     taken = "is the name of another table or model; take one of its own"
@@ -249,77 +249,77 @@ def test_what_is_wrong_with_a_model_is_said_and_spoils_no_other(book: Book, conf
         "after": "after.sql: reads typo, which could not be made",
     }
     assert found["late"].startswith("late.sql:3: Conversion Error: Could not convert string 'a' to INT32")
-    assert book.rows("select one from good") == [(1,)]
-    assert book.rows("select id from tags") == [(1,)]
-    assert set(status(book.folder.root).complaints) == set(published.analysis.complaints)
+    assert log.rows("select one from good") == [(1,)]
+    assert log.rows("select id from tags") == [(1,)]
+    assert set(status(log.folder.root).complaints) == set(published.analysis.complaints)
     assert len(published.analysis.complaints) == len(found)
 
 
 def test_a_model_may_read_files_and_is_asked_without_them(
-    book: Book, config: Config, write: Write, tmp_path: Path
+    log: LogBuilder, config: Config, write: Write, tmp_path: Path
 ) -> None:
     (tmp_path / "costs.csv").write_text("cost\n1.5\n")
     write("spent.sql", f"-- One row per cost.\nselect cost from '{tmp_path}/costs.csv'")
-    assert problems(publish(config, book.folder)) == {}
+    assert problems(publish(config, log.folder)) == {}
     (tmp_path / "costs.csv").unlink()
-    with ask(book.folder.root, "from spent") as answer:
+    with ask(log.folder.root, "from spent") as answer:
         assert answer.relation is not None
         assert answer.relation.fetchall() == [(1.5,)]
 
 
 @pytest.mark.heavy
-def test_models_are_dropped_changed_and_moved(book: Book, config: Config, write: Write, tmp_path: Path) -> None:
+def test_models_are_dropped_changed_and_moved(log: LogBuilder, config: Config, write: Write, tmp_path: Path) -> None:
     for name, text in (("a", "-- One row.\n-- @stored: table\nselect 1 as x"), ("b", "select 2 as x"), ("c", "from b")):
         write(f"{name}.sql", text)
-    publish(config, book.folder)
+    publish(config, log.folder)
     write("a.sql", "select 3 as x")
     write("b.sql", "-- One row.\n-- @stored: table\nselect 4 as x")
     (tmp_path / "mine" / "c.sql").unlink()
-    assert problems(publish(config, book.folder)) == {}
-    assert {name: kind for name, kind in kinds(book).items() if name in "abc"} == {"a": "view", "b": "base table"}
-    assert book.rows("select a.x, b.x from a, b") == [(3, 4)]
+    assert problems(publish(config, log.folder)) == {}
+    assert {name: kind for name, kind in kinds(log).items() if name in "abc"} == {"a": "view", "b": "base table"}
+    assert log.rows("select a.x, b.x from a, b") == [(3, 4)]
 
     gone = replace(config, models=ModelsConfig(tmp_path / "nowhere"))
-    assert problems(publish(gone, book.folder)) == {
+    assert problems(publish(gone, log.folder)) == {
         "models.path": f"there is no folder {tmp_path / 'nowhere'}; models.path in config.toml names the folder of"
         " your own models"
     }
-    assert sorted(kinds(book)) == sorted([*OURS, "model_settings"])
+    assert sorted(kinds(log)) == sorted([*OURS, "model_settings"])
 
 
-def test_a_publish_without_models_drops_them(book: Book, config: Config, write: Write) -> None:
+def test_a_publish_without_models_drops_them(log: LogBuilder, config: Config, write: Write) -> None:
     write("a.sql", "-- One row.\n-- @stored: table\nselect 1 as x")
-    publish(config, book.folder)
-    published = publish(replace(config, models=BARE), book.folder)
-    assert published.analysis == status_analysis(book) == Analysis()
-    assert kinds(book) == {}
+    publish(config, log.folder)
+    published = publish(replace(config, models=BARE), log.folder)
+    assert published.analysis == status_analysis(log) == Analysis()
+    assert kinds(log) == {}
 
 
-def test_a_rebuild_makes_the_models_too(book: Book, config: Config, write: Write) -> None:
+def test_a_rebuild_makes_the_models_too(log: LogBuilder, config: Config, write: Write) -> None:
     write("a.sql", "select name from tags")
-    rebuild(config, book.folder)
-    assert book.rows("from a") == [("a",)]
+    rebuild(config, log.folder)
+    assert log.rows("from a") == [("a",)]
 
 
-def test_a_stored_model_is_no_reason_to_make_the_mirror_anew(book: Book, config: Config, write: Write) -> None:
+def test_a_stored_model_is_no_reason_to_make_the_mirror_anew(log: LogBuilder, config: Config, write: Write) -> None:
     from cksync.load.outdated import has_other_columns
 
     write("a.sql", "-- One row.\n-- @stored: table\nselect 1 as x")
-    publish(config, book.folder)
-    with duckdb.connect(str(book.folder.mirror), read_only=True) as db:
+    publish(config, log.folder)
+    with duckdb.connect(str(log.folder.mirror), read_only=True) as db:
         assert not has_other_columns(db)
 
 
 # -- facts
 
 
-def test_a_fact_that_does_not_hold_is_said_with_a_sample(book: Book, config: Config, write: Write) -> None:
+def test_a_fact_that_does_not_hold_is_said_with_a_sample(log: LogBuilder, config: Config, write: Write) -> None:
     write("checks/short_names.sql", "-- Names of tags are long.\nselect id, name from tags where length(name) < 5;\n")
     write("checks/wrong.sql", "-- This is SQL.\nselect id\nfrom nowhere")
     write("twice.sql", "-- One row per tag.\n-- @key: id\nselect id from tags, range(2)")
-    published = publish(config, book.folder)
+    published = publish(config, log.folder)
     assert published.analysis.complaints[0] == "short_names: does not hold (1 rows): Names of tags are long."
-    told = book.rows("select name, rows, sample, problem from _cksync.checks where rows > 0 or problem is not null")
+    told = log.rows("select name, rows, sample, problem from _cksync.checks where rows > 0 or problem is not null")
     (short, wrong, twice) = sorted(told)
     assert (short[:2], json.loads(short[2])) == (("short_names", 1), [{"id": 1, "name": "a"}])
     assert twice[:3] == ("wrong", 0, None) or wrong[0] == "twice_key"

@@ -18,8 +18,8 @@ import pytest
 
 from cksync.config import ModelsConfig
 from cksync.folder import Folder
-from cksync.sandbox import Behaviour, World
 from cksync.verbs.publishing import rebuild
+from kit_sandbox import Behaviour, World, edits, expected_mirror
 from tests.test_nights import Account, served
 from tests.test_sql.models.test_rebuilt import differing, read
 
@@ -78,7 +78,7 @@ class Week:
 
 def people_of(world: World, known: People) -> People:
     """Everybody that a list shows, or showed when they were `known`: the state, and the day of joining."""
-    truth = world.truth()
+    truth = expected_mirror(world)
     return {
         key: (row["state"], day_of(datetime.fromisoformat(row["created_at"].replace("Z", "+00:00"))))
         for key, row in truth.subscribers.items()
@@ -91,23 +91,25 @@ def live(world: World, random: Random, day: int) -> None:
     active = [key for key, row in world.subscribers.items() if row.state == "active"]
     cancelled, bounced, deleted, tagged, fickle = random.sample(active, 5)
     tag, form = min(world.parents["tag"]), min(world.parents["form"])
-    world.cancel(cancelled)
-    world.delete_subscriber(deleted)
+    edits.cancel(world, cancelled)
+    edits.delete_subscriber(world, deleted)
     if tagged not in world.rosters["tag", tag].members:
-        world.tag(tagged, tag)
+        edits.tag(world, tagged, tag)
     if bounced in world.rosters["form", form].members:
-        world.bounce(bounced)
+        edits.bounce(world, bounced)
     for number in range(3):
-        new = world.add_subscriber(f"new.{day}.{number}@example.com", "Noor")
-        world.join_form(new, form)
+        new = edits.add_subscriber(world, f"new.{day}.{number}@example.com", "Noor")
+        edits.join_form(world, new, form)
         if number == 2:
-            world.cancel(new)  # before any pull sees it
+            edits.cancel(world, new)  # before any pull sees it
     if day % 2:
         back = next(key for key, row in world.subscribers.items() if row.state == "cancelled")
-        world.reactivate(back)
-    world.add_purchase(world.subscribers[fickle].email_address.upper(), total=19.99, currency="EUR", discount=0.0)
-    world.add_purchase(f"stranger.{day}@example.com", total=5.0)
-    world.add_purchase(world.subscribers[fickle].email_address, total=5.0, status="refunded")
+        edits.reactivate(world, back)
+    edits.add_purchase(
+        world, world.subscribers[fickle].email_address.upper(), total=19.99, currency="EUR", discount=0.0
+    )
+    edits.add_purchase(world, f"stranger.{day}@example.com", total=5.0)
+    edits.add_purchase(world, world.subscribers[fickle].email_address, total=5.0, status="refunded")
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +205,7 @@ def test_cohorts(week: Week) -> None:
 
 
 def test_revenue(week: Week) -> None:
-    purchases = week.account.world.truth().purchases.values()
+    purchases = expected_mirror(week.account.world).purchases.values()
     sold = [row for row in purchases if row["status"] != "refunded"]
     assert len(sold) < len(purchases)
     revenue: dict[str, Decimal] = {}

@@ -17,16 +17,15 @@ import duckdb
 import pytest
 
 from cksync.config import ApiConfig, Config
-from cksync.extract.agenda import Depth
-from cksync.extract.readings import BY_ID_BUDGET
-from cksync.sandbox import Behaviour, Sandbox, World, effects, generate, serve
-from cksync.sandbox.records import Kind
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PullReport
 from cksync.verbs.pull import pull
 from cksync.verbs.status import status
-from tests.comparing import differences
+from kit_sandbox import Behaviour, Sandbox, World, edits, effects, generate, serve
+from kit_sandbox.records import Kind
 from tests.conftest import BARE, some
+from tests.support.comparison import differences
+from tests.support.published import rows_of
 
 START = datetime(2026, 3, 2, 2, tzinfo=UTC)
 SIZES: dict[str, Any] = {"tags": 3, "tag_memberships": 300, "forms": 2, "form_memberships": 160, "sequences": 2}
@@ -123,9 +122,7 @@ class Account:
 
     def rows(self, query: str) -> Versions:
         """The answer of the published mirror."""
-        with duckdb.connect(str(self.mirror), read_only=True) as db:
-            db.execute("set TimeZone = 'UTC'")
-            return db.execute(query).fetchall()
+        return rows_of(self.mirror, query)
 
     def versions(self, table: str, columns: str, where: str) -> Versions:
         """The versions of one row, oldest first: columns, change, and whether it is the one that holds now.
@@ -172,7 +169,7 @@ class Account:
 def served(folder: Path, behaviour: Behaviour, people: int = PEOPLE, **sizes: int) -> Iterator[Account]:
     """An account of which nothing is known yet."""
     clock = RunningClock()
-    world = generate(people, 3, now=clock, ends_at=START - timedelta(days=3), with_oddities=False, **SIZES | sizes)
+    world = generate(people, 3, now=clock, ends_at=START - timedelta(days=3), with_edge_cases=False, **SIZES | sizes)
     world.behaviour = behaviour
     with serve(world, rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
@@ -219,7 +216,7 @@ def account(request: pytest.FixtureRequest, tmp_path: Path, firsts: Callable[[st
 def test_reactivation_is_a_new_version(account: Account) -> None:
     person = account.someone("cancelled", besides=-13)
     account.day()
-    account.world.reactivate(person)
+    edits.reactivate(account.world, person)
     account.night()
     assert account.versions("subscribers", "state", f"id = {person}") == [
         ("cancelled", "insert", False),
@@ -230,9 +227,9 @@ def test_reactivation_is_a_new_version(account: Account) -> None:
 @pytest.mark.heavy
 def test_person_who_cancels_comes_back_and_cancels_again_is_followed(account: Account) -> None:
     person = account.someone()
-    for edit in (account.world.cancel, account.world.reactivate, account.world.cancel):
+    for edit in (edits.cancel, edits.reactivate, edits.cancel):
         account.day()
-        edit(person)
+        edit(account.world, person)
         account.night()
     states = [row[0] for row in account.versions("subscribers", "state", f"id = {person}")]
     assert states == ["active", "cancelled", "active", "cancelled"]
@@ -242,9 +239,9 @@ def test_cancelled_person_who_came_back_and_left_again_by_day_hides_no_deletion(
     """They stand at the end of the list now, though they are known at another place."""
     again, deleted = account.someone("cancelled", besides=-13), account.someone("cancelled", besides=-11)
     account.day()
-    account.world.reactivate(again)
-    account.world.cancel(again)
-    account.world.delete_subscriber(deleted)
+    edits.reactivate(account.world, again)
+    edits.cancel(account.world, again)
+    edits.delete_subscriber(account.world, deleted)
     account.night()
     assert [row[1] for row in account.versions("subscribers", "state", f"id = {again}")] == ["insert"]
     assert [row[1] for row in account.versions("subscribers", "state", f"id = {deleted}")] == ["insert", "delete"]
@@ -254,8 +251,8 @@ def test_changed_address_and_name_are_a_new_version(account: Account) -> None:
     person = account.someone()
     old = account.world.subscribers[person].email_address
     account.day()
-    account.world.set_email(person, "Moved+To@Example.com")
-    account.world.set_first_name(person, "Zoë")
+    edits.set_email(account.world, person, "Moved+To@Example.com")
+    edits.set_first_name(account.world, person, "Zoë")
     account.night()
     found = account.versions("subscribers", "email_address, first_name", f"id = {person}")
     assert (found[0][0], found[1:]) == (old, [("Moved+To@Example.com", "Zoë", "update", True)])
@@ -266,7 +263,7 @@ def test_bounced_and_complained_people_are_found_by_id(account: Account) -> None
     people |= {account.someone(besides=3): "inactive"}
     account.day()
     for person, state in people.items():
-        account.world.set_state(person, state)  # type: ignore[arg-type] # str, but one of the states
+        edits.set_state(account.world, person, state)  # type: ignore[arg-type] # str, but one of the states
     account.night()
     for person, state in people.items():
         found = account.versions("subscribers", "state", f"id = {person}")
@@ -276,7 +273,7 @@ def test_bounced_and_complained_people_are_found_by_id(account: Account) -> None
 def test_deleted_person_goes_with_all_memberships(account: Account) -> None:
     person, _, membership = account.member("tag")
     account.day()
-    account.world.delete_subscriber(person)
+    edits.delete_subscriber(account.world, person)
     account.night()
     assert [row[1:] for row in account.versions("subscribers", "state", f"id = {person}")] == [
         ("insert", False),
@@ -289,8 +286,8 @@ def test_deleted_person_goes_with_all_memberships(account: Account) -> None:
 def test_new_person_with_a_date_long_ago_is_found(account: Account) -> None:
     """A late confirmation lands amid the list, or where the id says."""
     account.day()
-    person = account.world.add_subscriber("late@example.com", created_at=START - timedelta(days=900))
-    account.world.tag(person, account.member("tag")[1], created_at=START - timedelta(days=900))
+    person = edits.add_subscriber(account.world, "late@example.com", created_at=START - timedelta(days=900))
+    edits.tag(account.world, person, account.member("tag")[1], created_at=START - timedelta(days=900))
     account.night()
     assert account.versions("subscribers", "email_address", f"id = {person}") == [("late@example.com", "insert", True)]
 
@@ -303,7 +300,7 @@ def test_people_beyond_the_budget_wait_and_status_says_so(tmp_path: Path) -> Non
         gone = gone[: BY_ID_BUDGET + 10]
         account.day()
         for person in gone:
-            account.world.delete_subscriber(person)
+            edits.delete_subscriber(account.world, person)
         account.clock.advance(hours=12)
         report = account.pull()
         assert (report.exit_status, "wait to be asked for by id" in report.message) == (3, True)
@@ -324,7 +321,7 @@ def test_renamed_custom_field_changes_the_fields_of_everybody(account: Account) 
     field, person = min(account.world.custom_fields), account.someone()
     old = account.world.custom_fields[field].key
     account.day()
-    account.world.rename_custom_field(field, "Another Name")
+    edits.rename_custom_field(account.world, field, "Another Name")
     account.night()
     assert [row[1:] for row in account.versions("custom_fields", "key", f"id = {field}")] == [
         ("insert", False),
@@ -341,7 +338,7 @@ def test_deleted_custom_field_leaves_the_fields_of_everybody(account: Account) -
     field, person = min(account.world.custom_fields), account.someone()
     old = account.world.custom_fields[field].key
     account.day()
-    account.world.delete_custom_field(field)
+    edits.delete_custom_field(account.world, field)
     account.night(allow=["vanish"])  # one of three, with everybody's values
     assert [row[1] for row in account.versions("custom_fields", "key", f"id = {field}")] == ["insert", "delete"]
     found = account.versions("subscribers", "json_keys(fields)", f"id = {person}")
@@ -354,8 +351,8 @@ def test_deleted_custom_field_leaves_the_fields_of_everybody(account: Account) -
 def test_renamed_tag_and_archived_form_are_new_versions(account: Account) -> None:
     tag, form = account.member("tag")[1], account.member("form")[1]
     account.day()
-    account.world.rename_tag(tag, "Renamed")
-    account.world.archive_form(form)
+    edits.rename_tag(account.world, tag, "Renamed")
+    edits.archive_form(account.world, form)
     account.night()
     assert account.versions("tags", "name", f"id = {tag}")[1:] == [("Renamed", "update", True)]
     assert account.versions("forms", "archived", f"id = {form}") == [
@@ -368,7 +365,7 @@ def test_renamed_tag_and_archived_form_are_new_versions(account: Account) -> Non
 def test_deleted_tag_goes_with_its_memberships(account: Account) -> None:
     _, tag, membership = account.member("tag")
     account.day()
-    account.world.delete_tag(tag)
+    edits.delete_tag(account.world, tag)
     account.night(allow=["vanish"])  # one of three, and more than 100 have it
     assert [row[1:] for row in account.versions("tags", "id", f"id = {tag}")] == [("insert", False), ("delete", False)]
     assert [row[1] for row in account.versions("subscriptions", "id", f"id = {membership}")] == ["insert", "delete"]
@@ -379,7 +376,7 @@ def test_finished_sequence_is_left(account: Account) -> None:
     """Or, where the list keeps those who finished, the membership's own state shows it within the cycle."""
     person, sequence, membership = account.member("sequence")
     account.day()
-    account.world.finish_sequence(person, sequence)
+    edits.finish_sequence(account.world, person, sequence)
     is_left = account.world.behaviour.finished_leave_sequence
     account.night("nightly" if is_left else "full")
     found = account.versions("subscriptions", "state", f"id = {membership} and subscribable_type = 'sequence'")
@@ -394,15 +391,15 @@ def test_most_of_a_sequence_may_finish_in_one_day(account: Account) -> None:
     account.day()
     if account.world.behaviour.finished_leave_sequence:
         for person in list(account.world.rosters["sequence", sequence].members)[:-2]:
-            account.world.finish_sequence(person, sequence)
+            edits.finish_sequence(account.world, person, sequence)
     account.night()
 
 
 def test_removed_tag_is_found_behind_a_new_one(account: Account) -> None:
     person, tag, membership = account.member("tag")
     account.day()
-    account.world.untag(person, tag)
-    new = account.world.tag(account.world.add_subscriber("new@example.com"), tag)
+    edits.untag(account.world, person, tag)
+    new = edits.tag(account.world, edits.add_subscriber(account.world, "new@example.com"), tag)
     account.night()
     assert [row[1:] for row in account.versions("subscriptions", "id", f"id = {membership}")] == [
         ("insert", False),
@@ -416,10 +413,10 @@ def test_tag_that_was_removed_and_added_again_has_both_in_its_history(account: A
     account.world.behaviour = replace(account.world.behaviour, retag_keeps_id=True)
     person, tag, membership = account.member("tag")
     account.day()
-    account.world.untag(person, tag)
+    edits.untag(account.world, person, tag)
     account.night()
     account.day()
-    assert account.world.tag(person, tag) == membership
+    assert edits.tag(account.world, person, tag) == membership
     account.night()
     changes = [row[1:] for row in account.versions("subscriptions", "id", f"id = {membership}")]
     assert changes == [("insert", False), ("delete", False), ("insert", True)]
@@ -454,7 +451,7 @@ def test_night_on_which_people_cancelled_costs_about_a_page_for_each_membership(
         both = [person for person in members_of(account, "form") if person in set(members_of(account, "sequence"))]
         account.day()
         for person in both[40:400:90]:
-            account.world.cancel(person)
+            edits.cancel(account.world, person)
         account.night()
         assert asked_of_members(account) <= 2 + (12 if behaviour.cancelled_leave else 4)
 
@@ -464,16 +461,16 @@ def test_member_who_is_back_hides_nobody_who_cancelled(tmp_path: Path) -> None:
     """Their rows stand amid the lists again: as many as are gone, so that the totals fit."""
     with served(tmp_path, LEAVING, 1_000, **LONG) as account:
         leaves, comes, other = members_of(account, "sequence")[200:500:100]
-        account.world.cancel(comes)
+        edits.cancel(account.world, comes)
         account.pull()
         account.day()
-        account.world.cancel(leaves)
-        account.world.reactivate(comes)
+        edits.cancel(account.world, leaves)
+        edits.reactivate(account.world, comes)
         account.night()
         account.day()
-        account.world.cancel(other)
-        account.world.cancel(comes)
-        account.world.reactivate(leaves)
+        edits.cancel(account.world, other)
+        edits.cancel(account.world, comes)
+        edits.reactivate(account.world, leaves)
         account.night()
 
 
@@ -506,7 +503,7 @@ def test_of_a_draft_left_alone_the_figures_are_read_each_night_and_the_detail_in
 @pytest.mark.heavy
 def test_draft_left_alone_that_is_edited_shows_within_the_cycle(account: Account) -> None:
     draft = old_draft(account)
-    account.world.edit_broadcast(draft, content="<p>Another text</p>")
+    edits.edit_broadcast(account.world, draft, content="<p>Another text</p>")
     for _ in range(7):
         account.clock.advance(days=1)
         assert account.pull().exit_status == 0
@@ -517,13 +514,13 @@ def test_draft_left_alone_that_is_edited_shows_within_the_cycle(account: Account
 def test_draft_left_alone_that_gets_a_subject_or_is_scheduled_shows_the_next_night(account: Account) -> None:
     draft = old_draft(account)
     account.day()
-    account.world.edit_broadcast(draft, subject="At last")
+    edits.edit_broadcast(account.world, draft, subject="At last")
     account.night()
     account.day()
-    account.world.edit_broadcast(draft, send_at=account.clock() + timedelta(days=9))
+    edits.edit_broadcast(account.world, draft, send_at=account.clock() + timedelta(days=9))
     account.night()
     account.day()
-    account.world.send_broadcast(draft, recipients=7)
+    edits.send_broadcast(account.world, draft, recipients=7)
     account.night()
     assert [row[0] for row in account.versions("broadcasts", "subject", f"id = {draft}")][1:] == ["At last"] * 3
 
@@ -538,7 +535,7 @@ def test_draft_of_which_the_api_has_no_figures_is_a_draft_all_the_same(account: 
     account.night()
     assert (asked_for(account, f"/broadcasts/{draft}/stats"), asked_for(account, f"/broadcasts/{draft}")) == (1, 0)
     account.day()
-    account.world.edit_broadcast(draft, send_at=account.clock() + timedelta(days=9))
+    edits.edit_broadcast(account.world, draft, send_at=account.clock() + timedelta(days=9))
     account.night()
     assert account.rows(f"select status from broadcast_stats where broadcast_id = {draft}") == [("scheduled",)]
 
@@ -546,11 +543,11 @@ def test_draft_of_which_the_api_has_no_figures_is_a_draft_all_the_same(account: 
 @pytest.mark.heavy
 def test_draft_that_is_worked_on_is_read_each_night(account: Account) -> None:
     account.day()
-    draft = account.world.add_broadcast("New", "<p>1</p>")
+    draft = edits.add_broadcast(account.world, "New", "<p>1</p>")
     account.night()
     for number in (2, 3):
         account.day()
-        account.world.edit_broadcast(draft, content=f"<p>{number}</p>")
+        edits.edit_broadcast(account.world, draft, content=f"<p>{number}</p>")
         account.night()
     contents = [row[0] for row in account.versions("broadcasts", "content", f"id = {draft}")]
     assert contents == ["<p>1</p>", "<p>2</p>", "<p>3</p>"]
@@ -559,10 +556,10 @@ def test_draft_that_is_worked_on_is_read_each_night(account: Account) -> None:
 @pytest.mark.heavy
 def test_mail_that_is_sent_while_it_is_read_is_not_taken_for_finished_as_it_was(account: Account) -> None:
     account.day()
-    broadcast = account.world.add_broadcast("Soon", send_at=account.clock() + timedelta(hours=12))
+    broadcast = edits.add_broadcast(account.world, "Soon", send_at=account.clock() + timedelta(hours=12))
     account.night()
     account.clock.advance(hours=12)
-    send = effects.edit_before(lambda: account.world.send_broadcast(broadcast, recipients=7))
+    send = effects.edit_before(lambda: edits.send_broadcast(account.world, broadcast, recipients=7))
     account.sandbox.faults.add(send, path=f"/broadcasts/{broadcast}/stats")
     account.night()
     account.day()
@@ -573,7 +570,7 @@ def test_pull_of_broadcasts_alone_reads_every_draft(account: Account) -> None:
     """Without the figures nothing says whether it was scheduled."""
     draft = old_draft(account)
     account.day()
-    account.world.edit_broadcast(draft, send_at=account.clock() + timedelta(days=9))
+    edits.edit_broadcast(account.world, draft, send_at=account.clock() + timedelta(days=9))
     account.pull(streams=("broadcasts",))
     assert account.rows(f"select send_at is not null from broadcasts where id = {draft}") == [(True,)]
 
@@ -582,7 +579,7 @@ def test_broadcast_edited_after_it_was_sent_shows_within_the_cycle(account: Acco
     broadcast = account.sent()
     old = account.world.broadcasts[broadcast].subject
     account.day()
-    account.world.edit_broadcast(broadcast, subject="Another subject")
+    edits.edit_broadcast(account.world, broadcast, subject="Another subject")
     account.night("full")
     assert account.versions("broadcasts", "subject", f"id = {broadcast}") == [
         (old, "insert", False),
@@ -593,7 +590,7 @@ def test_broadcast_edited_after_it_was_sent_shows_within_the_cycle(account: Acco
 @pytest.mark.heavy
 def test_broadcast_edited_after_it_was_sent_shows_after_a_week_of_nights(account: Account) -> None:
     broadcast = account.sent()
-    account.world.edit_broadcast(broadcast, subject="Another subject")
+    edits.edit_broadcast(account.world, broadcast, subject="Another subject")
     for _ in range(4):
         account.clock.advance(days=2)
         assert account.pull().exit_status == 0
@@ -603,16 +600,16 @@ def test_broadcast_edited_after_it_was_sent_shows_after_a_week_of_nights(account
 
 def test_draft_that_is_written_scheduled_and_sent_is_followed_and_its_stats_grow(account: Account) -> None:
     account.day()
-    broadcast = account.world.add_broadcast("Draft")
+    broadcast = edits.add_broadcast(account.world, "Draft")
     account.night()
     account.day()
-    account.world.edit_broadcast(broadcast, subject="Soon", send_at=account.clock() + timedelta(days=1))
+    edits.edit_broadcast(account.world, broadcast, subject="Soon", send_at=account.clock() + timedelta(days=1))
     account.night()
     account.day()
-    account.world.send_broadcast(broadcast, recipients=200)
+    edits.send_broadcast(account.world, broadcast, recipients=200)
     account.night()
     account.day()
-    account.world.grow_stats(broadcast, opens=1.5, clicks=2)
+    edits.grow_stats(account.world, broadcast, opens=1.5, clicks=2)
     account.night()
     subjects = [row[0] for row in account.versions("broadcasts", "subject", f"id = {broadcast}")]
     assert subjects == ["Draft", "Soon", "Soon"]
@@ -628,7 +625,7 @@ def test_draft_that_is_written_scheduled_and_sent_is_followed_and_its_stats_grow
 def test_deleted_broadcast_goes_with_its_stats(account: Account) -> None:
     broadcast = account.sent()
     account.day()
-    account.world.delete_broadcast(broadcast)
+    edits.delete_broadcast(account.world, broadcast)
     account.night()
     assert [row[1] for row in account.versions("broadcasts", "id", f"id = {broadcast}")] == ["insert", "delete"]
     found = account.versions("broadcast_stats", "recipients", f"broadcast_id = {broadcast}")
@@ -641,13 +638,13 @@ def test_deleted_broadcast_goes_with_its_stats(account: Account) -> None:
 @pytest.mark.heavy
 def test_late_purchases_are_found(account: Account) -> None:
     account.day()
-    new = account.world.add_purchase("buyer@example.com", total=12.5)
-    late = account.world.add_purchase("buyer@example.com", transaction_time=START - timedelta(days=700))
+    new = edits.add_purchase(account.world, "buyer@example.com", total=12.5)
+    late = edits.add_purchase(account.world, "buyer@example.com", transaction_time=START - timedelta(days=700))
     account.night()
     for purchase in (new, late):
         assert account.versions("purchases", "id", f"id = {purchase}") == [(purchase, "insert", True)]
     account.day()
-    account.world.add_purchase("buyer@example.com", total=1)
+    edits.add_purchase(account.world, "buyer@example.com", total=1)
     account.night()
     account.day()
     account.night("verify")
@@ -657,8 +654,8 @@ def test_late_purchases_are_found(account: Account) -> None:
 def test_deleted_purchase_goes_with_its_products(account: Account) -> None:
     purchase = sorted(account.world.purchases)[30]
     account.day()
-    account.world.delete_purchase(purchase)
-    account.world.add_purchase("buyer@example.com")
+    edits.delete_purchase(account.world, purchase)
+    edits.add_purchase(account.world, "buyer@example.com")
     account.night()
     assert [row[1] for row in account.versions("purchases", "id", f"id = {purchase}")] == ["insert", "delete"]
     assert account.rows(f"select count(*) from purchase_products where purchase_id = {purchase}") == [(0,)]
@@ -672,28 +669,28 @@ def live(account: Account, day: int) -> None:
     world, first = account.world, 8 * day
     active = [key for key, row in sorted(world.subscribers.items()) if row.state == "active"]
     cancelled = [key for key, row in sorted(world.subscribers.items()) if row.state == "cancelled"]
-    world.cancel(active[first])
-    world.bounce(active[first + 1])
-    world.delete_subscriber(active[first + 2])
-    world.set_email(active[first + 3], f"moved{day}@example.com")
-    world.reactivate(cancelled[day])
-    world.delete_subscriber(cancelled[day + 5])
-    for kind, leave in (("tag", world.untag), ("sequence", world.finish_sequence)):
+    edits.cancel(world, active[first])
+    edits.bounce(world, active[first + 1])
+    edits.delete_subscriber(world, active[first + 2])
+    edits.set_email(world, active[first + 3], f"moved{day}@example.com")
+    edits.reactivate(world, cancelled[day])
+    edits.delete_subscriber(world, cancelled[day + 5])
+    for kind, leave in (("tag", edits.untag), ("sequence", edits.finish_sequence)):
         person, parent, _ = account.member(kind)  # type: ignore[arg-type] # str, but one of the kinds
-        leave(person, parent)
+        leave(world, person, parent)
         if kind == "tag" and day % 2:
-            world.tag(person, parent)
-    new = world.add_subscriber(f"new{day}@example.com", "New", created_at=START - timedelta(days=100 * day))
-    world.tag(new, account.member("tag")[1])
-    world.join_form(new, account.member("form")[1])
-    world.join_sequence(active[first + 4], account.member("sequence")[1])
-    world.rename_custom_field(min(world.custom_fields), f"Label {day}")
-    world.add_purchase("buyer@example.com")
+            edits.tag(world, person, parent)
+    new = edits.add_subscriber(world, f"new{day}@example.com", "New", created_at=START - timedelta(days=100 * day))
+    edits.tag(world, new, account.member("tag")[1])
+    edits.join_form(world, new, account.member("form")[1])
+    edits.join_sequence(world, active[first + 4], account.member("sequence")[1])
+    edits.rename_custom_field(world, min(world.custom_fields), f"Label {day}")
+    edits.add_purchase(world, "buyer@example.com")
     if day % 2:
-        world.add_purchase("buyer@example.com", transaction_time=START - timedelta(days=700 + day))
-        world.delete_purchase(sorted(world.purchases)[20])
-    world.send_broadcast(world.add_broadcast(f"Mail {day}"))
-    world.delete_broadcast(account.sent())
+        edits.add_purchase(world, "buyer@example.com", transaction_time=START - timedelta(days=700 + day))
+        edits.delete_purchase(world, sorted(world.purchases)[20])
+    edits.send_broadcast(world, edits.add_broadcast(world, f"Mail {day}"))
+    edits.delete_broadcast(world, account.sent())
 
 
 @pytest.mark.parametrize("name", [*list(BEHAVIOURS)[:2], *OTHERS[1:]])

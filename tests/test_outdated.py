@@ -17,7 +17,7 @@ from cksync.sqltext import sql_folder
 from cksync.verbs.pull import pull
 from cksync.verbs.status import status
 from tests.conftest import Command
-from tests.test_sql.book import Book
+from tests.support.log_builder import LogBuilder
 
 TAGS = whole("tags")
 Edit = Callable[[str, str, str], None]
@@ -49,51 +49,49 @@ def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Book:
+def log(tmp_path: Path) -> LogBuilder:
     """A log of one tag with a colour, published."""
-    book = Book(tmp_path / "data")
-    book.write(TAGS, 1, [{"id": 1, "name": "a", "colour": "red"}], is_complete=True)
-    publish(book.folder)
-    return book
+    log = LogBuilder(tmp_path / "data")
+    log.write(TAGS, 1, [{"id": 1, "name": "a", "colour": "red"}], is_complete=True)
+    publish(log.folder)
+    return log
 
 
 def add_colour(edit: Edit) -> None:
     edit("tables/tags.sql", "given.name,", "given.name,\n    record ->> 'colour' as colour,")
 
 
-def test_mirror_of_the_same_sql_is_not_outdated(book: Book) -> None:
-    assert publish(book.folder).advice is None
-    assert status(book.folder.root).advice is None
+def test_mirror_of_the_same_sql_is_not_outdated(log: LogBuilder) -> None:
+    assert publish(log.folder).advice is None
+    assert status(log.folder.root).advice is None
 
 
-def test_changed_expression_is_said_and_works_for_new_rows(edit: Edit, book: Book) -> None:
+def test_changed_expression_is_said_and_works_for_new_rows(edit: Edit, log: LogBuilder) -> None:
     edit("tables/tags.sql", "given.name,", "upper(given.name) as name,")
-    book.write(TAGS, 2, [{"id": 2, "name": "b"}])
-    assert publish(book.folder).advice == ADVICE
-    assert book.rows("select name from tags order by id") == [("a",), ("B",)]
+    log.write(TAGS, 2, [{"id": 2, "name": "b"}])
+    assert publish(log.folder).advice == ADVICE
+    assert log.rows("select name from tags order by id") == [("a",), ("B",)]
 
 
-def test_it_is_said_until_the_mirror_is_rebuilt(edit: Edit, book: Book) -> None:
+def test_it_is_said_until_the_mirror_is_rebuilt(edit: Edit, log: LogBuilder) -> None:
     edit("casts.sql", "-- How", "-- So")
-    publish(book.folder)
-    assert publish(book.folder).advice == status(book.folder.root).advice == ADVICE
-    assert rebuild(book.folder).advice is None
-    assert publish(book.folder).advice is status(book.folder.root).advice is None
+    publish(log.folder)
+    assert publish(log.folder).advice == status(log.folder.root).advice == ADVICE
+    assert rebuild(log.folder).advice is None
+    assert publish(log.folder).advice is status(log.folder.root).advice is None
 
 
-def test_model_that_changed_is_replaced_without_a_word(edit: Edit, book: Book) -> None:
+def test_model_that_changed_is_replaced_without_a_word(edit: Edit, log: LogBuilder) -> None:
     edit("models/subscriber_fields.sql", "custom_fields.label,", "upper(custom_fields.label) as label,")
-    assert publish(book.folder).advice is None
+    assert publish(log.folder).advice is None
 
 
-def test_new_column_has_the_mirror_made_anew_with_what_the_log_has_for_it(edit: Edit, book: Book) -> None:
+def test_new_column_has_the_mirror_made_anew_with_what_the_log_has_for_it(edit: Edit, log: LogBuilder) -> None:
     add_colour(edit)
-    assert publish(book.folder).advice == MADE_ANEW
-    assert book.rows("select name, colour, _extra from tags") == [("a", "red", None)]
-    assert (
-        book.rows("select colour from history.tags") == book.rows("select colour from as_of.tags(now())") == [("red",)]
-    )
-    assert publish(book.folder).advice is None
+    assert publish(log.folder).advice == MADE_ANEW
+    assert log.rows("select name, colour, _extra from tags") == [("a", "red", None)]
+    assert log.rows("select colour from history.tags") == log.rows("select colour from as_of.tags(now())") == [("red",)]
+    assert publish(log.folder).advice is None
 
 
 @pytest.mark.parametrize(
@@ -104,43 +102,43 @@ def test_new_column_has_the_mirror_made_anew_with_what_the_log_has_for_it(edit: 
         ("given.name,", "given.name as title,"),
     ],
 )
-def test_any_other_columns_do_not_stop_a_publish(edit: Edit, book: Book, old: str, new: str) -> None:
+def test_any_other_columns_do_not_stop_a_publish(edit: Edit, log: LogBuilder, old: str, new: str) -> None:
     edit("tables/tags.sql", "-- name: The tag's name, unique in the account.\n", "")
     edit("tables/tags.sql", old, new)
-    book.write(TAGS, 2, [{"id": 2, "name": "b"}])
-    assert publish(book.folder).advice == MADE_ANEW
-    assert book.rows("select id from tags order by id") == [(1,), (2,)]
+    log.write(TAGS, 2, [{"id": 2, "name": "b"}])
+    assert publish(log.folder).advice == MADE_ANEW
+    assert log.rows("select id from tags order by id") == [(1,), (2,)]
 
 
-def test_new_table_is_filled_from_the_log(edit: Edit, book: Book, tmp_path: Path) -> None:
+def test_new_table_is_filled_from_the_log(edit: Edit, log: LogBuilder, tmp_path: Path) -> None:
     folder = tmp_path / "sql" / "tables"
     tags = (folder / "tags.sql").read_text()
     (folder / "labels.sql").write_text(tags.replace("-- @slice: tags\n", ""))
     forget()
-    assert publish(book.folder).advice == MADE_ANEW
-    assert book.rows("select id from labels") == [(1,)]
+    assert publish(log.folder).advice == MADE_ANEW
+    assert log.rows("select id from labels") == [(1,)]
 
 
-def test_mirror_of_an_older_cksync_that_noted_nothing_is_outdated(book: Book) -> None:
-    with duckdb.connect(str(book.folder.mirror)) as db:
+def test_mirror_of_an_older_cksync_that_noted_nothing_is_outdated(log: LogBuilder) -> None:
+    with duckdb.connect(str(log.folder.mirror)) as db:
         db.execute("drop table _cksync.made")
-    assert status(book.folder.root).advice == ADVICE
-    assert publish(book.folder).advice == MADE_ANEW  # a table of ours is missing
-    assert publish(book.folder).advice is None
+    assert status(log.folder.root).advice == ADVICE
+    assert publish(log.folder).advice == MADE_ANEW  # a table of ours is missing
+    assert publish(log.folder).advice is None
 
 
-def test_without_a_log_a_mirror_with_other_columns_stays_as_it_is(edit: Edit, book: Book) -> None:
+def test_without_a_log_a_mirror_with_other_columns_stays_as_it_is(edit: Edit, log: LogBuilder) -> None:
     add_colour(edit)
-    shutil.rmtree(book.folder.log)
-    before = book.folder.mirror.read_bytes()
+    shutil.rmtree(log.folder.log)
+    before = log.folder.mirror.read_bytes()
     with pytest.raises(Failed, match="there is no log to make it from"):
-        publish(book.folder)
-    assert book.folder.mirror.read_bytes() == before
+        publish(log.folder)
+    assert log.folder.mirror.read_bytes() == before
 
 
-def test_pull_says_what_any_of_its_publishes_said(edit: Edit, book: Book) -> None:
+def test_pull_says_what_any_of_its_publishes_said(edit: Edit, log: LogBuilder) -> None:
     add_colour(edit)
-    assert together([publish(book.folder), publish(book.folder)]).advice == MADE_ANEW
+    assert together([publish(log.folder), publish(log.folder)]).advice == MADE_ANEW
 
 
 @pytest.mark.heavy

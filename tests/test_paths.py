@@ -21,7 +21,7 @@ from cksync.paths import LONGEST_NAME, pattern
 from cksync.verbs.account import LEAST_BYTES, little_room
 from cksync.write.workspace import check, checkout
 from tests.conftest import Command, some
-from tests.test_sql.book import Book
+from tests.support.log_builder import LogBuilder
 
 # What patterns, quoting, addresses, options, hive partitions or variables are made of.
 NAMES = [
@@ -41,10 +41,10 @@ REFUSED = {
 
 def written(root: Path, number: int) -> Folder:
     """A published folder with one person; its segments have the same names as those of any other such folder."""
-    book = Book(root)
-    book.write(ACTIVE, 1, [{"id": number, "email_address": f"p{number}@example.com", "state": "active"}])
-    publish(book.folder)
-    return book.folder
+    log = LogBuilder(root)
+    log.write(ACTIVE, 1, [{"id": number, "email_address": f"p{number}@example.com", "state": "active"}])
+    publish(log.folder)
+    return log.folder
 
 
 @pytest.mark.parametrize(("name", "neighbour"), [("a[b]c", "abc"), ("a*b", "aXb"), ("[!x]", "a")])

@@ -6,17 +6,11 @@ import pytest
 
 from cksync.config import Config
 from cksync.errors import Rejected
-from cksync.sandbox import Sandbox, World
-from cksync.verbs.events import PullReport
 from cksync.verbs.plan import plan
 from cksync.verbs.pull import pull
+from kit_sandbox import Sandbox, World, edits
 from tests.conftest import Command
-
-
-def spent(config: Config) -> PullReport:
-    *_, report = pull(config)
-    assert isinstance(report, PullReport)
-    return report
+from tests.support.runs import pulled
 
 
 def test_price_of_a_first_pull_is_unknown_and_says_so(config: Config, sandbox: Sandbox) -> None:
@@ -31,11 +25,11 @@ def test_price_of_a_first_pull_is_unknown_and_says_so(config: Config, sandbox: S
 
 
 def test_night_on_which_nothing_happens_costs_what_was_planned(config: Config, sandbox: Sandbox) -> None:
-    assert spent(config).planned is None
+    assert pulled(config).planned is None
     sandbox.journal.clear()
     planned = plan(config).requests
     assert len(sandbox.journal) == 0
-    report = spent(config)
+    report = pulled(config)
     assert (report.planned, sum(report.requests.values()), len(sandbox.journal)) == (planned, planned, planned)
 
 
@@ -43,15 +37,15 @@ def test_list_of_broadcasts_that_ends_with_a_full_page_is_planned_with_the_empty
     config: Config, sandbox: Sandbox, world: World
 ) -> None:
     while len(world.broadcasts) < 50:
-        world.send_broadcast(world.add_broadcast("A mail"))
-    spent(config)
-    report = spent(config)
+        edits.send_broadcast(world, edits.add_broadcast(world, "A mail"))
+    pulled(config)
+    report = pulled(config)
     assert report.planned == sum(report.requests.values())
 
 
 @pytest.mark.heavy
 def test_reading_every_row_again_costs_what_was_planned(config: Config, sandbox: Sandbox) -> None:
-    spent(config)
+    pulled(config)
     planned = plan(config, depth="full").requests
     sandbox.journal.clear()
     list(pull(config, depth="full"))
@@ -62,16 +56,16 @@ def test_reading_every_row_again_costs_what_was_planned(config: Config, sandbox:
 def test_what_nights_use_to_spend_beyond_what_is_certain_is_planned_too(
     config: Config, sandbox: Sandbox, world: World
 ) -> None:
-    spent(config)
+    pulled(config)
     people = sorted(key for key, person in world.subscribers.items() if person.state == "active")
     for night in range(4):
-        world.delete_subscriber(people[10 * night])
-        last = spent(config)
-    world.delete_subscriber(people[100])
+        edits.delete_subscriber(world, people[10 * night])
+        last = pulled(config)
+    edits.delete_subscriber(world, people[100])
     planned = plan(config).requests
     assert planned is not None
     sandbox.journal.clear()
-    spent(config)
+    pulled(config)
     assert last.planned is not None
     assert abs(planned - len(sandbox.journal)) <= 0.15 * len(sandbox.journal)
 

@@ -10,31 +10,16 @@ import pytest
 
 from cksync.config import Config
 from cksync.errors import ApiUnavailable, Failed, Refused, Unauthorized
-from cksync.sandbox import Behaviour, Sandbox, World, effects, generate, serve
-from cksync.sandbox.messages import Request as Asked
 from cksync.secrets import SecretRef
-from cksync.verbs.events import PageRead, PullReport
+from cksync.verbs.events import PageRead
 from cksync.verbs.pull import pull
-from tests.comparing import differences
-from tests.conftest import some
-
-
-def pulled(config: Config, **arguments: object) -> PullReport:
-    """The report of a pull that runs to its end."""
-    events = list(pull(config, **arguments))  # type: ignore[arg-type] # passed on as they are
-    assert isinstance(events[-1], PullReport)
-    return events[-1]
-
-
-def doubts(report: PullReport) -> dict[str, str | None]:
-    """The slices that the report does not vouch for, and why."""
-    return {verdict.slice: verdict.doubt for verdict in report.verdicts if not verdict.is_complete}
-
-
-def rows(config: Config, query: str) -> list[tuple[object, ...]]:
-    """The answer of the published mirror."""
-    with duckdb.connect(str(config.data_dir / "mirror.duckdb"), read_only=True) as db:
-        return db.execute(query).fetchall()
+from kit_sandbox import Behaviour, Sandbox, World, edits, effects, expected_mirror, generate, serve
+from kit_sandbox.messages import Request as Asked
+from tests.conftest import Command, some
+from tests.support.changes import change_everything
+from tests.support.comparison import differences
+from tests.support.published import rows
+from tests.support.runs import doubts, pulled
 
 
 def test_first_pull_makes_the_mirror_equal_the_account(config: Config, world: World) -> None:
@@ -81,37 +66,6 @@ def test_mirror_is_right_whatever_nobody_knows_about_the_api(
     assert (report.exit_status, wrong) == (0, [])
 
 
-def change_everything(world: World) -> None:
-    """One edit of every kind."""
-    people = [key for key, row in world.truth().subscribers.items() if row["state"] == "active"]
-    gone = [key for key, row in world.truth().subscribers.items() if row["state"] == "cancelled"]
-    world.cancel(people[0])
-    world.bounce(people[1])
-    world.complain(people[2])
-    world.delete_subscriber(people[3])
-    world.delete_subscriber(gone[0])
-    world.reactivate(gone[1])
-    world.set_email(people[4], "Moved+Again@Example.COM")
-    world.set_first_name(people[5], "Ünïcode 🎉")
-    new = world.add_subscriber("new@example.com", "New")
-    tags = list(world.truth().tags)
-    world.tag(new, tags[0])
-    for kind, tag, _ in list(world.truth().memberships):
-        if kind == "tag" and tag == tags[1]:
-            world.untag(world.truth().memberships[kind, tag, _]["subscriber_id"], tag)
-            break
-    world.rename_tag(tags[2], "Renamed")
-    world.delete_tag(tags[3])
-    fields = list(world.truth().custom_fields)
-    world.rename_custom_field(fields[0], "Surname")
-    world.delete_custom_field(fields[1])
-    world.archive_form(next(iter(world.truth().forms)))
-    broadcasts = list(world.truth().broadcasts)
-    world.delete_broadcast(broadcasts[0])
-    world.grow_stats(broadcasts[-1])
-    world.add_purchase("new@example.com", total=12.5)
-
-
 @pytest.mark.heavy
 def test_after_every_kind_of_edit_the_next_pull_is_level_again(config: Config, world: World) -> None:
     pulled(config)
@@ -123,8 +77,8 @@ def test_after_every_kind_of_edit_the_next_pull_is_level_again(config: Config, w
 
 def test_deleted_person_is_asked_for_by_id_and_becomes_a_tombstone(config: Config, world: World) -> None:
     pulled(config)
-    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
-    world.delete_subscriber(person)
+    person = next(key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active")
+    edits.delete_subscriber(world, person)
     pulled(config)
     assert rows(config, f"select count(*) from subscribers where id = {person}") == [(0,)]
     versions = rows(
@@ -139,9 +93,9 @@ def test_deleted_person_is_asked_for_by_id_and_becomes_a_tombstone(config: Confi
 def test_person_who_leaves_while_the_list_is_read_loses_nobody_else(
     page: int, config: Config, sandbox: Sandbox, world: World
 ) -> None:
-    first = [key for key, row in world.truth().subscribers.items() if row["state"] == "active"][:3]
+    first = [key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active"][:3]
     sandbox.faults.add(
-        effects.edit_before(lambda: [world.cancel(key) for key in first]),
+        effects.edit_before(lambda: [edits.cancel(world, key) for key in first]),
         path="/subscribers",
         where=lambda request: request.params.get("page") == str(page) and "sort_field" not in request.params,
     )
@@ -154,7 +108,9 @@ def test_person_who_joins_while_the_list_is_read_is_in_the_mirror(
     config: Config, sandbox: Sandbox, world: World
 ) -> None:
     sandbox.faults.add(
-        effects.edit_before(lambda: world.add_subscriber("late@example.com")), path="/subscribers", params={"page": "4"}
+        effects.edit_before(lambda: edits.add_subscriber(world, "late@example.com")),
+        path="/subscribers",
+        params={"page": "4"},
     )
     assert pulled(config).exit_status == 0
     assert differences(config.data_dir / "mirror.duckdb", world) == []
@@ -172,8 +128,8 @@ LIES: dict[str, Callable[[], effects.Effect]] = {
 
 
 @pytest.mark.parametrize("lie", some([*LIES], ["ignores the page", "counts wrong"]))
-def test_list_of_an_api_that(lie: str, config: Config, sandbox: Sandbox) -> None:
-    """... lies is marked incomplete, ends, and takes no row out."""
+def test_wrong_list_is_marked_incomplete_and_takes_no_row_out(lie: str, config: Config, sandbox: Sandbox) -> None:
+    """What the API does wrong is the parameter; the pull ends in spite of it."""
     pulled(config)
     before = rows(config, "select count(*) from subscribers")
     sandbox.faults.add(
@@ -216,8 +172,8 @@ def test_no_list_passes_when_the_api_ignores_its_page(
     path: str, config: Config, sandbox: Sandbox, world: World
 ) -> None:
     for number in range(60):
-        world.add_purchase(f"buyer{number}@example.com")
-        world.add_broadcast(f"subject {number}")
+        edits.add_purchase(world, f"buyer{number}@example.com")
+        edits.add_broadcast(world, f"subject {number}")
     sandbox.faults.add(effects.ignore_page(), path=path, count=None)
     report = pulled(config)
     assert report.exit_status == 3
@@ -227,13 +183,11 @@ def test_no_list_passes_when_the_api_ignores_its_page(
 
 
 @pytest.mark.heavy
-def test_slice_is_named_in_the_mirror_and_in_the_exit_status(
-    cksync: Callable[..., object], sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_slice_is_named_in_the_mirror_and_in_the_exit_status(cksync: Command, sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.faults.add(effects.wrong_total(off_by=1), path="/purchases", count=None)
     done = cksync("pull", ok=False)
-    assert done.returncode == 3  # type: ignore[attr-defined]
-    assert "incomplete: purchases" in done.stderr  # type: ignore[attr-defined]
+    assert done.returncode == 3
+    assert "incomplete: purchases" in done.stderr
     with duckdb.connect(str(tmp_path / "data" / "mirror.duckdb"), read_only=True) as db:
         assert db.execute("select slice from _cksync.slices where not is_complete").fetchall() == [("purchases",)]
 
@@ -242,7 +196,7 @@ def test_secret_of_another_account_is_refused_and_nothing_is_written(config: Con
     pulled(config)
     before = sorted(path.name for path in config.data_dir.rglob("*"))
     with serve(generate(50, 8), rate_limit=None) as other:
-        other.world.change_account_email("other@example.com")
+        edits.change_account_email(other.world, "other@example.com")
         foreign = replace(config, api=replace(config.api, base_url=other.url))
         with pytest.raises(Refused, match=r"belongs to .* opens the account of other@example\.com"):
             pulled(foreign)
@@ -254,7 +208,7 @@ def test_secret_of_another_account_is_refused_and_nothing_is_written(config: Con
 @pytest.mark.heavy
 def test_changed_address_is_accepted_when_the_people_are_the_same(config: Config, world: World) -> None:
     pulled(config)
-    world.change_account_email("moved@example.com")
+    edits.change_account_email(world, "moved@example.com")
     with pytest.raises(Refused, match="--accept-account"):
         pulled(config)
     assert pulled(config, accept_account=True).exit_status == 0
@@ -264,15 +218,15 @@ def test_changed_address_is_accepted_when_the_people_are_the_same(config: Config
 
 @pytest.mark.heavy
 def test_failed_pull_leaves_the_mirror_and_is_shown_by_status(
-    cksync: Callable[..., object], config: Config, sandbox: Sandbox, tmp_path: Path
+    cksync: Command, config: Config, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     pulled(config)
     mirror = (config.data_dir / "mirror.duckdb").read_bytes()
     sandbox.faults.add(effects.status(401, "{}"), path="/tags", count=None)
     done = cksync("pull", ok=False)
-    assert done.returncode == 2  # type: ignore[attr-defined]
+    assert done.returncode == 2
     assert (config.data_dir / "mirror.duckdb").read_bytes() == mirror
-    loads = json.loads(cksync("status", "--format", "json").stdout)["loads"]  # type: ignore[attr-defined]
+    loads = json.loads(cksync("status", "--format", "json").stdout)["loads"]
     assert (loads[0]["exit_status"], "credentials" in loads[0]["message"]) == (2, True)
 
 
@@ -335,17 +289,19 @@ def test_events_tell_what_is_left(config: Config) -> None:
 
 def untag_most(world: World) -> int:
     """Take a tag of many from nearly everybody: the tag's id."""
-    members = [(key, row["subscriber_id"]) for key, row in world.truth().memberships.items() if key[0] == "tag"]
-    tag = max(world.truth().tags, key=lambda each: sum(key[1] == each for key, _ in members))
+    members = [
+        (key, row["subscriber_id"]) for key, row in expected_mirror(world).memberships.items() if key[0] == "tag"
+    ]
+    tag = max(expected_mirror(world).tags, key=lambda each: sum(key[1] == each for key, _ in members))
     for key, person in members:
         if key[1] == tag:
-            world.untag(person, tag)
+            edits.untag(world, person, tag)
     return tag
 
 
 def test_list_that_suddenly_lost_most_rows_is_not_believed(config: Config, world: World) -> None:
     for _ in range(20):
-        world.add_tag(f"more {_}")
+        edits.add_tag(world, f"more {_}")
     pulled(config)
     tag = untag_most(world)
     name = f"subscriptions/tag/{tag}"
@@ -361,16 +317,14 @@ def test_list_that_suddenly_lost_most_rows_is_not_believed(config: Config, world
 @pytest.mark.heavy
 def test_memberships_of_a_deleted_tag_go_with_it_however_many(config: Config, world: World) -> None:
     pulled(config)
-    members = [key[1] for key in world.truth().memberships if key[0] == "tag"]
-    world.delete_tag(max(set(members), key=members.count))
+    members = [key[1] for key in expected_mirror(world).memberships if key[0] == "tag"]
+    edits.delete_tag(world, max(set(members), key=members.count))
     assert pulled(config).exit_status == 0
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
 @pytest.mark.heavy
-def test_rebuild_makes_the_same_mirror_from_the_log(
-    config: Config, world: World, cksync: Callable[..., object]
-) -> None:
+def test_rebuild_makes_the_same_mirror_from_the_log(config: Config, world: World, cksync: Command) -> None:
     pulled(config)
     change_everything(world)
     pulled(config)
@@ -399,31 +353,32 @@ def test_pull_after_the_mirror_was_deleted_makes_it_from_the_log(
 def test_person_who_cancels_after_the_active_list_was_read_leaves_no_doubt(
     when: str, config: Config, sandbox: Sandbox, world: World
 ) -> None:
-    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
+    person = next(key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active")
     params = {"sort_field": "cancelled_at"} if when == "after the tail" else {"page": "4"}
-    sandbox.faults.add(effects.edit_before(lambda: world.cancel(person)), path="/subscribers", params=params)
+    sandbox.faults.add(effects.edit_before(lambda: edits.cancel(world, person)), path="/subscribers", params=params)
     report = pulled(config)
     assert (report.exit_status, doubts(report)) == (0, {})
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
 def test_mirror_that_is_no_database_is_said_before_the_first_request(
-    config: Config, sandbox: Sandbox, cksync: Callable[..., object]
+    config: Config, sandbox: Sandbox, cksync: Command
 ) -> None:
     pulled(config)
     sandbox.journal.clear()
     (config.data_dir / "mirror.duckdb").write_bytes(b"garbage")
     done = cksync("pull", ok=False)
-    assert (done.returncode, "cksync rebuild" in done.stderr, len(sandbox.journal)) == (1, True, 0)  # type: ignore[attr-defined]
+    assert (done.returncode, "cksync rebuild" in done.stderr, len(sandbox.journal)) == (1, True, 0)
 
 
 @pytest.mark.heavy
 def test_not_found_page_of_a_proxy_deletes_nobody(config: Config, sandbox: Sandbox, world: World) -> None:
     pulled(config)
-    person = next(key for key, row in world.truth().subscribers.items() if row["state"] == "active")
-    for key in [key for key, row in world.truth().memberships.items() if row["subscriber_id"] == person]:
-        {"form": world.leave_form, "sequence": world.finish_sequence, "tag": world.untag}[key[0]](person, key[1])
-    world.bounce(person)
+    person = next(key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active")
+    for key in [key for key, row in expected_mirror(world).memberships.items() if row["subscriber_id"] == person]:
+        leave = {"form": edits.leave_form, "sequence": edits.finish_sequence, "tag": edits.untag}[key[0]]
+        leave(world, person, key[1])
+    edits.bounce(world, person)
     sandbox.faults.add(effects.status(404, "<html>not here</html>"), path=f"/subscribers/{person}", count=None)
     report = pulled(config)
     assert (report.exit_status, list(doubts(report))) == (3, ["subscribers/by_id"])

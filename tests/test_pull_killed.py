@@ -14,11 +14,11 @@ import pytest
 
 from cksync.config import ApiConfig, Config
 from cksync.load.log import open_round
-from cksync.sandbox import Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
-from tests.comparing import differences
+from kit_sandbox import Sandbox, World, edits, effects, expected_mirror, generate, serve
 from tests.conftest import some
+from tests.support.comparison import differences
 
 # What every start asks for again: the account, fields, forms, sequences and tags.
 START_REQUESTS = 5
@@ -112,16 +112,16 @@ def is_partly_stored(config: Config, slice_: str) -> bool:
 def test_row_that_slips_past_the_border_while_nobody_looks_is_found(
     config: Config, sandbox: Sandbox, world: World
 ) -> None:
-    tag = max(world.truth().tags, key=lambda key: sum(k[1] == key for k in world.truth().memberships))
-    members = [row["subscriber_id"] for key, row in world.truth().memberships.items() if key[1] == tag]
+    tag = max(expected_mirror(world).tags, key=lambda key: sum(k[1] == key for k in expected_mirror(world).memberships))
+    members = [row["subscriber_id"] for key, row in expected_mirror(world).memberships.items() if key[1] == tag]
     events = pull(config)
     while not is_partly_stored(config, f"subscriptions/tag/{tag}"):
         next(events)
     events.close()  # type: ignore[attr-defined] # it is a generator
     for person in members[:8]:
-        world.untag(person, tag)
+        edits.untag(world, person, tag)
     for number in range(8):  # as many come as went: the total says nothing
-        world.tag(world.add_subscriber(f"new{number}@example.com"), tag)
+        edits.tag(world, edits.add_subscriber(world, f"new{number}@example.com"), tag)
     list(pull(config, wall=lambda: datetime.now(UTC) + timedelta(hours=2)))
     wrong = [text for text in differences(config.data_dir / "mirror.duckdb", world) if "missing" in text]
     assert wrong == []
@@ -145,7 +145,7 @@ def test_pull_killed_while_it_publishes_is_a_night_the_next_time(
 ) -> None:
     list(pull(config))
     before = (config.data_dir / "mirror.duckdb").read_bytes()
-    world.add_subscriber("new@example.com")
+    edits.add_subscriber(world, "new@example.com")
     list(pull(config))
     (config.data_dir / "mirror.duckdb").write_bytes(before)  # as if it had died just before the rename
     sandbox.journal.clear()

@@ -2,12 +2,11 @@
 
 import json
 import re
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence, Sized
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sized
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -17,114 +16,26 @@ from urllib.parse import quote
 import duckdb
 import pytest
 
-from cksync.config import ApiConfig, Config
+from cksync.config import Config
 from cksync.errors import Failed, Refused, Rejected
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PageRead
 from cksync.verbs.pull import pull
-from cksync.verbs.push import PushReport, plan_push, push
+from cksync.verbs.push import plan_push
 from cksync.verbs.status import status
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
-from tests.comparing import differences
-from tests.conftest import BARE, Command, some
+from kit_sandbox import Sandbox, World, edits, effects, expected_mirror, generate, serve
+from tests.conftest import Command, some
+from tests.support.comparison import differences
+from tests.support.workspace import EVERYTHING, PROBLEMS, Work, actives, first, killed_push, level, work, world
+
+__all__ = ["first", "work", "world"]  # fixtures
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-
-
-class Work:
-    """A workspace of the pulled account, to be edited in SQL."""
-
-    def __init__(self, config: Config, path: Path) -> None:
-        self.config, self.path = config, path
-
-    @contextmanager
-    def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with duckdb.connect(str(self.path)) as db:
-            yield db
-
-    def edit(self, *statements: str) -> None:
-        with self.open() as db:
-            for statement in statements:
-                db.execute(statement)
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with self.open() as db:
-            return db.execute(query).fetchall()
-
-    def plan(self, allow: Sequence[str] = ()) -> Plan:
-        return plan_push(self.config, self.path, allow)
-
-    def push(self, **given: Any) -> PushReport:
-        *_, report = push(self.config, self.path, environ={}, **given)
-        assert isinstance(report, PushReport)
-        return report
-
-
-PEOPLE = 150
-
-
-@pytest.fixture
-def world() -> World:
-    """A small account with every oddity; made twice it is the same."""
-    return generate(PEOPLE, 7)
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder and the workspace of that account, pulled and checked out once."""
-    folder = tmp_path_factory.mktemp("first")
-    with serve(generate(PEOPLE, 7), rate_limit=None) as sandbox:
-        secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
-        api = ApiConfig(sandbox.url, secret, rate_limit=100_000)
-        list(pull(Config(folder / "data", "the test", api, models=BARE), environ={}))
-    checkout(Folder(folder / "data"), folder / "work.duckdb")
-    return folder
-
-
-@pytest.fixture
-def work(config: Config, tmp_path: Path, first: Path) -> Work:
-    shutil.copytree(first, tmp_path, dirs_exist_ok=True)
-    return Work(config, tmp_path / "work.duckdb")
-
-
-def actives(work: Work, count: int) -> list[int]:
-    """Ids of active people."""
-    return [row[0] for row in work.rows(f"select id from subscribers where state = 'active' order by id limit {count}")]
-
-
-def level(work: Work, world: World) -> None:
-    """The mirror has what the account has."""
-    assert differences(work.config.data_dir / "mirror.duckdb", world) == []
-
-
-# One of everything that the API can do.
-EVERYTHING = (
-    "insert into tags (name) values ('bought twice')",
-    "insert into custom_fields (label, key) values ('Shoe size', 'shoe_size')",
-    "alter table subscribers add column shoe_size varchar",
-    "update subscribers set shoe_size = '44', first_name = 'Zed' where id in"
-    " (select id from subscribers where state = 'active' order by id limit 3)",
-    "insert into subscribers (email_address, first_name, shoe_size) values ('neo@example.com', 'Neo', '41')",
-    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
-    " select 'tag', (select id from tags where id < 0), id from subscribers where id < 0",
-    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
-    " select 'form', (select min(id) from forms), id from subscribers where id < 0",
-    "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
-    " select 'sequence', (select min(id) from sequences), id from subscribers where id < 0",
-    "insert into purchases (transaction_id, email_address, currency, total, transaction_time)"
-    " values ('T-1', 'neo@example.com', 'USD', 19.99, '2026-01-02 03:04:05+00')",
-    "insert into purchase_products (purchase_id, position, name, sku, pid, lid, unit_price, quantity)"
-    " select id, 1, 'Book', 's', 'p1', 'l1', 19.99, 1 from purchases where id < 0",
-    "insert into broadcasts (subject, content) values ('Hello <you>', '<p>hi</p>')",
-    "update subscribers set state = 'cancelled' where id = (select max(id) from subscribers where state = 'active')",
-    "delete from subscriptions where subscribable_type = 'tag' and id ="
-    " (select min(id) from subscriptions where subscribable_type = 'tag' and id > 0)",
-)
 
 
 def test_worked_example_of_the_readme_does_what_it_says(
@@ -137,8 +48,8 @@ def test_worked_example_of_the_readme_does_what_it_says(
     (sql,) = re.findall(r"```sql\n(.*?)```", section.split("## Commands")[0], re.DOTALL)
     *buyers, refunded = [person for person in world.subscribers.values() if person.state == "active"][-3:]
     for number in range(4):
-        world.add_purchase(buyers[number % 2].email_address)
-        world.add_purchase(refunded.email_address, status="refunded")
+        edits.add_purchase(world, buyers[number % 2].email_address)
+        edits.add_purchase(world, refunded.email_address, status="refunded")
     csv = "email_address,company\n" + "".join(f"{person.email_address},Acme {person.id}\n" for person in buyers)
     (tmp_path / "companies.csv").write_text(csv)
     cksync("pull")
@@ -219,10 +130,10 @@ def test_cleared_field_is_empty_in_the_account(work: Work, world: World) -> None
 def test_same_edit_on_both_sides_is_no_request(work: Work, sandbox: Sandbox, world: World) -> None:
     (person,) = actives(work, 1)
     work.edit(f"update subscribers set first_name = 'Zed' where id = {person}")
-    world.set_first_name(person, "Zed")
+    edits.set_first_name(world, person, "Zed")
     report = work.push()
     assert (report.exit_status, len(report.plan.noops), sandbox.journal.writes()) == (0, 1, [])
-    world.set_first_name(person, "Zoe")  # what both sides agreed upon is no edit any more
+    edits.set_first_name(world, person, "Zoe")  # what both sides agreed upon is no edit any more
     assert (work.push().plan, sandbox.journal.writes()) == (Plan(), [])
 
 
@@ -238,12 +149,12 @@ def test_membership_made_or_ended_on_both_sides_is_no_edit_any_more(work: Work, 
         f"delete from subscriptions where subscribable_type = 'tag' and subscribable_id = {has[0]}"
         f" and subscriber_id = {person}",
     )
-    world.tag(person, mine)
-    world.untag(person, has[0])
+    edits.tag(world, person, mine)
+    edits.untag(world, person, has[0])
     report = work.push()
     assert (report.exit_status, len(report.plan.noops), sandbox.journal.writes()) == (0, 2, [])
-    world.untag(person, mine)
-    world.tag(person, has[0])
+    edits.untag(world, person, mine)
+    edits.tag(world, person, has[0])
     assert (work.push().plan, sandbox.journal.writes()) == (Plan(), [])
     assert work.rows("select count(*) from subscriptions where id < 0") == [(0,)]
 
@@ -282,7 +193,9 @@ def test_new_person_with_many_fields_gets_them_ten_at_a_time(work: Work, sandbox
         ("update person", len(columns) - 10, "done"),
     ]
     (neo,) = (person for person in world.subscribers.values() if person.email_address == "neo@example.com")
-    assert sorted(world.truth().subscribers[neo.id]["fields"].values()) == sorted(values.replace("'", "").split(", "))
+    assert sorted(expected_mirror(world).subscribers[neo.id]["fields"].values()) == sorted(
+        values.replace("'", "").split(", ")
+    )
     assert work.push().plan == Plan()
     level(work, world)
 
@@ -367,79 +280,15 @@ def test_figures_that_cannot_be_read_after_the_last_write_lose_nothing(
 def test_value_changed_on_both_sides_is_a_conflict_and_the_others_merge(work: Work, world: World) -> None:
     (person,) = actives(work, 1)
     work.edit(f"update subscribers set first_name = 'Here', company = 'Acme' where id = {person}")
-    world.set_first_name(person, "There")
+    edits.set_first_name(world, person, "There")
     report = work.push()
     assert report.exit_status == 3
     (conflict,) = report.plan.conflicts
     assert conflict.cell is not None
     assert (conflict.cell.column, conflict.cell.mine, conflict.cell.theirs) == ("first_name", "Here", "There")
     assert world.subscribers[person].first_name == "There"
-    assert world.truth().subscribers[person]["fields"]["company"] == "Acme"
+    assert expected_mirror(world).subscribers[person]["fields"]["company"] == "Acme"
     level(work, world)
-
-
-PROBLEMS = {
-    "more fields than an account may have": (
-        "insert into custom_fields (label, key) select 'L' || n, 'l' || n from range(129) as numbers(n)",
-        "an account has at most 140 custom fields, it has 12",
-    ),
-    "a read-only column": ("update subscribers set created_at = now() where id = {a}", "created_at cannot be changed"),
-    "no address": ("update subscribers set email_address = 'nobody' where id = {a}", "is no e-mail address"),
-    "no address at all": ("update subscribers set email_address = null where id = {a}", "needs an address"),
-    "a taken address": (
-        "update subscribers set email_address = (select upper(email_address) from subscribers where id = {b})"
-        " where id = {a}",
-        "is taken by the person",
-    ),
-    "one address for two": (
-        "update subscribers set email_address = 'both@example.com' where id in ({a}, {b})",
-        "given to several people",
-    ),
-    "another state": ("update subscribers set state = 'bounced' where id = {a}", "state can only become 'cancelled'"),
-    "a deleted person": ("delete from subscribers where id = {a}", "the API deletes nobody"),
-    "a person without subscription": (
-        "insert into subscribers (email_address) values ('x@example.com')",
-        "needs a row in subscriptions",
-    ),
-    "a subscription to nothing": (
-        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id) values ('tag', 1, {a})",
-        "there is no tag 1",
-    ),
-    "a subscription of nobody": (
-        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
-        " select 'tag', min(id), 1 from tags",
-        "there is no person 1",
-    ),
-    "out of a form": (
-        "delete from subscriptions where id = (select min(id) from subscriptions where subscribable_type = 'form')",
-        "takes nobody out of a form",
-    ),
-    "an id of its own": ("insert into tags (id, name) values (5, 'x')", "leave id out"),
-    "no id": ("insert into tags (id, name) values (null, 'x')", "leave id out"),
-    "a subscription twice": (
-        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
-        " select 'form', min(forms.id), {a} from forms, range(2) group by range",
-        "is there twice",
-    ),
-    "a renamed tag": ("update tags set name = 'x' where id = (select min(id) from tags)", "the API renames no tag"),
-    "a tag that is there": ("insert into tags (name) select min(name) from tags", "there is a tag"),
-    "a new column of nothing": ("alter table subscribers add column nothing varchar", "belongs to no custom field"),
-    "a column of another type": (
-        "alter table subscribers alter column company type blob using encode(company)",
-        "has the type BLOB",
-    ),
-    "a changed purchase": ("update purchases set total = 1", "the API changes no purchase"),
-    "a purchase of nothing": (
-        "insert into purchases (transaction_id, email_address, currency) values ('t', 'x@example.com', 'USD')",
-        "needs rows in purchase_products",
-    ),
-    "a changed form": ("update forms set name = 'x'", "cannot update a row of forms"),
-    "a sent broadcast": (
-        "update broadcasts set subject = 'x' where published_at is not null and published_at < '2026-01-01'",
-        "only drafts and scheduled ones",
-    ),
-    "a key of a field": ("update custom_fields set key = 'x' where key = 'company'", "key cannot be changed"),
-}
 
 
 @pytest.mark.parametrize("edit", PROBLEMS.values(), ids=PROBLEMS.keys())
@@ -525,7 +374,7 @@ def test_field_takes_values_under_its_old_key_before_it_is_renamed(work: Work, w
         "update custom_fields set label = 'Employer' where key = 'company'",
     )
     assert work.push().exit_status == 0
-    assert world.truth().subscribers[person]["fields"]["employer"] == "Acme"
+    assert expected_mirror(world).subscribers[person]["fields"]["employer"] == "Acme"
     level(work, world)
 
 
@@ -618,10 +467,10 @@ def test_refreshed_workspace_has_the_account_of_today_and_keeps_what_is_not_push
 ) -> None:
     first, second, third = actives(work, 3)
     work.edit(*EVERYTHING)
-    world.set_first_name(third, "Theirs too late")
+    edits.set_first_name(world, third, "Theirs too late")
     other = next(p.id for p in world.subscribers.values() if p.state == "active" and p.id not in (first, second, third))
-    world.set_first_name(other, "Today")
-    world.add_tag("of today")
+    edits.set_first_name(world, other, "Today")
+    edits.add_tag(world, "of today")
     list(pull(work.config, environ={}))
     before = work.plan()
     refresh(Folder(work.config.data_dir), work.path)
@@ -669,7 +518,7 @@ def test_checkout_writes_over_nothing(work: Work) -> None:
 @pytest.mark.heavy
 def test_every_field_has_a_column_of_its_own_whatever_its_key(work: Work, world: World) -> None:
     for label in ("id", "First name", "Created at", "Lead opt-in?", 'a "quoted" key', "ÄÖÜ"):
-        world.add_custom_field(label)
+        edits.add_custom_field(world, label)
     list(pull(work.config, environ={}))
     refresh(Folder(work.config.data_dir), work.path)
     (person,) = actives(work, 1)
@@ -786,27 +635,6 @@ def test_pull_after_a_push_does_not_go_on_with_one_from_before_it(work: Work, wo
 
 
 # -- kills
-
-
-def killed_push(
-    environ: dict[str, str], folder: Path, sandbox: Sandbox, request: int, *, after: bool, reads: bool = False
-) -> int:
-    """A push that is killed at its `request`th write (with `reads`: request), just before the API makes it, or just
-    `after`."""
-    command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet"]
-    command += ["--allow", "bulk", "--allow", "send"]
-    process = subprocess.Popen(command, env=environ, cwd=folder, stderr=subprocess.PIPE, text=True)
-
-    def kill(asked: Any, handle: Callable[[Any], Any]) -> Any:
-        answer = handle(asked) if after else None
-        process.kill()
-        process.wait()
-        return answer or effects.reset()(asked, handle)
-
-    fault = sandbox.faults.add(kill, where=lambda asked: reads or asked.method != "GET", nth=request)
-    process.communicate()
-    sandbox.faults.rules.remove(fault)
-    return process.returncode
 
 
 @pytest.mark.parametrize("after", some([False, True], [True]), ids=["before", "after"])

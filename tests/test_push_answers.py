@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from cksync.api.answers import Expected, strangeness
-from cksync.api.v3.writes import CALLS
-from cksync.sandbox import Sandbox, World, effects
+from cksync.api.writes import CALLS
 from cksync.write.alike import is_alike, is_taken
+from kit_sandbox import Sandbox, World, effects
 from tests.conftest import some
-from tests.test_push import EVERYTHING, Work, actives, first, level, work, world
+from tests.support.workspace import EVERYTHING, Work, actives, first, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 

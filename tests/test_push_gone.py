@@ -3,20 +3,22 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
+from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
-from tests.test_push import ROOT, Work, first, level, work, world
+from tests.support.workspace import Work, first, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
+ROOT = Path(__file__).parent.parent
 JOIN = "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id) values ('{}', {}, {})"
 ALLOW = ("bulk", "unsubscribe", "delete-field", "delete-broadcast")
 
@@ -49,32 +51,32 @@ Deletion = Callable[[World, Mapping[str, int]], object]
 CONFLICTS: dict[str, tuple[Edits, Deletion, list[tuple[str, str]]]] = {
     "a person's values": (
         ("update subscribers set first_name = 'Zed', company = 'x' where id = {person}",),
-        lambda world, ids: world.delete_subscriber(ids["person"]),
+        lambda world, ids: edits.delete_subscriber(world, ids["person"]),
         [("subscribers", "person")],
     ),
     "an unsubscription": (
         ("update subscribers set state = 'cancelled' where id = {person}",),
-        lambda world, ids: world.delete_subscriber(ids["person"]),
+        lambda world, ids: edits.delete_subscriber(world, ids["person"]),
         [("subscribers", "person")],
     ),
     "a person whom no list shows": (
         ("update subscribers set company = 'x' where id = {bounced}",),
-        lambda world, ids: world.delete_subscriber(ids["bounced"]),
+        lambda world, ids: edits.delete_subscriber(world, ids["bounced"]),
         [("subscribers", "bounced")],
     ),
     "a subscription to a tag": (
         (JOIN.format("tag", "{tag}", "{person}"),),
-        lambda world, ids: world.delete_tag(ids["tag"]),
+        lambda world, ids: edits.delete_tag(world, ids["tag"]),
         [("subscriptions", "tag")],
     ),
     "a subscription to a form": (
         (JOIN.format("form", "{form}", "{person}"),),
-        lambda world, ids: world.delete_form(ids["form"]),
+        lambda world, ids: edits.delete_form(world, ids["form"]),
         [("subscriptions", "form")],
     ),
     "a subscription to a sequence": (
         (JOIN.format("sequence", "{sequence}", "{person}"),),
-        lambda world, ids: world.delete_sequence(ids["sequence"]),
+        lambda world, ids: edits.delete_sequence(world, ids["sequence"]),
         [("subscriptions", "sequence")],
     ),
     "a new person": (
@@ -83,22 +85,22 @@ CONFLICTS: dict[str, tuple[Edits, Deletion, list[tuple[str, str]]]] = {
             "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
             " select 'tag', {tag}, id from subscribers where id < 0",
         ),
-        lambda world, ids: world.delete_tag(ids["tag"]),
+        lambda world, ids: edits.delete_tag(world, ids["tag"]),
         [("subscribers", "tag"), ("subscriptions", "tag")],
     ),
     "a value of a custom field": (
         ("update subscribers set first_name = 'Zed', company = 'x' where id = {person}",),
-        lambda world, ids: world.delete_custom_field(ids["field"]),
+        lambda world, ids: edits.delete_custom_field(world, ids["field"]),
         [("subscribers", "field")],
     ),
     "a renamed custom field": (
         ("update custom_fields set label = 'Employer' where id = {field}",),
-        lambda world, ids: world.delete_custom_field(ids["field"]),
+        lambda world, ids: edits.delete_custom_field(world, ids["field"]),
         [("custom_fields", "field")],
     ),
     "a draft": (
         ("update broadcasts set subject = 'x' where id = {draft}",),
-        lambda world, ids: world.delete_broadcast(ids["draft"]),
+        lambda world, ids: edits.delete_broadcast(world, ids["draft"]),
         [("broadcasts", "draft")],
     ),
 }
@@ -108,7 +110,7 @@ REST = ("update subscribers set last_name = 'pushed' where id = {other}", "inser
 
 def went_on(world: World, ids: Mapping[str, int]) -> bool:
     """Whether the edits that have nothing to do with what is gone are in the account."""
-    values = world.truth().subscribers[ids["other"]]["fields"]
+    values = expected_mirror(world).subscribers[ids["other"]]["fields"]
     return values["last_name"] == "pushed" and "pushed" in {tag.name for tag in world.parents["tag"].values()}
 
 
@@ -143,35 +145,35 @@ def test_edit_that_needs_what_is_gone_is_a_conflict_and_the_rest_is_pushed(
 AGREED: dict[str, tuple[Edits, Deletion]] = {
     "a tag of somebody": (
         ("delete from subscriptions where subscribable_type = 'tag' and subscribable_id = {tag}",),
-        lambda world, ids: world.delete_tag(ids["tag"]),
+        lambda world, ids: edits.delete_tag(world, ids["tag"]),
     ),
     "a person's tag": (
         ("delete from subscriptions where subscribable_type = 'tag' and subscriber_id = {tagged}",),
-        lambda world, ids: world.delete_subscriber(ids["tagged"]),
+        lambda world, ids: edits.delete_subscriber(world, ids["tagged"]),
     ),
     "a person": (
         ("delete from subscribers where id = {person}",),
-        lambda world, ids: world.delete_subscriber(ids["person"]),
+        lambda world, ids: edits.delete_subscriber(world, ids["person"]),
     ),
     "everything of a form": (
         (
             "delete from subscriptions where subscribable_type = 'form' and subscribable_id = {form}",
             "delete from forms where id = {form}",
         ),
-        lambda world, ids: world.delete_form(ids["form"]),
+        lambda world, ids: edits.delete_form(world, ids["form"]),
     ),
-    "a tag": (("delete from tags where id = {tag}",), lambda world, ids: world.delete_tag(ids["tag"])),
+    "a tag": (("delete from tags where id = {tag}",), lambda world, ids: edits.delete_tag(world, ids["tag"])),
     "a field": (
         ("delete from custom_fields where id = {field}",),
-        lambda world, ids: world.delete_custom_field(ids["field"]),
+        lambda world, ids: edits.delete_custom_field(world, ids["field"]),
     ),
     "a cleared value of a field": (
         ("update subscribers set company = null",),
-        lambda world, ids: world.delete_custom_field(ids["field"]),
+        lambda world, ids: edits.delete_custom_field(world, ids["field"]),
     ),
     "a draft": (
         ("delete from broadcasts where id = {draft}",),
-        lambda world, ids: world.delete_broadcast(ids["draft"]),
+        lambda world, ids: edits.delete_broadcast(world, ids["draft"]),
     ),
 }
 
@@ -195,8 +197,8 @@ def test_row_that_is_gone_is_given_up_by_deleting_it_here(work: Work, sandbox: S
         f"update subscribers set company = 'x' where id = {ids['person']}",
         f"update broadcasts set subject = 'x' where id = {ids['draft']}",
     )
-    world.delete_subscriber(ids["person"])
-    world.delete_broadcast(ids["draft"])
+    edits.delete_subscriber(world, ids["person"])
+    edits.delete_broadcast(world, ids["draft"])
     assert len(work.push().plan.conflicts) == 2
     work.edit(
         f"delete from subscribers where id = {ids['person']}", f"delete from broadcasts where id = {ids['draft']}"
@@ -208,7 +210,7 @@ def test_new_person_is_made_by_a_subscription_whose_list_is_there(work: Work, sa
     ids = chosen(work, world)
     joins = (JOIN.format(kind, ids[kind], "(select id from subscribers where id < 0)") for kind in ("tag", "form"))
     work.edit("insert into subscribers (email_address, first_name) values ('neo@example.com', 'Neo')", *joins)
-    world.delete_tag(ids["tag"])
+    edits.delete_tag(world, ids["tag"])
     report = work.push()
     assert [(a.what, r.outcome) for a, r in report.results] == [("create person", "done")]
     assert [(each.table, each.gone) for each in report.plan.conflicts if each.gone is None] == []
@@ -222,7 +224,7 @@ def test_tag_that_is_gone_is_asked_for_once_however_many_need_it(work: Work, san
     members = world.rosters["tag", ids["tag"]].members
     people = [id_ for id_, person in world.subscribers.items() if person.state == "active" and id_ not in members]
     work.edit(*(JOIN.format("tag", ids["tag"], id_) for id_ in people[:25]))
-    gone = effects.edit_before(lambda: world.delete_tag(ids["tag"]))
+    gone = effects.edit_before(lambda: edits.delete_tag(world, ids["tag"]))
     sandbox.faults.add(gone, where=lambda asked: asked.method != "GET", nth=1)
     report = work.push(allow=ALLOW)
     assert {result.outcome for _, result in report.results} == {"conflict"}
@@ -254,10 +256,10 @@ def test_conflict_with_what_is_gone_survives_a_refresh(work: Work, world: World)
         JOIN.format("tag", ids["tag"], ids["other"]),
         JOIN.format("form", ids["form"], ids["person"]),
     )
-    world.delete_subscriber(ids["person"])
-    world.delete_broadcast(ids["draft"])
-    world.delete_tag(ids["tag"])
-    world.delete_custom_field(ids["field"])
+    edits.delete_subscriber(world, ids["person"])
+    edits.delete_broadcast(world, ids["draft"])
+    edits.delete_tag(world, ids["tag"])
+    edits.delete_custom_field(world, ids["field"])
     list(pull(work.config, environ={}))
     before = work.plan()
     refresh(Folder(work.config.data_dir), work.path)
@@ -269,7 +271,7 @@ def test_conflict_with_what_is_gone_survives_a_refresh(work: Work, world: World)
 def test_edit_of_a_column_whose_field_was_renamed_survives_a_refresh(work: Work, world: World) -> None:
     ids = chosen(work, world)
     work.edit(f"update subscribers set company = 'x' where id = {ids['person']}")
-    world.rename_custom_field(ids["field"], "Employer")
+    edits.rename_custom_field(world, ids["field"], "Employer")
     list(pull(work.config, environ={}))
     refresh(Folder(work.config.data_dir), work.path)
     assert work.rows(f"select employer from subscribers where id = {ids['person']}") == [("x",)]
@@ -284,8 +286,8 @@ def test_conflict_with_what_is_gone_says_what_it_was(work: Work, cksync: Command
         f"update subscribers set first_name = 'Zed' where id = {ids['person']}",
         f"update subscribers set company = 'x' where id = {ids['other']}",
     )
-    world.delete_subscriber(ids["person"])
-    world.delete_custom_field(ids["field"])
+    edits.delete_subscriber(world, ids["person"])
+    edits.delete_custom_field(world, ids["field"])
     cksync("pull")
     shown = cksync("diff", "work.duckdb", ok=False)
     assert (shown.returncode, shown.stdout.splitlines()[0]) == (3, "conflicts (not pushed): 2")
@@ -308,8 +310,8 @@ def test_conflict_with_what_is_gone_says_what_it_was(work: Work, cksync: Command
 def test_keys_of_both_kinds_of_conflict_are_in_the_documentation(work: Work, cksync: Command, world: World) -> None:
     ids = chosen(work, world)
     work.edit(f"update subscribers set first_name = 'Zed' where id in ({ids['person']}, {ids['other']})")
-    world.delete_subscriber(ids["person"])
-    world.set_first_name(ids["other"], "Zoe")
+    edits.delete_subscriber(world, ids["person"])
+    edits.set_first_name(world, ids["other"], "Zoe")
     cksync("pull")
     conflicts: list[dict[str, Any]] = json.loads(cksync("diff", "work.duckdb", "--format", "json", ok=False).stdout)[
         "conflicts"

@@ -19,14 +19,14 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
-from cksync.sandbox import World, effects, generate, serve
 from cksync.secrets import SecretRef
 from cksync.verbs.pull import pull
 from cksync.verbs.push import PushReport, plan_push, push
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
-from tests.comparing import differences
+from kit_sandbox import World, edits, effects, generate, serve
 from tests.conftest import BARE
+from tests.support.comparison import differences
 from tests.test_machine import SMALL, play
 
 ALLOW = ("bulk", "unsubscribe", "repeat-unknown")
@@ -42,8 +42,8 @@ DRAFT = "a draft"
 
 def account() -> World:
     """The account in which everything begins; made twice it is the same."""
-    world = generate(130, 3, with_oddities=False, **SMALL)
-    world.add_broadcast(DRAFT)
+    world = generate(130, 3, with_edge_cases=False, **SMALL)
+    edits.add_broadcast(world, DRAFT)
     return world
 
 
@@ -136,9 +136,9 @@ class Pushing(RuleBasedStateMachine):
         if self.is_gone((id_, column)):
             return
         if column == "first_name":
-            self.world.set_first_name(id_, value or None)
+            edits.set_first_name(self.world, id_, value or None)
         else:
-            self.world.set_fields(id_, {column: value})
+            edits.set_fields(self.world, id_, {column: value})
         self.cells[id_, column] = value
         self.touched.add((id_, column))
 
@@ -159,7 +159,7 @@ class Pushing(RuleBasedStateMachine):
         id_, tag = self.people[number], self.tags[which]
         if self.is_gone((id_, tag)):
             return
-        (self.world.untag if self.has((id_, tag)) else self.world.tag)(id_, tag)
+        (edits.untag if self.has((id_, tag)) else edits.tag)(self.world, id_, tag)
         self.members[id_, tag] = self.has((id_, tag))
         self.touched.add((id_, tag))
 
@@ -190,11 +190,11 @@ class Pushing(RuleBasedStateMachine):
             return
         self.gone.add((table, id_))
         {
-            "subscribers": self.world.delete_subscriber,
-            "tags": self.world.delete_tag,
-            "custom_fields": self.world.delete_custom_field,
-            "broadcasts": self.world.delete_broadcast,
-        }[table](id_)
+            "subscribers": edits.delete_subscriber,
+            "tags": edits.delete_tag,
+            "custom_fields": edits.delete_custom_field,
+            "broadcasts": edits.delete_broadcast,
+        }[table](self.world, id_)
 
     @rule(kind=st.sampled_from(["tag", "person", "broadcast", "purchase", "field"]))
     def make_here(self, kind: str) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
+from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import some
-from tests.test_push import Work, actives, first, level, work, world
+from tests.support.workspace import Work, actives, first, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -47,8 +47,8 @@ def test_address_that_somebody_else_has_meanwhile_takes_nobody_else(
     who = inactive(world)
     work.edit(edit(kind, who, world))
     address = world.subscribers[who].email_address
-    world.set_email(who, "moved@example.com")
-    other = world.add_subscriber(address)
+    edits.set_email(world, who, "moved@example.com")
+    other = edits.add_subscriber(world, address)
     lists = joined(world, who), joined(world, other)
     report = work.push(allow=ALLOW)
     (result,) = (result for _, result in report.results)
@@ -74,8 +74,8 @@ def test_address_that_changes_hands_right_before_the_write_is_said(
     others: list[int] = []
 
     def move() -> None:
-        world.set_email(who, "moved@example.com")
-        others.append(world.add_subscriber(address))
+        edits.set_email(world, who, "moved@example.com")
+        others.append(edits.add_subscriber(world, address))
 
     sandbox.faults.add(effects.edit_before(move), where=lambda asked: asked.method != "GET")
     report = work.push(allow=ALLOW)
@@ -83,7 +83,7 @@ def test_address_that_changes_hands_right_before_the_write_is_said(
     assert (report.exit_status, result.outcome) == (3, "rejected")
     assert f"the person {others[0]}, who has that address now, and not {who}" in result.message
     writes = len(sandbox.journal.writes())
-    world.set_email(who, "moved-again@example.com")
+    edits.set_email(world, who, "moved-again@example.com")
     work.push(allow=ALLOW)
     assert len(sandbox.journal.writes()) == writes + 1  # by the address of today
     (last,) = sandbox.journal.writes()[-1:]
@@ -99,7 +99,7 @@ def test_person_deleted_between_plan_and_write_is_not_made_again(
     work.edit(edit(kind, who, world))
     people = len(world.subscribers)
     sandbox.faults.add(
-        effects.edit_before(lambda: world.delete_subscriber(who)), path=f"/subscribers/{who}", method="GET"
+        effects.edit_before(lambda: edits.delete_subscriber(world, who)), path=f"/subscribers/{who}", method="GET"
     )
     report = work.push(allow=ALLOW)
     assert [(r.outcome, r.message) for _, r in report.results] == [
@@ -140,7 +140,7 @@ def test_person_who_cannot_be_read_is_left_alone(work: Work, sandbox: Sandbox, w
 def test_person_who_has_cancelled_since_the_plan_is_not_subscribed(work: Work, sandbox: Sandbox, world: World) -> None:
     (who,) = actives(work, 1)
     work.edit(edit("form", who, world))
-    sandbox.faults.add(effects.edit_before(lambda: world.cancel(who)), path=f"/subscribers/{who}", method="GET")
+    sandbox.faults.add(effects.edit_before(lambda: edits.cancel(world, who)), path=f"/subscribers/{who}", method="GET")
     report = work.push()
     assert [(r.outcome, r.message) for _, r in report.results] == [
         ("conflict", f"not sent: the person {who} is cancelled meanwhile; push again")
@@ -157,7 +157,7 @@ def test_new_person_who_signed_up_meanwhile_is_not_written_over(work: Work, sand
     )
 
     def sign_up() -> None:
-        world.add_subscriber("neo@example.com", "Thomas")
+        edits.add_subscriber(world, "neo@example.com", "Thomas")
 
     sandbox.faults.add(
         effects.edit_before(sign_up), path="/subscribers", where=lambda asked: "email_address" in asked.params
@@ -196,7 +196,7 @@ SPELLINGS = [
 def test_address_in_another_spelling_is_taken(pair: tuple[str, str], work: Work, world: World) -> None:
     there, given = pair
     one, other = actives(work, 2)
-    world.set_email(one, there)
+    edits.set_email(world, one, there)
     list(pull(work.config, environ={}))
     work.edit(f"update subscribers set email_address = '{given}' where id = {other}")
     assert [problem.reason for problem in work.plan().problems] == [f"{given} is taken by the person {one}"]
@@ -208,7 +208,7 @@ def test_person_whose_address_the_api_spells_another_way_is_that_person(
 ) -> None:
     here, there = pair
     (who,) = actives(work, 1)
-    world.set_email(who, here)
+    edits.set_email(world, who, here)
     list(pull(work.config, environ={}))
     work.edit(edit("form", who, world))
 
@@ -221,8 +221,8 @@ def test_person_whose_address_the_api_spells_another_way_is_that_person(
 
 def test_buyer_is_found_whatever_the_spelling(work: Work, world: World) -> None:
     (who,) = actives(work, 1)
-    world.set_email(who, SPELLINGS[2][0])
-    bought = world.add_purchase(SPELLINGS[2][1])
+    edits.set_email(world, who, SPELLINGS[2][0])
+    bought = edits.add_purchase(world, SPELLINGS[2][1])
     list(pull(work.config, environ={}))
     with duckdb.connect(str(work.config.data_dir / "mirror.duckdb"), read_only=True) as db:
         assert db.execute("select subscriber_id from purchases where id = ?", [bought]).fetchone() == (who,)

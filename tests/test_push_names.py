@@ -9,7 +9,6 @@ import pytest
 from cksync.analyze.settings import wide_model
 from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, generate, serve
 from cksync.secrets import SecretRef
 from cksync.sqltext import identifier, literal
 from cksync.verbs.pull import pull
@@ -17,8 +16,9 @@ from cksync.wide import field_columns
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
+from kit_sandbox import Sandbox, World, edits, expected_mirror, generate, serve
 from tests.conftest import BARE
-from tests.test_push import Work, actives, level
+from tests.support.workspace import Work, actives, level
 
 # Aliases, columns, tables and schemas of our queries, words of SQL, and what has to be quoted.
 KEYS = (
@@ -43,9 +43,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def account() -> World:
     """Made twice it is the same."""
-    world = generate(20, 7, with_oddities=False)
+    world = generate(20, 7, with_edge_cases=False)
     for number, key in enumerate(KEYS):
-        world.add_custom_field(f"Field {number}", key)
+        edits.add_custom_field(world, f"Field {number}", key)
     return world
 
 
@@ -74,7 +74,7 @@ def test_fields_with_names_of_ours_are_compared_pushed_and_refreshed(
     names = columns(world)
     sets = ", ".join(f"{identifier(name)} = {literal(name)}" for name in names)
     theirs = next(field for field in world.custom_fields.values() if field.key == "Theirs")
-    world.set_field(second, theirs.key, "there")
+    edits.set_field(world, second, theirs.key, "there")
     work.edit(
         f"update subscribers set {sets} where id = {first}",
         f"update subscribers set theirs = 'here' where id = {second}",
@@ -95,7 +95,7 @@ def test_fields_with_names_of_ours_are_compared_pushed_and_refreshed(
     level(work, world)
     (neo,) = (person.id for person in world.subscribers.values() if person.email_address == "neo@example.com")
     for who in (first, neo):
-        given = {key: value for key, value in world.truth().subscribers[who]["fields"].items() if key in KEYS}
+        given = {key: value for key, value in expected_mirror(world).subscribers[who]["fields"].items() if key in KEYS}
         assert given == dict(zip(KEYS, names, strict=True))
     refresh(Folder(work.config.data_dir), work.path)
     work.edit(f"update subscribers set theirs = 'there' where id = {second}")

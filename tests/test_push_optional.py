@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
+from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
-from tests.test_push import Work, actives, first, killed_push, level, work, world
+from tests.support.workspace import Work, actives, first, killed_push, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -60,10 +60,10 @@ def made(work: Work, world: World, before: list[int], wanted: list[int]) -> None
     assert [now - then for now, then in zip(counts(world), before, strict=True)] == wanted
     assert work.plan() == Plan()
     (person,) = actives(work, 1)
-    values = world.truth().subscribers[person]["fields"]
+    values = expected_mirror(world).subscribers[person]["fields"]
     assert (values["shoe_size"], values["first_name"], values["size_of_the_hat"]) == ("44", "Zed", "58")
     (neo,) = (each for each in world.subscribers.values() if each.email_address == "neo@example.com")
-    assert world.truth().subscribers[neo.id]["fields"]["shoe_size"] == "41"
+    assert expected_mirror(world).subscribers[neo.id]["fields"]["shoe_size"] == "41"
     assert work.rows("select count(*) from custom_fields where key is null or id < 0") == [(0,)]
 
 
@@ -158,7 +158,7 @@ def test_workspace_in_which_a_field_has_no_column_name_goes_on(work: Work, world
         f"update subscribers set shoe_size = '44' where id = {person}",
     )
     assert work.push().exit_status == 0
-    assert world.truth().subscribers[person]["fields"]["shoe_size"] == "44"
+    assert expected_mirror(world).subscribers[person]["fields"]["shoe_size"] == "44"
     refresh(Folder(work.config.data_dir), work.path)
     assert work.plan() == Plan()
 
@@ -177,7 +177,7 @@ def test_purchase_that_was_sent_with_a_product_without_position_is_found(
         "insert into _cksync.actions (id, kind, target, body, rows, state, sent_at)"
         f" values ('x', 'create purchase', '-50', '{body}', '{json.dumps(rows)}', 'sent', now() - interval 1 minute)",
     )
-    world.add_purchase("neo@example.com", transaction_id="T-1")
+    edits.add_purchase(world, "neo@example.com", transaction_id="T-1")
     purchases = len(world.purchases)
     assert work.push().exit_status == 0
     assert (len(world.purchases), work.plan(), sandbox.journal.writes()) == (purchases, Plan(), [])
@@ -227,7 +227,7 @@ def test_value_of_a_column_of_a_person_is_not_taken_for_a_new_field(work: Work, 
     )
     assert work.push().exit_status == 0
     assert world.subscribers[person].first_name == "Zed"
-    assert world.truth().subscribers[person]["fields"]["first_name"] is None
+    assert expected_mirror(world).subscribers[person]["fields"]["first_name"] is None
 
 
 def test_person_who_could_not_be_made_is_not_made_by_another_subscription(

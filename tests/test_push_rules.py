@@ -11,7 +11,6 @@ import pytest
 from cksync.addresses import folded
 from cksync.errors import Refused
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World
 from cksync.verbs.pull import pull
 from cksync.write.action import Action
 from cksync.write.diff import diff
@@ -19,9 +18,10 @@ from cksync.write.edits import Account, Cell, Edit, Person
 from cksync.write.kinds import KINDS
 from cksync.write.refresh import refresh
 from cksync.write.rules import BULK_ROWS, held_back
+from kit_sandbox import Sandbox, World, edits
 from tests.conftest import some
+from tests.support.workspace import Work, first, level, work, world
 from tests.test_diff import account
-from tests.test_push import Work, first, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -251,7 +251,7 @@ def test_new_broadcast_with_a_time_is_mail(column: str) -> None:
 
 @pytest.mark.heavy
 def test_scheduled_broadcast_is_changed_only_with_leave(work: Work, sandbox: Sandbox, world: World) -> None:
-    soon = world.add_broadcast("Soon", "x", send_at=datetime(2031, 1, 1, tzinfo=UTC))
+    soon = edits.add_broadcast(world, "Soon", "x", send_at=datetime(2031, 1, 1, tzinfo=UTC))
     list(pull(work.config, environ={}))
     refresh(Folder(work.config.data_dir), work.path)
     work.edit(f"update broadcasts set content = 'y' where id = {soon}")

@@ -4,10 +4,10 @@ import pytest
 
 from cksync.errors import ApiUnavailable
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects
 from cksync.write.refresh import refresh
+from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import Command, some
-from tests.test_push import Work, actives, first, level, work, world
+from tests.support.workspace import Work, actives, first, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -35,7 +35,7 @@ def test_broadcast_that_was_sent_since_the_checkout_is_a_conflict_and_the_rest_i
 ) -> None:
     mail, (person,) = draft(world), actives(work, 1)
     work.edit(EDITS[edit].format(mail), f"update subscribers set first_name = 'Zed' where id = {person}")
-    world.set_broadcast_status(mail, status)
+    edits.set_broadcast_status(world, mail, status)
     report = work.push(allow=ALLOW)
     assert (report.exit_status, world.subscribers[person].first_name, touched(sandbox)) == (3, "Zed", [])
     (conflict,) = report.plan.conflicts
@@ -54,7 +54,7 @@ def test_broadcast_that_is_sent_between_plan_and_write_is_not_touched(
     """Sent when the push writes what comes before it."""
     mail = draft(world)
     work.edit(EDITS[edit].format(mail), "insert into tags (name) values ('first')")
-    sandbox.faults.add(effects.edit_before(lambda: world.send_broadcast(mail)), path="/tags", method="POST")
+    sandbox.faults.add(effects.edit_before(lambda: edits.send_broadcast(world, mail)), path="/tags", method="POST")
     report = work.push(allow=ALLOW)
     assert {action.what: result.outcome for action, result in report.results} == {
         "create tag": "done",
@@ -69,7 +69,7 @@ def test_draft_that_is_scheduled_between_plan_and_write_waits_for_another_plan(
 ) -> None:
     mail = draft(world)
     work.edit(EDITS["update"].format(mail), "insert into tags (name) values ('first')")
-    schedule = effects.edit_before(lambda: world.set_broadcast_status(mail, "scheduled"))
+    schedule = effects.edit_before(lambda: edits.set_broadcast_status(world, mail, "scheduled"))
     sandbox.faults.add(schedule, path="/tags", method="POST")
     report = work.push()
     assert (report.exit_status, touched(sandbox)) == (3, [])
@@ -83,7 +83,7 @@ def test_broadcast_without_a_status_is_a_draft_only_if_it_has_no_time(
 ) -> None:
     mail = draft(world)
     if has_time:
-        world.edit_broadcast(mail, published_at="2026-01-01T00:00:00.000Z")
+        edits.edit_broadcast(world, mail, published_at="2026-01-01T00:00:00.000Z")
     work.edit(EDITS["update"].format(mail))
     none = effects.status(200, f'{{"broadcast": {{"id": {mail}}}}}', "application/json")
     sandbox.faults.add(none, path=f"/broadcasts/{mail}/stats", count=None)
@@ -109,8 +109,8 @@ def test_status_that_cannot_be_read_stops_the_push(work: Work, sandbox: Sandbox,
 def test_same_edit_on_both_sides_of_a_broadcast_that_was_sent_is_no_edit(work: Work, world: World) -> None:
     mail = draft(world)
     work.edit(EDITS["update"].format(mail))
-    world.edit_broadcast(mail, subject="x")
-    world.send_broadcast(mail)
+    edits.edit_broadcast(world, mail, subject="x")
+    edits.send_broadcast(world, mail)
     report = work.push()
     assert (report.exit_status, len(report.plan.noops)) == (0, 1)
 
@@ -121,7 +121,7 @@ def test_conflict_of_a_broadcast_that_was_sent_is_said(
 ) -> None:
     mail = draft(world)
     work.edit(EDITS["update"].format(mail))
-    world.send_broadcast(mail)
+    edits.send_broadcast(world, mail)
     done = cksync("push", "work.duckdb", "--yes", ok=False)
     assert (done.returncode, f"  broadcasts {mail}: this broadcast is completed by now" in done.stdout) == (3, True)
     assert "subject 'x'" in done.stdout

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
 from cksync.write.plan import Plan
+from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
-from tests.test_push import Work, actives, first, killed_push, level, work, world
+from tests.support.workspace import Work, actives, first, killed_push, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -32,7 +32,7 @@ def tidied(asked: Any, handle: Callable[[Any], Any]) -> Any:
 
 
 def went_on(world: World, who: int) -> bool:
-    return bool(world.truth().subscribers[who]["fields"]["last_name"] == "pushed")
+    return bool(expected_mirror(world).subscribers[who]["fields"]["last_name"] == "pushed")
 
 
 def rewritten(asked: Any, handle: Callable[[Any], Any]) -> Any:
@@ -113,7 +113,7 @@ def crowd(world: World, kind: Any, parent: int, number: int) -> Callable[[], Non
 
     def join() -> None:
         for count in range(number):
-            world.join(kind, world.add_subscriber(f"crowd{count}@example.com"), parent, "active", None)
+            edits.join(world, kind, edits.add_subscriber(world, f"crowd{count}@example.com"), parent, "active", None)
 
     return join
 
@@ -198,7 +198,7 @@ def test_purchase_is_found_wherever_it_stands(work: Work, sandbox: Sandbox, worl
         " select id, 1, 'Book', 'p', 'l', 5, 1 from purchases where id < 0",
     )
     for number in range(200):
-        world.add_purchase(f"buyer{number}@example.com")
+        edits.add_purchase(world, f"buyer{number}@example.com")
     sandbox.faults.add(effects.lost_response(), path="/purchases", method="POST", count=None)
     assert work.push().exit_status == 0
     assert (len(world.purchases), work.plan()) == (purchases + 201, Plan())

@@ -3,9 +3,9 @@
 import pytest
 
 from cksync.errors import ApiUnavailable
-from cksync.sandbox import Sandbox, effects
+from kit_sandbox import Sandbox, effects
 from tests.conftest import some
-from tests.test_push import Work, first, work, world
+from tests.support.workspace import Work, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 

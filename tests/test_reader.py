@@ -2,14 +2,14 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cksync.config import Config
-from cksync.sandbox import World
 from cksync.verbs.pull import pull
+from kit_sandbox import World, edits
+from tests.conftest import Command
 
 # Opens, asks and closes until its input ends; prints how often it could, and every failure.
 READER = """
@@ -59,7 +59,7 @@ def test_every_attempt_to_open_the_mirror_succeeds_while_pulls_run(config: Confi
         assert reader.stdout is not None
         assert reader.stdout.readline() == "ready\n"
         for number in range(2):
-            world.add_subscriber(f"new{number}@example.com")
+            edits.add_subscriber(world, f"new{number}@example.com")
             list(pull(config))
         output, _ = reader.communicate(timeout=100)
     lines = output.splitlines()
@@ -69,13 +69,13 @@ def test_every_attempt_to_open_the_mirror_succeeds_while_pulls_run(config: Confi
 
 @pytest.mark.heavy
 def test_reader_that_holds_the_mirror_open_keeps_its_version_and_stops_nobody(
-    config: Config, world: World, cksync: Callable[..., "subprocess.CompletedProcess[str]"]
+    config: Config, world: World, cksync: Command
 ) -> None:
     list(pull(config))
     mirror = config.data_dir / "mirror.duckdb"
     with reading(HOLDER, mirror) as holder:
         assert ask(holder) == 300
-        world.add_subscriber("new@example.com")
+        edits.add_subscriber(world, "new@example.com")
         cksync("pull")
         assert ask(holder) == 300
         with reading(HOLDER, mirror) as later:

@@ -4,21 +4,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from cksync.config import Config
 from cksync.load.tables import tables
-from cksync.sandbox import Sandbox, World, serve
-from tests import release
-from tests.comparing import differences
+from kit_sandbox import Sandbox, World, serve
 from tests.conftest import Command
+from tests.support import release_0_1_0
+from tests.support.comparison import differences
+from tests.support.published import rows_of
 
 
 @pytest.fixture
 def world() -> World:
     """The account of the fixture instead of a generated one."""
-    return release.account()
+    return release_0_1_0.account()
 
 
 @pytest.fixture
@@ -31,35 +31,29 @@ def sandbox(world: World) -> Iterator[Sandbox]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """tmp_path with `data/` and `work.duckdb` of release 0.1.0."""
-    release.unpack(tmp_path)
+    release_0_1_0.unpack(tmp_path)
     return tmp_path
-
-
-def rows(mirror: Path, query: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(mirror), read_only=True) as db:
-        db.execute("set TimeZone = 'UTC'")
-        return db.execute(query).fetchall()
 
 
 def history(mirror: Path, before: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every version of every table that began before a moment, without how it ended since."""
     query = "select * exclude (valid_to, _extra), _extra::varchar from history.{} where valid_from < '{}' order by all"
-    return {table.name: rows(mirror, query.format(table.name, before)) for table in tables()}
+    return {table.name: rows_of(mirror, query.format(table.name, before)) for table in tables()}
 
 
 def assert_moments(mirror: Path) -> None:
     """`as_of` says of every night what the account was then."""
-    for moment in release.moments():
+    for moment in release_0_1_0.moments():
         at = moment.at.isoformat()
-        states = dict(rows(mirror, f"select id, state from as_of.subscribers('{at}')"))
+        states = dict(rows_of(mirror, f"select id, state from as_of.subscribers('{at}')"))
         assert states == moment.states, at
-        assert sorted(name for (name,) in rows(mirror, f"select name from as_of.tags('{at}')")) == moment.tags
-        assert rows(mirror, f"select count(*) from as_of.subscriptions('{at}')") == [(moment.memberships,)]
+        assert sorted(name for (name,) in rows_of(mirror, f"select name from as_of.tags('{at}')")) == moment.tags
+        assert rows_of(mirror, f"select count(*) from as_of.subscriptions('{at}')") == [(moment.memberships,)]
 
 
 def test_folder_of_0_1_0_is_brought_up_to_date_with_its_history(folder: Path, world: World, cksync: Command) -> None:
     mirror = folder / "data" / "mirror.duckdb"
-    last = release.moments()[-1].at.isoformat()
+    last = release_0_1_0.moments()[-1].at.isoformat()
     before = history(mirror, last)
     cksync("pull")
     assert differences(mirror, world) == []
@@ -69,7 +63,7 @@ def test_folder_of_0_1_0_is_brought_up_to_date_with_its_history(folder: Path, wo
 
 def test_folder_of_0_1_0_is_rebuilt_with_its_history(folder: Path, cksync: Command) -> None:
     mirror = folder / "data" / "mirror.duckdb"
-    last = release.moments()[-1].at.isoformat()
+    last = release_0_1_0.moments()[-1].at.isoformat()
     before = history(mirror, last)
     cksync("rebuild")
     assert history(mirror, last) == before

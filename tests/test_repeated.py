@@ -1,7 +1,6 @@
 """An object with a key twice: the last one counts, in every parser."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +11,10 @@ from cksync.config import Config
 from cksync.domain import ACTIVE, PURCHASES, STATS, Record, members
 from cksync.load.publish import publish, rebuild
 from cksync.load.repeated import last_of_each
-from cksync.sandbox import Sandbox, World, effects
-from tests.comparing import differences
+from kit_sandbox import Sandbox, World, effects
 from tests.conftest import Command
-from tests.test_sql.book import Book
+from tests.support.comparison import differences
+from tests.support.log_builder import LogBuilder
 
 
 @pytest.mark.parametrize(
@@ -65,35 +64,30 @@ def test_every_parser_reads_the_same_afterwards(tree: Any) -> None:
     assert fixed is None or last_of_each(fixed) is None
 
 
-@pytest.fixture
-def book(tmp_path: Path) -> Book:
-    return Book(tmp_path / "data")
-
-
-def test_last_of_equal_keys_is_in_the_mirror_wherever_they_stand(book: Book) -> None:
+def test_last_of_equal_keys_is_in_the_mirror_wherever_they_stand(log: LogBuilder) -> None:
     def person(number: int) -> str:
         return f'"id":{number},"email_address":"a@example.com","state":"active","created_at":"2024-01-01T00:00:00Z"'
 
-    entry = book.begin(0)
+    load = log.begin(0)
     ann = f'{{{person(1)},"fields":{{"k":"old","k":"new"}},"first_name":null,"first_name":"Ann"}}'
-    entry.page(ACTIVE, 1, [Record("1", ann.encode())])
+    load.page(ACTIVE, 1, [Record("1", ann.encode())])
     inside = f'{{{person(2)},"first_name":"x","first_name":"Bo"}}'
     membership = f'{{"id":5,"state":"inactive","state":"active","subscriber":{inside}}}'
-    entry.page(members("tag", "7"), 2, [Record("5", membership.encode())])
+    load.page(members("tag", "7"), 2, [Record("5", membership.encode())])
     order = '{"id":9,"total":1,"total":2.5,"products":[{"name":"a","name":"b","quantity":1}]}'
-    entry.page(PURCHASES, 3, [Record("9", order.encode())])
-    entry.page(STATS, 4, [Record("3", b'{"id":3,"stats":{"recipients":1,"recipients":40}}')])
-    entry.page(ACTIVE, 5, [Record("4", f'{{{person(4)},"new":{{"x":1,"x":2}}}}'.encode())])
-    entry.end(10)
+    load.page(PURCHASES, 3, [Record("9", order.encode())])
+    load.page(STATS, 4, [Record("3", b'{"id":3,"stats":{"recipients":1,"recipients":40}}')])
+    load.page(ACTIVE, 5, [Record("4", f'{{{person(4)},"new":{{"x":1,"x":2}}}}'.encode())])
+    load.end(10)
     for make in (publish, rebuild):
-        assert make(book.folder).merged.repeated == 5
-        assert book.rows("select first_name, fields ->> 'k' from subscribers order by id") == [
+        assert make(log.folder).merged.repeated == 5
+        assert log.rows("select first_name, fields ->> 'k' from subscribers order by id") == [
             ("Ann", "new"), ("Bo", None), (None, None)
         ]  # fmt: skip
-        assert book.rows("select state from subscriptions") == [("active",)]
-        assert book.rows("select total, name from purchases join purchase_products on purchase_id = id") == [(2.5, "b")]
-        assert book.rows("select recipients from broadcast_stats") == [(40,)]
-        assert book.rows("select _extra ->> '$.new.x' from subscribers where id = 4") == [("2",)]
+        assert log.rows("select state from subscriptions") == [("active",)]
+        assert log.rows("select total, name from purchases join purchase_products on purchase_id = id") == [(2.5, "b")]
+        assert log.rows("select recipients from broadcast_stats") == [(40,)]
+        assert log.rows("select _extra ->> '$.new.x' from subscribers where id = 4") == [("2",)]
 
 
 def test_pull_reads_the_last_of_equal_keys_and_says_so(

@@ -29,9 +29,9 @@ from cksync.analyze.report.money import revenue
 from cksync.analyze.report.page import ASSETS, SCRIPTS, Shown, page
 from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Table, Tile
 from cksync.cli import _run
-from tests.accounts import empty_account
-from tests.test_sql.book import Book
-from tests.test_sql.models.small import NAMES, small_account
+from tests.support.accounts.hostile import empty_account
+from tests.support.accounts.small import NAMES, small_account
+from tests.support.log_builder import LogBuilder
 
 MOST_BYTES = 1_500_000
 MARKS = {"c2": 3, "c3": 3, "c4": 3, "c5": 3, "soft": 3}  # contrast of what is drawn
@@ -39,13 +39,13 @@ QUESTIONS = [section.question for section in SECTIONS]
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Book:
+def small(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
     """Nine people, four nights."""
     return small_account(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="module")
-def html(small: Book, tmp_path_factory: pytest.TempPathFactory) -> str:
+def html(small: LogBuilder, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Its report, without the scripts that the page embeds."""
     return written(small, tmp_path_factory.mktemp("report") / "report.html")
 
@@ -57,9 +57,9 @@ def db() -> Iterator[duckdb.DuckDBPyConnection]:
         yield db
 
 
-def written(book: Book, path: Path) -> str:
+def written(log: LogBuilder, path: Path) -> str:
     """The report as text, with what the page embeds of its own cut off."""
-    assert write_report(book.folder, path).size == path.stat().st_size
+    assert write_report(log.folder, path).size == path.stat().st_size
     return path.read_text().partition("<script>")[0]
 
 
@@ -75,7 +75,7 @@ def texts(html: str) -> str:
 # -- what is in it
 
 
-def test_every_section_has_its_answer(small: Book, html: str) -> None:
+def test_every_section_has_its_answer(small: LogBuilder, html: str) -> None:
     said = texts(html)
     assert all(question in said for question in QUESTIONS)
     assert "5 people are active" in said
@@ -84,7 +84,7 @@ def test_every_section_has_its_answer(small: Book, html: str) -> None:
     assert unknown[0] in said
 
 
-def test_numbers_are_those_of_the_models(small: Book, html: str) -> None:
+def test_numbers_are_those_of_the_models(small: LogBuilder, html: str) -> None:
     said = texts(html)
     ((cancelled, start, rate),) = small.rows("select cancelled, active_start, churn_rate from churn_monthly")
     assert f"{cancelled} of {start} people cancelled: a churn rate of {rate:.1f} %" in said
@@ -92,7 +92,7 @@ def test_numbers_are_those_of_the_models(small: Book, html: str) -> None:
         assert f"\u2068{currency}\u2069 {total:,.2f} from" in said
 
 
-def test_the_same_mirror_gives_the_same_few_bytes(small: Book, tmp_path: Path) -> None:
+def test_the_same_mirror_gives_the_same_few_bytes(small: LogBuilder, tmp_path: Path) -> None:
     first, second = tmp_path / "a.html", tmp_path / "b.html"
     assert written(small, first)
     assert written(small, second)
@@ -112,8 +112,8 @@ def test_an_empty_account_has_nothing_yet(tmp_path: Path) -> None:
     assert 'data-chart="' not in html
 
 
-def test_a_model_that_could_not_be_made_is_named(small: Book, tmp_path: Path) -> None:
-    copy = Book(tmp_path / "data")
+def test_a_model_that_could_not_be_made_is_named(small: LogBuilder, tmp_path: Path) -> None:
+    copy = LogBuilder(tmp_path / "data")
     copy.folder.mirror.write_bytes(small.folder.mirror.read_bytes())
     with duckdb.connect(str(copy.folder.mirror)) as db:
         db.execute("drop table tag_overlap; drop view list_health")
@@ -375,7 +375,7 @@ def test_colours_can_be_told_from_their_ground(scheme: int) -> None:
 # -- the policy
 
 
-def test_the_policy_names_the_scripts_that_are_there_and_allows_no_network(small: Book, tmp_path: Path) -> None:
+def test_the_policy_names_the_scripts_that_are_there_and_allows_no_network(small: LogBuilder, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     write_report(small.folder, path)
     html = path.read_text()
@@ -403,7 +403,7 @@ def test_the_embedded_libraries_are_those_that_are_named() -> None:
 
 
 @pytest.fixture
-def report(small: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def report(small: LogBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """The command on the small account, in tmp_path; its exit status."""
     monkeypatch.setenv("CKSYNC_DATA_DIR", str(small.folder.root))
     monkeypatch.setenv("CKSYNC_API_SECRET", "x")
@@ -459,7 +459,7 @@ def test_what_cannot_be_written_is_one_sentence(
     assert error.count("\n") == 1
 
 
-def test_a_full_disk_leaves_the_old_report(small: Book, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_report(small: LogBuilder, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("an older one")
     command = f"ulimit -f 100; exec {sys.executable} -m cksync report --force {path}"

@@ -23,8 +23,8 @@ from cksync.analyze.report.contents import SECTIONS
 from cksync.config import Config, ModelsConfig
 from cksync.folder import Folder
 from cksync.verbs.pull import pull
-from tests.accounts import EVIL, PEOPLE, empty_account, hostile_account
-from tests.test_sql.models.small import small_account
+from tests.support.accounts.hostile import EVIL, PEOPLE, empty_account, hostile_account
+from tests.support.accounts.small import small_account
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
@@ -127,7 +127,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def pulled(config: Config, tmp_path: Path) -> Path:
-    """The report of the sandbox's account with every oddity."""
+    """The report of the sandbox's account with every edge case."""
     *_, _ = pull(replace(config, models=ModelsConfig()), environ={})
     write_report(Folder(config.data_dir), tmp_path / "report.html")
     return tmp_path / "report.html"
@@ -153,7 +153,7 @@ def test_it_is_drawn_whole(browser: Browser, reports: dict[str, Path], account: 
     assert browser.js("return document.querySelectorAll('main > section').length") == len(SECTIONS) + 1
 
 
-def test_an_account_with_every_oddity_is_drawn_whole(browser: Browser, pulled: Path) -> None:
+def test_an_account_with_every_edge_case_is_drawn_whole(browser: Browser, pulled: Path) -> None:
     for width in (DESK, PHONE):
         browser.open(pulled, width)
         assert len(browser.charts()) > 10

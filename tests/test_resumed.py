@@ -13,12 +13,13 @@ from cksync.config import Config
 from cksync.errors import CksyncError, Interrupted
 from cksync.extract.agenda import Depth
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects, generate
-from cksync.verbs.events import Note, PullReport
+from cksync.verbs.agenda import Depth
+from cksync.verbs.events import Note, Report
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
-from tests.comparing import differences
+from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import some
+from tests.support.comparison import differences
 
 SIZES: dict[str, Any] = {"tags": 3, "tag_memberships": 150, "forms": 2, "form_memberships": 90, "sequences": 1}
 SIZES |= {"sequence_memberships": 60, "broadcasts": 4, "purchases": 55, "custom_fields": 3}
@@ -28,7 +29,7 @@ FIRST, NIGHT = 29, 22
 
 @pytest.fixture
 def world() -> World:
-    return generate(130, 3, with_oddities=False, **SIZES)
+    return generate(130, 3, with_edge_cases=False, **SIZES)
 
 
 def mirror(config: Config) -> Path:
@@ -62,25 +63,25 @@ def live(world: World, number: int = 0) -> None:
     """What a nightly pull has to find, in every list."""
     active = [key for key, row in sorted(world.subscribers.items()) if row.state == "active"][number:]
     cancelled = [key for key, row in sorted(world.subscribers.items()) if row.state == "cancelled"]
-    tag = world.add_tag(f"new {number}")
+    tag = edits.add_tag(world, f"new {number}")
     for person in active[:7]:
-        world.tag(person, tag)
-    for kind, leave in (("tag", world.untag), ("form", world.leave_form), ("sequence", world.finish_sequence)):
+        edits.tag(world, person, tag)
+    for kind, leave in (("tag", edits.untag), ("form", edits.leave_form), ("sequence", edits.finish_sequence)):
         for parent in world.parents[kind]:  # type: ignore[index] # one of the kinds
             roster = world.rosters[kind, parent]  # type: ignore[index]
             for person in sorted(row.subscriber_id for row in roster.members.values())[:2]:
-                leave(person, parent)
-    world.cancel(active[8])
-    world.cancel(active[9])
-    world.bounce(active[10])
-    world.delete_subscriber(active[11])
-    world.reactivate(cancelled[number])
-    world.set_first_name(active[12], f"Changed {number}")
-    world.tag(world.add_subscriber(f"new{number}@example.com"), min(world.parents["tag"]))
-    world.rename_custom_field(min(world.custom_fields), f"Label {number}")
-    world.send_broadcast(world.add_broadcast(f"Mail {number}"))
-    world.delete_broadcast(min(world.broadcasts))
-    world.add_purchase(f"new{number}@example.com", total=12.5)
+                leave(world, person, parent)
+    edits.cancel(world, active[8])
+    edits.cancel(world, active[9])
+    edits.bounce(world, active[10])
+    edits.delete_subscriber(world, active[11])
+    edits.reactivate(world, cancelled[number])
+    edits.set_first_name(world, active[12], f"Changed {number}")
+    edits.tag(world, edits.add_subscriber(world, f"new{number}@example.com"), min(world.parents["tag"]))
+    edits.rename_custom_field(world, min(world.custom_fields), f"Label {number}")
+    edits.send_broadcast(world, edits.add_broadcast(world, f"Mail {number}"))
+    edits.delete_broadcast(world, min(world.broadcasts))
+    edits.add_purchase(world, f"new{number}@example.com", total=12.5)
 
 
 STOPS = [14, 26]

@@ -6,11 +6,11 @@ import duckdb
 import pytest
 
 from cksync.errors import Rejected
-from cksync.sandbox import Sandbox, World
 from cksync.verbs.revert import revert, revert_everything, revert_invalid
 from cksync.write.plan import Plan
+from kit_sandbox import Sandbox, World
 from tests.conftest import Command, some
-from tests.test_push import EVERYTHING, PROBLEMS, Work, actives, first, level, work, world
+from tests.support.workspace import EVERYTHING, PROBLEMS, Work, actives, first, level, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 

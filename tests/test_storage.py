@@ -11,7 +11,7 @@ import pytest
 from cksync.config import Config
 from cksync.load.tables import tables
 from cksync.verbs.pull import pull
-from tests.test_sql.models.small import small_account
+from tests.support.accounts.small import small_account
 
 # Reads every table and view whole, as an old driver would.
 READ = """
@@ -49,8 +49,8 @@ def check(found: dict[str, list[object]], mirror: Path) -> None:
 
 @pytest.mark.skipif(not AT_HAND, reason="CKSYNC_OLDER_DUCKDB names no Python with an older duckdb")
 def test_mirror_is_read_by_the_older_duckdb_at_hand(tmp_path: Path) -> None:
-    book = small_account(tmp_path / "data")
-    check(read_by(Path(AT_HAND or ""), book.folder.mirror), book.folder.mirror)
+    log = small_account(tmp_path / "data")
+    check(read_by(Path(AT_HAND or ""), log.folder.mirror), log.folder.mirror)
 
 
 @pytest.mark.heavy

@@ -9,12 +9,12 @@ from cksync.api.answers import is_json
 from cksync.api.salvage import NO_JSON, as_sent, without_strays
 from cksync.config import Config
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects
-from cksync.verbs.events import PullReport
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
-from tests.comparing import differences
+from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import some
+from tests.support.comparison import differences
+from tests.support.runs import pulled
 
 VALUES: Mapping[str, str] = {
     "NaN": "NaN",
@@ -32,9 +32,8 @@ def test_the_others_are_published_and_its_list_is_incomplete(
 ) -> None:
     list(pull(config, environ={}))
     sandbox.faults.add(effects.stray(VALUES[name]), path="/subscribers", params={"page": "2"}, count=None)
-    world.set_first_name(min(world.subscribers), "Changed")
-    *_, report = pull(config, environ={}, depth="full")
-    assert isinstance(report, PullReport)
+    edits.set_first_name(world, min(world.subscribers), "Changed")
+    report = pulled(config, environ={}, depth="full")
     assert report.exit_status == 3
     assert {verdict.slice for verdict in report.verdicts if not verdict.is_complete} == {"subscribers/active"}
     rebuilt = rebuild(config, Folder(config.data_dir))
@@ -45,8 +44,7 @@ def test_the_others_are_published_and_its_list_is_incomplete(
     assert slice_ in rebuilt.set_aside
     assert differences(config.data_dir / "mirror.duckdb", world) == []
     sandbox.faults.clear()
-    *_, report = pull(config, environ={}, depth="full")
-    assert isinstance(report, PullReport)
+    report = pulled(config, environ={}, depth="full")
     assert report.exit_status == 0
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from cksync.cli.streams import visible
 from cksync.folder import Folder
-from cksync.sandbox import Account, World
+from kit_sandbox import Account, World
 from tests.conftest import some
-from tests.terminal import all_shown
+from tests.support.pseudo_terminal import all_shown
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\u2066\x7f\b\rtail"
 SEEN = r"\u001b]0;owned\u0007\u001b[2J\u009b31m\u202eevil\u2066\u007f\u0008\u000dtail"

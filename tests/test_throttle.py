@@ -24,8 +24,8 @@ from cksync.config import ApiConfig, Config
 from cksync.domain import whole
 from cksync.errors import Failed
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, serve
 from cksync.secrets import Redactor
+from kit_sandbox import Sandbox, World, serve
 
 PERIOD, LONGEST = 8.0, 4.0
 # Times are eighths, which floats add exactly: a window's edge is then no matter of rounding.

@@ -10,15 +10,16 @@ import pytest
 from cksync.config import Config
 from cksync.extract.agenda import Depth
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox, World, effects, generate
-from cksync.verbs.events import PullReport
+from cksync.verbs.agenda import Depth
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from cksync.verbs.push import PushReport, push
 from cksync.verbs.verify import VerifyReport, verify
 from cksync.write.workspace import checkout
-from tests.comparing import differences
+from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import some
+from tests.support.comparison import differences
+from tests.support.runs import doubts, pulled
 
 # Of each list, and what hangs on its rows: fewer than 100 rows, but not with that.
 PATHS = {
@@ -37,7 +38,7 @@ SIZES |= {"sequence_memberships": 110, "broadcasts": 60, "purchases": 60, "custo
 @pytest.fixture
 def world() -> World:
     """An account whose lists are short, and whose every list of members has fewer than 100."""
-    return generate(90, 3, with_oddities=False, **SIZES)
+    return generate(90, 3, with_edge_cases=False, **SIZES)
 
 
 @pytest.fixture
@@ -46,12 +47,6 @@ def account(config: Config, sandbox: Sandbox) -> Config:
     pulled(config)
     sandbox.journal.clear()
     return config
-
-
-def pulled(config: Config, **given: Any) -> PullReport:
-    *_, report = pull(config, **given)
-    assert isinstance(report, PullReport)
-    return report
 
 
 def rows(config: Config) -> dict[str, list[tuple[Any, ...]]]:
@@ -64,10 +59,6 @@ def rows(config: Config) -> dict[str, list[tuple[Any, ...]]]:
 
 def wrong(config: Config, world: World) -> list[str]:
     return differences(config.data_dir / "mirror.duckdb", world)
-
-
-def doubts(report: PullReport) -> dict[str, str | None]:
-    return {verdict.slice: verdict.doubt for verdict in report.verdicts if not verdict.is_complete}
 
 
 def is_rebuilt_alike(config: Config) -> bool:
@@ -99,7 +90,7 @@ def test_list_that_lost_too_much_keeps_its_rows_and_what_hangs_on_them(
 ) -> None:
     """Everything else is published, a rebuild makes the same mirror, and the next night is well."""
     sandbox.faults.add(effects.rows_left(left), path=PATHS[name], count=None)
-    world.tag(world.add_subscriber("new@example.com"), min(world.parents["tag"]))
+    edits.tag(world, edits.add_subscriber(world, "new@example.com"), min(world.parents["tag"]))
     report = pulled(account, depth=depth)
     assert (report.exit_status, list(doubts(report))) == (3, [name])
     assert "at once" in str(doubts(report)[name])
@@ -128,7 +119,7 @@ def test_empty_list_of_few_rows_is_believed_the_second_time(account: Config, san
     people = [row.subscriber_id for row in world.rosters["form", form].members.values()]
     assert 1 < len(people) < 100
     for person in people:
-        world.leave_form(person, form)
+        edits.leave_form(world, person, form)
     assert pulled(account).exit_status == 0
     assert wrong(account, world) == []
     assert sandbox.journal.count(path=f"/forms/{form}/subscriptions") == 2
@@ -139,7 +130,7 @@ def test_tags_that_are_gone_go_with_their_members_once_somebody_allows_it(
 ) -> None:
     before = rows(account)
     for tag in list(world.parents["tag"]):
-        world.delete_tag(tag)
+        edits.delete_tag(world, tag)
     for _ in range(2):
         report = pulled(account)
         assert (report.exit_status, "which" in str(doubts(report)["tags"])) == (3, True)

@@ -7,17 +7,12 @@ import pytest
 
 from cksync.config import Config
 from cksync.errors import Failed
-from cksync.sandbox import Sandbox, World, effects
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import VerifyReport, verify
-from tests.comparing import differences
+from cksync.verbs.verify import Findings
+from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import Command
-
-
-def found(config: Config, *, repair: bool = False, full: bool = False) -> VerifyReport:
-    *_, findings = verify(config, repair=repair, full=full)
-    assert isinstance(findings, VerifyReport)
-    return findings
+from tests.support.comparison import differences
+from tests.support.runs import found
 
 
 def verdicts(findings: VerifyReport) -> dict[str, str]:
@@ -63,7 +58,7 @@ def test_reading_every_row_proves_the_content(config: Config) -> None:
 
 def test_what_differs_is_named_and_nothing_is_written(config: Config, world: World) -> None:
     list(pull(config))
-    world.delete_subscriber(someone(world, 20))
+    edits.delete_subscriber(world, someone(world, 20))
     before = everything(config.data_dir)
     findings = found(config)
     assert findings.exit_status == 3
@@ -75,12 +70,12 @@ def test_what_differs_is_named_and_nothing_is_written(config: Config, world: Wor
 
 def test_repair_mends_what_differs(config: Config, world: World) -> None:
     list(pull(config))
-    world.delete_subscriber(someone(world, 20))
-    world.bounce(someone(world, 50))
-    world.add_subscriber("new@example.com")
+    edits.delete_subscriber(world, someone(world, 20))
+    edits.bounce(world, someone(world, 50))
+    edits.add_subscriber(world, "new@example.com")
     tag = big_tag(world)
     members = list(world.rosters["tag", tag].members)
-    world.untag(members[3], tag)
+    edits.untag(world, members[3], tag)
     findings = found(config, repair=True)
     assert findings.exit_status == 0
     assert verdicts(findings)["subscribers"] == "mended"
@@ -92,7 +87,7 @@ def test_repair_mends_what_differs(config: Config, world: World) -> None:
 def test_state_of_a_membership_shows_when_every_row_is_read(config: Config, world: World) -> None:
     list(pull(config))
     tag = big_tag(world)
-    world.set_subscription_state("tag", list(world.rosters["tag", tag].members)[5], tag, "inactive")
+    edits.set_subscription_state(world, "tag", list(world.rosters["tag", tag].members)[5], tag, "inactive")
     assert verdicts(found(config, full=True))["subscriptions"] == "differs"
     assert found(config, repair=True, full=True).exit_status == 0
     assert differences(config.data_dir / "mirror.duckdb", world) == []
@@ -115,7 +110,7 @@ def test_there_is_nothing_to_verify_before_the_first_pull(config: Config) -> Non
 def test_command_ends_with_3_when_something_differs_and_with_0_when_it_is_mended(cksync: Command, world: World) -> None:
     cksync("pull")
     assert "counts proved" in cksync("verify").stdout
-    world.delete_subscriber(someone(world, 7))
+    edits.delete_subscriber(world, someone(world, 7))
     differs = cksync("verify", ok=False)
     assert (differs.returncode, "`cksync verify --repair` mends" in differs.stdout) == (3, True)
     mended = json.loads(cksync("verify", "--repair", "--format", "json").stdout)

@@ -13,12 +13,12 @@ import pytest
 
 from cksync.errors import Failed, Rejected
 from cksync.folder import Folder
-from cksync.sandbox import Sandbox
 from cksync.verbs.push import plan_push
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
+from kit_sandbox import Sandbox
 from tests.conftest import Command, some
-from tests.test_push import Work, actives, first, work, world
+from tests.support.workspace import Work, actives, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 

@@ -107,7 +107,7 @@ def _sandbox() -> Iterator[str]:
     """A sandbox in a process of its own; its address."""
     from cksync.errors import Failed
 
-    command = [sys.executable, "-m", "cksync.sandbox", "--subscribers", str(SUBSCRIBERS), "--seed", str(SEED)]
+    command = [sys.executable, "-m", "kit_sandbox", "--subscribers", str(SUBSCRIBERS), "--seed", str(SEED)]
     command += ["--port", "0", "--rate-limit", str(RATE_LIMIT), "--rate-period", str(RATE_PERIOD_SECONDS)]
     command += ["--api-secret", SECRET]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -157,7 +157,7 @@ def sandbox(
 ) -> None:
     """Serve a simulated account with the API's real behaviour, until Ctrl-C."""
     from cksync.errors import Failed, Rejected
-    from cksync.sandbox import Behaviour, run, switched
+    from kit_sandbox import Behaviour, run, switched
 
     try:
         behaviour = switched(Behaviour(), switches)

@@ -1,67 +1,57 @@
 """The switches for what nobody knows: each answer can be had."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from cksync.sandbox import Behaviour, Clock, World, switched
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Ask, Serving
+from kit_sandbox import Behaviour, Clock, World, edits, expected_mirror, switched
+from tests.support.asking import Ask, Serving, add_people, members
 
 
-def add_people(world: World, count: int) -> list[int]:
-    return [world.add_subscriber(f"person{number}@example.com") for number in range(count)]
-
-
-def members(ask: "Ask", path: str, **params: str) -> list[int]:
-    return [row["subscriber"]["id"] for row in ask.json(path, **params)["subscriptions"]]
-
-
-def switch(ask: "Ask", **answers: Any) -> None:
+def switch(ask: Ask, **answers: Any) -> None:
     ask.sandbox.behaviour = Behaviour(**answers)
 
 
-def test_serve_takes_a_behaviour(serving: "Serving", world: World) -> None:
+def test_serve_takes_a_behaviour(serving: Serving, world: World) -> None:
     behaviour = Behaviour(stats_shape="array")
     ask = serving(world, behaviour=behaviour)
     assert ask.sandbox.behaviour == behaviour
-    stats = ask.json(f"broadcasts/{world.add_broadcast()}/stats")["broadcast"]
+    stats = ask.json(f"broadcasts/{edits.add_broadcast(world)}/stats")["broadcast"]
     assert [set(row) for row in stats] == [{"id", "stats"}]
 
 
-def test_purchases_newest_first(ask: "Ask", world: World) -> None:
-    made = [world.add_purchase("ana@example.com") for _ in range(3)]
+def test_purchases_newest_first(ask: Ask, world: World) -> None:
+    made = [edits.add_purchase(world, "ana@example.com") for _ in range(3)]
     switch(ask, purchases_order="newest")
     assert ask.ids("purchases") == made[::-1]
 
 
-def test_purchases_by_the_time_of_the_transaction(ask: "Ask", world: World, clock: Clock) -> None:
-    new = world.add_purchase("ana@example.com")
-    late = world.add_purchase("ana@example.com", transaction_time=clock() - timedelta(days=400))
+def test_purchases_by_the_time_of_the_transaction(ask: Ask, world: World, clock: Clock) -> None:
+    new = edits.add_purchase(world, "ana@example.com")
+    late = edits.add_purchase(world, "ana@example.com", transaction_time=clock() - timedelta(days=400))
     assert ask.ids("purchases") == [new, late]
     switch(ask, purchases_by="transaction_time")
     assert ask.ids("purchases") == [late, new]
 
 
-def test_people_by_id(ask: "Ask", world: World, clock: Clock) -> None:
-    new = world.add_subscriber("new@example.com")
-    late = world.add_subscriber("late@example.com", created_at=clock() - timedelta(days=1))
+def test_people_by_id(ask: Ask, world: World, clock: Clock) -> None:
+    new = edits.add_subscriber(world, "new@example.com")
+    late = edits.add_subscriber(world, "late@example.com", created_at=clock() - timedelta(days=1))
     assert ask.ids("subscribers") == [late, new]
     switch(ask, subscribers_by="id")
     assert ask.ids("subscribers") == [new, late]
 
 
-def test_members_by_id(ask: "Ask", world: World, clock: Clock) -> None:
-    (first, second), tag = add_people(world, 2), world.add_tag("a")
-    world.tag(first, tag)
-    world.tag(second, tag, created_at=clock() - timedelta(days=1))
+def test_members_by_id(ask: Ask, world: World, clock: Clock) -> None:
+    (first, second), tag = add_people(world, 2), edits.add_tag(world, "a")
+    edits.tag(world, first, tag)
+    edits.tag(world, second, tag, created_at=clock() - timedelta(days=1))
     switch(ask, subscriptions_by="id")
     assert members(ask, f"tags/{tag}/subscriptions") == [first, second]
 
 
-def test_ties_can_go_by_id_downwards_or_be_scrambled(ask: "Ask", world: World) -> None:
+def test_ties_can_go_by_id_downwards_or_be_scrambled(ask: Ask, world: World) -> None:
     people = add_people(world, 30)
     switch(ask, ties="id_desc")
     assert ask.ids("subscribers") == people[::-1]
@@ -72,41 +62,41 @@ def test_ties_can_go_by_id_downwards_or_be_scrambled(ask: "Ask", world: World) -
     assert ask.ids("subscribers") == scrambled
 
 
-def test_ties_may_keep_their_order_in_a_descending_list(ask: "Ask", world: World) -> None:
+def test_ties_may_keep_their_order_in_a_descending_list(ask: Ask, world: World) -> None:
     people = add_people(world, 3)
     assert ask.ids("subscribers", sort_order="desc") == people[::-1]
     switch(ask, desc_reverses_ties=False)
     assert ask.ids("subscribers", sort_order="desc") == people
 
 
-def test_tags_by_id(ask: "Ask", world: World) -> None:
-    tags = [world.add_tag("b"), world.add_tag("a")]
+def test_tags_by_id(ask: Ask, world: World) -> None:
+    tags = [edits.add_tag(world, "b"), edits.add_tag(world, "a")]
     switch(ask, tags_by="id")
     assert ask.ids("tags") == tags
 
 
-def test_page_two_of_an_unpaged_list_may_be_empty(ask: "Ask", world: World) -> None:
-    tag = world.add_tag("a")
+def test_page_two_of_an_unpaged_list_may_be_empty(ask: Ask, world: World) -> None:
+    tag = edits.add_tag(world, "a")
     switch(ask, unpaged_page="empty")
     assert ask.ids("tags", page=1) == [tag]
     assert ask.ids("tags", page=2) == []
 
 
 @pytest.mark.parametrize("path", ["subscribers", "broadcasts", "purchases", "subscriptions"])
-def test_a_list_may_ignore_the_page(ask: "Ask", world: World, path: str) -> None:
-    tag = world.add_tag("a")
+def test_a_list_may_ignore_the_page(ask: Ask, world: World, path: str) -> None:
+    tag = edits.add_tag(world, "a")
     for person in add_people(world, 51):
-        world.tag(person, tag)
-        world.add_broadcast()
-        world.add_purchase("ana@example.com")
+        edits.tag(world, person, tag)
+        edits.add_broadcast(world)
+        edits.add_purchase(world, "ana@example.com")
     switch(ask, page_ignored_on=(path,))
     asked = f"tags/{tag}/subscriptions" if path == "subscriptions" else path
     assert ask.ids(asked, page=2) == ask.ids(asked)
 
 
-def test_the_day_of_a_filter_may_lie_in_another_zone(ask: "Ask", world: World, clock: Clock) -> None:
+def test_the_day_of_a_filter_may_lie_in_another_zone(ask: Ask, world: World, clock: Clock) -> None:
     clock.advance(hours=11)  # 23:00 UTC on the first of November
-    person = world.add_subscriber("ana@example.com")
+    person = edits.add_subscriber(world, "ana@example.com")
     switch(ask, day_offset_hours=2)
     assert ask.ids("subscribers", **{"from": "2026-11-02"}) == [person]
     switch(ask, day_offset_hours=-5)
@@ -114,7 +104,7 @@ def test_the_day_of_a_filter_may_lie_in_another_zone(ask: "Ask", world: World, c
     assert ask.ids("subscribers", to="2026-11-01") == [person]
 
 
-def test_updated_from_and_to_may_exclude_their_day(ask: "Ask", world: World) -> None:
+def test_updated_from_and_to_may_exclude_their_day(ask: Ask, world: World) -> None:
     (person,) = add_people(world, 1)
     switch(ask, updated_from_strict=True, updated_to_strict=True)
     assert ask.ids("subscribers", updated_from="2026-11-01") == []
@@ -123,24 +113,24 @@ def test_updated_from_and_to_may_exclude_their_day(ask: "Ask", world: World) -> 
     assert ask.ids("subscribers", updated_to="2026-11-02") == [person]
 
 
-def test_a_full_time_may_count_as_its_day(ask: "Ask", world: World) -> None:
+def test_a_full_time_may_count_as_its_day(ask: Ask, world: World) -> None:
     (person,) = add_people(world, 1)
     assert ask.ids("subscribers", updated_from="2026-11-01T20:00:00Z") == []
     switch(ask, times_cut_to_day=True)
     assert ask.ids("subscribers", updated_from="2026-11-01T20:00:00Z") == [person]
 
 
-def test_from_may_mean_the_day_of_cancellation(ask: "Ask", world: World, clock: Clock) -> None:
+def test_from_may_mean_the_day_of_cancellation(ask: Ask, world: World, clock: Clock) -> None:
     (person,) = add_people(world, 1)
     clock.advance(days=5)
-    world.cancel(person)
+    edits.cancel(world, person)
     asked = {"sort_field": "cancelled_at", "from": "2026-11-06", "to": "2026-11-06"}
     assert ask.ids("subscribers", **asked) == []
     switch(ask, cancelled_window="cancelled")
     assert ask.ids("subscribers", **asked) == [person]
 
 
-def test_another_sort_field_may_be_rejected(ask: "Ask", world: World) -> None:
+def test_another_sort_field_may_be_rejected(ask: Ask, world: World) -> None:
     people = add_people(world, 1)
     assert ask.ids("subscribers", sort_field="updated_at") == people
     switch(ask, other_sort_field="rejected")
@@ -148,18 +138,18 @@ def test_another_sort_field_may_be_rejected(ask: "Ask", world: World) -> None:
     assert ask.get("subscribers", sort_field="cancelled_at").status_code == 200
 
 
-def test_the_status_parameter_may_be_honoured(ask: "Ask", world: World) -> None:
+def test_the_status_parameter_may_be_honoured(ask: Ask, world: World) -> None:
     people = add_people(world, 3)
-    world.bounce(people[0])
+    edits.bounce(world, people[0])
     assert ask.ids("subscribers", status="all") == people[1:]
     switch(ask, status_parameter="honoured")
     assert ask.ids("subscribers", status="all") == people
     assert ask.ids("subscribers", status="bounced") == people[:1]
 
 
-def test_an_address_may_be_found_in_every_state_and_case(ask: "Ask", world: World) -> None:
-    person = world.add_subscriber("Ana@example.com")
-    world.cancel(person)
+def test_an_address_may_be_found_in_every_state_and_case(ask: Ask, world: World) -> None:
+    person = edits.add_subscriber(world, "Ana@example.com")
+    edits.cancel(world, person)
     switch(ask, email_finds_all_states=True)
     assert ask.ids("subscribers", email_address="Ana@example.com") == [person]
     assert ask.ids("subscribers", email_address="ana@example.com") == []
@@ -170,32 +160,32 @@ def test_an_address_may_be_found_in_every_state_and_case(ask: "Ask", world: Worl
 @pytest.mark.parametrize("tag_bumps", [False, True])
 @pytest.mark.parametrize("join_bumps", [False, True])
 def test_tagging_and_joining_may_move_updated_at(
-    ask: "Ask", world: World, clock: Clock, tag_bumps: bool, join_bumps: bool
+    ask: Ask, world: World, clock: Clock, tag_bumps: bool, join_bumps: bool
 ) -> None:
     tagged, joined = add_people(world, 2)
-    tag, form = world.add_tag("a"), world.add_form("a")
+    tag, form = edits.add_tag(world, "a"), edits.add_form(world, "a")
     switch(ask, tag_bumps_updated=tag_bumps, join_bumps_updated=join_bumps)
     clock.advance(days=1)
-    world.tag(tagged, tag)
-    world.join_form(joined, form)
+    edits.tag(world, tagged, tag)
+    edits.join_form(world, joined, form)
     assert ask.ids("subscribers", updated_from="2026-11-02") == [tagged] * tag_bumps + [joined] * join_bumps
 
 
 def test_a_tag_added_again_may_keep_its_subscription(world: World, clock: Clock) -> None:
     world.behaviour = Behaviour(retag_keeps_id=True)
-    (person,), tag = add_people(world, 1), world.add_tag("a")
-    before = world.tag(person, tag)
-    world.untag(person, tag)
+    (person,), tag = add_people(world, 1), edits.add_tag(world, "a")
+    before = edits.tag(world, person, tag)
+    edits.untag(world, person, tag)
     clock.advance(days=1)
-    assert world.tag(person, tag) == before
+    assert edits.tag(world, person, tag) == before
 
 
-def test_the_omitted_state_may_mean_fewer_states(ask: "Ask", world: World) -> None:
-    people, tag = add_people(world, 3), world.add_tag("a")
+def test_the_omitted_state_may_mean_fewer_states(ask: Ask, world: World) -> None:
+    people, tag = add_people(world, 3), edits.add_tag(world, "a")
     for person in people:
-        world.tag(person, tag)
-    world.cancel(people[0])
-    world.bounce(people[1])
+        edits.tag(world, person, tag)
+    edits.cancel(world, people[0])
+    edits.bounce(world, people[1])
     switch(ask, unfiltered_states=("active", "cancelled"))
     assert members(ask, f"tags/{tag}/subscriptions") == [people[0], people[2]]
     switch(ask, unfiltered_states=("active",))
@@ -203,11 +193,11 @@ def test_the_omitted_state_may_mean_fewer_states(ask: "Ask", world: World) -> No
     assert members(ask, f"tags/{tag}/subscriptions", subscriber_state="cancelled") == [people[0]]
 
 
-def test_cancelled_people_may_drop_out_of_forms_and_stay_on_tags(ask: "Ask", world: World) -> None:
-    (person,), tag, form = add_people(world, 1), world.add_tag("a"), world.add_form("a")
-    world.tag(person, tag)
-    world.join_form(person, form)
-    world.cancel(person)
+def test_cancelled_people_may_drop_out_of_forms_and_stay_on_tags(ask: Ask, world: World) -> None:
+    (person,), tag, form = add_people(world, 1), edits.add_tag(world, "a"), edits.add_form(world, "a")
+    edits.tag(world, person, tag)
+    edits.join_form(world, person, form)
+    edits.cancel(world, person)
     switch(ask, cancelled_leave=("form",))
     assert members(ask, f"forms/{form}/subscriptions") == []
     assert members(ask, f"forms/{form}/subscriptions", subscriber_state="cancelled") == []
@@ -216,34 +206,34 @@ def test_cancelled_people_may_drop_out_of_forms_and_stay_on_tags(ask: "Ask", wor
 
 def cancelled_members(world: World, lists: int, people: int) -> list[tuple[int, int]]:
     """Who has cancelled, and was in each of some forms: form and person."""
-    forms, members_ = [world.add_form(f"f{n}") for n in range(lists)], add_people(world, people)
+    forms, members_ = [edits.add_form(world, f"f{n}") for n in range(lists)], add_people(world, people)
     pairs = [(form, person) for form in forms for person in members_]
     for form, person in pairs:
-        world.join_form(person, form)
+        edits.join_form(world, person, form)
     for person in members_:
-        world.cancel(person)
+        edits.cancel(world, person)
     return pairs
 
 
-def shown_in(ask: "Ask", pairs: list[tuple[int, int]]) -> list[bool]:
+def shown_in(ask: Ask, pairs: list[tuple[int, int]]) -> list[bool]:
     """Whether each is in the form's list."""
     lists = {form: members(ask, f"forms/{form}/subscriptions") for form, _ in pairs}
     return [person in lists[form] for form, person in pairs]
 
 
-def test_a_share_of_the_cancelled_may_drop_out_and_it_is_always_the_same_one(ask: "Ask", world: World) -> None:
+def test_a_share_of_the_cancelled_may_drop_out_and_it_is_always_the_same_one(ask: Ask, world: World) -> None:
     pairs = cancelled_members(world, 8, 25)
     switch(ask, cancelled_leave=("form:0.9",))
     shown = shown_in(ask, pairs)
     assert 10 <= sum(shown) <= 30
     assert shown_in(ask, pairs) == shown
-    truth = world.truth().subscriptions.values()
+    truth = expected_mirror(world).subscriptions.values()
     assert {(row["subscribable_id"], row["subscriber_id"]) for row in truth} == {
         pair for pair, is_there in zip(pairs, shown, strict=True) if is_there
     }
 
 
-def test_cancelled_people_may_drop_out_of_some_of_the_lists(ask: "Ask", world: World) -> None:
+def test_cancelled_people_may_drop_out_of_some_of_the_lists(ask: Ask, world: World) -> None:
     pairs = cancelled_members(world, 20, 3)
     switch(ask, cancelled_leave=("form:0.5",), cancelled_leave_by="list")
     shown = shown_in(ask, pairs)
@@ -256,13 +246,13 @@ def test_cancelled_people_may_drop_out_of_some_of_the_lists(ask: "Ask", world: W
 
 
 @pytest.mark.parametrize("comes_back", [True, False])
-def test_who_is_active_again_may_stand_in_the_lists_again(ask: "Ask", world: World, comes_back: bool) -> None:
+def test_who_is_active_again_may_stand_in_the_lists_again(ask: Ask, world: World, comes_back: bool) -> None:
     switch(ask, cancelled_leave=("form",), cancelled_return=comes_back)
     ((form, person),) = cancelled_members(world, 1, 1)
     before = world.rosters["form", form].members[person].id
-    world.reactivate(person)
+    edits.reactivate(world, person)
     assert members(ask, f"forms/{form}/subscriptions") == [person] * comes_back
-    assert (world.join_form(person, form) == before) == comes_back
+    assert (edits.join_form(world, person, form) == before) == comes_back
 
 
 @pytest.mark.parametrize("wrong", ["course", "form:2", "form:x", "form:-1"])
@@ -272,13 +262,13 @@ def test_what_is_no_share_of_a_kind_of_list_is_refused(wrong: str) -> None:
 
 
 @pytest.mark.parametrize("archived", ["listed", "left out"])
-def test_the_list_of_forms_may_leave_out_archived_ones(ask: "Ask", world: World, archived: str) -> None:
-    (person,), form = add_people(world, 1), world.add_form("old")
-    world.join_form(person, form)
-    world.archive_form(form)
+def test_the_list_of_forms_may_leave_out_archived_ones(ask: Ask, world: World, archived: str) -> None:
+    (person,), form = add_people(world, 1), edits.add_form(world, "old")
+    edits.join_form(world, person, form)
+    edits.archive_form(world, form)
     switch(ask, archived_forms=archived)
-    assert ask.ids("forms") == [form] * (archived == "listed") == list(world.truth().forms)
-    assert len(world.truth().subscriptions) == (archived == "listed")
+    assert ask.ids("forms") == [form] * (archived == "listed") == list(expected_mirror(world).forms)
+    assert len(expected_mirror(world).subscriptions) == (archived == "listed")
 
 
 # -- switches as text
@@ -312,30 +302,30 @@ def test_switch_that_says_nothing_is_refused_with_a_reason(wrong: str, why: str)
         switched(Behaviour(), [wrong])
 
 
-def test_who_finishes_a_sequence_may_stay_in_it(ask: "Ask", world: World) -> None:
-    (person,), sequence = add_people(world, 1), world.add_sequence("Welcome")
-    world.join_sequence(person, sequence)
+def test_who_finishes_a_sequence_may_stay_in_it(ask: Ask, world: World) -> None:
+    (person,), sequence = add_people(world, 1), edits.add_sequence(world, "Welcome")
+    edits.join_sequence(world, person, sequence)
     switch(ask, finished_leave_sequence=False)
-    world.finish_sequence(person, sequence)
+    edits.finish_sequence(world, person, sequence)
     (row,) = ask.json(f"sequences/{sequence}/subscriptions")["subscriptions"]
     assert row["state"] == "inactive"
 
 
-def test_stats_of_a_draft_may_be_missing(ask: "Ask", world: World) -> None:
-    draft, sent = world.add_broadcast(), world.add_broadcast()
-    world.send_broadcast(sent)
+def test_stats_of_a_draft_may_be_missing(ask: Ask, world: World) -> None:
+    draft, sent = edits.add_broadcast(world), edits.add_broadcast(world)
+    edits.send_broadcast(world, sent)
     switch(ask, draft_stats="missing")
     assert ask.get(f"broadcasts/{draft}/stats").status_code == 404
     assert ask.get(f"broadcasts/{sent}/stats").status_code == 200
 
 
 @pytest.mark.parametrize("pages", [0, 1])
-def test_an_empty_list_may_have_no_page_or_one(ask: "Ask", pages: int) -> None:
+def test_an_empty_list_may_have_no_page_or_one(ask: Ask, pages: int) -> None:
     switch(ask, total_pages_when_empty=pages)
     assert ask.json("subscribers")["total_pages"] == pages
 
 
-def test_answers_may_be_compressed(ask: "Ask", world: World) -> None:
+def test_answers_may_be_compressed(ask: Ask, world: World) -> None:
     people = add_people(world, 50)
     switch(ask, gzip=True)
     answer = ask.get("subscribers")

@@ -1,18 +1,14 @@
 """The rate limit, and the journal that proves what was asked."""
 
-from typing import TYPE_CHECKING
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cksync.sandbox import World
-from cksync.sandbox.limit import RollingLimit
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Ask, Serving
+from kit_sandbox import World
+from kit_sandbox.limit import RollingLimit
+from tests.support.asking import Ask, Serving
 
 
-def test_beyond_the_limit_comes_429_retry_later(serving: "Serving", world: World) -> None:
+def test_beyond_the_limit_comes_429_retry_later(serving: Serving, world: World) -> None:
     ask = serving(world, rate_limit=3)
     answers = [ask.get("tags") for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
@@ -21,13 +17,13 @@ def test_beyond_the_limit_comes_429_retry_later(serving: "Serving", world: World
     assert ask.sandbox.violations() == 2
 
 
-def test_key_and_secret_share_one_budget(serving: "Serving", world: World) -> None:
+def test_key_and_secret_share_one_budget(serving: Serving, world: World) -> None:
     ask = serving(world, rate_limit=1)
     ask.get("tags")
     assert ask.get("tags", api_secret=None, api_key=world.api_key).status_code == 429
 
 
-def test_without_a_limit_nothing_is_rejected(serving: "Serving", world: World) -> None:
+def test_without_a_limit_nothing_is_rejected(serving: Serving, world: World) -> None:
     ask = serving(world, rate_limit=None)
     assert {ask.get("tags").status_code for _ in range(130)} == {200}
 
@@ -62,7 +58,7 @@ def test_no_rolling_window_ever_admits_more_than_the_limit(
     assert limit.rejected == len(arrivals) - len(admitted)
 
 
-def test_the_journal_has_every_request_without_the_credentials(serving: "Serving", world: World) -> None:
+def test_the_journal_has_every_request_without_the_credentials(serving: Serving, world: World) -> None:
     ask = serving(world, rate_limit=2)
     ask.get("subscribers", page=2)
     ask.get("tags", api_secret=None, api_key=world.api_key)
@@ -79,7 +75,7 @@ def test_the_journal_has_every_request_without_the_credentials(serving: "Serving
     assert world.api_secret not in str(journal.summary())
 
 
-def test_the_journal_knows_the_busiest_window(ask: "Ask") -> None:
+def test_the_journal_knows_the_busiest_window(ask: Ask) -> None:
     for _ in range(4):
         ask.get("tags")
     assert ask.sandbox.journal.peak(60) == 4
@@ -87,6 +83,6 @@ def test_the_journal_knows_the_busiest_window(ask: "Ask") -> None:
     assert (len(ask.sandbox.journal), ask.sandbox.journal.peak(60)) == (0, 0)
 
 
-def test_every_answer_waits_for_the_latency_of_the_server(serving: "Serving", world: World) -> None:
+def test_every_answer_waits_for_the_latency_of_the_server(serving: Serving, world: World) -> None:
     ask = serving(world, latency_seconds=0.02)
     assert ask.get("tags").elapsed.total_seconds() >= 0.02

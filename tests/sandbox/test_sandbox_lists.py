@@ -1,18 +1,11 @@
 """The lists of the API: account, forms, sequences, tags, custom fields, subscribers."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
-from cksync.sandbox import Clock, World
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Ask
-
-
-def add_people(world: World, count: int) -> list[int]:
-    return [world.add_subscriber(f"person{number}@example.com") for number in range(count)]
+from kit_sandbox import Clock, World, edits
+from tests.support.asking import Ask, add_people
 
 
 def day(text: str, hour: int = 12) -> datetime:
@@ -22,9 +15,9 @@ def day(text: str, hour: int = 12) -> datetime:
 # -- account and unpaged lists
 
 
-def test_account_has_name_plan_and_address_and_no_id(ask: "Ask", world: World) -> None:
-    world.change_account_name("")
-    world.change_account_email("new@example.com")
+def test_account_has_name_plan_and_address_and_no_id(ask: Ask, world: World) -> None:
+    edits.change_account_name(world, "")
+    edits.change_account_email(world, "new@example.com")
     assert ask.json("account") == {
         "name": "",
         "plan_type": "creator_pro",
@@ -32,8 +25,8 @@ def test_account_has_name_plan_and_address_and_no_id(ask: "Ask", world: World) -
     }
 
 
-def test_sequences_come_under_the_key_courses_by_both_paths(ask: "Ask", world: World) -> None:
-    sequence = world.add_sequence("Welcome")
+def test_sequences_come_under_the_key_courses_by_both_paths(ask: Ask, world: World) -> None:
+    sequence = edits.add_sequence(world, "Welcome")
     row = {
         "id": sequence,
         "name": "Welcome",
@@ -44,20 +37,20 @@ def test_sequences_come_under_the_key_courses_by_both_paths(ask: "Ask", world: W
     assert ask.json("sequences") == ask.json("courses") == {"courses": [row]}
 
 
-def test_unpaged_lists_ignore_the_page(ask: "Ask", world: World) -> None:
-    tags = [world.add_tag(f"tag {number:03d}") for number in range(60)]
+def test_unpaged_lists_ignore_the_page(ask: Ask, world: World) -> None:
+    tags = [edits.add_tag(world, f"tag {number:03d}") for number in range(60)]
     assert ask.ids("tags") == ask.ids("tags", page=2) == tags
 
 
-def test_tags_come_by_name(ask: "Ask", world: World) -> None:
-    late, early = world.add_tag("b"), world.add_tag("a")
+def test_tags_come_by_name(ask: Ask, world: World) -> None:
+    late, early = edits.add_tag(world, "b"), edits.add_tag(world, "a")
     assert ask.json("tags")["tags"][0] == {"id": early, "name": "a", "created_at": "2026-11-01T12:00:00.000Z"}
     assert ask.ids("tags") == [early, late]
 
 
-def test_archived_forms_stay_in_the_list_with_a_flag(ask: "Ask", world: World) -> None:
-    form = world.add_form("Footer")
-    world.archive_form(form)
+def test_archived_forms_stay_in_the_list_with_a_flag(ask: Ask, world: World) -> None:
+    form = edits.add_form(world, "Footer")
+    edits.archive_form(world, form)
     (row,) = ask.json("forms")["forms"]
     assert row["archived"] is True
     assert list(row) == [
@@ -73,31 +66,31 @@ def test_archived_forms_stay_in_the_list_with_a_flag(ask: "Ask", world: World) -
     ]
 
 
-def test_deleted_lists_are_absent(ask: "Ask", world: World) -> None:
-    world.delete_tag(world.add_tag("a"))
-    world.delete_form(world.add_form("a"))
-    world.delete_sequence(world.add_sequence("a"))
+def test_deleted_lists_are_absent(ask: Ask, world: World) -> None:
+    edits.delete_tag(world, edits.add_tag(world, "a"))
+    edits.delete_form(world, edits.add_form(world, "a"))
+    edits.delete_sequence(world, edits.add_sequence(world, "a"))
     assert ask.ids("tags") == ask.ids("forms") == ask.ids("sequences") == []
 
 
-def test_a_renamed_field_changes_its_key_and_keeps_its_name(ask: "Ask", world: World) -> None:
-    field = world.add_custom_field(" Zip Code ")
-    world.rename_custom_field(field, "Post Code")
+def test_a_renamed_field_changes_its_key_and_keeps_its_name(ask: Ask, world: World) -> None:
+    field = edits.add_custom_field(world, " Zip Code ")
+    edits.rename_custom_field(world, field, "Post Code")
     assert ask.json("custom_fields")["custom_fields"] == [
         {"id": field, "name": f"ck_field_{field}_zip_code", "key": "post_code", "label": "Post Code"}
     ]
 
 
-def test_the_list_of_hooks_is_empty(ask: "Ask") -> None:
+def test_the_list_of_hooks_is_empty(ask: Ask) -> None:
     assert ask.json("automations/hooks") == []
 
 
 # -- one person
 
 
-def test_a_person_shows_neither_updated_at_nor_cancelled_at(ask: "Ask", world: World) -> None:
-    person = world.add_subscriber("ana@example.com")
-    world.cancel(person)
+def test_a_person_shows_neither_updated_at_nor_cancelled_at(ask: Ask, world: World) -> None:
+    person = edits.add_subscriber(world, "ana@example.com")
+    edits.cancel(world, person)
     assert ask.json(f"subscribers/{person}") == {
         "subscriber": {
             "id": person,
@@ -110,54 +103,54 @@ def test_a_person_shows_neither_updated_at_nor_cancelled_at(ask: "Ask", world: W
     }
 
 
-def test_every_custom_field_is_a_key_and_null_where_unset(ask: "Ask", world: World) -> None:
+def test_every_custom_field_is_a_key_and_null_where_unset(ask: Ask, world: World) -> None:
     for label in ("Company", "Lead opt-in"):
-        world.add_custom_field(label)
-    person = world.add_subscriber("ana@example.com", fields={"company": ""})
+        edits.add_custom_field(world, label)
+    person = edits.add_subscriber(world, "ana@example.com", fields={"company": ""})
     fields = ask.json(f"subscribers/{person}")["subscriber"]["fields"]
     assert fields == {"company": "", "lead_opt_in": None}
 
 
-def test_renaming_a_field_renames_the_key_in_everybody(ask: "Ask", world: World) -> None:
-    field = world.add_custom_field("Company")
-    person = world.add_subscriber("ana@example.com", fields={"company": "Acme"})
+def test_renaming_a_field_renames_the_key_in_everybody(ask: Ask, world: World) -> None:
+    field = edits.add_custom_field(world, "Company")
+    person = edits.add_subscriber(world, "ana@example.com", fields={"company": "Acme"})
     ask.json(f"subscribers/{person}")
-    world.rename_custom_field(field, "Firm")
+    edits.rename_custom_field(world, field, "Firm")
     assert ask.json(f"subscribers/{person}")["subscriber"]["fields"] == {"firm": "Acme"}
 
 
-def test_deleting_a_field_wipes_its_key(ask: "Ask", world: World) -> None:
-    field = world.add_custom_field("Company")
-    person = world.add_subscriber("ana@example.com", fields={"company": "Acme"})
-    world.delete_custom_field(field)
+def test_deleting_a_field_wipes_its_key(ask: Ask, world: World) -> None:
+    field = edits.add_custom_field(world, "Company")
+    person = edits.add_subscriber(world, "ana@example.com", fields={"company": "Acme"})
+    edits.delete_custom_field(world, field)
     assert ask.json(f"subscribers/{person}")["subscriber"]["fields"] == {}
 
 
 @pytest.mark.parametrize("state", ["active", "inactive", "cancelled", "bounced", "complained"])
-def test_a_person_is_found_by_id_in_every_state(ask: "Ask", world: World, state: str) -> None:
-    person = world.add_subscriber("ana@example.com", state=state)  # type: ignore[arg-type]  # a state as text
+def test_a_person_is_found_by_id_in_every_state(ask: Ask, world: World, state: str) -> None:
+    person = edits.add_subscriber(world, "ana@example.com", state=state)  # type: ignore[arg-type]  # a state as text
     assert ask.json(f"subscribers/{person}")["subscriber"]["state"] == state
 
 
 @pytest.mark.parametrize("text", ["1", "0", "-1", "abc", "9" * 30])
-def test_an_unknown_person_is_404(ask: "Ask", text: str) -> None:
+def test_an_unknown_person_is_404(ask: Ask, text: str) -> None:
     answer = ask.get(f"subscribers/{text}")
     body = {"error": "Not Found", "message": "The entity you were trying to find doesn't exist"}
     assert (answer.status_code, answer.json()) == (404, body)
 
 
-def test_a_deleted_person_vanishes_everywhere(ask: "Ask", world: World) -> None:
-    person, tag = world.add_subscriber("ana@example.com"), world.add_tag("a")
-    world.tag(person, tag)
-    world.delete_subscriber(person)
+def test_a_deleted_person_vanishes_everywhere(ask: Ask, world: World) -> None:
+    person, tag = edits.add_subscriber(world, "ana@example.com"), edits.add_tag(world, "a")
+    edits.tag(world, person, tag)
+    edits.delete_subscriber(world, person)
     assert ask.get(f"subscribers/{person}").status_code == 404
     assert ask.ids("subscribers") == ask.ids(f"tags/{tag}/subscriptions") == []
 
 
-def test_the_tags_of_a_person_say_when_they_were_given(ask: "Ask", world: World, clock: Clock) -> None:
-    person, tag = world.add_subscriber("ana@example.com"), world.add_tag("VIP")
+def test_the_tags_of_a_person_say_when_they_were_given(ask: Ask, world: World, clock: Clock) -> None:
+    person, tag = edits.add_subscriber(world, "ana@example.com"), edits.add_tag(world, "VIP")
     clock.advance(days=1)
-    world.tag(person, tag)
+    edits.tag(world, person, tag)
     row = {"id": tag, "name": "VIP", "created_at": "2026-11-02T12:00:00.000Z"}
     assert ask.json(f"subscribers/{person}/tags") == {"tags": [row]}
     assert ask.get("subscribers/1/tags").status_code == 404
@@ -166,7 +159,7 @@ def test_the_tags_of_a_person_say_when_they_were_given(ask: "Ask", world: World,
 # -- paging
 
 
-def test_pages_hold_fifty_rows_and_true_totals(ask: "Ask", world: World) -> None:
+def test_pages_hold_fifty_rows_and_true_totals(ask: Ask, world: World) -> None:
     people = add_people(world, 120)
     pages = [ask.json("subscribers", page=page) for page in (1, 2, 3)]
     assert [len(page["subscribers"]) for page in pages] == [50, 50, 20]
@@ -178,7 +171,7 @@ def test_pages_hold_fifty_rows_and_true_totals(ask: "Ask", world: World) -> None
     assert ask.all("subscribers") == people
 
 
-def test_a_page_past_the_end_is_empty_and_echoes_its_number(ask: "Ask", world: World) -> None:
+def test_a_page_past_the_end_is_empty_and_echoes_its_number(ask: Ask, world: World) -> None:
     add_people(world, 3)
     assert ask.json("subscribers", page=7) == {
         "total_subscribers": 3,
@@ -189,12 +182,12 @@ def test_a_page_past_the_end_is_empty_and_echoes_its_number(ask: "Ask", world: W
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "abc", "", "1.5"])
-def test_a_page_that_is_no_positive_number_is_page_one(ask: "Ask", world: World, page: str) -> None:
+def test_a_page_that_is_no_positive_number_is_page_one(ask: Ask, world: World, page: str) -> None:
     people = add_people(world, 3)
     assert ask.ids("subscribers", page=page) == people
 
 
-def test_there_is_no_page_size_to_choose(ask: "Ask", world: World) -> None:
+def test_there_is_no_page_size_to_choose(ask: Ask, world: World) -> None:
     add_people(world, 60)
     assert len(ask.ids("subscribers", per_page=10, limit=10)) == 50
 
@@ -202,54 +195,54 @@ def test_there_is_no_page_size_to_choose(ask: "Ask", world: World) -> None:
 # -- which people, in which order
 
 
-def test_the_default_list_holds_only_the_active(ask: "Ask", world: World) -> None:
+def test_the_default_list_holds_only_the_active(ask: Ask, world: World) -> None:
     people = add_people(world, 5)
-    world.cancel(people[0])
-    world.bounce(people[1])
-    world.complain(people[2])
-    world.deactivate(people[3])
+    edits.cancel(world, people[0])
+    edits.bounce(world, people[1])
+    edits.complain(world, people[2])
+    edits.deactivate(world, people[3])
     assert ask.json("subscribers")["total_subscribers"] == 1
     assert ask.ids("subscribers") == [people[4]]
 
 
-def test_sort_field_cancelled_at_shows_the_cancelled_by_cancellation(ask: "Ask", world: World, clock: Clock) -> None:
+def test_sort_field_cancelled_at_shows_the_cancelled_by_cancellation(ask: Ask, world: World, clock: Clock) -> None:
     first, second, third = add_people(world, 3)
     for person in (third, first):
         clock.advance(hours=1)
-        world.cancel(person)
+        edits.cancel(world, person)
     assert ask.ids("subscribers", sort_field="cancelled_at") == [third, first]
     assert ask.ids("subscribers", sort_field="cancelled_at", sort_order="desc") == [first, third]
     assert ask.ids("subscribers") == [second]
 
 
-def test_who_comes_back_leaves_the_cancelled_list(ask: "Ask", world: World) -> None:
+def test_who_comes_back_leaves_the_cancelled_list(ask: Ask, world: World) -> None:
     (person,) = add_people(world, 1)
-    world.cancel(person)
-    world.reactivate(person)
+    edits.cancel(world, person)
+    edits.reactivate(world, person)
     assert ask.ids("subscribers", sort_field="cancelled_at") == []
     assert ask.ids("subscribers") == [person]
 
 
-def test_a_late_confirmation_lands_amid_the_list(ask: "Ask", world: World, clock: Clock) -> None:
-    old = world.add_subscriber("old@example.com")
+def test_a_late_confirmation_lands_amid_the_list(ask: Ask, world: World, clock: Clock) -> None:
+    old = edits.add_subscriber(world, "old@example.com")
     clock.advance(days=9)
-    new = world.add_subscriber("new@example.com")
-    late = world.add_subscriber("late@example.com", created_at=clock() - timedelta(days=5))
+    new = edits.add_subscriber(world, "new@example.com")
+    late = edits.add_subscriber(world, "late@example.com", created_at=clock() - timedelta(days=5))
     assert ask.ids("subscribers") == [old, late, new]
     assert ask.ids("subscribers", sort_order="desc") == [new, late, old]
 
 
 @pytest.mark.parametrize("order", ["cancelled_at", "DESC", "nonsense", ""])
-def test_a_wrong_sort_order_of_people_is_ignored_in_silence(ask: "Ask", world: World, order: str) -> None:
+def test_a_wrong_sort_order_of_people_is_ignored_in_silence(ask: Ask, world: World, order: str) -> None:
     people = add_people(world, 3)
-    world.cancel(people[0])
+    edits.cancel(world, people[0])
     assert ask.ids("subscribers", sort_order=order) == people[1:]
 
 
-def test_from_and_to_are_inclusive_by_day(ask: "Ask", world: World) -> None:
+def test_from_and_to_are_inclusive_by_day(ask: Ask, world: World) -> None:
     dates = ("2026-05-01", "2026-05-02", "2026-05-03")
     people = [
-        world.add_subscriber(f"{hour}.{date}@example.com", created_at=day(date, hour))
+        edits.add_subscriber(world, f"{hour}.{date}@example.com", created_at=day(date, hour))
         for date in dates
         for hour in (0, 23)
     ]
@@ -259,43 +252,43 @@ def test_from_and_to_are_inclusive_by_day(ask: "Ask", world: World) -> None:
     assert ask.ids("subscribers", **{"from": "2026-05-03", "to": "2026-05-01"}) == []
 
 
-def test_updated_from_finds_who_was_changed_that_day_or_later(ask: "Ask", world: World, clock: Clock) -> None:
+def test_updated_from_finds_who_was_changed_that_day_or_later(ask: Ask, world: World, clock: Clock) -> None:
     people = add_people(world, 3)
     clock.advance(days=1)
-    world.set_first_name(people[0], "Ana")
+    edits.set_first_name(world, people[0], "Ana")
     clock.advance(days=1)
-    world.set_email(people[1], "other@example.com")
+    edits.set_email(world, people[1], "other@example.com")
     assert ask.ids("subscribers", updated_from="2026-11-02") == people[:2]
     assert ask.ids("subscribers", updated_from="2026-11-03") == [people[1]]
     assert ask.ids("subscribers", updated_to="2026-11-02") == [people[0], people[2]]
     assert ask.ids("subscribers", updated_from="2026-11-02", updated_to="2026-11-02") == [people[0]]
 
 
-def test_updated_from_takes_a_full_time_too(ask: "Ask", world: World, clock: Clock) -> None:
-    early = world.add_subscriber("early@example.com")
+def test_updated_from_takes_a_full_time_too(ask: Ask, world: World, clock: Clock) -> None:
+    early = edits.add_subscriber(world, "early@example.com")
     clock.advance(hours=2)
-    late = world.add_subscriber("late@example.com")
+    late = edits.add_subscriber(world, "late@example.com")
     assert ask.ids("subscribers", updated_from="2026-11-01T13:00:00Z") == [late]
     assert ask.ids("subscribers", updated_from="2026-11-01T12:00:00Z") == [early, late]
 
 
-def test_filters_narrow_the_cancelled_list_too(ask: "Ask", world: World, clock: Clock) -> None:
+def test_filters_narrow_the_cancelled_list_too(ask: Ask, world: World, clock: Clock) -> None:
     people = add_people(world, 3)
-    world.cancel(people[0])
+    edits.cancel(world, people[0])
     clock.advance(days=3)
-    world.cancel(people[1])
+    edits.cancel(world, people[1])
     asked = {"sort_field": "cancelled_at", "updated_from": "2026-11-03"}
     assert ask.ids("subscribers", **asked) == [people[1]]
     assert ask.json("subscribers", **asked)["total_subscribers"] == 1
 
 
-def test_an_address_is_found_exactly_or_not_at_all(ask: "Ask", world: World) -> None:
-    person = world.add_subscriber("Ana+News@Example.com")
+def test_an_address_is_found_exactly_or_not_at_all(ask: Ask, world: World) -> None:
+    person = edits.add_subscriber(world, "Ana+News@Example.com")
     assert ask.ids("subscribers", email_address="Ana+News@Example.com") == [person]
     for other in ("ana+news@example.com", "nobody@example.com", "no address"):
         assert ask.json("subscribers", email_address=other)["total_subscribers"] == 0
 
 
-def test_an_address_of_somebody_who_left_is_not_found(ask: "Ask", world: World) -> None:
-    world.cancel(world.add_subscriber("ana@example.com"))
+def test_an_address_of_somebody_who_left_is_not_found(ask: Ask, world: World) -> None:
+    edits.cancel(world, edits.add_subscriber(world, "ana@example.com"))
     assert ask.json("subscribers", email_address="ana@example.com")["subscribers"] == []

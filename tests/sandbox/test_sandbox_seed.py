@@ -1,20 +1,18 @@
-"""Generated accounts: the same for a seed, of the size asked for, with every oddity in them."""
+"""Generated accounts: the same for a seed, of the size asked for, with every edge case in them."""
 
 import json
 import re
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from cksync.sandbox import Truth, World, generate
-from cksync.sandbox.records import KINDS
-from cksync.sandbox.seed.oddities import DRAFTS, PEOPLE, PURCHASES, SENT
-from cksync.sandbox.seed.sizes import sizes_for, spread
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Ask, Serving
+from kit_sandbox import Expected, World, expected_mirror, generate
+from kit_sandbox.records import KINDS
+from kit_sandbox.seed.edge_cases import DRAFTS, PEOPLE, PURCHASES, SENT
+from kit_sandbox.seed.sizes import sizes_for, spread
+from tests.support.asking import Ask, Serving
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -29,22 +27,22 @@ def r50() -> World:
 
 
 @pytest.fixture(scope="module")
-def truth() -> Truth:
-    """The truth of a small account, enough to show every oddity."""
-    return generate(200, 7, ends_at=END).truth()
+def truth() -> Expected:
+    """The truth of a small account, enough to show every edge case."""
+    return expected_mirror(generate(200, 7, ends_at=END))
 
 
 @pytest.fixture(scope="module")
-def people(truth: Truth) -> list[Any]:
+def people(truth: Expected) -> list[Any]:
     return list(truth.subscribers.values())
 
 
 def test_the_same_seed_makes_the_same_account() -> None:
-    assert generate(300, 5, ends_at=END).truth() == generate(300, 5, ends_at=END).truth()
+    assert expected_mirror(generate(300, 5, ends_at=END)) == expected_mirror(generate(300, 5, ends_at=END))
 
 
 def test_another_seed_makes_another_account() -> None:
-    assert generate(300, 5, ends_at=END).truth() != generate(300, 6, ends_at=END).truth()
+    assert expected_mirror(generate(300, 5, ends_at=END)) != expected_mirror(generate(300, 6, ends_at=END))
 
 
 def test_the_reference_account_has_exactly_its_numbers(r50: World) -> None:
@@ -86,7 +84,7 @@ def test_accounts_of_any_size_can_be_made(count: int) -> None:
     world = generate(count, 1, ends_at=END)
     assert len(world.subscribers) == count
     assert memberships(world, "tag") == 6 * count
-    world.truth()
+    expected_mirror(world)
 
 
 def test_single_numbers_can_be_given() -> None:
@@ -125,7 +123,7 @@ def test_more_memberships_than_people_can_have_are_refused() -> None:
 
 
 @pytest.mark.heavy
-def test_a_hundred_thousand_people_are_served(serving: "Serving") -> None:
+def test_a_hundred_thousand_people_are_served(serving: Serving) -> None:
     world = generate(100_000, 7, tag_memberships=100_000, form_memberships=0, sequence_memberships=0)
     ask = serving(world)
     first = ask.json("subscribers")
@@ -151,9 +149,9 @@ def test_a_list_of_two_thousand_pages_can_be_made() -> None:
     assert memberships(world, "tag") == 100_000
 
 
-def test_the_api_shows_exactly_the_truth(serving: "Serving") -> None:
+def test_the_api_shows_exactly_the_truth(serving: Serving) -> None:
     world = generate(200, 3)
-    ask, truth = serving(world), world.truth()
+    ask, truth = serving(world), expected_mirror(world)
     listed = ask.all("subscribers") + ask.all("subscribers", sort_field="cancelled_at")
     assert sorted(listed) == sorted(
         person for person, row in truth.subscribers.items() if row["state"] in ("active", "cancelled")
@@ -170,9 +168,9 @@ def test_the_api_shows_exactly_the_truth(serving: "Serving") -> None:
     assert set(ask.all("purchases")) == set(truth.purchases)
 
 
-def test_every_record_of_the_api_is_the_record_of_the_truth(serving: "Serving") -> None:
+def test_every_record_of_the_api_is_the_record_of_the_truth(serving: Serving) -> None:
     world = generate(60, 3)
-    ask, truth = serving(world), world.truth()
+    ask, truth = serving(world), expected_mirror(world)
     for person, row in truth.subscribers.items():
         assert plain(ask.json(f"subscribers/{person}")["subscriber"]) == plain(row)
     for broadcast, row in truth.broadcasts.items():
@@ -187,10 +185,10 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=float))
 
 
-# -- oddities
+# -- edge cases
 
 
-def test_small_accounts_have_room_for_every_oddity() -> None:
+def test_small_accounts_have_room_for_every_edge_case() -> None:
     world = generate(200, 1)
     statuses = Counter(row.status for row in world.broadcasts.values())
     assert statuses["completed"] >= len(SENT)
@@ -200,8 +198,8 @@ def test_small_accounts_have_room_for_every_oddity() -> None:
     assert set(statuses) == {"draft", "scheduled", "sending", "completed", "aborted"}
 
 
-def test_oddities_can_be_left_out() -> None:
-    truth = generate(200, 1, with_oddities=False).truth()
+def test_edge_cases_can_be_left_out() -> None:
+    truth = expected_mirror(generate(200, 1, with_edge_cases=False))
     assert all(row["email_address"] == row["email_address"].lower() for row in truth.subscribers.values())
     assert all("stats" in row for row in truth.broadcast_stats.values())
     assert {row["status"] for row in truth.purchases.values()} == {"paid"}
@@ -214,7 +212,7 @@ def test_timestamps_with_and_without_fractions_are_mixed(people: list[Any]) -> N
     assert any(re.fullmatch(r".*\.[1-9]\d\dZ", text) for text in texts)
 
 
-def test_impossible_timestamps_stand_in_people_tags_members_broadcasts_and_purchases(truth: Truth) -> None:
+def test_impossible_timestamps_stand_in_people_tags_members_broadcasts_and_purchases(truth: Expected) -> None:
     assert any("T11:11:566Z" in row["created_at"] for row in truth.subscribers.values())
     assert any("T11:11:566Z" in row["created_at"] for row in truth.tags.values())
     assert any("T11:11:566Z" in row["created_at"] for row in truth.memberships.values())
@@ -224,7 +222,7 @@ def test_impossible_timestamps_stand_in_people_tags_members_broadcasts_and_purch
     assert any(row["transaction_time"] == "2018-03-20 12:38" for row in truth.purchases.values())
 
 
-def test_referrers_and_sources_are_null_empty_or_text(truth: Truth) -> None:
+def test_referrers_and_sources_are_null_empty_or_text(truth: Expected) -> None:
     referrers = {row["referrer"] for row in truth.memberships.values()}
     assert {None, "", "https://www.example.com/"} <= referrers
     assert {row["source"] for row in truth.memberships.values()} == {
@@ -247,7 +245,7 @@ def test_field_values_are_null_empty_text_that_says_null_and_no_text(people: lis
     assert max(len(str(value)) for value in values) >= 65_536
 
 
-def test_field_keys_have_hyphens_capitals_and_the_names_of_columns(truth: Truth, people: list[Any]) -> None:
+def test_field_keys_have_hyphens_capitals_and_the_names_of_columns(truth: Expected, people: list[Any]) -> None:
     keys = {row["key"] for row in truth.custom_fields.values()}
     assert {"lead_opt-in", "Zip_Code", "state", "email_address"} <= keys
     assert all(keys <= set(row["fields"]) for row in people)
@@ -266,7 +264,7 @@ def test_addresses_have_capitals_plus_signs_and_apostrophes(people: list[Any]) -
     assert "o'brien" in addresses
 
 
-def test_ids_lie_on_both_sides_of_32_bits(people: list[Any], truth: Truth) -> None:
+def test_ids_lie_on_both_sides_of_32_bits(people: list[Any], truth: Expected) -> None:
     assert min(row["id"] for row in people) < 2**31 < max(row["id"] for row in people)
     assert min(row["id"] for row in truth.memberships.values()) > 2**32
 
@@ -275,7 +273,7 @@ def test_an_import_gave_many_people_one_created_at(people: list[Any]) -> None:
     assert Counter(row["created_at"] for row in people).most_common(1)[0][1] > 50
 
 
-def test_old_forms_have_their_old_shape_and_carry_the_public_key(truth: Truth) -> None:
+def test_old_forms_have_their_old_shape_and_carry_the_public_key(truth: Expected) -> None:
     old = [row for row in truth.forms.values() if "description" in row]
     assert len(old) == 2
     for row in old:
@@ -285,7 +283,7 @@ def test_old_forms_have_their_old_shape_and_carry_the_public_key(truth: Truth) -
         assert row["description"].startswith("<p>")
 
 
-def test_forms_have_every_type_and_format_and_one_is_archived(truth: Truth) -> None:
+def test_forms_have_every_type_and_format_and_one_is_archived(truth: Expected) -> None:
     rows = list(truth.forms.values())
     formats = {row["format"] for row in rows if "format" in row}
     assert formats == {None, "modal", "inline", "slide in", "sticky bar"}
@@ -293,17 +291,17 @@ def test_forms_have_every_type_and_format_and_one_is_archived(truth: Truth) -> N
     assert sum(row.get("archived", False) for row in rows) == 1
 
 
-def test_sequences_and_tags_have_keys_nobody_documented(truth: Truth) -> None:
+def test_sequences_and_tags_have_keys_nobody_documented(truth: Expected) -> None:
     assert {"available", "active"} <= {key for row in truth.sequences.values() for key in row}
     assert {"account_id", "deleted_at"} <= {key for row in truth.tags.values() for key in row}
 
 
-def test_tag_names_are_padded_and_differ_in_case_alone(truth: Truth) -> None:
+def test_tag_names_are_padded_and_differ_in_case_alone(truth: Expected) -> None:
     names = {row["name"] for row in truth.tags.values()}
     assert {" padded tag ", "VIP", "vip", "🔥 Hot leads"} <= names
 
 
-def test_drafts_have_null_subjects_and_null_contents(truth: Truth) -> None:
+def test_drafts_have_null_subjects_and_null_contents(truth: Expected) -> None:
     rows = list(truth.broadcasts.values())
     assert any(row["subject"] is None and row["content"] is None for row in rows)
     assert any(row["subject"] and row["content"] is None for row in rows)
@@ -311,7 +309,7 @@ def test_drafts_have_null_subjects_and_null_contents(truth: Truth) -> None:
     assert max(len(row["content"] or "") for row in rows) > 100_000
 
 
-def test_stats_are_missing_once_and_integers_once(truth: Truth) -> None:
+def test_stats_are_missing_once_and_integers_once(truth: Expected) -> None:
     stats = [row.get("stats") for row in truth.broadcast_stats.values()]
     assert stats.count(None) == 1
     assert any(row and row["open_rate"] == 61 and isinstance(row["progress"], int) for row in stats)
@@ -319,7 +317,7 @@ def test_stats_are_missing_once_and_integers_once(truth: Truth) -> None:
     assert any(row and "emails_opened" in row for row in stats)
 
 
-def test_money_is_text_integer_null_negative_missing_and_exact(truth: Truth) -> None:
+def test_money_is_text_integer_null_negative_missing_and_exact(truth: Expected) -> None:
     rows = list(truth.purchases.values())
     totals = [row["total"] for row in rows]
     assert {"21.0", 21, -29.0} <= {total for total in totals if not isinstance(total, list)}
@@ -328,14 +326,14 @@ def test_money_is_text_integer_null_negative_missing_and_exact(truth: Truth) -> 
     assert any("shipping" not in row for row in rows)
 
 
-def test_currencies_statuses_and_transaction_ids_are_what_they_like(truth: Truth) -> None:
+def test_currencies_statuses_and_transaction_ids_are_what_they_like(truth: Expected) -> None:
     rows = list(truth.purchases.values())
     assert {"USD", "EUR", "JPY", "XTS", "usd"} <= {row["currency"] for row in rows}
     assert {row["status"] for row in rows} == {"paid", "refunded", "complete"}
     assert Counter(row["transaction_id"] for row in rows)["99999"] == 2
 
 
-def test_products_have_pids_of_both_types_no_sku_or_are_none(truth: Truth) -> None:
+def test_products_have_pids_of_both_types_no_sku_or_are_none(truth: Expected) -> None:
     rows = list(truth.purchases.values())
     lines = [line for row in rows for line in row["products"]]
     assert {type(line["pid"]) for line in lines} == {str, int}
@@ -343,7 +341,7 @@ def test_products_have_pids_of_both_types_no_sku_or_are_none(truth: Truth) -> No
     assert any(row["products"] == [] for row in rows)
 
 
-def test_some_orders_belong_to_nobody_or_to_another_spelling(truth: Truth, people: list[Any]) -> None:
+def test_some_orders_belong_to_nobody_or_to_another_spelling(truth: Expected, people: list[Any]) -> None:
     addresses = {row["email_address"] for row in people}
     lowered = {address.lower() for address in addresses}
     orders = {row["email_address"] for row in truth.purchases.values()}
@@ -351,7 +349,7 @@ def test_some_orders_belong_to_nobody_or_to_another_spelling(truth: Truth, peopl
     assert any(order not in addresses and order.lower() in lowered for order in orders)
 
 
-def test_the_nul_is_escaped_on_the_wire(serving: "Serving") -> None:
+def test_the_nul_is_escaped_on_the_wire(serving: Serving) -> None:
     ask: Ask = serving(generate(200, 7, ends_at=END))
     pages = b"".join(
         ask.get("subscribers", page=page, **order).content

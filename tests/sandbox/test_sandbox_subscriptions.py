@@ -1,29 +1,18 @@
 """The members of forms, sequences and tags."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from cksync.sandbox import Clock, World
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Ask
+from kit_sandbox import Clock, World, edits
+from tests.support.asking import Ask, add_people, members
 
 
-def add_people(world: World, count: int) -> list[int]:
-    return [world.add_subscriber(f"person{number}@example.com") for number in range(count)]
-
-
-def members(ask: "Ask", path: str, **params: str) -> list[int]:
-    return [row["subscriber"]["id"] for row in ask.json(path, **params)["subscriptions"]]
-
-
-def test_a_subscription_holds_the_whole_person(ask: "Ask", world: World) -> None:
-    world.add_custom_field("Company")
-    person, form = world.add_subscriber("ana@example.com", "Ana"), world.add_form("Footer")
-    subscription = world.join_form(person, form, referrer='https://example.com/?q="a"', state="inactive")
+def test_a_subscription_holds_the_whole_person(ask: Ask, world: World) -> None:
+    edits.add_custom_field(world, "Company")
+    person, form = edits.add_subscriber(world, "ana@example.com", "Ana"), edits.add_form(world, "Footer")
+    subscription = edits.join_form(world, person, form, referrer='https://example.com/?q="a"', state="inactive")
     assert ask.json(f"forms/{form}/subscriptions") == {
         "total_subscriptions": 1,
         "page": 1,
@@ -43,29 +32,29 @@ def test_a_subscription_holds_the_whole_person(ask: "Ask", world: World) -> None
     }
 
 
-def test_a_sequence_calls_itself_course_by_both_paths(ask: "Ask", world: World) -> None:
-    (person,), sequence = add_people(world, 1), world.add_sequence("Welcome")
-    world.join_sequence(person, sequence)
+def test_a_sequence_calls_itself_course_by_both_paths(ask: Ask, world: World) -> None:
+    (person,), sequence = add_people(world, 1), edits.add_sequence(world, "Welcome")
+    edits.join_sequence(world, person, sequence)
     rows = ask.json(f"sequences/{sequence}/subscriptions")
     assert rows["subscriptions"][0]["subscribable_type"] == "course"
     assert ask.json(f"courses/{sequence}/subscriptions") == rows
 
 
-def test_members_come_by_the_time_of_joining(ask: "Ask", world: World, clock: Clock) -> None:
+def test_members_come_by_the_time_of_joining(ask: Ask, world: World, clock: Clock) -> None:
     first, second, third = add_people(world, 3)
-    tag = world.add_tag("a")
+    tag = edits.add_tag(world, "a")
     for person in (third, first):
         clock.advance(hours=1)
-        world.tag(person, tag)
-    world.tag(second, tag, created_at=clock() - timedelta(days=1))
+        edits.tag(world, person, tag)
+    edits.tag(world, second, tag, created_at=clock() - timedelta(days=1))
     path = f"tags/{tag}/subscriptions"
     assert members(ask, path) == members(ask, path, sort_order="asc") == [second, third, first]
     assert members(ask, path, sort_order="desc") == [first, third, second]
 
 
-def test_pages_of_members_hold_fifty_and_end_empty(ask: "Ask", world: World) -> None:
-    tag = world.add_tag("a")
-    made = [world.tag(person, tag) for person in add_people(world, 100)]
+def test_pages_of_members_hold_fifty_and_end_empty(ask: Ask, world: World) -> None:
+    tag = edits.add_tag(world, "a")
+    made = [edits.tag(world, person, tag) for person in add_people(world, 100)]
     path = f"tags/{tag}/subscriptions"
     assert ask.all(path) == made
     assert ask.json(path, page=3) == {
@@ -77,11 +66,11 @@ def test_pages_of_members_hold_fifty_and_end_empty(ask: "Ask", world: World) -> 
 
 
 @pytest.mark.parametrize("kind", ["forms", "sequences", "tags"])
-def test_a_wrong_sort_order_of_members_is_an_error(ask: "Ask", world: World, kind: str) -> None:
+def test_a_wrong_sort_order_of_members_is_an_error(ask: Ask, world: World, kind: str) -> None:
     lists = {
-        "forms": world.add_form("a"),
-        "sequences": world.add_sequence("a"),
-        "tags": world.add_tag("a"),
+        "forms": edits.add_form(world, "a"),
+        "sequences": edits.add_sequence(world, "a"),
+        "tags": edits.add_tag(world, "a"),
     }
     answer = ask.get(f"{kind}/{lists[kind]}/subscriptions", sort_order="up")
     assert 400 <= answer.status_code < 500
@@ -97,17 +86,18 @@ def test_a_wrong_sort_order_of_members_is_an_error(ask: "Ask", world: World, kin
         ("tags", "Tag not found", ""),
     ],
 )
-def test_members_of_something_unknown_are_404_in_its_own_words(ask: "Ask", kind: str, title: str, message: str) -> None:
+def test_members_of_something_unknown_are_404_in_its_own_words(ask: Ask, kind: str, title: str, message: str) -> None:
     answer: requests.Response = ask.get(f"{kind}/77/subscriptions")
     assert (answer.status_code, answer.json()) == (404, {"error": title, "message": message})
 
 
-def test_without_subscriber_state_people_of_all_states_are_listed(ask: "Ask", world: World) -> None:
-    people, tag = add_people(world, 5), world.add_tag("a")
+def test_without_subscriber_state_people_of_all_states_are_listed(ask: Ask, world: World) -> None:
+    people, tag = add_people(world, 5), edits.add_tag(world, "a")
     for person in people:
-        world.tag(person, tag)
-    for change, person in zip((world.cancel, world.bounce, world.complain, world.deactivate), people, strict=False):
-        change(person)
+        edits.tag(world, person, tag)
+    changes = (edits.cancel, edits.bounce, edits.complain, edits.deactivate)
+    for change, person in zip(changes, people, strict=False):
+        change(world, person)
     path = f"tags/{tag}/subscriptions"
     assert members(ask, path) == people
     assert members(ask, path, subscriber_state="active") == [people[4]]
@@ -115,54 +105,54 @@ def test_without_subscriber_state_people_of_all_states_are_listed(ask: "Ask", wo
     assert ask.json(path, subscriber_state="cancelled")["total_subscriptions"] == 1
 
 
-def test_a_filtered_list_follows_the_states(ask: "Ask", world: World) -> None:
-    (person,), tag = add_people(world, 1), world.add_tag("a")
-    world.tag(person, tag)
+def test_a_filtered_list_follows_the_states(ask: Ask, world: World) -> None:
+    (person,), tag = add_people(world, 1), edits.add_tag(world, "a")
+    edits.tag(world, person, tag)
     path = f"tags/{tag}/subscriptions"
     assert members(ask, path, subscriber_state="active") == [person]
-    world.cancel(person)
+    edits.cancel(world, person)
     assert members(ask, path, subscriber_state="active") == []
 
 
-def test_a_removed_tag_takes_its_subscription_along(ask: "Ask", world: World) -> None:
-    people, tag = add_people(world, 2), world.add_tag("a")
+def test_a_removed_tag_takes_its_subscription_along(ask: Ask, world: World) -> None:
+    people, tag = add_people(world, 2), edits.add_tag(world, "a")
     for person in people:
-        world.tag(person, tag)
-    world.untag(people[0], tag)
+        edits.tag(world, person, tag)
+    edits.untag(world, people[0], tag)
     assert members(ask, f"tags/{tag}/subscriptions") == [people[1]]
     assert ask.json(f"tags/{tag}/subscriptions")["total_subscriptions"] == 1
 
 
-def test_tagging_twice_changes_nothing(ask: "Ask", world: World) -> None:
-    (person,), tag = add_people(world, 1), world.add_tag("a")
-    assert world.tag(person, tag) == world.tag(person, tag)
+def test_tagging_twice_changes_nothing(ask: Ask, world: World) -> None:
+    (person,), tag = add_people(world, 1), edits.add_tag(world, "a")
+    assert edits.tag(world, person, tag) == edits.tag(world, person, tag)
     assert members(ask, f"tags/{tag}/subscriptions") == [person]
 
 
 def test_a_tag_added_again_is_a_new_subscription(world: World) -> None:
-    (person,), tag = add_people(world, 1), world.add_tag("a")
-    before = world.tag(person, tag)
-    world.untag(person, tag)
-    assert world.tag(person, tag) > before
+    (person,), tag = add_people(world, 1), edits.add_tag(world, "a")
+    before = edits.tag(world, person, tag)
+    edits.untag(world, person, tag)
+    assert edits.tag(world, person, tag) > before
 
 
-def test_who_finishes_a_sequence_leaves_its_list(ask: "Ask", world: World) -> None:
-    (person,), sequence = add_people(world, 1), world.add_sequence("Welcome")
-    world.join_sequence(person, sequence)
-    world.finish_sequence(person, sequence)
+def test_who_finishes_a_sequence_leaves_its_list(ask: Ask, world: World) -> None:
+    (person,), sequence = add_people(world, 1), edits.add_sequence(world, "Welcome")
+    edits.join_sequence(world, person, sequence)
+    edits.finish_sequence(world, person, sequence)
     assert members(ask, f"sequences/{sequence}/subscriptions") == []
 
 
-def test_the_state_of_a_membership_is_not_that_of_the_person(ask: "Ask", world: World) -> None:
-    (person,), form = add_people(world, 1), world.add_form("Footer")
-    world.join_form(person, form, state="inactive")
-    world.set_subscription_state("form", person, form, "active")
-    world.cancel(person)
+def test_the_state_of_a_membership_is_not_that_of_the_person(ask: Ask, world: World) -> None:
+    (person,), form = add_people(world, 1), edits.add_form(world, "Footer")
+    edits.join_form(world, person, form, state="inactive")
+    edits.set_subscription_state(world, "form", person, form, "active")
+    edits.cancel(world, person)
     (row,) = ask.json(f"forms/{form}/subscriptions")["subscriptions"]
     assert (row["state"], row["subscriber"]["state"]) == ("active", "cancelled")
 
 
 def test_ids_of_people_and_subscriptions_have_outgrown_32_bits(world: World) -> None:
-    (person,), tag = add_people(world, 1), world.add_tag("a")
+    (person,), tag = add_people(world, 1), edits.add_tag(world, "a")
     assert person > 2**31
-    assert world.tag(person, tag) > 2**32
+    assert edits.tag(world, person, tag) > 2**32

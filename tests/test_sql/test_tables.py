@@ -22,19 +22,20 @@ import pytest
 from cksync.api.v3.catalog import STREAMS
 from cksync.domain import Record, Slice
 from cksync.load.tables import tables
-from tests.test_sql.book import Book, Mirror, at
+from tests.support.log_builder import LogBuilder, at
+from tests.support.memory_mirror import MemoryMirror
 
 HERE = Path(__file__).parent
 NAMES = [table.name for table in tables()]
 
-Making = Callable[[], Mirror]
+Making = Callable[[], MemoryMirror]
 
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[Making]:
     with ExitStack() as stack:
         names = [table.name for table in tables()]
-        yield lambda: stack.enter_context(closing(Mirror(Book(tmp_path / "data"), *names)))
+        yield lambda: stack.enter_context(closing(MemoryMirror(LogBuilder(tmp_path / "data"), *names)))
 
 
 def given(text: bytes, key: str) -> Record:
@@ -53,7 +54,7 @@ def pages_of(path: Path) -> list[tuple[Slice, list[Record]]]:
     ]
 
 
-def load(mirror: Mirror, path: Path) -> None:
+def load(mirror: MemoryMirror, path: Path) -> None:
     """Merge what a file says was seen."""
     for minute, (slice_, records) in enumerate(pages_of(path), 1):
         mirror.see(slice_, minute, *records)
@@ -66,7 +67,7 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-def rows(mirror: Mirror, name: str) -> list[dict[str, Any]]:
+def rows(mirror: MemoryMirror, name: str) -> list[dict[str, Any]]:
     cursor = mirror.db.execute(f'select * from main."{name}" order by all')
     columns = [column[0] for column in cursor.description or ()]
     found = [dict(zip(columns, map(plain, row), strict=True)) for row in cursor.fetchall()]

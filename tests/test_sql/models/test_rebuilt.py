@@ -14,9 +14,9 @@ from cksync.load.tables import tables
 from cksync.sqltext import sql_folder
 from cksync.verbs.publishing import rebuild
 from tests.conftest import some
-from tests.test_sql.book import Book
-from tests.test_sql.models.nasty import nasty_account
-from tests.test_sql.models.ties import tied_account
+from tests.support.accounts.nasty import nasty_account
+from tests.support.accounts.ties import tied_account
+from tests.support.log_builder import LogBuilder
 
 SETTINGS = {"ties": ModelsConfig(minimum_support=2), "nasty": ModelsConfig(timezone="Pacific/Kiritimati")}
 
@@ -36,24 +36,24 @@ def read(config: Config) -> dict[str, list[tuple[Any, ...]]]:
 
 
 @pytest.fixture(scope="module")
-def tied(tmp_path_factory: pytest.TempPathFactory) -> Book:
+def tied(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
     return tied_account(tmp_path_factory.mktemp("ties") / "data")
 
 
 @pytest.mark.parametrize("name", some([*SETTINGS], ["ties"]))
-def test_rebuild_gives_every_model_row_for_row(name: str, tied: Book, tmp_path: Path) -> None:
-    book = Book(tmp_path / "data") if name == "ties" else nasty_account(tmp_path / "data")
+def test_rebuild_gives_every_model_row_for_row(name: str, tied: LogBuilder, tmp_path: Path) -> None:
+    log = LogBuilder(tmp_path / "data") if name == "ties" else nasty_account(tmp_path / "data")
     if name == "ties":
-        shutil.copytree(tied.folder.root, book.folder.root, dirs_exist_ok=True)
-    config = Config(book.folder.root, "the test", models=SETTINGS[name])
+        shutil.copytree(tied.folder.root, log.folder.root, dirs_exist_ok=True)
+    config = Config(log.folder.root, "the test", models=SETTINGS[name])
     nightly = read(config)
     assert len(nightly) == len([*sql_folder().glob("models/*.sql"), *sql_folder().glob("queries/*.sql")]) + 1
-    rebuild(config, book.folder)
+    rebuild(config, log.folder)
     assert differing(nightly, read(config)) == {}
-    assert book.rows("select name from _cksync.checks where rows > 0 or problem is not null") == []
+    assert log.rows("select name from _cksync.checks where rows > 0 or problem is not null") == []
 
 
-def test_models_do_not_depend_on_the_order_in_which_rows_are_stored(tied: Book, tmp_path: Path) -> None:
+def test_models_do_not_depend_on_the_order_in_which_rows_are_stored(tied: LogBuilder, tmp_path: Path) -> None:
     stored = read(Config(tied.folder.root, "the test"))
     shutil.copy(tied.folder.mirror, tmp_path / "mirror.duckdb")
     with duckdb.connect(str(tmp_path / "mirror.duckdb")) as db:

@@ -1,8 +1,5 @@
 """The marts of the shop, row by row, as worked out by hand."""
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,44 +8,29 @@ import pytest
 from cksync.config import Config
 from cksync.domain import ACTIVE, BROADCASTS, DETAILS, STATS, members, whole
 from cksync.verbs.publishing import publish
-from tests.test_sql.book import Book
-from tests.test_sql.models.shop import ANN, BOB, CYD, DEE, GUIDE, person, shop
-from tests.test_sql.models.small import figures, membership, pulled
+from tests.support.accounts.shop import ANN, BOB, CYD, DEE, GUIDE, person, shop
+from tests.support.accounts.small import figures, membership, pulled
+from tests.support.expected_rows import day, expect, money, utc
+from tests.support.log_builder import LogBuilder
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
+def log(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
     return shop(tmp_path_factory.mktemp("shop") / "data")
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def day(text: str) -> date:
-    return date.fromisoformat(text)
-
-
-def money(*amounts: object) -> list[Decimal | None]:
-    return [None if amount is None else Decimal(str(amount)) for amount in amounts]
 
 
 def near(*numbers: float | None) -> list[Any]:
     return [None if number is None else pytest.approx(number, abs=1e-3) for number in numbers]
 
 
-def expect(book: Book, query: str, *rows: Sequence[Any]) -> None:
-    assert book.rows(query) == [tuple(row) for row in rows]
+def test_every_fact_holds_and_every_model_is_made(log: LogBuilder) -> None:
+    expect(log, "select name, fact, rows, sample from _cksync.checks where rows > 0 or problem is not null")
+    expect(log, "select name, problem from _cksync.models where problem is not null")
 
 
-def test_every_fact_holds_and_every_model_is_made(book: Book) -> None:
-    expect(book, "select name, fact, rows, sample from _cksync.checks where rows > 0 or problem is not null")
-    expect(book, "select name, problem from _cksync.models where problem is not null")
-
-
-def test_revenue_daily(book: Book) -> None:
+def test_revenue_daily(log: LogBuilder) -> None:
     expect(
-        book,
+        log,
         "select day, orders, units, gross, discount, revenue, tax, average_order_value, buyers, new_buyers,"
         " repeat_buyers, new_orders, new_revenue, repeat_orders, repeat_revenue"
         " from revenue_daily where currency = 'USD' order by day",
@@ -59,7 +41,7 @@ def test_revenue_daily(book: Book) -> None:
         (day("2026-03-15"), 2, 2, *money(60, None, 60, None, 30), 1, 0, 1, 0, *money(0), 2, *money(60)),
     )
     expect(
-        book,
+        log,
         "select currency, day, orders, orders_without_amount, revenue, average_order_value, repeat_revenue"
         " from revenue_daily where currency <> 'USD' order by all",
         ("EUR", day("2026-02-21"), 1, 0, *money(40, 40, 0)),
@@ -69,10 +51,10 @@ def test_revenue_daily(book: Book) -> None:
     )
 
 
-def test_revenue_by_product(book: Book) -> None:
+def test_revenue_by_product(log: LogBuilder) -> None:
     """Half of the discount of ten is the course's, half the book's."""
     expect(
-        book,
+        log,
         "select product_key, product, orders, units, gross, discount, revenue, buyers, new_buyers, last_sold_on,"
         " revenue_share_rate from revenue_by_product where currency = 'USD' order by revenue desc",
         ("pid:c", "Course II", 3, 3, *money(130, 5, 125), 2, 2, day("2026-03-15"), *near(100 * 125 / 195)),
@@ -81,7 +63,7 @@ def test_revenue_by_product(book: Book) -> None:
         ("none", None, 1, None, *money(-5, None, -5), 1, 1, day("2025-12-01"), *near(-100 * 5 / 195)),
     )
     expect(
-        book,
+        log,
         "select currency, product_key, revenue, average_unit_price from revenue_by_product"
         " where currency <> 'USD' order by all",
         ("EUR", "pid:c", *money(40, 40)),
@@ -91,9 +73,9 @@ def test_revenue_by_product(book: Book) -> None:
     )
 
 
-def test_customer_value(book: Book) -> None:
+def test_customer_value(log: LogBuilder) -> None:
     expect(
-        book,
+        log,
         "select buyer, subscriber_id, orders, revenue, days_since_last, recency_band, frequency_band, monetary_band,"
         " segment from customer_value where currency = 'USD' order by revenue",
         ("cyd@example.com", CYD, 1, *money(-5), 130, 3, 1, 1, "waning"),
@@ -102,7 +84,7 @@ def test_customer_value(book: Book) -> None:
         ("ann@example.com", ANN, 3, *money(150), 25, 5, 3, 5, "champion"),
     )
     expect(
-        book,
+        log,
         "select distinct currency, customers, repeat_customers, repeat_rate, valued_customers, currency_revenue,"
         " customer_value from customer_value order by currency",
         ("EUR", 1, 0, 0.0, 1, *money(40, 40)),
@@ -111,17 +93,17 @@ def test_customer_value(book: Book) -> None:
         ("XTS", 1, 0, 0.0, 1, *money(7, 7)),
     )
     expect(
-        book,
+        log,
         "select buyer, last_purchase_at, recency_band, monetary_band, segment from customer_value"
         " where currency = 'XTS'",
         ("purchase 211", None, None, 1, None),
     )
 
 
-def test_velocity(book: Book) -> None:
+def test_velocity(log: LogBuilder) -> None:
     """Days to buy: Ann 10, Bob 2, Dee 0, Cyd before signing up; tenure: 160, 99, 31 and 85, and 68 of Fay."""
     expect(
-        book,
+        log,
         "select stretch, customers, cumulative_customers, purchase_rate, old_enough_subscribers, old_enough_customers,"
         " old_enough_purchase_rate from velocity order by place",
         ("before sign-up", 1, 1, 20.0, 5, 1, 20.0),
@@ -135,30 +117,30 @@ def test_velocity(book: Book) -> None:
         ("unknown", 0, 4, 80.0, None, None, None),
     )
     expect(
-        book,
+        log,
         "select distinct subscribers, all_customers, later_customers, average_time_to_purchase, median_time_to_purchase"
         " from velocity",
         (5, 4, 3, 4.0, 2.0),
     )
 
 
-def test_tag_overlap(book: Book) -> None:
+def test_tag_overlap(log: LogBuilder) -> None:
     """Tag 9 has one person, fewer than the setting asks for."""
     expect(
-        book,
+        log,
         "select * exclude (jaccard_rate, other_share_rate, tag_share_rate, lift, lift_low, lift_high) from tag_overlap",
         (7, "VIP", 8, "VIP", 2, 3, 2, 3, 5),
     )
     expect(
-        book,
+        log,
         "select jaccard_rate, tag_share_rate, other_share_rate, lift from tag_overlap",
         near(200 / 3, 200 / 3, 100, 5 / 3),
     )
     # Wilson for 2 of 2 with 1.96: from 2 / 5.8416; of all, three in five have the other tag
-    expect(book, "select lift_low, lift_high from tag_overlap", near(2 / 5.8416 * 5 / 3, 5 / 3))
+    expect(log, "select lift_low, lift_high from tag_overlap", near(2 / 5.8416 * 5 / 3, 5 / 3))
 
 
-def test_lead_magnet_conversion(book: Book) -> None:
+def test_lead_magnet_conversion(log: LogBuilder) -> None:
     """Ann, Bob, Cyd, Dee and Eve joined the guide. After 30 days Eve was deleted, and nobody knows of Cyd; after 90
     Bob had cancelled. Buyers took 10, 2.5 and 0.25 days; Cyd bought before joining, Eve's address is gone."""
     columns = (
@@ -167,21 +149,21 @@ def test_lead_magnet_conversion(book: Book) -> None:
         " active_after_90_days_rate, buyers, conversion_rate, median_days_to_buy, precision"
     )
     expect(
-        book,
+        log,
         f"select {columns} from lead_magnet_conversion where subscribable_type = 'form' order by subscribable_id",
         (GUIDE, 5, 4, 5, 3, 1, 60.0, 80.0, 2, 1, 0, 50.0, 3, 60.0, 2.5, "interval"),
         ("Nobody's", 0, 0, 0, 0, 0, None, None, 0, 0, 0, None, 0, None, None, "exact"),
     )
     # Wilson for 3 of 5 with 1.96
     expect(
-        book,
+        log,
         "select conversion_low, conversion_high from lead_magnet_conversion where subscribable_type = 'form'"
         " order by joins",
         (None, None),
         near(23.072, 88.2382),
     )
     expect(
-        book,
+        log,
         "select subscribable_id, joins, buyers, median_days_to_buy from lead_magnet_conversion"
         " where subscribable_type = 'tag' order by subscribable_id",
         (7, 3, 2, (9 + 1.5) / 2),
@@ -190,10 +172,10 @@ def test_lead_magnet_conversion(book: Book) -> None:
     )
 
 
-def test_lead_magnet_revenue(book: Book) -> None:
+def test_lead_magnet_revenue(log: LogBuilder) -> None:
     """Of Ann's order in JPY the amount is not known."""
     expect(
-        book,
+        log,
         "select currency, currency_rank, currency_buyers, orders, orders_without_amount, revenue, signup_value"
         " from lead_magnet_revenue where subscribable_id = 70 order by currency_rank",
         ("USD", 1, 2, 4, 0, *money(180, 36)),
@@ -202,7 +184,7 @@ def test_lead_magnet_revenue(book: Book) -> None:
         ("XTS", 4, 0, 0, 0, *money(0, 0)),
     )
     expect(
-        book,
+        log,
         "select subscribable_id, orders, revenue from lead_magnet_revenue"
         " where subscribable_type = 'tag' and currency = 'USD' order by subscribable_id",
         (7, 3, *money(150)),
@@ -211,11 +193,11 @@ def test_lead_magnet_revenue(book: Book) -> None:
     )
 
 
-def test_people_are_counted_once_however_many_currencies_there_are(book: Book) -> None:
+def test_people_are_counted_once_however_many_currencies_there_are(log: LogBuilder) -> None:
     """Of the six people five are there, and of those four bought."""
-    expect(book, "select count(distinct currency) from fct_purchase where is_counted", (4,))
+    expect(log, "select count(distinct currency) from fct_purchase where is_counted", (4,))
     expect(
-        book,
+        log,
         "select dimension, sum(new_leads), sum(new_buyers) from ltv_by_source group by all order by all",
         *(
             (dimension, 5, 4)
@@ -233,36 +215,36 @@ def test_people_are_counted_once_however_many_currencies_there_are(book: Book) -
             )
         ),
     )
-    expect(book, "select sum(buyers) from lead_magnet_conversion where subscribable_type = 'form'", (3,))
+    expect(log, "select sum(buyers) from lead_magnet_conversion where subscribable_type = 'form'", (3,))
 
 
-def test_sequence_funnel(book: Book) -> None:
+def test_sequence_funnel(log: LogBuilder) -> None:
     """Ann, Bob and Cyd entered; Ann bought after ten days, Bob was seen cancelled after twenty, Cyd at first."""
     expect(
-        book,
+        log,
         "select * exclude (sequence, unsubscribed_within_30_days_rate, unsubscribed_within_30_days_rate_at_most,"
         " active_rate, bought_within_30_days_rate) from sequence_funnel order by sequence_id",
         (90, 3, 3, 1, 3, 1, 1, 1, 1, 1, 100.0, 0, 0, 0.0, 0.0, "interval"),
         (91, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, 0, 0, None, None, "exact"),
     )
     expect(
-        book,
+        log,
         "select active_rate, bought_within_30_days_rate, unsubscribed_within_30_days_rate,"
         " unsubscribed_within_30_days_rate_at_most from sequence_funnel where sequence_id = 90",
         near(100 / 3, 100 / 3, 100 / 3, 200 / 3),
     )
 
 
-def test_ltv_by_source(book: Book) -> None:
+def test_ltv_by_source(log: LogBuilder) -> None:
     expect(
-        book,
+        log,
         "select source, new_leads, new_buyers, conversion_rate, leads_30_days, leads_90_days, leads_180_days"
         " from ltv_by_source where dimension = 'first_form' order by new_leads desc",
         (GUIDE, 4, 4, 100.0, 4, 2, 0),
         (None, 1, 0, 0.0, 1, 0, 0),
     )
     expect(
-        book,
+        log,
         "select source_key, new_leads from ltv_by_source where dimension = 'signup_month' order by all",
         ("2025-11", 1),
         ("2026-01", 2),
@@ -270,17 +252,17 @@ def test_ltv_by_source(book: Book) -> None:
         ("2026-03", 1),
     )
     expect(
-        book,
+        log,
         "select source_key, source, new_leads from ltv_by_source where dimension = 'first_tag' order by all",
         ("", None, 2),
         ("7", "VIP", 3),
     )
 
 
-def test_revenue_by_source(book: Book) -> None:
+def test_revenue_by_source(log: LogBuilder) -> None:
     """Of Ann 150 (90 in the first 90 days), of Dee 30, of Cyd -5 before signing up; Fay joined no form."""
     expect(
-        book,
+        log,
         "select source, orders, new_lead_revenue, new_lead_value, currency_customers, customer_value, revenue_30_days,"
         " value_30_days, revenue_90_days, value_90_days, revenue_180_days, value_180_days"
         " from revenue_by_source where dimension = 'first_form' and currency = 'USD' order by orders desc",
@@ -288,7 +270,7 @@ def test_revenue_by_source(book: Book) -> None:
         (None, 0, *money(0, 0), 0, *money(None, 0, 0, 0, None, 0, None)),
     )
     expect(
-        book,
+        log,
         "select source_key, orders, orders_without_amount, new_lead_revenue from revenue_by_source"
         " where dimension = 'signup_month' and currency = 'JPY' order by all",
         ("2025-11", 1, 1, None),
@@ -298,10 +280,10 @@ def test_revenue_by_source(book: Book) -> None:
     )
 
 
-def test_attribution_last_touch(book: Book) -> None:
+def test_attribution_last_touch(log: LogBuilder) -> None:
     columns = "purchase_id, subscriber_id, touch_type, touch_id, touched_at, hours_before, exposure, precision"
     expect(
-        book,
+        log,
         f"select {columns} from attribution_last_touch where is_attributed order by purchase_id",
         (202, ANN, "broadcast", 302, utc("2026-03-13T10:00"), 48.0, "assumed", "interval"),
         (203, BOB, "tag", 8, utc("2026-01-03T00:00"), 12.0, "known", "exact"),
@@ -309,7 +291,7 @@ def test_attribution_last_touch(book: Book) -> None:
         (210, ANN, "tag", 9, utc("2026-03-15T12:00"), 8.0, "known", "exact"),
     )
     expect(
-        book,
+        log,
         f"select {columns} from attribution_last_touch where not is_attributed order by purchase_id",
         (201, ANN, None, None, None, None, None, "exact"),
         (204, None, None, None, None, None, None, "exact"),
@@ -320,10 +302,10 @@ def test_attribution_last_touch(book: Book) -> None:
     )
 
 
-def test_attribution_first_touch(book: Book) -> None:
+def test_attribution_first_touch(log: LogBuilder) -> None:
     """The earliest within the same 120 hours: an order of Ann's is 82 hours after the first of two broadcasts."""
     expect(
-        book,
+        log,
         "select purchase_id, touch_type, touch_id, touch, hours_before from attribution_first_touch"
         " where is_attributed order by purchase_id",
         (202, "broadcast", 301, "<script>alert(1)</script>", 72.0),
@@ -333,9 +315,9 @@ def test_attribution_first_touch(book: Book) -> None:
     )
 
 
-def test_organic_vs_attributed(book: Book) -> None:
+def test_organic_vs_attributed(log: LogBuilder) -> None:
     expect(
-        book,
+        log,
         "select day, orders, attributed_orders, organic_orders, attributed_revenue, organic_revenue,"
         " attributed_revenue_rate, broadcast_revenue, form_revenue, sequence_revenue, tag_revenue,"
         " new_attributed_revenue from organic_vs_attributed where currency = 'USD' and day > '2026-01-01' order by day",
@@ -345,11 +327,11 @@ def test_organic_vs_attributed(book: Book) -> None:
     )
 
 
-def test_broadcast_performance(book: Book) -> None:
+def test_broadcast_performance(log: LogBuilder) -> None:
     """Weighted: of 500 recipients 28 % opened, with a deviation of the root of 96; 6.4 % clicked, root of 8.64. That
     ten of a hundred clicked, or none of twenty, may be chance."""
     expect(
-        book,
+        log,
         "select id, weekday, hour, baseline_sends, baseline_recipients, baseline_opens, baseline_open_rate,"
         " baseline_click_rate, baseline_unsubscribe_rate, open_rate_rank, click_rate_rank, open_rate_z, click_rate_z,"
         " open_verdict, click_verdict from broadcast_performance order by sent_at",
@@ -362,7 +344,7 @@ def test_broadcast_performance(book: Book) -> None:
     )
     # Wilson for 10 of 20 and 0 of 20, with 1.96
     expect(
-        book,
+        log,
         "select open_rate_low, open_rate_high, click_rate_low, click_rate_high from broadcast_performance"
         " where id = 302",
         near(29.9295, 70.0705, 0, 16.113),
@@ -371,11 +353,11 @@ def test_broadcast_performance(book: Book) -> None:
 
 def test_an_account_without_sales_and_a_baseline_of_ten_sends(tmp_path: Path) -> None:
     """Twelve sends to ten people each; the open rate of the first, 100 %, is in the baselines of ten after it."""
-    book = Book(tmp_path / "data")
+    log = LogBuilder(tmp_path / "data")
     sends = range(1, 13)
     broadcasts = [{"id": key, "created_at": f"2026-01-{key:02}T10:00:00Z"} for key in sends]
     pulled(
-        book,
+        log,
         0,
         {
             whole("forms"): [{"id": 70, "name": "Guide"}],
@@ -386,40 +368,40 @@ def test_an_account_without_sales_and_a_baseline_of_ten_sends(tmp_path: Path) ->
             STATS: [figures(key, 10, 100.0 if key == 1 else 20.0, 10.0, 1, 0) for key in sends],
         },
     )
-    publish(Config(book.folder.root, "the test"), book.folder)
-    expect(book, "select name, rows from _cksync.checks where rows > 0 or problem is not null")
+    publish(Config(log.folder.root, "the test"), log.folder)
+    expect(log, "select name, rows from _cksync.checks where rows > 0 or problem is not null")
     expect(
-        book,
+        log,
         "select id, baseline_sends, baseline_recipients, baseline_open_rate, open_rate_rank, open_rate_z"
         " from broadcast_performance where id > 10 order by id",
         (11, 10, 100, 28.0, 2, *near(-8 / 24)),
         (12, 10, 100, 20.0, 1, None),
     )
-    expect(book, "select count(*) from revenue_daily union all select count(*) from attribution_last_touch", (0,), (0,))
+    expect(log, "select count(*) from revenue_daily union all select count(*) from attribution_last_touch", (0,), (0,))
     expect(
-        book,
+        log,
         "select joins, buyers, conversion_rate, currency, currency_rank, revenue"
         " from lead_magnet_conversion join lead_magnet_revenue using (subscribable_type, subscribable_id)",
         (1, 0, 0.0, "", 1, *money(0)),
     )
     expect(
-        book,
+        log,
         "select source, new_leads, currency, new_lead_value, customer_value"
         " from ltv_by_source join revenue_by_source using (dimension, source_key, source)"
         " where dimension = 'first_form'",
         ("Guide", 1, "", *money(0), None),
     )
-    expect(book, "select max(purchase_rate), max(customer_share_rate) from velocity", (0.0, None))
+    expect(log, "select max(purchase_rate), max(customer_share_rate) from velocity", (0.0, None))
 
 
-def test_engagement_trend(book: Book) -> None:
+def test_engagement_trend(log: LogBuilder) -> None:
     """At the end of March Ann and Dee were active; 60 people a send are thirty times as many."""
     columns = (
         "starts_on, ends_on, broadcasts, recipients, opens, open_rate, clickers, click_rate, click_to_open_rate,"
         " total_clicks, unsubscribes, unsubscribe_rate, active, reach_rate, precision"
     )
     expect(
-        book,
+        log,
         f"select {columns} from engagement_trend where period = 'month' order by starts_on",
         (day("2025-12-01"), day("2025-12-31"), 1, 0, 0, None, 0, None, None, 0, 0, None, None, None, "unknown"),
         (day("2026-02-01"), day("2026-02-28"), 3, 500, 140, *near(28), 32, *near(6.4, 3200 / 140), 47, 1, *near(0.2),
@@ -428,7 +410,7 @@ def test_engagement_trend(book: Book) -> None:
          *near(100 / 120), 2, 3000.0, "interval"),
     )  # fmt: skip
     expect(
-        book,
+        log,
         "select starts_on, ends_on, broadcasts, recipients, open_rate, active, precision from engagement_trend"
         " where period = 'week' and starts_on >= '2026-02-01' order by starts_on",
         (day("2026-02-02"), day("2026-02-08"), 2, 400, 25.0, None, "unknown"),
@@ -437,10 +419,10 @@ def test_engagement_trend(book: Book) -> None:
     )
 
 
-def test_deliverability_watch(book: Book) -> None:
+def test_deliverability_watch(log: LogBuilder) -> None:
     """Fay was found bounced after the send to twenty."""
     expect(
-        book,
+        log,
         "select id, unsubscribe_rate, sends_before, median_open_rate, open_rate_drop, is_unsubscribe_alarm,"
         " is_open_rate_alarm, is_bounce_alarm, new_bounced, new_complained, bounce_rate, watched_to, alarms, precision"
         " from deliverability_watch order by sent_at",

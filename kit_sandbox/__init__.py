@@ -1,0 +1,49 @@
+"""An account on a simulated API v3: for the demo, the tests and the benchmarks.
+
+Written from the API's papers alone; imports nothing of cksync, so that it cannot share its mistakes.
+
+    with serve(generate(5_000, seed=7)) as sandbox:
+        sandbox.faults.add(effects.status(500), path="/subscribers", nth=2)
+        edits.cancel(sandbox.world, subscriber_id)
+        ...  # a client pulls from sandbox.url with sandbox.api_secret
+        assert sandbox.violations() == 0
+"""
+
+from . import edits, effects
+from .behaviour import Behaviour
+from .clock import Clock
+from .effects import Effect
+from .expected import Expected, expected_mirror
+from .faults import Faults, Rule
+from .journal import Entry, Journal
+from .messages import Answer, Request
+from .records import Account, Hook, Mail
+from .seed import generate
+from .server import Sandbox, run, serve
+from .switches import switched
+from .world import World
+
+__all__ = [
+    "Account",
+    "Answer",
+    "Behaviour",
+    "Clock",
+    "Effect",
+    "Entry",
+    "Expected",
+    "Faults",
+    "Hook",
+    "Journal",
+    "Mail",
+    "Request",
+    "Rule",
+    "Sandbox",
+    "World",
+    "edits",
+    "effects",
+    "expected_mirror",
+    "generate",
+    "run",
+    "serve",
+    "switched",
+]

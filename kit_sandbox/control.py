@@ -1,0 +1,161 @@
+"""The control routes under `/_sandbox/`, for tests in another process: outside the limit and the journal.
+
+They change the account and show its records, so they answer only this machine (the address of the caller and the name
+in `Host` are loopback), no page of another site (no `Origin`), and who has the token, in the header X-Sandbox-Token.
+
+GET    journal         counts by status and path, rejected arrivals, the list of requests
+POST   journal/clear
+GET    faults          the rules, with how often each was seen and fired
+POST   faults          {"effect": "status", "args": {"code": 500}, "path": "/tags", "nth": 2, "count": 1}
+DELETE faults
+POST   edits           {"edit": "cancel", "args": {"subscriber_id": 1}} -> {"result": ...}
+GET    truth           how many rows each table has; with ?table=subscribers its records
+GET    mails           what the API was told to send: broadcast_id and send_at
+GET    behaviour       the switches
+POST   behaviour       {"purchases_order": "newest"} changes these switches
+"""
+
+import hmac
+import ipaddress
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from .app import App
+from .edits import EDITS
+from .effects import named
+from .expected import Expected, expected_mirror
+from .messages import NOT_FOUND, Answer, as_json, error
+
+TOKEN_HEADER = "X-Sandbox-Token"
+_TIMES = ("created_at", "send_at", "transaction_time")
+
+
+def forbidden(token: str, caller: str, headers: Mapping[bytes, bytes]) -> Answer | None:
+    """Why a control request is not answered: 403 for where it comes from, 401 without the token; None: it may be."""
+    host = headers.get(b"host", b"").decode("latin-1")
+    if not is_loopback(caller) or not is_loopback(_name(host)):
+        return error(403, "Forbidden", "the control routes answer this machine alone, under a name of loopback")
+    if headers.keys() & {b"origin", b"sec-fetch-site"}:
+        return error(403, "Forbidden", "the control routes answer no page of a browser")
+    given = headers.get(TOKEN_HEADER.lower().encode(), b"")
+    if not hmac.compare_digest(given, token.encode()):
+        return error(401, "Unauthorized", f"the control routes want the token in the header {TOKEN_HEADER}")
+    return None
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a name or an address is this machine's own."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def control(app: App, method: str, path: str, query: str, body: bytes) -> Answer:
+    """Answers a control request; what is wrong with it comes back as 400 or 404."""
+    handle = ROUTES.get((method, path.strip("/")))
+    if handle is None:
+        return NOT_FOUND
+    try:
+        asked = json.loads(body) if body else {name: values[-1] for name, values in parse_qs(query).items()}
+        with app.world.lock:
+            return as_json(handle(app, asked))
+    except (KeyError, TypeError, ValueError) as problem:
+        return error(400, type(problem).__name__, str(problem))
+
+
+def _journal(app: App, asked: Mapping[str, Any]) -> Any:
+    return {"violations": app.limit.rejected, **app.journal.summary()}
+
+
+def _clear_journal(app: App, asked: Mapping[str, Any]) -> Any:
+    app.journal.clear()
+    return {}
+
+
+def _faults(app: App, asked: Mapping[str, Any]) -> Any:
+    shown = ("method", "path", "params", "nth", "every", "count", "seen", "fired")
+    return [{name: getattr(rule, name) for name in shown} for rule in app.faults.rules]
+
+
+def _add_fault(app: App, asked: Mapping[str, Any]) -> Any:
+    matching = {name: value for name, value in asked.items() if name not in ("effect", "args")}
+    app.faults.add(named(app.world, asked["effect"], asked.get("args", {})), **matching)
+    return {}
+
+
+def _clear_faults(app: App, asked: Mapping[str, Any]) -> Any:
+    app.faults.clear()
+    return {}
+
+
+def _edit(app: App, asked: Mapping[str, Any]) -> Any:
+    args = {name: _moment(name, value) for name, value in asked.get("args", {}).items()}
+    return {"result": EDITS[asked["edit"]](app.world, **args)}
+
+
+def _moment(name: str, value: Any) -> Any:
+    is_time = name in _TIMES and isinstance(value, str)
+    return datetime.fromisoformat(value) if is_time else value
+
+
+def _truth(app: App, asked: Mapping[str, Any]) -> Any:
+    truth = expected_mirror(app.world)
+    if "table" in asked:
+        return _rows(truth, asked["table"])
+    return {each.name: len(_rows(truth, each.name)) for each in fields(Expected)}
+
+
+def _rows(truth: Expected, table: str) -> list[Any]:
+    """The records of one table; memberships with their kind, which the API spells differently."""
+    if table not in {each.name for each in fields(Expected)}:
+        raise ValueError(f"no such table: {table}")
+    records = getattr(truth, table)
+    if table == "account":
+        return [records]
+    if table == "listed":
+        return sorted(records)
+    if table in ("memberships", "subscriptions"):
+        return [{"kind": key[0], **record} for key, record in records.items()]
+    return list(records.values())
+
+
+def _mails(app: App, asked: Mapping[str, Any]) -> Any:
+    return [mail._asdict() for mail in app.world.mails]
+
+
+def _behaviour(app: App, asked: Mapping[str, Any]) -> Any:
+    return asdict(app.world.behaviour)
+
+
+def _change_behaviour(app: App, asked: Mapping[str, Any]) -> Any:
+    changes: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
+    app.world.behaviour = replace(app.world.behaviour, **changes)
+    return asdict(app.world.behaviour)
+
+
+ROUTES: Mapping[tuple[str, str], Callable[[App, Mapping[str, Any]], Any]] = {
+    ("GET", "journal"): _journal,
+    ("POST", "journal/clear"): _clear_journal,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear_faults,
+    ("POST", "edits"): _edit,
+    ("GET", "truth"): _truth,
+    ("GET", "mails"): _mails,
+    ("GET", "behaviour"): _behaviour,
+    ("POST", "behaviour"): _change_behaviour,
+}

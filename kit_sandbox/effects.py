@@ -1,0 +1,329 @@
+"""What a scripted fault does to a request: each effect wraps the API's own handling of it.
+
+An effect is a function of the request and the handler that would answer it. It may ask the handler or not,
+ask it something else, or change its answer; so effects combine freely.
+"""
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from .codec import decode, encode
+from .edits import EDITS
+from .messages import RETRY_LATER, Answer, Handler, Request
+from .world import World
+
+Effect = Callable[[Request, Handler], Answer]
+
+_HTML_PAGE = b"<!DOCTYPE html>\n<html><title>We're sorry</title><body>Something went wrong</body></html>\n"
+
+
+# -- another answer
+
+
+def status(code: int, body: str = "", content_type: str | None = "text/html; charset=utf-8") -> Effect:
+    """Any status with any body; 5xx without a body of its own is an HTML page, as at a proxy (503: empty)."""
+    content = body.encode() or (_HTML_PAGE if code >= 500 and code != 503 else b"")
+    return answer_with(Answer(code, content, content_type))
+
+
+def answer_with(answer: Answer) -> Effect:
+    return lambda request, handle: answer
+
+
+def retry_later() -> Effect:
+    """429, plain text, no Retry-After."""
+    return answer_with(RETRY_LATER)
+
+
+def html() -> Effect:
+    """A web page with status 200, as a captive portal gives."""
+    return answer_with(Answer(200, _HTML_PAGE, "text/html; charset=utf-8"))
+
+
+def redirect(location: str, code: int = 302) -> Effect:
+    """Sends the client elsewhere."""
+    return answer_with(Answer(code, content_type=None, headers={"Location": location}))
+
+
+def reset() -> Effect:
+    """Breaks the connection without a byte."""
+    return answer_with(Answer(0, is_reset=True))
+
+
+# -- a write whose outcome the client cannot know
+
+
+def lost_response() -> Effect:
+    """Does what was asked, then breaks the connection without a byte."""
+    return _changed(lambda answer: Answer(0, is_reset=True))
+
+
+def error_after(code: int = 500) -> Effect:
+    """Does what was asked, then says that it failed."""
+    return _changed(lambda answer: _failure(code))
+
+
+def error_before(code: int = 500) -> Effect:
+    """Fails without having done anything."""
+    return answer_with(_failure(code))
+
+
+def _failure(code: int) -> Answer:
+    return Answer(code, _HTML_PAGE, "text/html; charset=utf-8")
+
+
+# -- a damaged answer
+
+
+def _changed(change: Callable[[Answer], Answer]) -> Effect:
+    return lambda request, handle: change(handle(request))
+
+
+def truncated(missing_bytes: int | None = None) -> Effect:
+    """Announces the whole body, sends less, and closes."""
+    return _changed(lambda answer: replace(answer, cut_bytes=missing_bytes or max(1, len(answer.body) // 2)))
+
+
+def bad_gzip() -> Effect:
+    """Says gzip and sends something else."""
+    return _changed(lambda answer: replace(answer, headers={**answer.headers, "Content-Encoding": "gzip"}))
+
+
+def garbage() -> Effect:
+    """Half of a JSON text as if it were whole."""
+    return _changed(lambda answer: replace(answer, body=answer.body[: len(answer.body) // 2]))
+
+
+def invalid_utf8() -> Effect:
+    """A byte that is no UTF-8 inside the first name."""
+    return _changed(lambda answer: replace(answer, body=_into_first_text(answer.body, b"\xff")))
+
+
+def lone_surrogate() -> Effect:
+    r"""The escape \ud800 inside the first name: JSON to some parsers, an error to others."""
+    return _changed(lambda answer: replace(answer, body=_into_first_text(answer.body, rb"\ud800")))
+
+
+def stray(value: str) -> Effect:
+    """The first person of the answer has a value more, which may be no JSON."""
+    before = b'"first_name":'
+    return _changed(
+        lambda answer: replace(answer, body=answer.body.replace(before, f'"stray":{value},'.encode() + before, 1))
+    )
+
+
+def repeated_key(key: str = "first_name", value: Any = None) -> Effect:
+    """Every object that has the key has it twice, first with another value."""
+    doubled = f'"{key}":'.encode()
+    return _changed(
+        lambda answer: replace(answer, body=answer.body.replace(doubled, doubled + encode(value) + b"," + doubled))
+    )
+
+
+def _into_first_text(body: bytes, inserted: bytes) -> bytes:
+    wanted = rb'"(first_name|name|subject|message)":(?:"|null)'
+    return re.sub(wanted, lambda match: b'"' + match[1] + b'":"' + inserted + _rest(match[0]), body, count=1)
+
+
+def _rest(matched: bytes) -> bytes:
+    return b'"' if matched.endswith(b"null") else b""
+
+
+# -- a slow answer
+
+
+def latency(seconds: float, jitter_seconds: float = 0.0, seed: int = 0) -> Effect:
+    """Answers later, by an evenly spread jitter on top."""
+    spread = random.Random(seed)
+    return _changed(
+        lambda answer: replace(answer, delay_seconds=answer.delay_seconds + seconds + spread.uniform(0, jitter_seconds))
+    )
+
+
+def hang(seconds: float = 3600.0) -> Effect:
+    """Says nothing for so long that every client gives up."""
+    return latency(seconds)
+
+
+def drip(seconds: float = 0.05) -> Effect:
+    """Sends the body byte by byte with a pause after each."""
+    return _changed(lambda answer: replace(answer, drip_seconds=seconds))
+
+
+# -- a wrong answer
+
+
+def ignore_page() -> Effect:
+    """Always page 1, and says so."""
+    return lambda request, handle: handle(request.asking(page="1"))
+
+
+def repeat_page() -> Effect:
+    """Page k holds the rows of page k-1 but calls itself k."""
+
+    def repeated(request: Request, handle: Handler) -> Answer:
+        answer = handle(request.asking(page=str(max(1, request.page - 1))))
+        return _edited(answer, lambda value: value.update(page=request.page) if "page" in value else None)
+
+    return repeated
+
+
+def wrong_total(off_by: int = 1) -> Effect:
+    """The total says so many more (or fewer) rows than there are."""
+    return _changed(lambda answer: _edited(answer, lambda value: _add_to_total(value, off_by)))
+
+
+def moving_total() -> Effect:
+    """The total is another one at every request."""
+    asked = iter(range(1, 1_000_000))
+    return _changed(lambda answer: _edited(answer, lambda value: _add_to_total(value, next(asked))))
+
+
+def empty_list() -> Effect:
+    """No rows, though the total says there are some."""
+    return _changed(lambda answer: _edited(answer, lambda value: _rows(value).clear()))
+
+
+def dated(text: str = "") -> Effect:
+    """The answer says that it was another time, or (by default) no time at all."""
+    return _changed(lambda answer: replace(answer, headers={**answer.headers, "Date": text}))
+
+
+def rows_left(count: int = 0) -> Effect:
+    """The first rows of the page alone, and the totals say that there are no others."""
+
+    def cut(value: dict[str, Any]) -> None:
+        del _rows(value)[count:]
+        value.update({key: count for key in value if key.startswith("total_") and key != "total_pages"})
+        value.update({"total_pages": 1} if "total_pages" in value else {})
+
+    return _changed(lambda answer: _edited(answer, cut))
+
+
+def wrong_state(state: str = "cancelled", row: int = 0) -> Effect:
+    """One person on the page has a state that does not belong in this list."""
+    return set_key("state", state, row)
+
+
+def set_key(key: str, value: Any, row: int = 0) -> Effect:
+    """One record of the page (or the only one) has another value under a key."""
+    return _changed(lambda answer: _edited(answer, lambda body: _record(body, row).update({key: value})))
+
+
+def without_key(key: str = "id", row: int = 0) -> Effect:
+    """One record of the page (or the only one) lacks a key."""
+    return _changed(lambda answer: _edited(answer, lambda body: _record(body, row).pop(key, None)))
+
+
+def duplicate_row(row: int = 0) -> Effect:
+    """One record stands twice on the page."""
+    return _changed(lambda answer: _edited(answer, lambda body: _rows(body).append(_record(body, row))))
+
+
+def _edited(answer: Answer, change: Callable[[dict[str, Any]], object]) -> Answer:
+    """The answer with its JSON changed in place; failures, bare lists and empty pages stay as they are."""
+    value = decode(answer.body) if 200 <= answer.status < 300 and answer.body else None
+    if not isinstance(value, dict):
+        return answer
+    try:
+        change(value)
+    except LookupError:
+        return answer
+    return replace(answer, body=encode(value))
+
+
+def _add_to_total(value: dict[str, Any], number: int) -> None:
+    for key in value:
+        if key.startswith("total_") and key != "total_pages":
+            value[key] += number
+
+
+def _rows(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """The list inside a body; LookupError if the body is a single record."""
+    lists = [inner for inner in value.values() if isinstance(inner, list)]
+    if "id" in value or not lists:
+        raise LookupError("no list in this body")
+    return lists[0]
+
+
+def _record(value: dict[str, Any], row: int) -> dict[str, Any]:
+    """The bare object, or the object inside a wrapper, or a row of a list."""
+    if "id" in value:
+        return value
+    wrapped = [inner for inner in value.values() if isinstance(inner, dict)]
+    return wrapped[0] if wrapped else _rows(value)[row]
+
+
+# -- a world that moves meanwhile
+
+
+def edit_before(change: Callable[[], object]) -> Effect:
+    """Runs an edit of the world right before the request is answered."""
+
+    def edited(request: Request, handle: Handler) -> Answer:
+        change()
+        return handle(request)
+
+    return edited
+
+
+def edit_after(change: Callable[[], object]) -> Effect:
+    """Runs an edit of the world right after the answer is made."""
+
+    def edited(request: Request, handle: Handler) -> Answer:
+        answer = handle(request)
+        change()
+        return answer
+
+    return edited
+
+
+EFFECTS: dict[str, Callable[..., Effect]] = {
+    make.__name__: make
+    for make in (
+        status,
+        retry_later,
+        html,
+        redirect,
+        reset,
+        lost_response,
+        error_after,
+        error_before,
+        truncated,
+        bad_gzip,
+        garbage,
+        invalid_utf8,
+        lone_surrogate,
+        repeated_key,
+        latency,
+        hang,
+        drip,
+        ignore_page,
+        repeat_page,
+        wrong_total,
+        moving_total,
+        empty_list,
+        dated,
+        rows_left,
+        wrong_state,
+        set_key,
+        without_key,
+        duplicate_row,
+    )
+}
+"""The effects that can be asked for by name, over HTTP."""
+
+
+def named(world: World, effect: str, args: dict[str, Any]) -> Effect:
+    """An effect by its name; `edit_before` and `edit_after` take the name of an edit and its arguments.
+
+    Raises KeyError for an unknown name, TypeError for wrong arguments.
+    """
+    if effect in ("edit_before", "edit_after"):
+        make = edit_before if effect == "edit_before" else edit_after
+        run, values = EDITS[args["edit"]], args.get("args", {})
+        return make(lambda: run(world, **values))
+    return EFFECTS[effect](**args)

@@ -1,0 +1,89 @@
+"""A request and its answer, as values: what passes between a skin of the world and the sockets."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .codec import encode
+from .params import without
+
+CREDENTIALS = ("api_key", "api_secret", "integration_key")
+WRITE_METHODS = ("POST", "PUT", "DELETE")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asked; `path` begins after `/v3`, `params` joins the query and scalars of the body.
+
+    `given` has the same parameters as they were sent: nested, and numbers as numbers. `is_malformed` tells of
+    a body that could not be read.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    accepts_gzip: bool = False
+    given: Mapping[str, Any] = field(default_factory=dict)
+    is_malformed: bool = False
+
+    @property
+    def is_write(self) -> bool:
+        return self.method in WRITE_METHODS
+
+    def asking(self, **params: str) -> "Request":
+        """The same request with other parameters."""
+        return replace(self, params={**self.params, **params})
+
+    @property
+    def page(self) -> int:
+        """The page asked for; what is no positive number is page 1."""
+        text = self.params.get("page", "1")
+        return max(1, int(text)) if text.isdecimal() and text.isascii() else 1
+
+    @property
+    def public_params(self) -> dict[str, Any]:
+        """The parameters without the credentials; those of a write as they were sent."""
+        shown: dict[str, Any] = without(CREDENTIALS, self.given if self.is_write else self.params)
+        return shown
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back, and how.
+
+    `delay_seconds` passes before the first byte; `is_reset` breaks the connection instead of answering;
+    `cut_bytes` sends that many bytes less than announced; `drip_seconds` is the pause after every piece.
+    """
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = "application/json; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0.0
+    is_reset: bool = False
+    cut_bytes: int = 0
+    drip_seconds: float = 0.0
+
+
+Handler = Callable[[Request], Answer]
+
+
+def as_json(value: Any, status: int = 200) -> Answer:
+    return Answer(status, encode(value))
+
+
+def error(status: int, title: str, message: str) -> Answer:
+    """The API's error body: always both keys, the message often empty."""
+    return as_json({"error": title, "message": message}, status)
+
+
+def created(value: Any, **headers: str) -> Answer:
+    """201 with what was made."""
+    return replace(as_json(value, 201), headers=headers)
+
+
+NO_CONTENT = Answer(204, content_type=None)
+MALFORMED = error(400, "Bad Request", "There was a problem in the JSON you submitted")
+NOT_FOUND = error(404, "Not Found", "The entity you were trying to find doesn't exist")
+RETRY_LATER = Answer(429, b"Retry later\n", "text/plain")

@@ -1,0 +1,157 @@
+"""The sandbox as a real HTTP server on loopback, in a thread of its own."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from .app import App
+from .behaviour import Behaviour
+from .control import TOKEN_HEADER, is_loopback
+from .faults import Faults
+from .journal import Journal
+from .limit import RollingLimit
+from .world import World
+
+
+class Sandbox:
+    """A running server: where it listens, and what a test may look at or change while it runs."""
+
+    def __init__(self, app: App, host: str, port: int) -> None:
+        self.app = app
+        self.url = f"http://{_in_address(host)}:{port}/v3"
+        # Control is loopback's, wherever else the account is served.
+        self.control_url = f"http://{_in_address(host if is_loopback(host) else '127.0.0.1')}:{port}/_sandbox"
+
+    @property
+    def world(self) -> World:
+        return self.app.world
+
+    @property
+    def control_headers(self) -> Mapping[str, str]:
+        """What a request to the control routes must have."""
+        return {TOKEN_HEADER: self.app.control_token}
+
+    @property
+    def api_key(self) -> str:
+        return self.world.api_key
+
+    @property
+    def api_secret(self) -> str:
+        return self.world.api_secret
+
+    @property
+    def faults(self) -> Faults:
+        return self.app.faults
+
+    @property
+    def journal(self) -> Journal:
+        return self.app.journal
+
+    @property
+    def behaviour(self) -> Behaviour:
+        return self.world.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self.world.behaviour = behaviour
+
+    def violations(self) -> int:
+        """How many arrivals the limit rejected."""
+        return self.app.limit.rejected
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@contextmanager
+def serve(
+    world: World,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    rate_limit: int | None = 120,
+    rate_period_seconds: float = 60.0,
+    counts_rejected: bool = True,
+    behaviour: Behaviour | None = None,
+    latency_seconds: float = 0.0,
+    control_token: str | None = None,
+) -> Iterator[Sandbox]:
+    """Serves a world until the block ends; ready when the block begins.
+
+    Port 0 takes a free one. `behaviour` replaces the world's own. `counts_rejected` tells whether a request
+    that the limit rejected still takes a place in its window. `rate_limit` None: no limit. `control_token` opens the
+    control routes (`Sandbox.control_headers`); None: one of its own.
+    """
+    from .listener import Listener
+
+    if behaviour is not None:
+        world.behaviour = behaviour
+    limit = RollingLimit(rate_limit, rate_period_seconds, counts_rejected)
+    app = App(world, limit, latency_seconds=latency_seconds, control_token=control_token)
+    with Listener(app, host, port) as listener:
+        yield Sandbox(app, host, listener.port)
+
+
+def run(
+    subscribers: int,
+    seed: int,
+    host: str,
+    port: int,
+    rate_limit: int | None,
+    rate_period_seconds: float,
+    latency_seconds: float,
+    api_secret: str | None,
+    *,
+    sizes: Mapping[str, Any] | None = None,
+    behaviour: Behaviour | None = None,
+    control_token: str | None = None,
+) -> None:
+    """Serves a generated world (`sizes`: see `generate`) until SIGTERM or SIGINT; call it from the main thread.
+
+    The first line says where, the second how its control routes are opened: with `control_token`, or one of its own.
+    """
+    from .seed import generate
+
+    world = generate(subscribers, seed, behaviour=behaviour, **(sizes or {}))
+    world.api_secret = api_secret or world.api_secret
+    with (
+        _until_signalled() as stopped,
+        serve(
+            world,
+            host=host,
+            port=port,
+            rate_limit=rate_limit,
+            rate_period_seconds=rate_period_seconds,
+            latency_seconds=latency_seconds,
+            control_token=control_token,
+        ) as sandbox,
+    ):
+        if not is_loopback(host):
+            warning = f"warning: {host} lets other machines reach this account; --host 127.0.0.1 keeps it on this one"
+            print(warning, file=sys.stderr, flush=True)
+        print(f"sandbox listening on {sandbox.url}", flush=True)
+        if control_token is None:
+            print(f"its control routes want the header {TOKEN_HEADER}: {sandbox.app.control_token}", flush=True)
+        stopped.wait()
+
+
+@contextmanager
+def _until_signalled() -> Iterator[threading.Event]:
+    """An event that is set by SIGTERM or SIGINT; afterwards the signals mean what they meant before."""
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

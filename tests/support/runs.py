@@ -1,0 +1,27 @@
+"""Runs of a verb to its end, and what the mirror says afterwards."""
+
+from typing import Any
+
+from cksync.config import Config
+from cksync.verbs.events import Report
+from cksync.verbs.pull import pull
+from cksync.verbs.verify import Findings, verify
+
+
+def pulled(config: Config, **arguments: Any) -> Report:
+    """Pull to the end and return the report."""
+    *_, report = pull(config, **arguments)
+    assert isinstance(report, Report)
+    return report
+
+
+def doubts(report: Report) -> dict[str, str | None]:
+    """The slices that the report does not vouch for, and why."""
+    return {verdict.slice: verdict.doubt for verdict in report.verdicts if not verdict.is_complete}
+
+
+def found(config: Config, *, repair: bool = False, full: bool = False) -> Findings:
+    """Verify to the end and return what it found."""
+    *_, findings = verify(config, repair=repair, full=full)
+    assert isinstance(findings, Findings)
+    return findings
