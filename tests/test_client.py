@@ -15,8 +15,8 @@ import pytest
 
 import cksync
 from cksync.api import Stopped
-from cksync.api.client import ATTEMPTS
-from cksync.api.v3 import ACTIVE, BY_ID, ask_one, ask_page, whole
+from cksync.api.http import ATTEMPTS
+from cksync.api.v3.catalog import ask_one, ask_page
 from cksync.config import Config
 from cksync.domain import ACTIVE, BY_ID, Page, whole
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Rejected, Unauthorized

@@ -22,7 +22,7 @@ from cksync.secrets import SecretRef
 from cksync.verbs.events import PullReport
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import Findings, verify
+from cksync.verbs.verify import VerifyReport, verify
 from kit_sandbox import Effect, Sandbox, World, effects, generate, serve
 from tests.conftest import BARE
 from tests.support.comparison import differences

@@ -17,6 +17,8 @@ import duckdb
 import pytest
 
 from cksync.config import ApiConfig, Config
+from cksync.extract.agenda import Depth
+from cksync.extract.readings import BY_ID_BUDGET
 from cksync.secrets import SecretRef
 from cksync.verbs.events import PullReport
 from cksync.verbs.pull import pull

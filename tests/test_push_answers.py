@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cksync.api.answers import Expected, strangeness
-from cksync.api.writes import CALLS
+from cksync.api.v3.writes import CALLS
 from cksync.write.alike import is_alike, is_taken
 from kit_sandbox import Sandbox, World, effects
 from tests.conftest import some

@@ -13,8 +13,7 @@ from cksync.config import Config
 from cksync.errors import CksyncError, Interrupted
 from cksync.extract.agenda import Depth
 from cksync.folder import Folder
-from cksync.verbs.agenda import Depth
-from cksync.verbs.events import Note, Report
+from cksync.verbs.events import Note, PullReport
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects, generate

@@ -10,7 +10,6 @@ import pytest
 from cksync.config import Config
 from cksync.extract.agenda import Depth
 from cksync.folder import Folder
-from cksync.verbs.agenda import Depth
 from cksync.verbs.publishing import rebuild
 from cksync.verbs.pull import pull
 from cksync.verbs.push import PushReport, push

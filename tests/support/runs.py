@@ -3,25 +3,25 @@
 from typing import Any
 
 from cksync.config import Config
-from cksync.verbs.events import Report
+from cksync.verbs.events import PullReport
 from cksync.verbs.pull import pull
-from cksync.verbs.verify import Findings, verify
+from cksync.verbs.verify import VerifyReport, verify
 
 
-def pulled(config: Config, **arguments: Any) -> Report:
+def pulled(config: Config, **arguments: Any) -> PullReport:
     """Pull to the end and return the report."""
     *_, report = pull(config, **arguments)
-    assert isinstance(report, Report)
+    assert isinstance(report, PullReport)
     return report
 
 
-def doubts(report: Report) -> dict[str, str | None]:
+def doubts(report: PullReport) -> dict[str, str | None]:
     """The slices that the report does not vouch for, and why."""
     return {verdict.slice: verdict.doubt for verdict in report.verdicts if not verdict.is_complete}
 
 
-def found(config: Config, *, repair: bool = False, full: bool = False) -> Findings:
+def found(config: Config, *, repair: bool = False, full: bool = False) -> VerifyReport:
     """Verify to the end and return what it found."""
     *_, findings = verify(config, repair=repair, full=full)
-    assert isinstance(findings, Findings)
+    assert isinstance(findings, VerifyReport)
     return findings
