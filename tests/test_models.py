@@ -23,7 +23,7 @@ from tests.conftest import BARE, Command
 from tests.test_sql.book import Book, at
 
 TAGS, FIELDS = whole("tags"), whole("custom_fields")
-OURS = sorted([*(path.stem for path in (sql_folder() / "models").glob("*.sql")), "subscribers_wide"])
+OURS = sorted([*(path.stem for path in (sql_folder() / "models").rglob("*.sql")), "subscribers_wide"])
 Write = Callable[[str, str], Path]
 
 
@@ -138,6 +138,10 @@ def test_all_of_ours_can_be_made_even_of_an_empty_mirror(tmp_path: Path) -> None
     assert sorted(kinds(book)) == sorted([*OURS, "model_settings"])
 
 
+def test_no_two_of_ours_have_the_same_name_whatever_their_folder() -> None:
+    assert len(OURS) == len({name.lower() for name in OURS})
+
+
 def test_every_column_of_every_model_has_a_description_and_no_other_has(book: Book, config: Config) -> None:
     publish(config, book.folder)
     given = {
@@ -147,7 +151,7 @@ def test_every_column_of_every_model_has_a_description_and_no_other_has(book: Bo
         )
     }
     assert [place for place, comment in given.items() if not comment] == []
-    for path in sorted((sql_folder() / "models").glob("*.sql")):
+    for path in sorted((sql_folder() / "models").rglob("*.sql")):
         told = model(path.stem, path.read_text(), path.name)
         columns = {column for name, column in given if name == path.stem}
         assert told.header.grain.startswith("One row"), path.stem

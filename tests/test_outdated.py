@@ -82,7 +82,7 @@ def test_it_is_said_until_the_mirror_is_rebuilt(edit: Edit, book: Book) -> None:
 
 
 def test_model_that_changed_is_replaced_without_a_word(edit: Edit, book: Book) -> None:
-    edit("models/subscriber_fields.sql", "custom_fields.label,", "upper(custom_fields.label) as label,")
+    edit("models/core/subscriber_fields.sql", "custom_fields.label,", "upper(custom_fields.label) as label,")
     assert publish(book.folder).advice is None
 
 

@@ -47,7 +47,7 @@ def test_rebuild_gives_every_model_row_for_row(name: str, tied: Book, tmp_path: 
         shutil.copytree(tied.folder.root, book.folder.root, dirs_exist_ok=True)
     config = Config(book.folder.root, "the test", models=SETTINGS[name])
     nightly = read(config)
-    assert len(nightly) == len([*sql_folder().glob("models/*.sql"), *sql_folder().glob("queries/*.sql")]) + 1
+    assert len(nightly) == len([*sql_folder().glob("models/**/*.sql"), *sql_folder().glob("queries/*.sql")]) + 1
     rebuild(config, book.folder)
     assert differing(nightly, read(config)) == {}
     assert book.rows("select name from _cksync.checks where rows > 0 or problem is not null") == []
