@@ -15,34 +15,21 @@
 -- last_joined_at: When the last of them joined.
 -- active_subscribers: Active people of the account.
 -- share_of_list_rate: 100 * active_members / active_subscribers.
-with former as (
-    select versions.id, string_agg(distinct versions.name, ', ' order by versions.name) as former_names
-    from history.forms as versions
-    join forms on forms.id = versions.id and forms.name is distinct from versions.name
-    group by versions.id
-),
-
-list as (
-    select count(*) as active_subscribers from subscribers where state = 'active'
-)
-
 select
     forms.id,
     forms.name,
-    former.former_names,
+    of_today.former_names,
     forms.type,
     forms.format,
     forms.archived,
     forms.created_at,
-    coalesce(totals.members, 0) as members,
-    coalesce(totals.active_members, 0) as active_members,
-    coalesce(totals.members_ever, 0) as members_ever,
-    totals.last_joined_at,
-    list.active_subscribers,
-    100 * coalesce(totals.active_members, 0) / nullif(list.active_subscribers, 0) as share_of_list_rate
+    of_today.members,
+    of_today.active_members,
+    of_today.members_ever,
+    of_today.last_joined_at,
+    of_today.active_subscribers,
+    of_today.share_of_list_rate
 from forms
-cross join list
-left join former on former.id = forms.id
-left join membership_totals as totals
-    on totals.subscribable_type = 'form'
-    and totals.subscribable_id = forms.id
+join subscribable_members as of_today
+    on of_today.subscribable_type = 'form'
+    and of_today.subscribable_id = forms.id
