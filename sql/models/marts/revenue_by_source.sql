@@ -21,23 +21,9 @@
 -- value_90_days: revenue_90_days / leads_90_days of ltv_by_source.
 -- revenue_180_days: The same by the end of the 180th day.
 -- value_180_days: revenue_180_days / leads_180_days of ltv_by_source.
-with dimensions(dimension, number) as (
-    values
-        ('first_form', 127), ('first_tag', 191), ('acquisition_source', 223), ('referrer_host', 239),
-        ('utm_source', 247), ('utm_medium', 251), ('utm_campaign', 253), ('signup_month', 254)
-),
-
-people as (
+with people as (
     select
-        dim_subscriber.id,
-        first_form_id,
-        first_tag_id,
-        acquisition_source,
-        referrer_host,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        date_trunc('month', created_on) as signup_month,
+        id as subscriber_id,
         created_at,
         created_at <= as_of - to_hours(30 * 24) as is_30_days,
         created_at <= as_of - to_hours(90 * 24) as is_90_days,
@@ -49,7 +35,7 @@ people as (
 
 sales as (
     select
-        orders.subscriber_id as id,
+        orders.subscriber_id,
         coalesce(orders.currency, '') as currency,
         count(*) as orders,
         count(net) as valued_orders,
@@ -61,45 +47,31 @@ sales as (
         count(*) filter (is_180_days and transaction_time < people.created_at + to_hours(180 * 24)) as orders_180_days,
         sum(net) filter (is_180_days and transaction_time < people.created_at + to_hours(180 * 24)) as revenue_180_days
     from fct_purchase as orders
-    join people on people.id = orders.subscriber_id
+    join people on people.subscriber_id = orders.subscriber_id
     where orders.is_counted
     group by 1, 2
 ),
 
 earned as (
     select
-        grouping_id(
-            first_form_id, first_tag_id, acquisition_source, referrer_host,
-            utm_source, utm_medium, utm_campaign, signup_month
-        ) as number,
-        coalesce(
-            first_form_id::varchar, first_tag_id::varchar, acquisition_source, referrer_host,
-            utm_source, utm_medium, utm_campaign, strftime(signup_month, '%Y-%m'), ''
-        ) as source_key,
-        currency,
+        sources.dimension,
+        sources.source_key,
+        sales.currency,
         count(*) as currency_customers,
-        count(revenue) as valued_customers,
-        sum(orders)::bigint as orders,
-        sum(orders - valued_orders)::bigint as orders_without_amount,
-        sum(revenue)::decimal(38, 4) as revenue,
-        sum(orders_30_days) as orders_30_days,
-        sum(revenue_30_days)::decimal(38, 4) as revenue_30_days,
-        sum(orders_90_days) as orders_90_days,
-        sum(revenue_90_days)::decimal(38, 4) as revenue_90_days,
-        sum(orders_180_days) as orders_180_days,
-        sum(revenue_180_days)::decimal(38, 4) as revenue_180_days
+        count(sales.revenue) as valued_customers,
+        sum(sales.orders)::bigint as orders,
+        sum(sales.orders - sales.valued_orders)::bigint as orders_without_amount,
+        sum(sales.revenue)::decimal(38, 4) as revenue,
+        sum(sales.orders_30_days) as orders_30_days,
+        sum(sales.revenue_30_days)::decimal(38, 4) as revenue_30_days,
+        sum(sales.orders_90_days) as orders_90_days,
+        sum(sales.revenue_90_days)::decimal(38, 4) as revenue_90_days,
+        sum(sales.orders_180_days) as orders_180_days,
+        sum(sales.revenue_180_days)::decimal(38, 4) as revenue_180_days
     from sales
-    join people on people.id = sales.id
-    group by currency, grouping sets (
-        first_form_id, first_tag_id, acquisition_source, referrer_host,
-        utm_source, utm_medium, utm_campaign, signup_month
-    )
-),
-
-named as (
-    select dimensions.dimension, earned.*
-    from earned
-    join dimensions on dimensions.number = earned.number
+    join subscriber_sources as sources on sources.subscriber_id = sales.subscriber_id
+    where sources.is_customer
+    group by sources.dimension, sources.source_key, sales.currency
 ),
 
 -- no order is no revenue; of orders without a known amount the revenue is not known
@@ -118,7 +90,7 @@ counted as (
         case when earned.orders_180_days > 0 then earned.revenue_180_days else 0 end::decimal(38, 4) as revenue_180_days
     from ltv_by_source as leads
     cross join dim_currency
-    left join named as earned
+    left join earned
         on earned.dimension = leads.dimension
         and earned.source_key = leads.source_key
         and earned.currency = dim_currency.currency
