@@ -30,55 +30,8 @@ with orders as materialized (
     where is_counted and subscriber_id is not null
 ),
 
-joins as (
-    select
-        subscribable_type,
-        subscribable_id,
-        subscriber_id,
-        min(joined_at) as joined_at,
-        bool_or(is_current) as is_current
-    from bridge_membership
-    where subscribable_type in ('form', 'tag') and subscriber_id is not null
-    group by all
-),
-
-away as (
-    -- spans in which somebody was not active; the first version of a person stands for the time before it, too
-    select
-        id,
-        valid_from as seen_from,
-        case when valid_from > _first_seen_at then valid_from else '-infinity'::timestamptz end as away_from,
-        coalesce(valid_to, 'infinity'::timestamptz) as away_to
-    from history.subscribers
-    where change <> 'delete' and state is distinct from 'active'
-
-    union all
-
-    select id, max(valid_from), max(valid_from), 'infinity'::timestamptz
-    from history.subscribers
-    where change = 'delete' and id not in (select id from subscribers)
-    group by id
-),
-
-numbered as (
-    select *, row_number() over (partition by id order by seen_from) as number
-    from away
-),
-
-stays as (
-    select
-        joins.*,
-        joins.joined_at + to_hours(30 * 24) as day_30,
-        joins.joined_at + to_hours(90 * 24) as day_90,
-        numbered.seen_from,
-        numbered.away_from,
-        numbered.away_to,
-        coalesce(numbered.number, 1) = 1 as is_first
-    from joins
-    left join numbered on numbered.id = joins.subscriber_id
-),
-
 joined as (
+    -- is_first counts a join once, however many spans of absence its person has
     select
         subscribable_type,
         subscribable_id,
@@ -92,12 +45,14 @@ joined as (
         count(*) filter (day_90 <= as_of and day_90 >= away_from and day_90 < away_to) as away_after_90_days,
         count(*) filter (day_90 <= as_of and day_90 >= away_from and day_90 < least(seen_from, away_to))
             as unknown_after_90_days
-    from stays
+    from membership_absences
     cross join model_settings
-    group by all
+    where subscribable_type in ('form', 'tag')
+    group by subscribable_type, subscribable_id
 ),
 
 buyers_joins as (
+    -- of the buyers alone: they are few, and all joins would be grouped a second time
     select subscribable_type, subscribable_id, subscriber_id, min(joined_at) as joined_at
     from bridge_membership
     where subscribable_type in ('form', 'tag') and subscriber_id in (select subscriber_id from orders)

@@ -24,71 +24,43 @@
 -- unsubscribed_within_90_days_rate: Percent, at least: 100 * unsubscribed_within_90_days / entered_90_days.
 -- unsubscribed_within_90_days_rate_at_most: Percent: 100 * (unsubscribed_within_90_days + unknown_within_90_days) / entered_90_days.
 -- precision: Of the unsubscribed columns: exact (nobody is unknown), interval (the rates lie between the two ends), unknown (nobody is known to have unsubscribed, but some may have).
-with entries as (
-    select
-        subscribable_id as sequence_id,
-        subscriber_id,
-        min(joined_at) as entered_at,
-        bool_or(is_current) as is_member
-    from bridge_membership
-    where subscribable_type = 'sequence' and subscriber_id is not null
-    group by all
-),
-
-cancelled as (
-    -- who was cancelled when first seen may have been so for long
-    select
-        id,
-        valid_from as seen_from,
-        case when valid_from > _first_seen_at then valid_from else '-infinity'::timestamptz end as cancelled_from,
-        coalesce(valid_to, 'infinity'::timestamptz) as cancelled_to,
-        row_number() over (partition by id order by valid_from) as number
-    from history.subscribers
-    where state = 'cancelled' and change <> 'delete'
-),
-
-active_people as (
+with active_people as (
     select id from subscribers where state = 'active'
 ),
 
-stays as (
+entries as (
     select
-        entries.*,
-        entries.entered_at + to_hours(30 * 24) as day_30,
-        entries.entered_at + to_hours(90 * 24) as day_90,
+        absences.*,
         active_people.id is not null as is_active,
         -- somebody seen cancelled before entering did not unsubscribe after it
-        coalesce(cancelled.seen_from >= entries.entered_at, false) as is_after,
-        cancelled.seen_from,
-        cancelled.cancelled_from,
-        cancelled.cancelled_to,
-        coalesce(cancelled.number, 1) = 1 as is_first
-    from entries
-    left join cancelled on cancelled.id = entries.subscriber_id
-    left join active_people on active_people.id = entries.subscriber_id
+        coalesce(absences.state = 'cancelled' and absences.seen_from >= absences.joined_at, false) as is_unsubscribing
+    from membership_absences as absences
+    left join active_people on active_people.id = absences.subscriber_id
+    where absences.subscribable_type = 'sequence'
 ),
 
 entered as (
+    -- is_first counts an entry once, however many spans of absence its person has
     select
-        sequence_id,
+        subscribable_id as sequence_id,
         count(*) filter (is_first) as entered,
-        count(*) filter (is_first and is_member) as members,
-        count(*) filter (is_first and is_member and is_active) as active,
+        count(*) filter (is_first and is_current) as members,
+        count(*) filter (is_first and is_current and is_active) as active,
         count(*) filter (is_first and day_30 <= as_of) as entered_30_days,
-        count(*) filter (is_after and day_30 <= as_of and day_30 >= seen_from and day_30 < cancelled_to)
+        count(*) filter (is_unsubscribing and day_30 <= as_of and day_30 >= seen_from and day_30 < away_to)
             as unsubscribed_within_30_days,
         count(*) filter (
-            is_after and day_30 <= as_of and day_30 >= cancelled_from and day_30 < least(seen_from, cancelled_to)
+            is_unsubscribing and day_30 <= as_of and day_30 >= away_from and day_30 < least(seen_from, away_to)
         ) as unknown_within_30_days,
         count(*) filter (is_first and day_90 <= as_of) as entered_90_days,
-        count(*) filter (is_after and day_90 <= as_of and day_90 >= seen_from and day_90 < cancelled_to)
+        count(*) filter (is_unsubscribing and day_90 <= as_of and day_90 >= seen_from and day_90 < away_to)
             as unsubscribed_within_90_days,
         count(*) filter (
-            is_after and day_90 <= as_of and day_90 >= cancelled_from and day_90 < least(seen_from, cancelled_to)
+            is_unsubscribing and day_90 <= as_of and day_90 >= away_from and day_90 < least(seen_from, away_to)
         ) as unknown_within_90_days
-    from stays
+    from entries
     cross join model_settings
-    group by all
+    group by subscribable_id
 ),
 
 orders as (
