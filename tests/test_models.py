@@ -1,6 +1,7 @@
 """The models: made at every publish in the order of what they read, ours and the user's, and facts that must hold."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +185,14 @@ def test_settings_are_those_of_the_configuration(book: Book, config: Config) -> 
     assert book.rows("select timezone, attribution_hours, minimum_support, as_of from model_settings") == [
         ("Europe/Berlin", 48, 20, at(1))
     ]
+
+
+def test_sync_health_counts_the_changes_of_every_table_that_is_read() -> None:
+    text = (sql_folder() / "models" / "marts" / "sync_health.sql").read_text()
+    counted = re.findall(r"select '(\w+)'(?: as stream)?, change, valid_from from history\.(\w+)", text)
+    assert [stream for stream, table in counted if stream != table] == []
+    # what comes inside another table's records is read with it
+    assert {table for _, table in counted} == {table.name for table in tables() if not table.part_of}
 
 
 def test_status_counts_the_rows_of_the_mirror_alone(book: Book, config: Config) -> None:
