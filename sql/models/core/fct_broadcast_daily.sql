@@ -1,7 +1,9 @@
--- One row per broadcast and day on which its figures were seen to change: the figures at the end of the day, and what was new.
+-- One row per broadcast and day on which its figures were seen to change: the figures at the end of the day, and what
+-- was new.
 -- @key: broadcast_id, day
 -- @filter: broadcast_id = 12049964
--- @unknown: When in the time between two pulls something happened; what happened before the figures were first seen comes as one lump, on the first day.
+-- @unknown: When in the time between two pulls something happened; what happened before the figures were first seen
+-- comes as one lump, on the first day.
 -- broadcast_id: The broadcast.
 -- day: The day, in the configured zone, on which the figures were seen.
 -- sent_on: The day it was sent.
@@ -35,13 +37,15 @@ with seen as (
         end as clickers,
         versions.total_clicks,
         versions.unsubscribes
-    from history.broadcast_stats as versions, model_settings
+    from history.broadcast_stats as versions
+    cross join model_settings
     where versions.change <> 'delete'
         and versions.recipients > 0
     qualify row_number() over (partition by versions.broadcast_id, day order by versions.valid_from desc) = 1
 ),
 
 numbered as (
+    -- before its first day a broadcast had nothing, and is_first says so: a null of lag may be an unknown figure, too
     select *, row_number() over (partition by broadcast_id order by day) = 1 as is_first
     from seen
 )

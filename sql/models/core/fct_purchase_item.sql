@@ -2,7 +2,8 @@
 -- @key: purchase_id, position
 -- @stored: table
 -- @filter: is_counted
--- @unknown: How a discount was really split: it is split by what the lines cost, and the first line takes what rounding leaves. Where the price or quantity of one of several lines is not known, it cannot be split.
+-- @unknown: How a discount was really split: it is split by what the lines cost, and the first line takes what rounding
+-- leaves. Where the price or quantity of one of several lines is not known, it cannot be split.
 -- purchase_id: The purchase.
 -- position: The line's place in it, from 1.
 -- subscriber_id: The buyer in the mirror; null: nobody there has the address.
@@ -25,6 +26,7 @@ with lines as (
     select
         *,
         try_cast(unit_price * quantity as decimal(18, 4)) as gross,
+        -- the first line takes what rounding leaves over, so that the lines of a purchase sum up to it
         row_number() over (partition by purchase_id order by position) = 1 as is_first,
         count(*) over (partition by purchase_id) as lines
     from purchase_products

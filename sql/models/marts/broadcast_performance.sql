@@ -1,7 +1,9 @@
 -- One row per broadcast that was sent: its rates beside those of the up to ten sends before it, with rank and z-score.
 -- @key: id
 -- @filter: sent_at >= (select as_of from model_settings) - to_days(365)
--- @unknown: Opens and clicks of a person, of a device or of a machine that opens mail by itself (Apple's privacy protection raises open rates), to which part of the list a broadcast went, bounces of a broadcast, and replies. Counts of opens and clickers are the rates times the recipients.
+-- @unknown: Opens and clicks of a person, of a device or of a machine that opens mail by itself (Apple's privacy
+-- protection raises open rates), to which part of the list a broadcast went, bounces of a broadcast, and replies.
+-- Counts of opens and clickers are the rates times the recipients.
 -- id: The broadcast's id.
 -- subject: Its subject; null if it has none.
 -- sent_at: When it was sent, as well as that is known (see fct_broadcast).
@@ -27,16 +29,19 @@
 -- baseline_unsubscribe_rate: Percent: baseline_unsubscribes / recipients of the sends of which they are known.
 -- open_rate_rank: Place by open rate among itself and the baseline, 1 is the highest.
 -- click_rate_rank: The same by click rate.
--- open_rate_z: (open_rate - baseline_open_rate) / deviation of the baseline's rates, both weighted by recipients; null with fewer than three sends or without deviation.
+-- open_rate_z: (open_rate - baseline_open_rate) / deviation of the baseline's rates, both weighted by recipients; null
+-- with fewer than three sends or without deviation.
 -- click_rate_z: The same for the click rate.
 -- open_rate_low: The lower end of what the open rate may be by chance with so many recipients (Wilson, 95 %).
 -- open_rate_high: The upper end.
 -- click_rate_low: The lower end of the click rate, likewise.
 -- click_rate_high: The upper end.
--- open_verdict: `above` or `below` the baseline: z from 1 or to -1, and the baseline outside of what chance may make of the rate; else `near`; null where z is.
+-- open_verdict: `above` or `below` the baseline: z from 1 or to -1, and the baseline outside of what chance may make of
+-- the rate; else `near`; null where z is.
 -- click_verdict: The same for the click rate.
 with sends as (
-    -- place counts the sends with recipients up to this one
+    -- place counts the sends with recipients up to this one: what nobody got is no send to compare with, and takes no
+    -- place, so that "the ten before" is a range of places and needs no ordering by time a second time
     select
         *,
         count(*) filter (recipients > 0) over (order by sent_at nulls first, id) as place
@@ -57,6 +62,7 @@ measured as (
 ),
 
 compared as (
+    -- a row per send and send of its baseline: what one has to add up, weigh and rank
     select
         measured.id,
         measured.open_rate,
