@@ -7,12 +7,14 @@
 -- name: Its name; null where it is gone.
 -- subscription_id: The membership's id.
 -- subscriber_id: The person; null where v3 named nobody.
--- joined_at: When the membership was made; null where the API gave no readable time, or one before model_settings.plausible_from or after plausible_to.
+-- joined_at: When the membership was made; null where the API gave no readable time, or one before
+-- model_settings.plausible_from or after plausible_to.
 -- state: The person's state as the membership last had it.
 -- referrer: The page that the form was filled in on, where v3 knows it.
 -- source: What made the membership, where v3 knows it.
 -- is_current: Whether it is still there.
--- left_after: The beginning of the last pull before it was found to be gone; null where it is there, or no such pull is known.
+-- left_after: The beginning of the last pull before it was found to be gone; null where it is there, or no such pull is
+-- known.
 -- left_before: When it was found to be gone; null: it is there.
 -- left_precision: `interval`: it ended between the two; `unknown`: only before left_before; null: it is there.
 with gone as (

@@ -1,7 +1,8 @@
 -- One row per form of the account, with its members.
 -- @key: id
 -- @filter: members > 0
--- @unknown: Members who left before the first pull, and names it had before. Views of a form, and so its conversion rate.
+-- @unknown: Members who left before the first pull, and names it had before. Views of a form, and so its conversion
+-- rate.
 -- id: Its id.
 -- name: Its name now.
 -- former_names: Names it had since the first pull, with commas between.

@@ -2,14 +2,16 @@
 -- @key: id
 -- @stored: table
 -- @filter: state = 'active'
--- @unknown: Since when somebody has been cancelled or bounced, where it was so at the first pull; forms and tags left before it. What somebody opened or clicked: v3 has no events of single people.
+-- @unknown: Since when somebody has been cancelled or bounced, where it was so at the first pull; forms and tags left
+-- before it. What somebody opened or clicked: v3 has no events of single people.
 -- id: The person's id; it stays when the address changes.
 -- email_address: The address, as written by the person.
 -- email_hash: SHA-256 of the address in lower case, to join without showing it.
 -- email_domain: What follows the @, in lower case.
 -- first_name: The first name; often null.
 -- state: `active`, `inactive` (not yet confirmed), `cancelled`, `bounced` or `complained`.
--- created_at: When the person joined the account; null where the API gave no readable time, or one before model_settings.plausible_from or after plausible_to (`subscribers` has what it gave).
+-- created_at: When the person joined the account; null where the API gave no readable time, or one before
+-- model_settings.plausible_from or after plausible_to (`subscribers` has what it gave).
 -- created_on: The day of created_at in the configured zone, at the latest that of the newest observation.
 -- first_seen_at: When the mirror first saw the person.
 -- tenure_days: Days from created_on to the newest observation.
@@ -20,7 +22,8 @@
 -- first_form: Its name.
 -- first_tag_id: The tag given first, likewise.
 -- first_tag: Its name.
--- acquisition_source: utm_source, else referrer_host, else `form`, `sequence` or `tag`, by what was joined first, else `unknown`.
+-- acquisition_source: utm_source, else referrer_host, else `form`, `sequence` or `tag`, by what was joined first, else
+-- `unknown`.
 -- referrer_host: The site that the first referrer names.
 -- utm_source: In the first referrer.
 -- utm_medium: In the first referrer.
@@ -31,9 +34,11 @@
 -- order_count: Counted purchases.
 -- is_customer: Whether there are any.
 -- first_purchase_at: When the first of them was made.
--- days_to_first_purchase: Days from created_on to it; below zero where the person bought before joining; null where one of the two is not known.
+-- days_to_first_purchase: Days from created_on to it; below zero where the person bought before joining; null where one
+-- of the two is not known.
 -- revenue: Net revenue in revenue_currency; null where no amount is known. All currencies are in customer_value.
--- revenue_currency: The currency in which the person bought most often ('' where orders have none); of several the one that has more orders in the account.
+-- revenue_currency: The currency in which the person bought most often ('' where orders have none); of several the one
+-- that has more orders in the account.
 -- orders_without_amount: Counted purchases in it whose amount is not known.
 with memberships as (
     select

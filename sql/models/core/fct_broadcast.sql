@@ -1,13 +1,15 @@
 -- One row per broadcast, with its latest figures.
 -- @key: id
 -- @filter: is_sent
--- @unknown: Who opened or clicked: v3 has no recipients, only figures of the whole broadcast; counts of openers and clickers are worked back from rates. A moment of sending of its own, and which tags or segments it went to.
+-- @unknown: Who opened or clicked: v3 has no recipients, only figures of the whole broadcast; counts of openers and
+-- clickers are worked back from rates. A moment of sending of its own, and which tags or segments it went to.
 -- id: The broadcast's id.
 -- subject: Null for a draft without one.
 -- created_at: When it was written.
 -- published_at: When it was published; null before.
 -- send_at: When it is, or was, scheduled for.
--- sent_at: When it was sent, as well as v3 tells: scheduled for, else published, else created, the first of them that lies between model_settings.plausible_from and plausible_to; null where it was not sent.
+-- sent_at: When it was sent, as well as v3 tells: scheduled for, else published, else created, the first of them that
+-- lies between model_settings.plausible_from and plausible_to; null where it was not sent.
 -- sent_on: The day of sent_at in the configured zone.
 -- status: `draft`, `scheduled`, `sending`, `completed`, `aborted`; null where v3 has no figures.
 -- progress: How much of it was sent, in percent.
@@ -78,4 +80,5 @@ select
     100 * unsubscribes / nullif(recipients, 0) as unsubscribe_rate,
     100 * click_rate / nullif(open_rate, 0) as click_to_open_rate,
     stats_seen_at
-from sent, model_settings
+from sent
+cross join model_settings

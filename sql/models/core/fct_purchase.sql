@@ -2,25 +2,31 @@
 -- @key: id
 -- @stored: table
 -- @filter: is_counted
--- @unknown: When a purchase was refunded: v3 has only its status of today, and old accounts may have others than `paid`.
+-- @unknown: When a purchase was refunded: v3 has only its status of today, and old accounts may have others than
+-- `paid`.
 -- id: The purchase's id.
 -- transaction_id: The seller's own number.
 -- status: As the shop gave it; mostly `paid`.
 -- is_counted: Whether it is a sale; not one that was refunded, voided, failed or is still open.
--- subscriber_id: The buyer in the mirror: who had the address when the purchase was first seen, else who has it now or had it last; null: nobody who is there.
+-- subscriber_id: The buyer in the mirror: who had the address when the purchase was first seen, else who has it now or
+-- had it last; null: nobody who is there.
 -- email_address: The buyer's address, as the shop gave it.
--- buyer: The buyer: the person's address of today in lower case, so that orders under a former address are the same buyer's; of an orphan the address of the order.
+-- buyer: The buyer: the person's address of today in lower case, so that orders under a former address are the same
+-- buyer's; of an orphan the address of the order.
 -- is_orphan: Whether the buyer is no person of the mirror.
 -- currency: Of all amounts of this purchase: the code in capitals; null where the shop gave none.
--- transaction_time: When it was made; null where the API gave no readable time, or one before model_settings.plausible_from or after plausible_to.
+-- transaction_time: When it was made; null where the API gave no readable time, or one before
+-- model_settings.plausible_from or after plausible_to.
 -- purchased_on: The day in the configured zone.
--- subtotal: As the shop gave it; what was bought, before discount, tax and shipping; null where it is not known, as with all amounts.
+-- subtotal: As the shop gave it; what was bought, before discount, tax and shipping; null where it is not known, as
+-- with all amounts.
 -- discount: As the shop gave it.
 -- tax: As the shop gave it.
 -- shipping: As the shop gave it.
 -- total: As the shop gave it; what was paid.
 -- gross: What was bought, before discount, without tax and shipping: subtotal, else worked back from net.
--- net: Revenue: subtotal less discount, else total less tax and shipping; an amount that the shop did not give is none, with one that cannot be read net is null.
+-- net: Revenue: subtotal less discount, else total less tax and shipping; an amount that the shop did not give is none,
+-- with one that cannot be read net is null.
 -- units: How many pieces its lines have; null where there is no line, or a quantity is not known.
 -- order_number: 1 for the buyer's first counted purchase; null where it is not counted.
 -- is_first_order: Whether it is the buyer's first counted purchase.

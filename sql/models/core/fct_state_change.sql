@@ -2,7 +2,8 @@
 -- @key: subscriber_id, seen_at, to_state
 -- @stored: table
 -- @filter: is_leaving
--- @unknown: When somebody left: only between which two pulls. Everything before the first pull. Two changes between two pulls are seen as one, or as none.
+-- @unknown: When somebody left: only between which two pulls. Everything before the first pull. Two changes between two
+-- pulls are seen as one, or as none.
 -- subscriber_id: The person.
 -- created_at: When the person joined the account; null where that is not known (see dim_subscriber).
 -- from_state: The state before; null: the person was not known.
@@ -86,4 +87,5 @@ select
     )::date as happened_on,
     changes.to_state = 'active' as is_entering,
     coalesce(changes.state_before = 'active', false) as is_leaving
-from changes, model_settings
+from changes
+cross join model_settings

@@ -1,4 +1,5 @@
--- One row per person who ever joined a form, sequence or tag, and span in which that person was not active; one row of those who always were. lead_magnet_conversion and sequence_funnel count who was still there after 30 and 90 days.
+-- One row per person who ever joined a form, sequence or tag, and span in which that person was not active; one row of
+-- those who always were. lead_magnet_conversion and sequence_funnel count who was still there after 30 and 90 days.
 -- @filter: subscribable_type = 'form' and subscribable_id = 5000000
 -- @unknown: Since when somebody was away whom the first pull found so, and people removed before it.
 -- subscribable_type: `form`, `sequence` or `tag`.
@@ -9,7 +10,8 @@
 -- is_first: Whether it is the first of the person's rows here: those count each join once.
 -- day_30: 30 days after joined_at.
 -- day_90: 90 days after joined_at.
--- state: The state in the span, `deleted` of people who are gone, `unknown` where the API gave none; null: there is no span.
+-- state: The state in the span, `deleted` of people who are gone, `unknown` where the API gave none; null: there is no
+-- span.
 -- seen_from: When the span was first seen.
 -- away_from: When it began; -infinity where the person was so when first seen, for nobody knows since when.
 -- away_to: When it ended; infinity: it lasts.

@@ -1,6 +1,10 @@
--- One row per counted order and touch within model_settings.attribution_hours before it: every join, and of the broadcasts the first and the last. An order without a touch has one row. attribution_first_touch and attribution_last_touch choose among them.
+-- One row per counted order and touch within model_settings.attribution_hours before it: every join, and of the
+-- broadcasts the first and the last. An order without a touch has one row. attribution_first_touch and
+-- attribution_last_touch choose among them.
 -- @filter: purchased_on >= (select as_of from model_settings)::date - 365
--- @unknown: Who was sent, opened or clicked a broadcast: v3 has no rows of recipients. A broadcast is an *assumed exposure* of everybody who had signed up before it was sent, whether or not it went to all of the list. Mails of a sequence after the person entered it, and joins that were gone before the first pull, are not known.
+-- @unknown: Who was sent, opened or clicked a broadcast: v3 has no rows of recipients. A broadcast is an *assumed
+-- exposure* of everybody who had signed up before it was sent, whether or not it went to all of the list. Mails of a
+-- sequence after the person entered it, and joins that were gone before the first pull, are not known.
 -- purchase_id: The order.
 -- subscriber_id: The person who bought; null for an orphan, who has no touch.
 -- currency: The currency's code, '' where the order has none; never sum across currencies.
@@ -15,8 +19,10 @@
 -- touched_at: When the broadcast was sent or the person joined.
 -- hours_before: Hours from the touch to the order.
 -- exposure: `assumed` (a broadcast: v3 does not say who got it) or `known` (a join); null: no touch.
--- precision: exact (a join, or no touch is possible), interval (a broadcast, of which only the time of sending is known), unknown (the order has no readable time).
--- tie_rank: Which of several touches at the same instant is chosen: 1 a form, 2 a sequence, 3 a tag, 4 a broadcast; then the larger id.
+-- precision: exact (a join, or no touch is possible), interval (a broadcast, of which only the time of sending is
+-- known), unknown (the order has no readable time).
+-- tie_rank: Which of several touches at the same instant is chosen: 1 a form, 2 a sequence, 3 a tag, 4 a broadcast;
+-- then the larger id.
 with orders as (
     select
         purchase.id as purchase_id,

@@ -1,4 +1,5 @@
--- One row per form, sequence and tag of the account: its names, and its members beside the list. dim_form, dim_sequence and dim_tag add what is their own.
+-- One row per form, sequence and tag of the account: its names, and its members beside the list. dim_form, dim_sequence
+-- and dim_tag add what is their own.
 -- @key: subscribable_type, subscribable_id
 -- @filter: members > 0
 -- @unknown: Members who left before the first pull, and names it had before.

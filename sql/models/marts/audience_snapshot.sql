@@ -15,7 +15,8 @@
 -- last_open_rate: Its open rate in percent.
 -- customers: Buyers ever: people, and addresses of nobody on the list, with a counted purchase.
 -- orders_28d: Counted purchases of the last 28 days, in all currencies.
--- revenue_28d: Net revenue of those of them in revenue_currency; null where no amount is known. All currencies are in revenue_daily.
+-- revenue_28d: Net revenue of those of them in revenue_currency; null where no amount is known. All currencies are in
+-- revenue_daily.
 -- revenue_currency: The currency with the most of them ('' where orders have none); null: there is no order.
 -- orders_without_amount_28d: Those of them in it whose amount is not known.
 -- last_pull_at: When the last pull that read all it was to read ended.
@@ -38,7 +39,8 @@ growth as (
 
 last_broadcast as (
     select id, subject, sent_at, recipients, open_rate
-    from fct_broadcast, model_settings
+    from fct_broadcast
+    cross join model_settings
     where is_sent and sent_at <= as_of
     order by sent_at desc, id desc
     limit 1
@@ -50,7 +52,8 @@ sold as (
         sum(net)::decimal(38, 4) as revenue,
         count(*) as orders,
         count(*) - count(net) as orders_without_amount
-    from fct_purchase, model_settings
+    from fct_purchase
+    cross join model_settings
     where is_counted and purchased_on > timezone(timezone, as_of)::date - 28
     group by 1
 ),

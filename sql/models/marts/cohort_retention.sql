@@ -1,11 +1,14 @@
--- One row per month of signing up, month that pulls cover, and group of people: how many of them were active when it ended.
+-- One row per month of signing up, month that pulls cover, and group of people: how many of them were active when it
+-- ended.
 -- @key: variant, value, cohort, month
 -- @stored: table
 -- @filter: variant = 'all'
 -- @unknown: How many were active at any time before the first pull; people deleted before it are in no cohort.
 -- variant: By what people are grouped: `all`, `form` (joined first), `tag` (given first) or `source`.
--- value: The group: the form's or tag's name, or the source; `all`; `none` without any; `deleted` for people who are gone; `undated` in every variant for people who joined on no plausible day (see dim_subscriber.created_at).
--- cohort: First day of the month, in the configured zone, in which they joined; of the undated that in which the mirror first saw them.
+-- value: The group: the form's or tag's name, or the source; `all`; `none` without any; `deleted` for people who are
+-- gone; `undated` in every variant for people who joined on no plausible day (see dim_subscriber.created_at).
+-- cohort: First day of the month, in the configured zone, in which they joined; of the undated that in which the mirror
+-- first saw them.
 -- month: First day of the month at whose end they are counted; the running one up to the newest observation.
 -- months_since: Months between the two.
 -- is_complete: Whether the month is over.
@@ -15,7 +18,8 @@
 -- retention_low: The lower end of what the rate may be by chance in a group of this size (Wilson, 95 %).
 -- retention_high: The upper end.
 -- is_supported: Whether size is at least model_settings.minimum_support.
--- precision: `interval`: who left counts from the pull that saw it; `unknown`: the cohort is older than the first pull, so that size lacks people deleted before.
+-- precision: `interval`: who left counts from the pull that saw it; `unknown`: the cohort is older than the first pull,
+-- so that size lacks people deleted before.
 with bounds as (
     select
         dim_pull.ended_at as first_pull_at,
@@ -25,7 +29,8 @@ with bounds as (
         model_settings.minimum_support,
         model_settings.plausible_from,
         model_settings.plausible_to
-    from model_settings, dim_pull
+    from model_settings
+    cross join dim_pull
     where dim_pull.is_first
 ),
 
@@ -56,7 +61,8 @@ everybody as (
             then least(timezone(timezone, created_at)::date, last_day)
         end,
         first_seen_at, 0, 'deleted', 'deleted', 'deleted'
-    from deleted, bounds
+    from deleted
+    cross join bounds
 ),
 
 people as (
@@ -68,7 +74,8 @@ people as (
         case when joined_on is null then 'undated' else form end as form,
         case when joined_on is null then 'undated' else tag end as tag,
         case when joined_on is null then 'undated' else source end as source
-    from everybody, bounds
+    from everybody
+    cross join bounds
 ),
 
 moved as (
@@ -153,4 +160,5 @@ select
         when cohort > date_trunc('month', bounds.first_pull_on)::date then 'interval'
         else 'unknown'
     end as precision
-from counted, bounds
+from counted
+cross join bounds

@@ -1,7 +1,9 @@
--- One row per customer (a buyer) and currency: recency, frequency, money in bands from 1 to 5 (5 is best), beside the figures of all customers of the currency.
+-- One row per customer (a buyer) and currency: recency, frequency, money in bands from 1 to 5 (5 is best), beside the
+-- figures of all customers of the currency.
 -- @key: buyer, currency
 -- @filter: currency = 'USD'
--- @unknown: People who buy under several addresses, unless the mirror saw a person change the address (each counts as a customer), costs and margins, and orders never reported to the account.
+-- @unknown: People who buy under several addresses, unless the mirror saw a person change the address (each counts as a
+-- customer), costs and margins, and orders never reported to the account.
 -- buyer: The buyer, as in fct_purchase.
 -- subscriber_id: The person; null for an orphan.
 -- currency: The currency's code, '' where the order has none; never sum across currencies.
@@ -16,7 +18,8 @@
 -- recency_band: 5: bought within 30 days, 4: 90, 3: 180, 2: 365, 1: longer ago.
 -- frequency_band: The number of orders, 5 for five and more.
 -- monetary_band: Fifths of the valued customers by revenue, equal revenue in the same band; null without revenue.
--- segment: champion (repeat, within 90 days, upper two fifths of revenue), loyal (repeat, within 180 days), at risk (repeat, longer ago), new (one order, within 90 days), waning (one order, within 180 days), lost.
+-- segment: champion (repeat, within 90 days, upper two fifths of revenue), loyal (repeat, within 180 days), at risk
+-- (repeat, longer ago), new (one order, within 90 days), waning (one order, within 180 days), lost.
 -- customers: All customers of the currency.
 -- repeat_customers: Those with more than one order.
 -- repeat_rate: Percent: 100 * repeat_customers / customers.

@@ -1,7 +1,8 @@
 -- One row per broadcast that was sent: what stands out against the alarms of model_settings.
 -- @key: id
 -- @filter: alarms > 0
--- @unknown: Bounces and complaints of a broadcast (v3 shows only a person's state, with no moment; those found after a send are put beside it, whatever caused them), spam folders, and everything before the first pull ended.
+-- @unknown: Bounces and complaints of a broadcast (v3 shows only a person's state, with no moment; those found after a
+-- send are put beside it, whatever caused them), spam folders, and everything before the first pull ended.
 -- id: The broadcast's id.
 -- subject: Its subject; null if it has none.
 -- sent_at: When it was sent, as well as that is known (see fct_broadcast).
@@ -22,7 +23,8 @@
 -- bounce_rate: Percent: 100 * (new_bounced + new_complained) / recipients.
 -- is_bounce_alarm: Whether bounce_rate is above model_settings.bounce_alarm.
 -- alarms: How many of the three.
--- precision: Of the bounces: interval (found by a pull between the two; the moment lies between two pulls) or unknown (sent before the first pull ended).
+-- precision: Of the bounces: interval (found by a pull between the two; the moment lies between two pulls) or unknown
+-- (sent before the first pull ended).
 with first_pull as (
     -- its own observations are all earlier than its end, so that the newest one of a mirror just begun counts
     select least(ended_at, as_of) as known_from

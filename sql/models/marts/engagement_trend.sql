@@ -1,12 +1,15 @@
--- One row per week (from Monday) or month in which a broadcast was sent: rates over all its recipients, not means of rates.
+-- One row per week (from Monday) or month in which a broadcast was sent: rates over all its recipients, not means of
+-- rates.
 -- @key: period, starts_on
 -- @filter: period = 'month'
--- @unknown: Opens and clicks of a person, so that Kit's "cold subscriber" (no open or click in 90 days) cannot be told, and how many people were active before the first pull ended.
+-- @unknown: Opens and clicks of a person, so that Kit's "cold subscriber" (no open or click in 90 days) cannot be told,
+-- and how many people were active before the first pull ended.
 -- period: `week` or `month`.
 -- starts_on: Its first day in the configured zone.
 -- ends_on: Its last day.
 -- broadcasts: Broadcasts sent.
--- recipients: Mails sent: the sum of the broadcasts' recipients; null where they are known of none, as with all sums here.
+-- recipients: Mails sent: the sum of the broadcasts' recipients; null where they are known of none, as with all sums
+-- here.
 -- average_recipients: recipients / broadcasts of which they are known.
 -- open_recipients: Recipients of broadcasts that track opens.
 -- opens: Their opens.
@@ -21,7 +24,8 @@
 -- unsubscribes: People who unsubscribed from a broadcast.
 -- unsubscribe_recipients: Recipients of broadcasts of which unsubscribes are known.
 -- unsubscribe_rate: Percent: 100 * unsubscribes / unsubscribe_recipients.
--- active: Active people at the end of the period, for the running one at model_settings.as_of; null before the first pull ended.
+-- active: Active people at the end of the period, for the running one at model_settings.as_of; null before the first
+-- pull ended.
 -- reach_rate: Percent: 100 * average_recipients / active: the share of the list that a send reached.
 -- precision: Of active: interval (as the latest pull before the end saw it) or unknown (before the first pull ended).
 with periods as (

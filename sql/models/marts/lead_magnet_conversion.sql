@@ -1,15 +1,19 @@
--- One row per form or tag: who joined, who was still active later, who bought afterwards, in whatever currency (their revenue is in lead_magnet_revenue).
+-- One row per form or tag: who joined, who was still active later, who bought afterwards, in whatever currency (their
+-- revenue is in lead_magnet_revenue).
 -- @key: subscribable_type, subscribable_id
 -- @stored: table
 -- @filter: joins > 0
--- @unknown: Views of a form (so that views to joins cannot be told), people removed before the first pull, whether an object caused a purchase (somebody in several objects counts in each), and when those left whom the first pull found gone: they are the unknown ones of the active columns.
+-- @unknown: Views of a form (so that views to joins cannot be told), people removed before the first pull, whether an
+-- object caused a purchase (somebody in several objects counts in each), and when those left whom the first pull
+-- found gone: they are the unknown ones of the active columns.
 -- subscribable_type: `form` or `tag`.
 -- subscribable_id: The id of the form or tag.
 -- name: Its name now; names need not be unique.
 -- joins: People who ever joined, each once, at the first time.
 -- members: People who are in it now, in whatever state.
 -- joins_30_days: People who joined at least 30 days ago.
--- active_after_30_days: Those of them who were active 30 days after they joined. Who was active when first seen counts as active before.
+-- active_after_30_days: Those of them who were active 30 days after they joined. Who was active when first seen counts
+-- as active before.
 -- unknown_after_30_days: Those of them of whom it is not known: first seen after that day, and no longer active.
 -- active_after_30_days_rate: Percent, at least: 100 * active_after_30_days / joins_30_days.
 -- active_after_30_days_rate_at_most: Percent: 100 * (active_after_30_days + unknown_after_30_days) / joins_30_days.
@@ -23,7 +27,8 @@
 -- conversion_low: The lower end of what the rate may be by chance with so many joins (Wilson, 95 %).
 -- conversion_high: The upper end. Rates whose ranges overlap are no ranking.
 -- median_days_to_buy: Median over the buyers of the days from joining to the first such order.
--- precision: Of the active columns: exact (nobody is unknown), interval (the rates lie between the two ends), unknown (of nobody is it known).
+-- precision: Of the active columns: exact (nobody is unknown), interval (the rates lie between the two ends), unknown
+-- (of nobody is it known).
 with orders as materialized (
     select subscriber_id, transaction_time
     from fct_purchase

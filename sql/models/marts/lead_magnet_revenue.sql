@@ -1,17 +1,21 @@
--- One row per form or tag and currency of the account: what the people who joined bought afterwards. How many joined is in lead_magnet_conversion, once.
+-- One row per form or tag and currency of the account: what the people who joined bought afterwards. How many joined is
+-- in lead_magnet_conversion, once.
 -- @key: subscribable_type, subscribable_id, currency
 -- @stored: table
 -- @filter: currency_rank = 1
--- @unknown: Whether an object caused a purchase (the order of somebody in several objects counts in each, so that their revenues are not to be added up), and orders of people who joined on no known day.
+-- @unknown: Whether an object caused a purchase (the order of somebody in several objects counts in each, so that their
+-- revenues are not to be added up), and orders of people who joined on no known day.
 -- subscribable_type: `form` or `tag`.
 -- subscribable_id: The id of the form or tag.
 -- name: Its name now; names need not be unique.
 -- currency: The currency's code, '' where orders have none or there are none; never sum across currencies.
 -- currency_rank: 1 for the currency with the most counted orders of the account.
--- currency_buyers: People who joined and bought in the currency at or after their joining; who bought in several is in several rows.
+-- currency_buyers: People who joined and bought in the currency at or after their joining; who bought in several is in
+-- several rows.
 -- orders: Their counted orders in the currency since they joined.
 -- orders_without_amount: Those of them whose amount is not known; they are in no sum.
--- revenue: Net of discount, without tax and shipping, of these orders; 0 where there are none, null where no amount is known.
+-- revenue: Net of discount, without tax and shipping, of these orders; 0 where there are none, null where no amount is
+-- known.
 -- signup_value: revenue / joins of lead_magnet_conversion.
 with joins as (
     select subscribable_type, subscribable_id, subscriber_id, min(joined_at) as joined_at

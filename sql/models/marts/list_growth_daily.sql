@@ -1,11 +1,15 @@
--- One row per day in the configured zone, from the first sign-up to the newest observation: who came, who left, how many are active.
+-- One row per day in the configured zone, from the first sign-up to the newest observation: who came, who left, how
+-- many are active.
 -- @key: day
 -- @stored: table
 -- @filter: day > (select max(day) from list_growth_daily) - 90
--- @unknown: When somebody left is known only between two pulls: it counts for the day it was seen. Who left before the first pull, and so how many were active then.
+-- @unknown: When somebody left is known only between two pulls: it counts for the day it was seen. Who left before the
+-- first pull, and so how many were active then.
 -- day: The day.
--- joined: New Leads: people who joined the account that day, whatever became of them; deleted people only where the mirror knew them.
--- undated: People whom the mirror first saw that day and who joined on no plausible day (see dim_subscriber.created_at); they are not in joined.
+-- joined: New Leads: people who joined the account that day, whatever became of them; deleted people only where the
+-- mirror knew them.
+-- undated: People whom the mirror first saw that day and who joined on no plausible day (see
+-- dim_subscriber.created_at); they are not in joined.
 -- new: People who became active; up to the day of the first pull the same as joined, without the undated.
 -- lost: Active people who cancelled, bounced, complained or were deleted; null up to the day of the first pull.
 -- net: new less lost.
@@ -16,7 +20,8 @@
 -- joined_average_28d: The same over 28 days.
 -- net_average_7d: Mean of net over this day and the six before; null where it has not so many that are known.
 -- net_average_28d: The same over 28 days.
--- precision: `exact`: nobody left and all who came joined that day; `interval`: it is the day of the pull that saw it; `unknown`: up to the day of the first pull.
+-- precision: `exact`: nobody left and all who came joined that day; `interval`: it is the day of the pull that saw it;
+-- `unknown`: up to the day of the first pull.
 with bounds as (
     select
         timezone(model_settings.timezone, dim_pull.ended_at)::date as first_pull_on,
@@ -42,7 +47,8 @@ dated as (
         case when created_at between plausible_from and plausible_to then timezone(timezone, created_at)::date end
             as joined_on,
         least(coalesce(joined_on, timezone(timezone, _first_seen_at)::date), last_day) as day
-    from people, bounds
+    from people
+    cross join bounds
 ),
 
 joined as (

@@ -1,9 +1,12 @@
--- One row per way in which people came: how many, and how many of them bought, in whatever currency (their revenue is in revenue_by_source). Everybody is in one row of every dimension.
+-- One row per way in which people came: how many, and how many of them bought, in whatever currency (their revenue is
+-- in revenue_by_source). Everybody is in one row of every dimension.
 -- @key: dimension, source_key
 -- @stored: table
 -- @filter: dimension = 'first_form'
--- @unknown: Where somebody came from who joined no form, costs of acquiring people, and people deleted before the first pull.
--- dimension: `first_form`, `first_tag`, `acquisition_source`, `referrer_host`, `utm_source`, `utm_medium`, `utm_campaign` or `signup_month` (in the configured zone).
+-- @unknown: Where somebody came from who joined no form, costs of acquiring people, and people deleted before the first
+-- pull.
+-- dimension: `first_form`, `first_tag`, `acquisition_source`, `referrer_host`, `utm_source`, `utm_medium`,
+-- `utm_campaign` or `signup_month` (in the configured zone).
 -- source_key: The id of the form or tag, the host, the utm value or the month as 2026-01; '' where there is none.
 -- source: Its name; null where there is none. Names of forms and tags need not be unique.
 -- new_leads: People who came so, in whatever state.

@@ -1,8 +1,11 @@
--- One row per product and currency: lines of counted orders. A product is known by its pid, where there is none by its sku, else by its name.
+-- One row per product and currency: lines of counted orders. A product is known by its pid, where there is none by its
+-- sku, else by its name.
 -- @key: product_key, currency
 -- @filter: revenue > 0
--- @unknown: What a line was sold for after the order's discount (it is spread over the lines by their gross amounts) and which line was refunded.
--- product_key: pid:..., sku:... or name:...; `none` for orders without a line; `unsplit` for the revenue of orders that cannot be split, because the price or quantity of one of several lines is not known.
+-- @unknown: What a line was sold for after the order's discount (it is spread over the lines by their gross amounts)
+-- and which line was refunded.
+-- product_key: pid:..., sku:... or name:...; `none` for orders without a line; `unsplit` for the revenue of orders that
+-- cannot be split, because the price or quantity of one of several lines is not known.
 -- product: The product's name in its latest sale; null for `none` and `unsplit`.
 -- currency: The currency's code, '' where the order has none; never sum across currencies.
 -- orders: Counted orders that have the product.

@@ -1,21 +1,26 @@
--- One row per way in which people came, and currency of the account: their revenue to date and within 30, 90 and 180 days of signing up. How many people they are is in ltv_by_source, once.
+-- One row per way in which people came, and currency of the account: their revenue to date and within 30, 90 and 180
+-- days of signing up. How many people they are is in ltv_by_source, once.
 -- @key: dimension, source_key, currency
 -- @stored: table
 -- @filter: dimension = 'first_form' and currency_rank = 1
--- @unknown: Where somebody came from who joined no form, costs of acquiring people, and whose an order is that was made with an address of nobody on the list (orphans are in no row).
--- dimension: `first_form`, `first_tag`, `acquisition_source`, `referrer_host`, `utm_source`, `utm_medium`, `utm_campaign` or `signup_month` (in the configured zone).
+-- @unknown: Where somebody came from who joined no form, costs of acquiring people, and whose an order is that was made
+-- with an address of nobody on the list (orphans are in no row).
+-- dimension: `first_form`, `first_tag`, `acquisition_source`, `referrer_host`, `utm_source`, `utm_medium`,
+-- `utm_campaign` or `signup_month` (in the configured zone).
 -- source_key: The id of the form or tag, the host, the utm value or the month as 2026-01; '' where there is none.
 -- source: Its name; null where there is none. Names of forms and tags need not be unique.
 -- currency: The currency's code, '' where orders have none or there are none; never sum across currencies.
 -- currency_rank: 1 for the currency with the most counted orders of the account.
 -- orders: Counted orders in the currency of the people who came so.
 -- orders_without_amount: Those of them whose amount is not known; they are in no sum.
--- new_lead_revenue: Revenue ever from them: net of discount, without tax and shipping; 0 where there are no orders, null where no amount is known, as with all sums here.
+-- new_lead_revenue: Revenue ever from them: net of discount, without tax and shipping; 0 where there are no orders,
+-- null where no amount is known, as with all sums here.
 -- new_lead_value: new_lead_revenue / new_leads of ltv_by_source.
 -- currency_customers: Those of the people who have bought in the currency; who bought in several is in several rows.
 -- valued_customers: Those of them of whom an amount is known.
 -- customer_value: new_lead_revenue / valued_customers.
--- revenue_30_days: Revenue, by the end of their 30th day, from the people who signed up at least 30 days ago; what they bought before they signed up counts.
+-- revenue_30_days: Revenue, by the end of their 30th day, from the people who signed up at least 30 days ago; what they
+-- bought before they signed up counts.
 -- value_30_days: revenue_30_days / leads_30_days of ltv_by_source.
 -- revenue_90_days: The same by the end of the 90th day.
 -- value_90_days: revenue_90_days / leads_90_days of ltv_by_source.

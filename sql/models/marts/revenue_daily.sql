@@ -1,7 +1,9 @@
 -- One row per day of sale and currency: counted orders only, days without a sale have no row.
 -- @filter: day >= (select as_of from model_settings)::date - 365
--- @unknown: Refunds made after the sale (v3 shows a status, never a refund's moment or part of an amount), fees of the shop, and orders never reported to the account.
--- day: The day of sale in the configured zone; null where the API gave no readable time, or one that cannot be (see fct_purchase).
+-- @unknown: Refunds made after the sale (v3 shows a status, never a refund's moment or part of an amount), fees of the
+-- shop, and orders never reported to the account.
+-- day: The day of sale in the configured zone; null where the API gave no readable time, or one that cannot be (see
+-- fct_purchase).
 -- currency: The currency's code, '' where the order has none; never sum across currencies.
 -- orders: Counted orders.
 -- orders_without_amount: Those of them whose net amount is not known; they are in no sum of money and no average.

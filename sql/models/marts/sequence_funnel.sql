@@ -1,8 +1,11 @@
--- One row per sequence: who entered, who is still in it, who bought and who unsubscribed within 30 and 90 days of entering.
+-- One row per sequence: who entered, who is still in it, who bought and who unsubscribed within 30 and 90 days of
+-- entering.
 -- @key: sequence_id
 -- @stored: table
 -- @filter: entered > 0
--- @unknown: Mails of a sequence, their opens and clicks, how far somebody is in it, who finished or was removed before the first pull, whether the sequence caused a purchase, and when those unsubscribed whom the first pull found cancelled: they are the unknown ones.
+-- @unknown: Mails of a sequence, their opens and clicks, how far somebody is in it, who finished or was removed
+-- before the first pull, whether the sequence caused a purchase, and when those unsubscribed whom the first pull
+-- found cancelled: they are the unknown ones.
 -- sequence_id: The sequence's id.
 -- sequence: Its name now; names need not be unique.
 -- entered: People who ever entered, each once, at the first time.
@@ -13,17 +16,22 @@
 -- bought_within_30_days: Those of them with a counted order within 30 days of entering.
 -- bought_within_30_days_rate: Percent: 100 * bought_within_30_days / entered_30_days.
 -- unsubscribed_within_30_days: Those of them whom the pulls saw cancelled 30 days after entering.
--- unknown_within_30_days: Those of them who were cancelled when first seen, later than that, so that the moment is not known.
+-- unknown_within_30_days: Those of them who were cancelled when first seen, later than that, so that the moment is not
+-- known.
 -- unsubscribed_within_30_days_rate: Percent, at least: 100 * unsubscribed_within_30_days / entered_30_days.
--- unsubscribed_within_30_days_rate_at_most: Percent: 100 * (unsubscribed_within_30_days + unknown_within_30_days) / entered_30_days.
+-- unsubscribed_within_30_days_rate_at_most: Percent: 100 * (unsubscribed_within_30_days + unknown_within_30_days) /
+-- entered_30_days.
 -- entered_90_days: People who entered at least 90 days ago.
 -- bought_within_90_days: Those of them with a counted order within 90 days of entering.
 -- bought_within_90_days_rate: Percent: 100 * bought_within_90_days / entered_90_days.
 -- unsubscribed_within_90_days: Those of them whom the pulls saw cancelled 90 days after entering.
--- unknown_within_90_days: Those of them who were cancelled when first seen, later than that, so that the moment is not known.
+-- unknown_within_90_days: Those of them who were cancelled when first seen, later than that, so that the moment is not
+-- known.
 -- unsubscribed_within_90_days_rate: Percent, at least: 100 * unsubscribed_within_90_days / entered_90_days.
--- unsubscribed_within_90_days_rate_at_most: Percent: 100 * (unsubscribed_within_90_days + unknown_within_90_days) / entered_90_days.
--- precision: Of the unsubscribed columns: exact (nobody is unknown), interval (the rates lie between the two ends), unknown (nobody is known to have unsubscribed, but some may have).
+-- unsubscribed_within_90_days_rate_at_most: Percent: 100 * (unsubscribed_within_90_days + unknown_within_90_days) /
+-- entered_90_days.
+-- precision: Of the unsubscribed columns: exact (nobody is unknown), interval (the rates lie between the two ends),
+-- unknown (nobody is known to have unsubscribed, but some may have).
 with active_people as (
     select id from subscribers where state = 'active'
 ),

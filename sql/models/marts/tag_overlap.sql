@@ -1,4 +1,5 @@
--- One row per pair of tags that enough people have together (model_settings.minimum_support): how far they overlap, whatever the people's state.
+-- One row per pair of tags that enough people have together (model_settings.minimum_support): how far they overlap,
+-- whatever the people's state.
 -- @key: tag_id, other_tag_id
 -- @stored: table
 -- @filter: lift > 1
@@ -15,8 +16,10 @@
 -- jaccard_rate: Percent: 100 * people / either_people.
 -- tag_share_rate: Percent: 100 * people / tag_people.
 -- other_share_rate: Percent: 100 * people / other_people.
--- lift: P(A and B) / (P(A) P(B)) = people * subscribers / (tag_people * other_people); 1: as often together as by chance.
--- lift_low: The lower end of what lift may be by chance, from the share of the rarer tag's people (Wilson, 95 %). Above 1 the tags do go together.
+-- lift: P(A and B) / (P(A) P(B)) = people * subscribers / (tag_people * other_people); 1: as often together as by
+-- chance.
+-- lift_low: The lower end of what lift may be by chance, from the share of the rarer tag's people (Wilson, 95 %). Above
+-- 1 the tags do go together.
 -- lift_high: The upper end.
 with tagged as (
     select subscribable_id as tag_id, subscriber_id
