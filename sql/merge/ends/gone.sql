@@ -1,4 +1,5 @@
--- Makes `gone_<table>`, still empty: the keys of rows that a merge takes out, and when and in which round that was found.
+-- Makes `gone_<table>`, still empty: the keys of rows that a merge takes out, and when and in which round that
+-- was found.
 -- table: The table's name.
 -- key: The columns of its key.
 create or replace temp table gone_{table} as

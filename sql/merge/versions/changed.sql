@@ -1,6 +1,6 @@
--- Makes `changed`, from `incoming`, `ends`, main and history: what differs from the version before it: observations (by
--- their `_row` of `incoming`), and ends of rows that were there (by their `_end` of `ends`). `_at` is when, in `_round`;
--- `_before` the hash of the version before it (0: not there), `_row_before` its row (null: it is in main),
+-- Makes `changed`, from `incoming`, `ends`, main and history: what differs from the version before it: observations
+-- (by their `_row` of `incoming`), and ends of rows that were there (by their `_end` of `ends`). `_at` is when, in
+-- `_round`; `_before` the hash of the version before it (0: not there), `_row_before` its row (null: it is in main),
 -- `_before_round` the hash of the last version before the round; `_until` when the next one came, `_is_last` whether
 -- that was in another round; `_first_seen_at` the earliest time the row was ever seen.
 -- table: The table's name.
@@ -40,7 +40,7 @@ placed as (
         *,
         lead(_at) over in_order as _until,
         lag(_row) over in_order as _row_before,
-        lead(_round) over in_order is distinct from _round as _is_last,
+        coalesce(lead(_round) over in_order <> _round, true) as _is_last,
         first_value(_before) over (
             partition by {key}, _round order by _at, _end nulls first, _hash
         ) as _before_round,

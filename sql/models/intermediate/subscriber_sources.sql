@@ -11,7 +11,7 @@
 -- is_30_days: Whether the person signed up at least 30 days ago.
 -- is_90_days: The same of 90 days.
 -- is_180_days: The same of 180 days.
-with dimensions(dimension) as (
+with dimensions (dimension) as (
     values
         ('first_form'), ('first_tag'), ('acquisition_source'), ('referrer_host'),
         ('utm_source'), ('utm_medium'), ('utm_campaign'), ('signup_month')

@@ -25,7 +25,7 @@
 -- later_customers: Those of them who first bought on the day of sign-up or later, the same in each row.
 -- average_time_to_purchase: Mean days from sign-up to first purchase over later_customers.
 -- median_time_to_purchase: Median of the same.
-with stretches(place, stretch, from_days, to_days) as (
+with stretches (place, stretch, from_days, to_days) as (
     values
         (0, 'before sign-up', null, -1),
         (1, 'same day', 0, 0),
