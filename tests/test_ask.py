@@ -90,7 +90,7 @@ def test_everything_of_the_mirror_is_in_one_group(mirror: duckdb.DuckDBPyConnect
     for entry in entries(mirror):
         found[entry.group].add(entry.label)
     assert found["tables"] == {path.stem for path in (sql_folder() / "tables").glob("*.sql")}
-    assert {path.stem for path in (sql_folder() / "models").glob("*.sql")} <= found["models"]
+    assert {path.stem for path in (sql_folder() / "models").rglob("*.sql")} <= found["models"]
     assert found["models"] >= {"subscribers_wide", "model_settings"}
     assert found["your own"] == {"early", "broken"}
     assert found["history"] >= {"history.tags", "as_of.tags"}

@@ -1,6 +1,7 @@
 """The models: made at every publish in the order of what they read, ours and the user's, and facts that must hold."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from tests.conftest import BARE, Command
 from tests.support.log_builder import LogBuilder, at
 
 TAGS, FIELDS = whole("tags"), whole("custom_fields")
-OURS = sorted([*(path.stem for path in (sql_folder() / "models").glob("*.sql")), "subscribers_wide"])
+OURS = sorted([*(path.stem for path in (sql_folder() / "models").rglob("*.sql")), "subscribers_wide"])
 Write = Callable[[str, str], Path]
 
 
@@ -137,8 +138,12 @@ def test_all_of_ours_can_be_made_even_of_an_empty_mirror(tmp_path: Path) -> None
     assert sorted(kinds(log)) == sorted([*OURS, "model_settings"])
 
 
-def test_every_column_of_every_model_has_a_description_and_no_other_has(log: LogBuilder, config: Config) -> None:
-    publish(config, log.folder)
+def test_no_two_of_ours_have_the_same_name_whatever_their_folder() -> None:
+    assert len(OURS) == len({name.lower() for name in OURS})
+
+
+def test_every_column_of_every_model_has_a_description_and_no_other_has(book: Book, config: Config) -> None:
+    publish(config, book.folder)
     given = {
         (name, column): comment
         for name, column, comment in log.rows(
@@ -146,7 +151,7 @@ def test_every_column_of_every_model_has_a_description_and_no_other_has(log: Log
         )
     }
     assert [place for place, comment in given.items() if not comment] == []
-    for path in sorted((sql_folder() / "models").glob("*.sql")):
+    for path in sorted((sql_folder() / "models").rglob("*.sql")):
         told = model(path.stem, path.read_text(), path.name)
         columns = {column for name, column in given if name == path.stem}
         assert told.header.grain.startswith("One row"), path.stem
@@ -181,9 +186,17 @@ def test_settings_are_those_of_the_configuration(log: LogBuilder, config: Config
     ]
 
 
-def test_status_counts_the_rows_of_the_mirror_alone(log: LogBuilder, config: Config) -> None:
-    publish(config, log.folder)
-    assert status(log.folder.root).tables.keys() == {table.name for table in tables()}
+def test_sync_health_counts_the_changes_of_every_table_that_is_read() -> None:
+    text = (sql_folder() / "models" / "marts" / "sync_health.sql").read_text()
+    counted = re.findall(r"select '(\w+)'(?: as stream)?, change, valid_from from history\.(\w+)", text)
+    assert [stream for stream, table in counted if stream != table] == []
+    # what comes inside another table's records is read with it
+    assert {table for _, table in counted} == {table.name for table in tables() if not table.part_of}
+
+
+def test_status_counts_the_rows_of_the_mirror_alone(book: Book, config: Config) -> None:
+    publish(config, book.folder)
+    assert status(book.folder.root).tables.keys() == {table.name for table in tables()}
 
 
 @pytest.mark.heavy

@@ -49,9 +49,9 @@ class Model:
         return "table" if self.has_files else self.header.words.get("@stored", "view")
 
 
-def read_folder(folder: Path, shown: str) -> list[Model]:
-    """Every file of a folder; `shown` is how messages call the folder."""
-    return [_read(path, f"{shown}/{path.name}") for path in sorted(folder.glob("*.sql"))]
+def read_folder(folder: Path, shown: str, pattern: str = "*.sql") -> list[Model]:
+    """Read the files of a folder that fit a pattern; `shown` is how messages call the folder."""
+    return [_read(path, f"{shown}/{path.relative_to(folder).as_posix()}") for path in sorted(folder.glob(pattern))]
 
 
 def _read(path: Path, shown: str) -> Model:

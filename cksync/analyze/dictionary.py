@@ -15,7 +15,7 @@ from cksync.errors import Rejected
 from cksync.sqltext import Header, header, identifier, names, sql_folder
 
 GROUPS = ("tables", "models", "your own", "history", "cksync's own")
-# Models without a file in sql/models.
+# Models without a file below sql/models.
 _MADE = ("subscribers_wide", "model_settings")
 _TYPES = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 
@@ -149,7 +149,7 @@ def table_headers() -> Mapping[str, Header]:
 
 @cache
 def _our_models() -> frozenset[str]:
-    return frozenset([*(path.stem for path in (sql_folder() / "models").glob("*.sql")), *_MADE])
+    return frozenset([*(path.stem for path in (sql_folder() / "models").rglob("*.sql")), *_MADE])
 
 
 def _told(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The models: views, and tables where a view would be too slow, made anew at every publish.
 
-Ours are the files of sql/models and `subscribers_wide`; then come the user's own, of `[models] path`. One that
+Ours are the files below sql/models and `subscribers_wide`; then come the user's own, of `[models] path`. One that
 cannot be made is noted in `_cksync.models` and spoils nothing else. The tables of the mirror are only read.
 """
 
@@ -59,7 +59,7 @@ def build(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collect
         _note(db, [], [])
         return Analysis()
     make_settings(db, settings, tables)
-    ours = in_order([*read_folder(sql_folder() / "models", "sql/models"), wide_model(db)])
+    ours = in_order([*read_folder(sql_folder() / "models", "sql/models", "**/*.sql"), wide_model(db)])
     taken = {*tables, SETTINGS, *(model.name.lower() for model in ours)}
     theirs, refused = _theirs(settings.path, taken)
     made = _make_all(db, [*ours, *theirs])

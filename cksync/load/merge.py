@@ -24,10 +24,10 @@ from cksync.load.log import portions, size
 from cksync.load.repeated import load_corrected
 from cksync.load.seen import Round, forget_seen, load_seen, new_files, relation
 from cksync.load.set_aside import note_set_aside
+from cksync.load.steps import same_key, step
 from cksync.load.tables import Table
 from cksync.load.typed import load_incoming
 from cksync.load.versions import Change, load_changed, write_changed
-from cksync.sqltext import quoted
 
 # So much of the log is compared with the mirror at once.
 PART_BYTES = 16_000_000
@@ -99,13 +99,15 @@ def _merge_table(
     doubts: dict[tuple[int, str], str],
 ) -> Iterator[tuple[int, Change]]:
     """Take segments into one table; what that did in which round. Adds to the `doubts`."""
-    _load_tombstones(db, table)
+    db.execute(step("tombstones", table))
     for span in _spans(db, files, renames):
         parts = _parts(table, span.files)
         for part in parts:
             load_incoming(db, table, part, span.times("observed_at"))
             if table.kept:
-                _keep(db, table, table.kept)
+                db.execute(
+                    step("keep_known_value", table, column=table.kept, same_key=same_key(table, "incoming", "known"))
+                )
             if part is parts[-1]:
                 load_ends(db, table, span.times)
             else:
@@ -121,12 +123,7 @@ def _is_untouched(db: duckdb.DuckDBPyConnection, table: Table, rounds: Sequence[
     gone that its rows go with."""
     complete = {reading.slice.split("/")[0] for found in rounds for reading in found.complete}
     owners = [owner.table for owner in (table.child_of, table.part_of) if owner]
-    gone = [
-        db.execute(
-            f"select 1 from gone_{owner} union all select 1 from missing where stream = '{owner}' limit 1"
-        ).fetchone()
-        for owner in owners
-    ]
+    gone = [db.execute(step("owner_is_gone", table=owner)).fetchone() for owner in owners]
     return complete.isdisjoint(table.streams) and not any(gone)
 
 
@@ -162,36 +159,3 @@ def _round_at(db: duckdb.DuckDBPyConnection, at: datetime) -> int:
     row = db.execute("select round from rounds where begins_at <= ? and ends_at > ?", [at, at]).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def _load_tombstones(db: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """`tombstones`: the keys of the table that the API said are not there (404), and when it did so last in
-    each round."""
-    db.execute(
-        f"""
-        create or replace temp table tombstones as
-        select round, key, observed_at from missing where stream = '{table.name}'
-        """
-    )
-
-
-def _keep(db: duckdb.DuckDBPyConnection, table: Table, column: str) -> None:
-    """Once known, a column keeps its value."""
-    key = quoted(table.key)
-    same_key = " and ".join(f'incoming."{name}" = known."{name}"' for name in table.key)
-    db.execute(
-        f"""
-        update incoming set "{column}" = known.kept
-        from (
-            select {key}, arg_min("{column}", seen_at) as kept, min(seen_at) as seen_at
-            from (
-                select {key}, "{column}", '-infinity'::timestamptz as seen_at from main."{table.name}"
-                union all
-                select {key}, "{column}", _synced_at from incoming
-            )
-            where "{column}" is not null
-            group by all
-        ) as known
-        where {same_key} and incoming._synced_at >= known.seen_at
-        """
-    )

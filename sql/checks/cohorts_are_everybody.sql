@@ -11,6 +11,7 @@ last_month as (
 )
 
 select *
-from last_month, people
+from last_month
+cross join people
 where last_month.active <> people.active or not fits or least < 0
     or last_month.size <> (select max(size) from last_month) or last_month.size < people.people

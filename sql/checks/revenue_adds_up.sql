@@ -1,4 +1,5 @@
--- Revenue and orders by currency are the same in fct_purchase, revenue_daily, revenue_by_product, customer_value, organic_vs_attributed and both attributions; unknown amounts are in none.
+-- Revenue and orders by currency are the same in fct_purchase, revenue_daily, revenue_by_product, customer_value,
+-- organic_vs_attributed and both attributions; unknown amounts are in none.
 with told as (
     select 'fct_purchase' as model, coalesce(currency, '') as currency, sum(net) as revenue, count(*) as orders
     from fct_purchase

@@ -1,4 +1,5 @@
--- Nobody has two tags together more often than each: the overlap of a pair is at most the smaller tag, the tags at most everybody.
+-- Nobody has two tags together more often than each: the overlap of a pair is at most the smaller tag, the tags at most
+-- everybody.
 select *
 from tag_overlap
 where tag_id >= other_tag_id

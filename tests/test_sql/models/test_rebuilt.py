@@ -47,8 +47,8 @@ def test_rebuild_gives_every_model_row_for_row(name: str, tied: LogBuilder, tmp_
         shutil.copytree(tied.folder.root, log.folder.root, dirs_exist_ok=True)
     config = Config(log.folder.root, "the test", models=SETTINGS[name])
     nightly = read(config)
-    assert len(nightly) == len([*sql_folder().glob("models/*.sql"), *sql_folder().glob("queries/*.sql")]) + 1
-    rebuild(config, log.folder)
+    assert len(nightly) == len([*sql_folder().glob("models/**/*.sql"), *sql_folder().glob("queries/*.sql")]) + 1
+    rebuild(config, book.folder)
     assert differing(nightly, read(config)) == {}
     assert log.rows("select name from _cksync.checks where rows > 0 or problem is not null") == []
 

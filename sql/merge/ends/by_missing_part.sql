@@ -1,0 +1,22 @@
+-- Gives rows that a record of their owner, as `seen` has it, does not hold.
+-- table: The table's name.
+-- key_of_held: The columns of its key, of `held`.
+-- owner: The table of the owner.
+-- owner_id: The column with the owner's id.
+-- columns: The key, and owner_id where it is no part of it.
+-- same_key: That `incoming` and `held` have the same key.
+-- during: That observed_at lies in the time that is meant.
+select {key_of_held}, parent.observed_at as found_at, rounds.round, null::varchar as slice
+from (
+    select {columns} from main."{table}"
+    union all
+    select {columns} from incoming
+) as held
+join (
+    select distinct key, observed_at
+    from seen
+    semi join segments using (file)
+    where stream = '{owner}' and state = 'usable' and {during}
+) as parent on parent.key = cast(held."{owner_id}" as varchar)
+join rounds on rounds.begins_at <= parent.observed_at and rounds.ends_at > parent.observed_at
+anti join incoming on {same_key} and incoming._synced_at = parent.observed_at

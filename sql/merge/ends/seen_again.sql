@@ -1,0 +1,7 @@
+-- Changes `ends`: what `incoming` shows again in the same round is not gone.
+-- same_key: That `ends` and `incoming` have the same key.
+delete from ends using incoming, rounds
+where {same_key}
+    and rounds.round = ends.round
+    and incoming._synced_at > ends.found_at
+    and incoming._synced_at < rounds.ends_at

@@ -1,0 +1,8 @@
+-- Takes out of the people asked for by id those whom a list shows again, by `newest`: when they leave it they may be
+-- asked for anew.
+delete from _cksync.listings as old using newest
+where old.slice = 'subscribers/by_id'
+    and newest.key = old.key
+    and not newest.is_absent
+    and newest.slice in ('subscribers/active', 'subscribers/cancelled')
+    and epoch_us(newest.observed_at) > old.place

@@ -1,0 +1,7 @@
+-- Puts the lists of `renewed` into the listings, as `present` has them.
+insert into _cksync.listings
+select slice, cast(key as bigint), place
+from present
+semi join renewed using (round, slice)
+where key is not null
+order by slice, place

@@ -1,0 +1,9 @@
+-- Makes `whole`, from `found`: the last complete reading of each list that is believed.
+-- listed: The streams with paged lists.
+-- doubted: Rounds and slices that are not believed.
+create or replace temp table whole as
+select slice, max(round) as round, arg_max(found_at, round) as found_at
+from found
+where (round, slice) not in ({doubted})
+    and split_part(slice, '/', 1) in ({listed})
+group by slice

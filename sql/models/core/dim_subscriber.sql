@@ -1,0 +1,198 @@
+-- One row per person of the account, with what one asks about a person first.
+-- @key: id
+-- @stored: table
+-- @filter: state = 'active'
+-- @unknown: Since when somebody has been cancelled or bounced, where it was so at the first pull; forms and tags left
+-- before it. What somebody opened or clicked: v3 has no events of single people.
+-- id: The person's id; it stays when the address changes.
+-- email_address: The address, as written by the person.
+-- email_hash: SHA-256 of the address in lower case, to join without showing it.
+-- email_domain: What follows the @, in lower case.
+-- first_name: The first name; often null.
+-- state: `active`, `inactive` (not yet confirmed), `cancelled`, `bounced` or `complained`.
+-- created_at: When the person joined the account; null where the API gave no readable time, or one before
+-- model_settings.plausible_from or after plausible_to (`subscribers` has what it gave).
+-- created_on: The day of created_at in the configured zone, at the latest that of the newest observation.
+-- first_seen_at: When the mirror first saw the person.
+-- tenure_days: Days from created_on to the newest observation.
+-- state_since: When the state was first seen, or began where that is exact; null: it was so at the first pull.
+-- state_since_from: The state began after this; null where nobody knows.
+-- state_precision: `exact`, `interval` (between state_since_from and state_since) or `unknown`.
+-- first_form_id: The form joined first; of several in the same second the one with the smallest id.
+-- first_form: Its name.
+-- first_tag_id: The tag given first, likewise.
+-- first_tag: Its name.
+-- acquisition_source: utm_source, else referrer_host, else `form`, `sequence` or `tag`, by what was joined first, else
+-- `unknown`.
+-- referrer_host: The site that the first referrer names.
+-- utm_source: In the first referrer.
+-- utm_medium: In the first referrer.
+-- utm_campaign: In the first referrer.
+-- form_count: Forms the person is in now.
+-- tag_count: Tags the person has now.
+-- sequence_count: Sequences the person is in now.
+-- order_count: Counted purchases.
+-- is_customer: Whether there are any.
+-- first_purchase_at: When the first of them was made.
+-- days_to_first_purchase: Days from created_on to it; below zero where the person bought before joining; null where one
+-- of the two is not known.
+-- revenue: Net revenue in revenue_currency; null where no amount is known. All currencies are in customer_value.
+-- revenue_currency: The currency in which the person bought most often ('' where orders have none); of several the one
+-- that has more orders in the account.
+-- orders_without_amount: Counted purchases in it whose amount is not known.
+with memberships as (
+    select
+        id, subscribable_type, subscribable_id, subscriber_id,
+        case when created_at between plausible_from and plausible_to then created_at end as joined_at,
+        referrer, 1 as is_current
+    from subscriptions
+    cross join model_settings
+    union all
+    select subscription_id, subscribable_type, subscribable_id, subscriber_id, joined_at, referrer, 0
+    from bridge_membership
+    where not is_current
+),
+
+joined as (
+    select
+        subscriber_id,
+        min_by(subscribable_id, (joined_at, subscribable_id))
+            filter (subscribable_type = 'form' and joined_at is not null) as first_form_id,
+        min_by(subscribable_id, (joined_at, subscribable_id))
+            filter (subscribable_type = 'tag' and joined_at is not null) as first_tag_id,
+        min(joined_at) filter (subscribable_type = 'form') as first_form_at,
+        min(joined_at) filter (subscribable_type = 'tag') as first_tag_at,
+        min(joined_at) filter (subscribable_type = 'sequence') as first_sequence_at,
+        coalesce(sum(is_current) filter (subscribable_type = 'form'), 0)::bigint as form_count,
+        coalesce(sum(is_current) filter (subscribable_type = 'tag'), 0)::bigint as tag_count,
+        coalesce(sum(is_current) filter (subscribable_type = 'sequence'), 0)::bigint as sequence_count
+    from memberships
+    group by subscriber_id
+),
+
+first_referrers as (
+    select subscriber_id, min_by(referrer, (joined_at, subscribable_type, subscribable_id, id)) as referrer
+    from memberships
+    where referrer <> '' and joined_at is not null
+    group by subscriber_id
+),
+
+origins as (
+    select
+        subscriber_id,
+        nullif(regexp_replace(lower(regexp_extract(referrer, '^[a-zA-Z]+://([^/?#:]+)', 1)), '^www[.]', ''), '')
+            as referrer_host,
+        nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_source=([^&#]*)', 1), '+', ' ')), '')
+            as utm_source,
+        nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_medium=([^&#]*)', 1), '+', ' ')), '')
+            as utm_medium,
+        nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_campaign=([^&#]*)', 1), '+', ' ')), '')
+            as utm_campaign
+    from first_referrers
+),
+
+spent as (
+    select
+        subscriber_id,
+        coalesce(currency, '') as currency,
+        sum(net)::decimal(38, 4) as revenue,
+        count(*) as orders,
+        count(*) - count(net) as orders_without_amount,
+        min(transaction_time) as first_purchase_at
+    from fct_purchase
+    where is_counted and subscriber_id is not null
+    group by 1, 2
+),
+
+ranked as (
+    select
+        spent.*,
+        row_number() over (
+            partition by spent.subscriber_id order by spent.orders desc, dim_currency.currency_rank
+        ) as place
+    from spent
+    join dim_currency on dim_currency.currency = spent.currency
+),
+
+bought as (
+    select
+        subscriber_id,
+        sum(orders)::bigint as order_count,
+        min(first_purchase_at) as first_purchase_at,
+        max(revenue) filter (place = 1) as revenue,
+        max(currency) filter (place = 1) as revenue_currency,
+        max(orders_without_amount) filter (place = 1) as orders_without_amount
+    from ranked
+    group by subscriber_id
+),
+
+last_changes as (
+    select *
+    from fct_state_change
+    qualify row_number() over (
+        partition by subscriber_id order by seen_at desc, (precision = 'exact')::int, to_state
+    ) = 1
+),
+
+dated as (
+    select
+        subscribers.*,
+        timezone(model_settings.timezone, model_settings.as_of)::date as last_day,
+        case when created_at between plausible_from and plausible_to then created_at end as joined_at,
+        case when joined_at is not null then least(timezone(model_settings.timezone, joined_at)::date, last_day) end
+            as joined_on,
+        model_settings.timezone
+    from subscribers
+    cross join model_settings
+)
+
+select
+    dated.id,
+    dated.email_address,
+    sha256(lower(dated.email_address)) as email_hash,
+    lower(nullif(split_part(dated.email_address, '@', 2), '')) as email_domain,
+    dated.first_name,
+    dated.state,
+    dated.joined_at as created_at,
+    dated.joined_on as created_on,
+    dated._first_seen_at as first_seen_at,
+    date_diff('day', dated.joined_on, dated.last_day) as tenure_days,
+    last_changes.changed_before as state_since,
+    last_changes.changed_after as state_since_from,
+    coalesce(last_changes.precision, 'unknown') as state_precision,
+    joined.first_form_id,
+    forms.name as first_form,
+    joined.first_tag_id,
+    tags.name as first_tag,
+    coalesce(
+        origins.utm_source,
+        origins.referrer_host,
+        case least(joined.first_form_at, joined.first_tag_at, joined.first_sequence_at)
+            when joined.first_form_at then 'form'
+            when joined.first_sequence_at then 'sequence'
+            when joined.first_tag_at then 'tag'
+        end,
+        'unknown'
+    ) as acquisition_source,
+    origins.referrer_host,
+    origins.utm_source,
+    origins.utm_medium,
+    origins.utm_campaign,
+    coalesce(joined.form_count, 0) as form_count,
+    coalesce(joined.tag_count, 0) as tag_count,
+    coalesce(joined.sequence_count, 0) as sequence_count,
+    coalesce(bought.order_count, 0) as order_count,
+    coalesce(bought.order_count, 0) > 0 as is_customer,
+    bought.first_purchase_at,
+    date_diff('day', dated.joined_on, timezone(dated.timezone, bought.first_purchase_at)::date)
+        as days_to_first_purchase,
+    bought.revenue,
+    bought.revenue_currency,
+    coalesce(bought.orders_without_amount, 0) as orders_without_amount
+from dated
+left join joined on joined.subscriber_id = dated.id
+left join origins on origins.subscriber_id = dated.id
+left join forms on forms.id = joined.first_form_id
+left join tags on tags.id = joined.first_tag_id
+left join bought on bought.subscriber_id = dated.id
+left join last_changes on last_changes.subscriber_id = dated.id

@@ -1,0 +1,69 @@
+-- One row per person who ever joined a form, sequence or tag, and span in which that person was not active; one row of
+-- those who always were. lead_magnet_conversion and sequence_funnel count who was still there after 30 and 90 days.
+-- @filter: subscribable_type = 'form' and subscribable_id = 5000000
+-- @unknown: Since when somebody was away whom the first pull found so, and people removed before it.
+-- subscribable_type: `form`, `sequence` or `tag`.
+-- subscribable_id: Its id.
+-- subscriber_id: The person.
+-- joined_at: When the person first joined it; null where that is not known (see bridge_membership).
+-- is_current: Whether the person is in it now.
+-- is_first: Whether it is the first of the person's rows here: those count each join once.
+-- day_30: 30 days after joined_at.
+-- day_90: 90 days after joined_at.
+-- state: The state in the span, `deleted` of people who are gone, `unknown` where the API gave none; null: there is no
+-- span.
+-- seen_from: When the span was first seen.
+-- away_from: When it began; -infinity where the person was so when first seen, for nobody knows since when.
+-- away_to: When it ended; infinity: it lasts.
+with joins as (
+    select
+        subscribable_type,
+        subscribable_id,
+        subscriber_id,
+        min(joined_at) as joined_at,
+        bool_or(is_current) as is_current
+    from bridge_membership
+    where subscriber_id is not null
+    group by all
+),
+
+absences as (
+    -- the first version of a person stands for the time before it, too
+    select
+        id,
+        coalesce(state, 'unknown') as state,
+        valid_from as seen_from,
+        case when valid_from > _first_seen_at then valid_from else '-infinity'::timestamptz end as away_from,
+        coalesce(valid_to, 'infinity'::timestamptz) as away_to
+    from history.subscribers
+    where change <> 'delete' and state is distinct from 'active'
+
+    union all
+
+    select id, 'deleted', max(valid_from), max(valid_from), 'infinity'::timestamptz
+    from history.subscribers
+    where change = 'delete' and id not in (select id from subscribers)
+    group by id
+),
+
+numbered as (
+    select *, row_number() over (partition by id order by seen_from) as number
+    from absences
+)
+
+select
+    joins.subscribable_type,
+    joins.subscribable_id,
+    joins.subscriber_id,
+    joins.joined_at,
+    joins.is_current,
+    -- a join has as many rows as its person has spans: what is counted by people counts the first alone
+    coalesce(numbered.number, 1) = 1 as is_first,
+    joins.joined_at + to_hours(30 * 24) as day_30,
+    joins.joined_at + to_hours(90 * 24) as day_90,
+    numbered.state,
+    numbered.seen_from,
+    numbered.away_from,
+    numbered.away_to
+from joins
+left join numbered on numbered.id = joins.subscriber_id

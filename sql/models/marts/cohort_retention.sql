@@ -1,0 +1,164 @@
+-- One row per month of signing up, month that pulls cover, and group of people: how many of them were active when it
+-- ended.
+-- @key: variant, value, cohort, month
+-- @stored: table
+-- @filter: variant = 'all'
+-- @unknown: How many were active at any time before the first pull; people deleted before it are in no cohort.
+-- variant: By what people are grouped: `all`, `form` (joined first), `tag` (given first) or `source`.
+-- value: The group: the form's or tag's name, or the source; `all`; `none` without any; `deleted` for people who are
+-- gone; `undated` in every variant for people who joined on no plausible day (see dim_subscriber.created_at).
+-- cohort: First day of the month, in the configured zone, in which they joined; of the undated that in which the mirror
+-- first saw them.
+-- month: First day of the month at whose end they are counted; the running one up to the newest observation.
+-- months_since: Months between the two.
+-- is_complete: Whether the month is over.
+-- size: People of the group who joined in the month of the cohort, whatever became of them.
+-- active: Those of them who were active when the month ended.
+-- retention_rate: 100 * active / size.
+-- retention_low: The lower end of what the rate may be by chance in a group of this size (Wilson, 95 %).
+-- retention_high: The upper end.
+-- is_supported: Whether size is at least model_settings.minimum_support.
+-- precision: `interval`: who left counts from the pull that saw it; `unknown`: the cohort is older than the first pull,
+-- so that size lacks people deleted before.
+with bounds as (
+    select
+        dim_pull.ended_at as first_pull_at,
+        timezone(model_settings.timezone, dim_pull.ended_at)::date as first_pull_on,
+        timezone(model_settings.timezone, model_settings.as_of)::date as last_day,
+        model_settings.timezone,
+        model_settings.minimum_support,
+        model_settings.plausible_from,
+        model_settings.plausible_to
+    from model_settings
+    cross join dim_pull
+    where dim_pull.is_first
+),
+
+months as (
+    select unnest(generate_series(
+        date_trunc('month', first_pull_on), date_trunc('month', last_day), interval 1 month
+    ))::date as month
+    from bounds
+),
+
+deleted as (
+    select id, min(created_at) as created_at, min(_first_seen_at) as first_seen_at
+    from history.subscribers
+    where change = 'delete' and id not in (select id from subscribers)
+    group by id
+),
+
+everybody as (
+    select
+        id, created_on as joined_on, first_seen_at, coalesce(state = 'active', false)::int as is_active,
+        coalesce(first_form, 'none') as form, coalesce(first_tag, 'none') as tag, acquisition_source as source
+    from dim_subscriber
+    union all
+    select
+        id,
+        case
+            when created_at between plausible_from and plausible_to
+            then least(timezone(timezone, created_at)::date, last_day)
+        end,
+        first_seen_at, 0, 'deleted', 'deleted', 'deleted'
+    from deleted
+    cross join bounds
+),
+
+people as (
+    select
+        id,
+        date_trunc('month', coalesce(joined_on, timezone(timezone, first_seen_at)::date))::date as cohort,
+        is_active,
+        case when joined_on is null then 'undated' else 'all' end as whole,
+        case when joined_on is null then 'undated' else form end as form,
+        case when joined_on is null then 'undated' else tag end as tag,
+        case when joined_on is null then 'undated' else source end as source
+    from everybody
+    cross join bounds
+),
+
+moved as (
+    select
+        subscriber_id as id, date_trunc('month', happened_on)::date as month,
+        sum(is_entering::int - is_leaving::int) as net
+    from fct_state_change
+    group by all
+),
+
+-- before grouping by four ways, so that each person is read once
+groups as (
+    select cohort, whole, form, tag, source, count(*) as size, sum(is_active) as active_now
+    from people
+    group by all
+),
+
+group_moves as (
+    select
+        people.cohort, people.whole, people.form, people.tag, people.source, moved.month, sum(moved.net) as net
+    from moved
+    join people on people.id = moved.id
+    group by all
+),
+
+sizes as (
+    select 'all' as variant, whole as value, cohort, sum(size) as size, sum(active_now) as active_now
+    from groups group by all
+    union all
+    select 'form', form, cohort, sum(size), sum(active_now) from groups group by all
+    union all
+    select 'tag', tag, cohort, sum(size), sum(active_now) from groups group by all
+    union all
+    select 'source', source, cohort, sum(size), sum(active_now) from groups group by all
+),
+
+moves as (
+    select 'all' as variant, whole as value, cohort, month, sum(net) as net from group_moves group by all
+    union all
+    select 'form', form, cohort, month, sum(net) from group_moves group by all
+    union all
+    select 'tag', tag, cohort, month, sum(net) from group_moves group by all
+    union all
+    select 'source', source, cohort, month, sum(net) from group_moves group by all
+),
+
+counted as (
+    select
+        sizes.variant,
+        sizes.value,
+        sizes.cohort,
+        months.month,
+        sizes.size::bigint as size,
+        -- backwards from those who are active now
+        (sizes.active_now - coalesce(sum(moves.net), 0))::bigint as active
+    from sizes
+    join months on months.month >= sizes.cohort
+    left join moves
+        on moves.variant = sizes.variant and moves.value = sizes.value and moves.cohort = sizes.cohort
+        and moves.month > months.month
+    group by sizes.variant, sizes.value, sizes.cohort, months.month, sizes.size, sizes.active_now
+)
+
+select
+    variant,
+    value,
+    cohort,
+    month,
+    date_diff('month', cohort, month) as months_since,
+    month < date_trunc('month', bounds.last_day)::date as is_complete,
+    size,
+    active,
+    100 * active / size as retention_rate,
+    100 * (
+        (active / size + 1.9208 / size) - 1.96 * sqrt(active / size * (1 - active / size) / size + 0.9604 / size / size)
+    ) / (1 + 3.8416 / size) as retention_low,
+    100 * (
+        (active / size + 1.9208 / size) + 1.96 * sqrt(active / size * (1 - active / size) / size + 0.9604 / size / size)
+    ) / (1 + 3.8416 / size) as retention_high,
+    size >= bounds.minimum_support as is_supported,
+    case
+        when cohort > date_trunc('month', bounds.first_pull_on)::date then 'interval'
+        else 'unknown'
+    end as precision
+from counted
+cross join bounds

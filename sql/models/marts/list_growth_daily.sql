@@ -1,0 +1,126 @@
+-- One row per day in the configured zone, from the first sign-up to the newest observation: who came, who left, how
+-- many are active.
+-- @key: day
+-- @stored: table
+-- @filter: day > (select max(day) from list_growth_daily) - 90
+-- @unknown: When somebody left is known only between two pulls: it counts for the day it was seen. Who left before the
+-- first pull, and so how many were active then.
+-- day: The day.
+-- joined: New Leads: people who joined the account that day, whatever became of them; deleted people only where the
+-- mirror knew them.
+-- undated: People whom the mirror first saw that day and who joined on no plausible day (see
+-- dim_subscriber.created_at); they are not in joined.
+-- new: People who became active; up to the day of the first pull the same as joined, without the undated.
+-- lost: Active people who cancelled, bounced, complained or were deleted; null up to the day of the first pull.
+-- net: new less lost.
+-- active_start: Active people when the day began; null up to the day of the first pull.
+-- active_end: Active people when it ended; null before the day of the first pull.
+-- growth_rate: 100 * net / active_start.
+-- joined_average_7d: Mean of joined over this day and the six before; null where it has not so many.
+-- joined_average_28d: The same over 28 days.
+-- net_average_7d: Mean of net over this day and the six before; null where it has not so many that are known.
+-- net_average_28d: The same over 28 days.
+-- precision: `exact`: nobody left and all who came joined that day; `interval`: it is the day of the pull that saw it;
+-- `unknown`: up to the day of the first pull.
+with bounds as (
+    select
+        timezone(model_settings.timezone, dim_pull.ended_at)::date as first_pull_on,
+        timezone(model_settings.timezone, model_settings.as_of)::date as last_day,
+        model_settings.timezone,
+        model_settings.plausible_from,
+        model_settings.plausible_to
+    from model_settings
+    left join dim_pull on dim_pull.is_first
+),
+
+people as (
+    select created_at, _first_seen_at from subscribers
+    union all
+    select min(created_at), min(_first_seen_at)
+    from history.subscribers
+    where change = 'delete' and id not in (select id from subscribers)
+    group by id
+),
+
+dated as (
+    select
+        case when created_at between plausible_from and plausible_to then timezone(timezone, created_at)::date end
+            as joined_on,
+        least(coalesce(joined_on, timezone(timezone, _first_seen_at)::date), last_day) as day
+    from people
+    cross join bounds
+),
+
+joined as (
+    select day, count(joined_on) as joined, count(*) - count(joined_on) as undated
+    from dated
+    group by day
+),
+
+moved as (
+    select
+        happened_on as day,
+        count(*) filter (is_entering) as new,
+        count(*) filter (is_leaving) as lost,
+        bool_and(precision = 'exact') as is_exact
+    from fct_state_change
+    group by happened_on
+),
+
+days as (
+    select unnest(generate_series(
+        coalesce((select min(day) from joined), first_pull_on, last_day), last_day, interval 1 day
+    ))::date as day
+    from bounds
+),
+
+counted as (
+    select
+        days.day,
+        coalesce(joined.joined, 0) as joined,
+        coalesce(joined.undated, 0) as undated,
+        days.day > bounds.first_pull_on as is_known,
+        days.day = bounds.first_pull_on as is_first_pull,
+        case when is_known then coalesce(moved.new, 0) else coalesce(joined.joined, 0) end as new,
+        case when is_known then coalesce(moved.lost, 0) end as lost,
+        case when is_known then coalesce(moved.new, 0) - coalesce(moved.lost, 0) end as net,
+        case
+            when not coalesce(is_known, false) then 'unknown'
+            when coalesce(moved.is_exact, true) then 'exact'
+            else 'interval'
+        end as precision
+    from days
+    cross join bounds
+    left join joined on joined.day = days.day
+    left join moved on moved.day = days.day
+),
+
+added_up as (
+    select
+        *,
+        -- backwards from those who are active now
+        (select count(*) from subscribers where state = 'active') - coalesce(sum(net) over (
+            order by day rows between 1 following and unbounded following
+        ), 0)::bigint as active_end
+    from counted
+)
+
+select
+    day,
+    joined,
+    undated,
+    new,
+    lost,
+    net,
+    case when is_known then active_end - net end as active_start,
+    case when is_known or is_first_pull then active_end end as active_end,
+    case when is_known then 100 * net / nullif(active_end - net, 0) end as growth_rate,
+    case when count(*) over week = 7 then avg(joined) over week end as joined_average_7d,
+    case when count(*) over month = 28 then avg(joined) over month end as joined_average_28d,
+    case when count(net) over week = 7 then avg(net) over week end as net_average_7d,
+    case when count(net) over month = 28 then avg(net) over month end as net_average_28d,
+    precision
+from added_up
+window
+    week as (order by day rows between 6 preceding and current row),
+    month as (order by day rows between 27 preceding and current row)

@@ -1,0 +1,159 @@
+-- One row per sequence: who entered, who is still in it, who bought and who unsubscribed within 30 and 90 days of
+-- entering.
+-- @key: sequence_id
+-- @stored: table
+-- @filter: entered > 0
+-- @unknown: Mails of a sequence, their opens and clicks, how far somebody is in it, who finished or was removed
+-- before the first pull, whether the sequence caused a purchase, and when those unsubscribed whom the first pull
+-- found cancelled: they are the unknown ones.
+-- sequence_id: The sequence's id.
+-- sequence: Its name now; names need not be unique.
+-- entered: People who ever entered, each once, at the first time.
+-- members: People who are in it now, in whatever state.
+-- active: Those of them who are active.
+-- active_rate: Percent: 100 * active / entered.
+-- entered_30_days: People who entered at least 30 days ago.
+-- bought_within_30_days: Those of them with a counted order within 30 days of entering.
+-- bought_within_30_days_rate: Percent: 100 * bought_within_30_days / entered_30_days.
+-- unsubscribed_within_30_days: Those of them whom the pulls saw cancelled 30 days after entering.
+-- unknown_within_30_days: Those of them who were cancelled when first seen, later than that, so that the moment is not
+-- known.
+-- unsubscribed_within_30_days_rate: Percent, at least: 100 * unsubscribed_within_30_days / entered_30_days.
+-- unsubscribed_within_30_days_rate_at_most: Percent: 100 * (unsubscribed_within_30_days + unknown_within_30_days) /
+-- entered_30_days.
+-- entered_90_days: People who entered at least 90 days ago.
+-- bought_within_90_days: Those of them with a counted order within 90 days of entering.
+-- bought_within_90_days_rate: Percent: 100 * bought_within_90_days / entered_90_days.
+-- unsubscribed_within_90_days: Those of them whom the pulls saw cancelled 90 days after entering.
+-- unknown_within_90_days: Those of them who were cancelled when first seen, later than that, so that the moment is not
+-- known.
+-- unsubscribed_within_90_days_rate: Percent, at least: 100 * unsubscribed_within_90_days / entered_90_days.
+-- unsubscribed_within_90_days_rate_at_most: Percent: 100 * (unsubscribed_within_90_days + unknown_within_90_days) /
+-- entered_90_days.
+-- precision: Of the unsubscribed columns: exact (nobody is unknown), interval (the rates lie between the two ends),
+-- unknown (nobody is known to have unsubscribed, but some may have).
+with active_people as (
+    select id from subscribers where state = 'active'
+),
+
+entries as (
+    select
+        absences.*,
+        active_people.id is not null as is_active,
+        -- somebody seen cancelled before entering did not unsubscribe after it
+        coalesce(absences.state = 'cancelled' and absences.seen_from >= absences.joined_at, false) as is_unsubscribing
+    from membership_absences as absences
+    left join active_people on active_people.id = absences.subscriber_id
+    where absences.subscribable_type = 'sequence'
+),
+
+entered as (
+    -- is_first counts an entry once, however many spans of absence its person has
+    select
+        subscribable_id as sequence_id,
+        count(*) filter (is_first) as entered,
+        count(*) filter (is_first and is_current) as members,
+        count(*) filter (is_first and is_current and is_active) as active,
+        count(*) filter (is_first and day_30 <= as_of) as entered_30_days,
+        count(*) filter (is_unsubscribing and day_30 <= as_of and day_30 >= seen_from and day_30 < away_to)
+            as unsubscribed_within_30_days,
+        count(*) filter (
+            is_unsubscribing and day_30 <= as_of and day_30 >= away_from and day_30 < least(seen_from, away_to)
+        ) as unknown_within_30_days,
+        count(*) filter (is_first and day_90 <= as_of) as entered_90_days,
+        count(*) filter (is_unsubscribing and day_90 <= as_of and day_90 >= seen_from and day_90 < away_to)
+            as unsubscribed_within_90_days,
+        count(*) filter (
+            is_unsubscribing and day_90 <= as_of and day_90 >= away_from and day_90 < least(seen_from, away_to)
+        ) as unknown_within_90_days
+    from entries
+    cross join model_settings
+    group by subscribable_id
+),
+
+orders as (
+    select subscriber_id, transaction_time
+    from fct_purchase
+    where is_counted and subscriber_id is not null and transaction_time is not null
+),
+
+buyers_entries as (
+    select subscribable_id as sequence_id, subscriber_id, min(joined_at) as entered_at
+    from bridge_membership
+    where subscribable_type = 'sequence' and subscriber_id in (select subscriber_id from orders)
+    group by all
+),
+
+first_orders as (
+    select
+        buyers_entries.sequence_id,
+        buyers_entries.subscriber_id,
+        buyers_entries.entered_at,
+        min(orders.transaction_time) as bought_at
+    from orders
+    join buyers_entries
+        on buyers_entries.subscriber_id = orders.subscriber_id and orders.transaction_time >= buyers_entries.entered_at
+    group by all
+),
+
+bought as (
+    select
+        sequence_id,
+        count(*) filter (bought_at < entered_at + to_hours(30 * 24) and entered_at <= as_of - to_hours(30 * 24))
+            as bought_within_30_days,
+        count(*) filter (bought_at < entered_at + to_hours(90 * 24) and entered_at <= as_of - to_hours(90 * 24))
+            as bought_within_90_days
+    from first_orders
+    cross join model_settings
+    group by all
+),
+
+counted as (
+    select
+        sequences.id as sequence_id,
+        sequences.name as sequence,
+        coalesce(entered, 0) as entered,
+        coalesce(members, 0) as members,
+        coalesce(active, 0) as active,
+        coalesce(entered_30_days, 0) as entered_30_days,
+        coalesce(bought_within_30_days, 0) as bought_within_30_days,
+        coalesce(unsubscribed_within_30_days, 0) as unsubscribed_within_30_days,
+        coalesce(unknown_within_30_days, 0) as unknown_within_30_days,
+        coalesce(entered_90_days, 0) as entered_90_days,
+        coalesce(bought_within_90_days, 0) as bought_within_90_days,
+        coalesce(unsubscribed_within_90_days, 0) as unsubscribed_within_90_days,
+        coalesce(unknown_within_90_days, 0) as unknown_within_90_days
+    from sequences
+    left join entered on entered.sequence_id = sequences.id
+    left join bought on bought.sequence_id = sequences.id
+)
+
+select
+    sequence_id,
+    sequence,
+    entered,
+    members,
+    active,
+    100.0 * active / nullif(entered, 0) as active_rate,
+    entered_30_days,
+    bought_within_30_days,
+    100.0 * bought_within_30_days / nullif(entered_30_days, 0) as bought_within_30_days_rate,
+    unsubscribed_within_30_days,
+    unknown_within_30_days,
+    100.0 * unsubscribed_within_30_days / nullif(entered_30_days, 0) as unsubscribed_within_30_days_rate,
+    100.0 * (unsubscribed_within_30_days + unknown_within_30_days) / nullif(entered_30_days, 0)
+        as unsubscribed_within_30_days_rate_at_most,
+    entered_90_days,
+    bought_within_90_days,
+    100.0 * bought_within_90_days / nullif(entered_90_days, 0) as bought_within_90_days_rate,
+    unsubscribed_within_90_days,
+    unknown_within_90_days,
+    100.0 * unsubscribed_within_90_days / nullif(entered_90_days, 0) as unsubscribed_within_90_days_rate,
+    100.0 * (unsubscribed_within_90_days + unknown_within_90_days) / nullif(entered_90_days, 0)
+        as unsubscribed_within_90_days_rate_at_most,
+    case
+        when unknown_within_30_days + unknown_within_90_days = 0 then 'exact'
+        when unsubscribed_within_30_days + unsubscribed_within_90_days > 0 then 'interval'
+        else 'unknown'
+    end as precision
+from counted

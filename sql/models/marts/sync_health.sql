@@ -1,0 +1,116 @@
+-- One row per stream: how fresh and whole it is, what changed in the last seven days, and what reading it cost.
+-- @key: stream
+-- @filter: not is_complete
+-- @unknown: Whether the account has changed since: nothing is asked, this is what the last pull knew.
+-- stream: What is read: people, tags and so on.
+-- lists: Lists it is read from, such as one for each tag.
+-- complete_lists: Those of them that the mirror vouches for.
+-- is_complete: Whether it vouches for all.
+-- doubt: Why not; the first reason.
+-- read_to: Up to when all of it is known: the oldest of its lists' last complete readings.
+-- lag_hours: From then to the newest observation.
+-- proved_at: When the list that waits longest was last proved row by row or border by border.
+-- last_success_at: When the last load that read the stream and ended with 0 ended.
+-- added_7d: Rows that came, in the seven days up to the newest observation.
+-- changed_7d: Rows that changed.
+-- removed_7d: Rows that are gone.
+-- requests_7d: Requests made for it.
+-- throttled_7d: Those of them that the API turned away as too many (429).
+-- failed_7d: Those of them that failed on the API's side (5xx), or had no answer.
+with recent as (
+    select as_of - interval 7 day as since, as_of from model_settings
+),
+
+lists as (
+    select
+        stream,
+        count(*) as lists,
+        count(*) filter (is_complete) as complete_lists,
+        min_by(coalesce(doubt, 'not read to the end'), slice) filter (not is_complete) as doubt,
+        min(cursor_at) as read_to,
+        min(checked_at) as proved_at
+    from _cksync.slices
+    group by stream
+),
+
+-- every table that is read; tests/test_models.py says when one is missing
+versions as (
+    select 'account' as stream, change, valid_from from history.account
+    union all
+    select 'subscribers', change, valid_from from history.subscribers
+    union all
+    select 'custom_fields', change, valid_from from history.custom_fields
+    union all
+    select 'forms', change, valid_from from history.forms
+    union all
+    select 'sequences', change, valid_from from history.sequences
+    union all
+    select 'tags', change, valid_from from history.tags
+    union all
+    select 'subscriptions', change, valid_from from history.subscriptions
+    union all
+    select 'broadcasts', change, valid_from from history.broadcasts
+    union all
+    select 'broadcast_stats', change, valid_from from history.broadcast_stats
+    union all
+    select 'purchases', change, valid_from from history.purchases
+),
+
+changes as (
+    select
+        stream,
+        count(*) filter (change = 'insert') as added,
+        count(*) filter (change = 'update') as changed,
+        count(*) filter (change = 'delete') as removed
+    from versions
+    cross join recent
+    where valid_from > since
+    group by stream
+),
+
+requests as (
+    select
+        case
+            when regexp_matches(endpoint, '^(forms|tags|sequences|courses)/[0-9]+/subscriptions') then 'subscriptions'
+            when regexp_matches(endpoint, '^broadcasts/[0-9]+/stats') then 'broadcast_stats'
+            else split_part(replace(endpoint, 'courses', 'sequences'), '/', 1)
+        end as stream,
+        count(*) as requests,
+        count(*) filter (status = 429) as throttled,
+        count(*) filter (status >= 500 or status is null) as failed
+    from _cksync.requests
+    cross join recent
+    where requested_at > since
+    group by 1
+),
+
+successes as (
+    select lists.stream, max(loads.ended_at) as last_success_at
+    from lists
+    join _cksync.loads as loads
+        on loads.exit_status = 0
+        and (loads.streams = 'all' or list_contains(string_split(loads.streams, ', '), lists.stream))
+    group by lists.stream
+)
+
+select
+    lists.stream,
+    lists.lists,
+    lists.complete_lists,
+    lists.lists = lists.complete_lists as is_complete,
+    lists.doubt,
+    lists.read_to,
+    round(date_diff('second', lists.read_to, recent.as_of) / 3600, 1) as lag_hours,
+    lists.proved_at,
+    successes.last_success_at,
+    coalesce(changes.added, 0) as added_7d,
+    coalesce(changes.changed, 0) as changed_7d,
+    coalesce(changes.removed, 0) as removed_7d,
+    coalesce(requests.requests, 0) as requests_7d,
+    coalesce(requests.throttled, 0) as throttled_7d,
+    coalesce(requests.failed, 0) as failed_7d
+from lists
+cross join recent
+left join changes on changes.stream = lists.stream
+left join requests on requests.stream = lists.stream
+left join successes on successes.stream = lists.stream

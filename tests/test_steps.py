@@ -1,0 +1,44 @@
+"""The statements of a merge: each file of sql/merge is one statement that says what it does and what it is given."""
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from cksync.load.steps import step
+from cksync.sqltext import header, sql_folder
+
+FOLDER = sql_folder() / "merge"
+FILES = {path.relative_to(FOLDER).with_suffix("").as_posix(): path for path in sorted(FOLDER.rglob("*.sql"))}
+LOAD = Path(__file__).parent.parent / "cksync" / "load"
+
+
+# What parses where `x` would not.
+SAMPLES = {"in_complete_lists": "where true", "finds": "select 1", "slices": "('a')"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_header_says_what_the_step_does_and_describes_each_placeholder(name: str) -> None:
+    text = FILES[name].read_text()
+    told = header(text)
+    statement = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    assert told.grain.startswith(("Makes ", "Changes ", "Gives ", "Adds ", "Takes ", "Puts "))
+    assert set(told.comments) == set(re.findall(r"\{(\w+)\}", statement))
+    assert told.words == {}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_step_is_one_statement(name: str) -> None:
+    given = {word: SAMPLES.get(word, "x") for word in header(FILES[name].read_text()).comments}
+    assert len(duckdb.extract_statements(step(name, **given))) == 1
+
+
+def test_every_step_is_taken() -> None:
+    code = "".join(path.read_text() for path in LOAD.glob("*.py"))
+    assert {name for name in FILES if f'step("{name}"' not in code.replace("step(\n        ", "step(")} == set()
+
+
+def test_placeholder_that_nothing_is_given_for_is_refused() -> None:
+    with pytest.raises(KeyError, match="table"):
+        step("tombstones")
