@@ -142,8 +142,8 @@ def test_no_two_of_ours_have_the_same_name_whatever_their_folder() -> None:
     assert len(OURS) == len({name.lower() for name in OURS})
 
 
-def test_every_column_of_every_model_has_a_description_and_no_other_has(book: Book, config: Config) -> None:
-    publish(config, book.folder)
+def test_every_column_of_every_model_has_a_description_and_no_other_has(log: LogBuilder, config: Config) -> None:
+    publish(config, log.folder)
     given = {
         (name, column): comment
         for name, column, comment in log.rows(
@@ -194,9 +194,9 @@ def test_sync_health_counts_the_changes_of_every_table_that_is_read() -> None:
     assert {table for _, table in counted} == {table.name for table in tables() if not table.part_of}
 
 
-def test_status_counts_the_rows_of_the_mirror_alone(book: Book, config: Config) -> None:
-    publish(config, book.folder)
-    assert status(book.folder.root).tables.keys() == {table.name for table in tables()}
+def test_status_counts_the_rows_of_the_mirror_alone(log: LogBuilder, config: Config) -> None:
+    publish(config, log.folder)
+    assert status(log.folder.root).tables.keys() == {table.name for table in tables()}
 
 
 @pytest.mark.heavy

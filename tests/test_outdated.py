@@ -81,9 +81,9 @@ def test_it_is_said_until_the_mirror_is_rebuilt(edit: Edit, log: LogBuilder) -> 
     assert publish(log.folder).advice is status(log.folder.root).advice is None
 
 
-def test_model_that_changed_is_replaced_without_a_word(edit: Edit, book: Book) -> None:
+def test_model_that_changed_is_replaced_without_a_word(edit: Edit, log: LogBuilder) -> None:
     edit("models/core/subscriber_fields.sql", "custom_fields.label,", "upper(custom_fields.label) as label,")
-    assert publish(book.folder).advice is None
+    assert publish(log.folder).advice is None
 
 
 def test_new_column_has_the_mirror_made_anew_with_what_the_log_has_for_it(edit: Edit, log: LogBuilder) -> None:

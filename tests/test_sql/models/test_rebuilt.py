@@ -48,7 +48,7 @@ def test_rebuild_gives_every_model_row_for_row(name: str, tied: LogBuilder, tmp_
     config = Config(log.folder.root, "the test", models=SETTINGS[name])
     nightly = read(config)
     assert len(nightly) == len([*sql_folder().glob("models/**/*.sql"), *sql_folder().glob("queries/*.sql")]) + 1
-    rebuild(config, book.folder)
+    rebuild(config, log.folder)
     assert differing(nightly, read(config)) == {}
     assert log.rows("select name from _cksync.checks where rows > 0 or problem is not null") == []
 
