@@ -22,7 +22,7 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/sqlfluff lint sql
+	$(BIN)/sqlfluff lint --processes 2 sql
 
 docs: $(VENV)/ready
 	$(BIN)/python docs/generate.py

@@ -70,18 +70,14 @@ changes as (
 
 requests as (
     select
-        case
-            when regexp_matches(endpoint, '^(forms|tags|sequences|courses)/[0-9]+/subscriptions') then 'subscriptions'
-            when regexp_matches(endpoint, '^broadcasts/[0-9]+/stats') then 'broadcast_stats'
-            else split_part(replace(endpoint, 'courses', 'sequences'), '/', 1)
-        end as stream,
+        stream,
         count(*) as requests,
         count(*) filter (status = 429) as throttled,
         count(*) filter (status >= 500 or status is null) as failed
     from _cksync.requests
     cross join recent
     where requested_at > since
-    group by 1
+    group by stream
 ),
 
 successes as (
