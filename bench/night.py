@@ -14,9 +14,9 @@ from bench.clock import RunningClock
 from bench.tools import NO_LIMIT
 from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
+from cksync.pipeline.events import PullReport
+from cksync.pipeline.pull import pull
 from cksync.secrets import SecretRef
-from cksync.verbs.events import PullReport
-from cksync.verbs.pull import pull
 from kit_sandbox import Sandbox, World, serve
 from tests.support.comparison import differences
 

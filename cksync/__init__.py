@@ -43,11 +43,11 @@ if TYPE_CHECKING:
         verify,
     )
     from cksync.load.publish import Published
-    from cksync.verbs.events import Note, PageRead, PullReport, Verdict
-    from cksync.verbs.plan import PullPlan
-    from cksync.verbs.push import PushReport
-    from cksync.verbs.status import Status
-    from cksync.verbs.verify import VerifyReport
+    from cksync.pipeline.events import Note, PageRead, PullReport, Verdict
+    from cksync.pipeline.plan import PullPlan
+    from cksync.pipeline.push import PushReport
+    from cksync.pipeline.status import Status
+    from cksync.pipeline.verify import VerifyReport
     from cksync.write.action import Action, Result
     from cksync.write.apply import Pushed
     from cksync.write.plan import Conflict, Plan
@@ -114,11 +114,11 @@ _HOMES = {
         *("checkout", "diff", "export", "iter_pull", "plan", "pull", "push", "query", "rebuild", "status", "verify"),
     ),
     "cksync.load.publish": ("Published",),
-    "cksync.verbs.events": ("Note", "PageRead", "PullReport", "Verdict"),
-    "cksync.verbs.plan": ("PullPlan",),
-    "cksync.verbs.push": ("PushReport",),
-    "cksync.verbs.status": ("Status",),
-    "cksync.verbs.verify": ("VerifyReport",),
+    "cksync.pipeline.events": ("Note", "PageRead", "PullReport", "Verdict"),
+    "cksync.pipeline.plan": ("PullPlan",),
+    "cksync.pipeline.push": ("PushReport",),
+    "cksync.pipeline.status": ("Status",),
+    "cksync.pipeline.verify": ("VerifyReport",),
     "cksync.write.action": ("Action", "Result"),
     "cksync.write.apply": ("Pushed",),
     "cksync.write.plan": ("Conflict", "Plan"),

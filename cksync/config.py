@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 import platformdirs
 
 from cksync.errors import BadConfig
-from cksync.paths import NO_DATA_FOLDER, stranger, unusable
+from cksync.paths import NO_DATA_FOLDER, foreign_file, unusable
 from cksync.secrets import SHORTEST, SecretRef, environment, shown_path
 
 DEFAULT_URL = "https://api.convertkit.com/v3"
@@ -277,7 +277,7 @@ def no_folder(value: object, path: Path) -> str | None:
     if os.path.exists(path) and not os.path.isdir(path):
         return "is a file; name a folder"
     with contextlib.suppress(OSError):  # what cannot be read is told when it is to be written
-        if found := stranger(path, is_read=True):
+        if found := foreign_file(path, is_read=True):
             return NO_DATA_FOLDER.format(found)
     return None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cksync.errors import Failed, Locked, Rejected
-from cksync.paths import NO_DATA_FOLDER, stranger
+from cksync.paths import NO_DATA_FOLDER, foreign_file
 
 FORMAT = 1
 # How the system, and a database in its place, say that nothing more can be stored.
@@ -66,7 +66,7 @@ class Folder:
     def check_format(self, *, is_read: bool = True) -> None:
         """Raise Failed when a newer cksync has made this folder, Rejected when it holds what none has made."""
         try:
-            found = stranger(self.root, is_read=is_read)
+            found = foreign_file(self.root, is_read=is_read)
             text = (self.root / "format").read_text(errors="replace").strip()
         except FileNotFoundError:
             text = ""

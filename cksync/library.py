@@ -16,20 +16,20 @@ from cksync.analyze.export.run import Order
 from cksync.analyze.export.target import Form
 from cksync.analyze.query import ask
 from cksync.config import Config
-from cksync.extract.agenda import Depth
+from cksync.extract.schedule import Depth
 from cksync.folder import Folder
 from cksync.load.publish import Published
-from cksync.verbs import plan as plans
-from cksync.verbs import publishing
-from cksync.verbs import pull as pulls
-from cksync.verbs import push as pushes
-from cksync.verbs import verify as verifies
-from cksync.verbs.events import Note, PageRead, PullReport
-from cksync.verbs.plan import PullPlan
-from cksync.verbs.push import PushEvent, PushReport
-from cksync.verbs.status import Status
-from cksync.verbs.status import status as read_status
-from cksync.verbs.verify import VerifyReport
+from cksync.pipeline import plan as plans
+from cksync.pipeline import publishing
+from cksync.pipeline import pull as pulls
+from cksync.pipeline import push as pushes
+from cksync.pipeline import verify as verifies
+from cksync.pipeline.events import Note, PageRead, PullReport
+from cksync.pipeline.plan import PullPlan
+from cksync.pipeline.push import PushEvent, PushReport
+from cksync.pipeline.status import Status
+from cksync.pipeline.status import status as read_status
+from cksync.pipeline.verify import VerifyReport
 from cksync.write import workspace
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh as refresh_workspace

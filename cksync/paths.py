@@ -14,7 +14,7 @@ NO_DATA_FOLDER = (
 )
 
 
-def stranger(root: Path, *, is_read: bool = False) -> str | None:
+def foreign_file(root: Path, *, is_read: bool = False) -> str | None:
     """Something in a folder that cksync did not make, by name; None for a data folder, and for one that is empty or not
     there. To be read, a mirror alone is enough: somebody has copied it. Raises OSError where it cannot be read."""
     if (root / "format").is_file() or (is_read and (root / "mirror.duckdb").is_file()):

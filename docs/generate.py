@@ -15,7 +15,7 @@ from cksync.analyze.dictionary import Column, Entry, columns, entries, table_hea
 from cksync.analyze.saved import saved_queries
 from cksync.config import Config
 from cksync.folder import Folder
-from cksync.verbs.publishing import publish
+from cksync.pipeline.publishing import publish
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by `make docs` from sql/ and an empty mirror; do not edit. -->"

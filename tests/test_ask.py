@@ -23,8 +23,8 @@ from cksync.config import Config, ModelsConfig
 from cksync.domain import ACTIVE, whole
 from cksync.errors import Rejected
 from cksync.folder import Folder
+from cksync.pipeline.publishing import publish
 from cksync.sqltext import sql_folder
-from cksync.verbs.publishing import publish
 from tests.support.log_builder import LogBuilder
 from tests.support.pseudo_terminal import all_shown
 

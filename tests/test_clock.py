@@ -14,7 +14,7 @@ from cksync.config import Config
 from cksync.errors import Refused
 from cksync.folder import Folder
 from cksync.load.log import SCHEMA, Segment, decode, load_id_at, load_ids, segment_files
-from cksync.verbs.publishing import publish
+from cksync.pipeline.publishing import publish
 from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import Command, some
 from tests.support.comparison import differences

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from cksync.config import Config, ModelsConfig
-from cksync.verbs.pull import pull
+from cksync.pipeline.pull import pull
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "dbt"
 # dbt-core 1.12 asks for a wheel that is on no registry.

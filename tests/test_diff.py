@@ -6,7 +6,7 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cksync.wide import Field
+from cksync.custom_fields import Field
 from cksync.write.action import Action
 from cksync.write.diff import diff
 from cksync.write.edits import Account, Cell, Edit, Person
@@ -138,8 +138,8 @@ def test_plan_depends_on_the_edits_and_not_on_their_order(
     assert len({action.id for action in plan.actions}) == len(plan.actions)
     assert list(plan.actions) == in_order(plan.actions)
     rest = plan.actions[1:]
-    parked = diff(edits, [], account(theirs), parked={action.id: ("rejected", "no") for action in plan.actions[:1]})
-    assert (parked.actions, len(parked.parked)) == (rest, len(plan.actions) - len(rest))
+    skipped = diff(edits, [], account(theirs), skipped={action.id: ("rejected", "no") for action in plan.actions[:1]})
+    assert (skipped.actions, len(skipped.skipped)) == (rest, len(plan.actions) - len(rest))
     assert plan.checksum == diff(edits, [], account(theirs)).checksum
     assert (plan.checksum == Plan().checksum) == (not plan.actions)
     settled = chain.from_iterable(action.settles for action in plan.actions)

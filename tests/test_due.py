@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cksync.extract.due import DRAFT_PAGES, Mail, details_due, has_turn, in_turn, pages_due, stats_due
+from cksync.extract.due import DRAFT_PAGES, Mail, details_due, has_rotation_due, in_rotation, pages_due, stats_due
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -26,20 +26,20 @@ def mail(
 
 
 def test_what_was_never_read_is_due() -> None:
-    assert has_turn(7, None, NOON, DAY)
+    assert has_rotation_due(7, None, NOON, DAY)
 
 
 @pytest.mark.parametrize("period_days", [7, 30])
 def test_things_read_in_one_night_have_their_turns_on_different_nights(period_days: int) -> None:
     """Each night about as many as any other: none has more than twice its share, none less than half."""
     period, keys = period_days * DAY, range(10_000)
-    turns = [
-        sum(has_turn(key, NOON + (n - 1) * DAY, NOON + n * DAY, period) for key in keys)
+    rotation = [
+        sum(has_rotation_due(key, NOON + (n - 1) * DAY, NOON + n * DAY, period) for key in keys)
         for n in range(1, period_days + 1)
     ]
     share = len(keys) / period_days
-    assert all(share / 2 < each < 2 * share for each in turns)
-    assert sum(turns) == len(keys)
+    assert all(share / 2 < each < 2 * share for each in rotation)
+    assert sum(rotation) == len(keys)
 
 
 @given(
@@ -57,7 +57,7 @@ def test_nothing_waits_for_longer_than_a_period_and_a_night(
     read_at = now
     for gap in gaps:
         now += timedelta(hours=gap)
-        if has_turn(key, read_at, now, period):
+        if has_rotation_due(key, read_at, now, period):
             read_at = now
         else:
             assert now - read_at <= period
@@ -66,12 +66,12 @@ def test_nothing_waits_for_longer_than_a_period_and_a_night(
 @given(key=st.integers(0, 10**12), hours=st.integers(0, 1000))
 def test_nothing_has_its_turn_twice_at_one_moment(key: int, hours: int) -> None:
     at = NOON + timedelta(hours=hours)
-    assert not has_turn(key, at, at, DAY)
+    assert not has_rotation_due(key, at, at, DAY)
 
 
 def test_longest_unread_has_its_turn_first_and_what_was_never_read_before_all() -> None:
     reads = [(1, NOON - 9 * DAY), (2, None), (3, NOON - 20 * DAY), (4, NOON), (5, None)]
-    assert list(in_turn(reads, NOON, 7 * DAY)) == [2, 5, 3, 1]
+    assert list(in_rotation(reads, NOON, 7 * DAY)) == [2, 5, 3, 1]
 
 
 @pytest.mark.parametrize("age_days", [0, 0.5, 6.9, 7])

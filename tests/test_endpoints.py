@@ -12,9 +12,9 @@ from cksync.api.breaker import MANY, PROBE_EVERY
 from cksync.api.http import ATTEMPTS
 from cksync.config import Config
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
-from cksync.verbs.events import PullReport
-from cksync.verbs.pull import pull
-from cksync.verbs.verify import VerifyReport, verify
+from cksync.pipeline.events import PullReport
+from cksync.pipeline.pull import pull
+from cksync.pipeline.verify import VerifyReport, verify
 from kit_sandbox import Answer, Effect, Sandbox, World, edits, effects, expected_mirror, generate, serve
 from kit_sandbox.messages import Request
 from tests.conftest import Command, some

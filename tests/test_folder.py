@@ -13,7 +13,7 @@ import pytest
 from cksync.config import Config
 from cksync.errors import Failed, Locked, Rejected
 from cksync.folder import FORMAT, Folder, put_in_place, write_whole
-from cksync.verbs.pull import pull
+from cksync.pipeline.pull import pull
 from kit_sandbox import Sandbox
 from tests.conftest import Command, some
 

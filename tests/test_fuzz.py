@@ -18,11 +18,11 @@ import pytest
 from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
 from cksync.folder import Folder
+from cksync.pipeline.events import PullReport
+from cksync.pipeline.publishing import rebuild
+from cksync.pipeline.pull import pull
+from cksync.pipeline.verify import VerifyReport, verify
 from cksync.secrets import SecretRef
-from cksync.verbs.events import PullReport
-from cksync.verbs.publishing import rebuild
-from cksync.verbs.pull import pull
-from cksync.verbs.verify import VerifyReport, verify
 from kit_sandbox import Effect, Sandbox, World, effects, generate, serve
 from tests.conftest import BARE
 from tests.support.comparison import differences

@@ -9,8 +9,8 @@ import pytest
 
 from cksync.config import Config
 from cksync.domain import ACTIVE, BROADCASTS, DETAILS, PURCHASES, Slice, members, whole
+from cksync.load.observations import RECORD_BYTES
 from cksync.load.publish import publish, rebuild
-from cksync.load.seen import RECORD_BYTES
 from kit_sandbox import World, edits
 from tests.conftest import Command
 from tests.support.comparison import differences

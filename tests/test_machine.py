@@ -15,11 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from cksync.config import ApiConfig, Config
 from cksync.errors import CksyncError
-from cksync.extract.agenda import Depth
+from cksync.extract.schedule import Depth
+from cksync.pipeline.events import PullReport
+from cksync.pipeline.pull import pull
+from cksync.pipeline.verify import NO_LIST, VerifyReport, verify
 from cksync.secrets import SecretRef
-from cksync.verbs.events import PullReport
-from cksync.verbs.pull import pull
-from cksync.verbs.verify import NO_LIST, VerifyReport, verify
 from kit_sandbox import Behaviour, World, edits, effects, generate, serve
 from tests.conftest import BARE
 from tests.support.comparison import differences

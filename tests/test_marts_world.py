@@ -21,8 +21,8 @@ import pytest
 
 from cksync.config import ApiConfig, Config, ModelsConfig
 from cksync.folder import Folder
+from cksync.pipeline.pull import pull
 from cksync.secrets import SecretRef
-from cksync.verbs.pull import pull
 from kit_sandbox import World, edits, generate, serve
 from kit_sandbox.codec import milliseconds, timestamp
 from kit_sandbox.records import Purchase, Subscription

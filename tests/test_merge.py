@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
+from cksync.load.history import Change
 from cksync.load.merge import PART_BYTES
-from cksync.load.versions import Change
 from tests.conftest import some
 from tests.support.log_builder import LogBuilder, at, gone
 from tests.support.memory_mirror import MemoryMirror
@@ -352,7 +352,7 @@ def test_list_that_lost_over_thirty_percent_and_at_least_a_hundred_rows_is_not_b
     tables.see(TAGS, 1, *(tag(key) for key in range(rows)), is_complete=True)
     tables.merge()
     tables.see(TAGS, 2, *(tag(key) for key in range(lost, rows)), is_complete=True)
-    merged = tables.take_in()
+    merged = tables.ingest()
     assert tables.rows("select count(*) from tags") == [(rows - lost if is_believed else rows,)]
     assert list(merged.doubts) == ([] if is_believed else ["tags"])
 
@@ -362,7 +362,7 @@ def test_list_that_is_not_believed_keeps_its_old_rows_and_takes_the_new_ones_in(
     tables.see(TAGS, 1, *(tag(key) for key in range(200)), is_complete=True)
     tables.merge()
     tables.see(TAGS, 2, tag(0, "changed"), tag(500), is_complete=True)
-    merged = tables.take_in()
+    merged = tables.ingest()
     assert merged.changes == (Change("tags", inserted=1, updated=1),)
     assert "lost 199 of 201 rows at once" in merged.doubts["tags"]
 
@@ -374,7 +374,7 @@ def test_other_lists_are_believed_when_one_is_not(mirror: Making) -> None:
     tables.merge()
     tables.see(TAG, 2, is_complete=True)
     tables.see(OTHER_TAG, 2, *(membership(key, person(key)) for key in range(1, 150)), is_complete=True)
-    merged = tables.take_in()
+    merged = tables.ingest()
     assert list(merged.doubts) == [TAG.name]
     assert tables.rows("select subscribable_id, count(*) from subscriptions group by 1 order by 1") == [
         (7, 150),
@@ -388,7 +388,7 @@ def test_list_that_may_lose_any_number_of_rows_is_believed(mirror: Making) -> No
     tables.see(SEQUENCE, 1, *(membership(key, person(key)) for key in range(150)), is_complete=True)
     tables.merge()
     tables.see(SEQUENCE, 2, is_complete=True, is_exempt=True)
-    assert tables.take_in().doubts == {}
+    assert tables.ingest().doubts == {}
     assert tables.rows("select count(*) from subscriptions") == [(0,)]
 
 
@@ -479,7 +479,7 @@ def test_record_that_duckdb_refuses_makes_its_slice_doubtful_and_harms_no_other(
     tables.see(TAGS, 1, tag(5), tag(6), is_complete=True)
     tables.merge()
     tables.see(TAGS, 2, r'{"id": 5, "name": "\ud800"}', tag(6, "b"), tag(7), is_complete=True)
-    merged = tables.take_in()
+    merged = tables.ingest()
     assert list(merged.doubts) == ["tags"]
     assert tables.rows("select id, name from tags order by id") == [(5, "a"), (6, "b"), (7, "a")]
 
@@ -704,7 +704,7 @@ def test_list_that_is_not_believed_in_one_round_is_judged_anew_in_the_next(mirro
     tables.see(TAGS, 2, tag(0), is_complete=True)
     tables.end_round()
     tables.see(TAGS, 3, *(tag(key) for key in range(50, 200)), is_complete=True)
-    assert tables.take_in().doubts == {}
+    assert tables.ingest().doubts == {}
     assert tables.rows("select count(*), min(id) from tags") == [(150, 50)]
     assert tables.rows("select distinct valid_from from history.tags where change = 'delete'") == [(at(3),)]
 

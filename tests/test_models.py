@@ -9,16 +9,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cksync.analyze.catalogue import in_order, model
+from cksync.analyze.model_files import in_order, model
 from cksync.analyze.models import noted
 from cksync.analyze.query import ask
 from cksync.config import Config, ModelsConfig
 from cksync.domain import ACTIVE, Analysis, whole
 from cksync.load.publish import Published
 from cksync.load.tables import tables
+from cksync.pipeline.publishing import publish, rebuild
+from cksync.pipeline.status import status
 from cksync.sqltext import sql_folder
-from cksync.verbs.publishing import publish, rebuild
-from cksync.verbs.status import status
 from tests.conftest import BARE, Command
 from tests.support.log_builder import LogBuilder, at
 
@@ -315,7 +315,7 @@ def test_a_rebuild_makes_the_models_too(log: LogBuilder, config: Config, write: 
 
 
 def test_a_stored_model_is_no_reason_to_make_the_mirror_anew(log: LogBuilder, config: Config, write: Write) -> None:
-    from cksync.load.outdated import has_other_columns
+    from cksync.load.drift import has_other_columns
 
     write("a.sql", "-- One row.\n-- @stored: table\nselect 1 as x")
     publish(config, log.folder)

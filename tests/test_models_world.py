@@ -18,7 +18,7 @@ import pytest
 
 from cksync.config import ModelsConfig
 from cksync.folder import Folder
-from cksync.verbs.publishing import rebuild
+from cksync.pipeline.publishing import rebuild
 from kit_sandbox import Behaviour, World, edits, expected_mirror
 from tests.test_nights import Account, served
 from tests.test_sql.models.test_rebuilt import differing, read

@@ -17,12 +17,12 @@ import duckdb
 import pytest
 
 from cksync.config import ApiConfig, Config
-from cksync.extract.agenda import Depth
-from cksync.extract.readings import BY_ID_BUDGET
+from cksync.extract.scans import BY_ID_BUDGET
+from cksync.extract.schedule import Depth
+from cksync.pipeline.events import PullReport
+from cksync.pipeline.pull import pull
+from cksync.pipeline.status import status
 from cksync.secrets import SecretRef
-from cksync.verbs.events import PullReport
-from cksync.verbs.pull import pull
-from cksync.verbs.status import status
 from kit_sandbox import Behaviour, Sandbox, World, edits, effects, generate, serve
 from kit_sandbox.records import Kind
 from tests.conftest import BARE, some

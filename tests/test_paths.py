@@ -18,7 +18,7 @@ from cksync.errors import BadConfig, Failed, Rejected
 from cksync.folder import Folder
 from cksync.load.publish import publish
 from cksync.paths import LONGEST_NAME, pattern
-from cksync.verbs.account import LEAST_BYTES, little_room
+from cksync.pipeline.account import LEAST_BYTES, little_room
 from cksync.write.workspace import check, checkout
 from tests.conftest import Command, some
 from tests.support.log_builder import LogBuilder

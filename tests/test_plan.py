@@ -6,8 +6,8 @@ import pytest
 
 from cksync.config import Config
 from cksync.errors import Rejected
-from cksync.verbs.plan import plan
-from cksync.verbs.pull import pull
+from cksync.pipeline.plan import plan
+from cksync.pipeline.pull import pull
 from kit_sandbox import Sandbox, World, edits
 from tests.conftest import Command
 from tests.support.runs import pulled

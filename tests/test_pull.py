@@ -10,9 +10,9 @@ import pytest
 
 from cksync.config import Config
 from cksync.errors import ApiUnavailable, Failed, Refused, Unauthorized
+from cksync.pipeline.events import PageRead
+from cksync.pipeline.pull import pull
 from cksync.secrets import SecretRef
-from cksync.verbs.events import PageRead
-from cksync.verbs.pull import pull
 from kit_sandbox import Behaviour, Sandbox, World, edits, effects, expected_mirror, generate, serve
 from kit_sandbox.messages import Request as Asked
 from tests.conftest import Command, some

@@ -14,8 +14,8 @@ import pytest
 
 from cksync.config import ApiConfig, Config
 from cksync.load.log import open_round
+from cksync.pipeline.pull import pull
 from cksync.secrets import SecretRef
-from cksync.verbs.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror, generate, serve
 from tests.conftest import some
 from tests.support.comparison import differences

@@ -19,11 +19,11 @@ import pytest
 from cksync.config import Config
 from cksync.errors import Failed, Refused, Rejected
 from cksync.folder import Folder
+from cksync.pipeline.events import PageRead
+from cksync.pipeline.pull import pull
+from cksync.pipeline.push import plan_push
+from cksync.pipeline.status import status
 from cksync.secrets import SecretRef
-from cksync.verbs.events import PageRead
-from cksync.verbs.pull import pull
-from cksync.verbs.push import plan_push
-from cksync.verbs.status import status
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
@@ -327,8 +327,8 @@ RULES = {
 def test_safety_rule_is_named_by_the_plan(rule: str, work: Work, world: World) -> None:
     drafts = [broadcast.id for broadcast in world.broadcasts.values() if broadcast.status == "draft"]
     work.edit(RULES[rule].replace("(select max(broadcast_id) from drafts)", str(max(drafts))))
-    assert [held.rule for held in work.plan().held] == [rule]
-    assert work.plan(allow=[rule]).held == ()
+    assert [held.rule for held in work.plan().blocked] == [rule]
+    assert work.plan(allow=[rule]).blocked == ()
 
 
 @pytest.mark.parametrize("rule", some([*RULES], ["send"]))
@@ -554,7 +554,7 @@ def test_change_that_was_turned_down_is_kept_and_not_tried_again_until_it_is_edi
     }
     sandbox.journal.clear()
     again = work.push()
-    assert (again.exit_status, len(sandbox.journal.writes()), len(again.plan.parked)) == (3, 0, 1)
+    assert (again.exit_status, len(sandbox.journal.writes()), len(again.plan.skipped)) == (3, 0, 1)
     (left,) = status(work.config.data_dir).not_pushed
     assert (left.what, left.target, left.outcome) == ("update person", str(first), "rejected")
     assert left.message == "Email address has already been taken"

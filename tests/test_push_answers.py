@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cksync.api.answers import Expected, strangeness
+from cksync.api.responses import Expected, strangeness
 from cksync.api.v3.writes import CALLS
 from cksync.write.alike import is_alike, is_taken
 from kit_sandbox import Sandbox, World, effects

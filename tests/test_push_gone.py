@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cksync.folder import Folder
-from cksync.verbs.pull import pull
+from cksync.pipeline.pull import pull
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
@@ -133,7 +133,7 @@ def test_edit_that_needs_what_is_gone_is_a_conflict_and_the_rest_is_pushed(
     assert {result.outcome for _, result in report.results} <= {"done", "conflict"}
     plan = work.plan(ALLOW)
     found = [(each.table, each.gone.key if each.gone else ()) for each in plan.conflicts]
-    assert (found, plan.problems, plan.parked) == ([(table, (ids[gone],)) for table, gone in wanted], (), ())
+    assert (found, plan.problems, plan.skipped) == ([(table, (ids[gone],)) for table, gone in wanted], (), ())
     sandbox.journal.clear()
     again = work.push(allow=ALLOW)
     assert (again.exit_status, len(again.plan.conflicts)) == (3, len(wanted))

@@ -19,9 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
+from cksync.pipeline.pull import pull
+from cksync.pipeline.push import PushReport, plan_push, push
 from cksync.secrets import SecretRef
-from cksync.verbs.pull import pull
-from cksync.verbs.push import PushReport, plan_push, push
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from kit_sandbox import World, edits, effects, generate, serve
@@ -271,7 +271,7 @@ class Pushing(RuleBasedStateMachine):
         report = self.push()
         assert {result.outcome for _, result in report.results} <= {"done"}
         plan = plan_push(self.config, self.work, ALLOW)
-        assert (plan.actions, plan.problems, plan.held, plan.parked, plan.noops) == ((), (), (), (), ())
+        assert (plan.actions, plan.problems, plan.blocked, plan.skipped, plan.noops) == ((), (), (), (), ())
         conflicts = {(conflict.key[0], conflict.cell.column) for conflict in plan.conflicts if conflict.cell}
         assert conflicts <= self.touched
         assert {(each.gone.table, each.gone.key[0]) for each in plan.conflicts if each.gone} <= self.gone

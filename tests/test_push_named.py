@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from cksync.verbs.pull import pull
+from cksync.pipeline.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import some
 from tests.support.workspace import Work, actives, first, level, work, world
@@ -146,7 +146,7 @@ def test_person_who_has_cancelled_since_the_plan_is_not_subscribed(work: Work, s
         ("conflict", f"not sent: the person {who} is cancelled meanwhile; push again")
     ]
     assert sandbox.journal.writes() == []
-    assert [held.rule for held in work.plan().held] == ["resubscribe"]
+    assert [held.rule for held in work.plan().blocked] == ["resubscribe"]
 
 
 def test_new_person_who_signed_up_meanwhile_is_not_written_over(work: Work, sandbox: Sandbox, world: World) -> None:

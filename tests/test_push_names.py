@@ -8,11 +8,11 @@ import pytest
 
 from cksync.analyze.settings import wide_model
 from cksync.config import ApiConfig, Config
+from cksync.custom_fields import field_columns
 from cksync.folder import Folder
+from cksync.pipeline.pull import pull
 from cksync.secrets import SecretRef
 from cksync.sqltext import identifier, literal
-from cksync.verbs.pull import pull
-from cksync.wide import field_columns
 from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout

@@ -11,7 +11,7 @@ import pytest
 from cksync.addresses import folded
 from cksync.errors import Refused
 from cksync.folder import Folder
-from cksync.verbs.pull import pull
+from cksync.pipeline.pull import pull
 from cksync.write.action import Action
 from cksync.write.diff import diff
 from cksync.write.edits import Account, Cell, Edit, Person
@@ -49,7 +49,7 @@ def newcomers(people: int) -> tuple[str, ...]:
 
 
 def rules(work: Work) -> list[str]:
-    return [held.rule for held in work.plan().held]
+    return [held.rule for held in work.plan().blocked]
 
 
 @pytest.mark.parametrize("kind", some([*MAILED, "tag"], ["sequence"]))
@@ -103,7 +103,7 @@ def test_what_was_pushed_with_its_rule_lifted_counts_no_more(work: Work) -> None
     work.edit(joining("sequence", 10))
     assert work.push().exit_status == 0
     work.edit(joining("form", 1))
-    held = work.plan().held
+    held = work.plan().blocked
     assert held == () or [each.rule for each in held] == ["send"]  # nobody new, or an eleventh
     work.edit(joining("form", 20))
     assert rules(work) == ["send"]
@@ -196,22 +196,22 @@ def small(edits: Sequence[Edit], subscribers: int = 300) -> Account:
 def test_everybody_whom_a_plan_touches_counts(name: str) -> None:
     edits, wanted = EVERYWAY[name]
     plan = diff(edits, [], small(edits))
-    assert (plan.problems, [held.rule for held in plan.held]) == ((), wanted)
+    assert (plan.problems, [held.rule for held in plan.blocked]) == ((), wanted)
     of_many = diff(edits, [], small(edits, subscribers=400))
-    assert [held.rule for held in of_many.held] == [rule for rule in wanted if rule != "bulk"]  # 30 % of them
+    assert [held.rule for held in of_many.blocked] == [rule for rule in wanted if rule != "bulk"]  # 30 % of them
 
 
 def test_somebody_who_is_touched_in_several_ways_counts_once() -> None:
     edits = [edit for some_of in (joins("tag"), updates("first_name", "x"), purchases()) for edit in some_of]
     few = [edit for edit in edits if abs(edit.row.get("subscriber_id") or edit.key[0]) < 100]
-    assert diff(few, [], small(few, subscribers=100)).held == ()  # 90 people
+    assert diff(few, [], small(few, subscribers=100)).blocked == ()  # 90 people
 
 
 def test_people_of_earlier_pushes_count_again_only_with_others() -> None:
     edits = updates("first_name", "x")[:20]
     before = frozenset(str(who) for who in range(10, 95))
     rules = [
-        [held.rule for held in diff(some_of, [], replace(small(some_of), counted={"bulk": before})).held]
+        [held.rule for held in diff(some_of, [], replace(small(some_of), counted={"bulk": before})).blocked]
         for some_of in (edits, edits + updates("first_name", "x")[80:110])
     ]
     assert rules == [[], ["bulk"]]  # 85, and 115
@@ -239,14 +239,14 @@ def test_change_of_what_is_going_to_be_sent_is_mail(column: str, value: str | No
     cell = replace(cell, theirs=cell.base)
     edit = Edit("broadcasts", "update", (7,), {"id": 7}, (cell,), is_there=True)
     plan = diff([edit], [], replace(account(), statuses={7: status}))
-    assert ([held.rule for held in plan.held], len(plan.actions)) == (["send"] * is_mail, 1)
+    assert ([held.rule for held in plan.blocked], len(plan.actions)) == (["send"] * is_mail, 1)
 
 
 @pytest.mark.parametrize("column", ["published_at", "send_at", "public"])
 def test_new_broadcast_with_a_time_is_mail(column: str) -> None:
     value = True if column == "public" else datetime(2031, 1, 1, tzinfo=UTC)
     edit = Edit("broadcasts", "insert", (-1,), {"id": -1, "subject": "x", column: value})
-    assert [held.rule for held in diff([edit], [], account()).held] == ["send"]
+    assert [held.rule for held in diff([edit], [], account()).blocked] == ["send"]
 
 
 @pytest.mark.heavy

@@ -73,7 +73,7 @@ def test_draft_that_is_scheduled_between_plan_and_write_waits_for_another_plan(
     sandbox.faults.add(schedule, path="/tags", method="POST")
     report = work.push()
     assert (report.exit_status, touched(sandbox)) == (3, [])
-    assert [held.rule for held in work.plan().held] == ["send"]
+    assert [held.rule for held in work.plan().blocked] == ["send"]
 
 
 @pytest.mark.heavy

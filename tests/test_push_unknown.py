@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cksync.verbs.pull import pull
+from cksync.pipeline.pull import pull
 from cksync.write.plan import Plan
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
@@ -74,8 +74,8 @@ def test_draft_of_which_nobody_knows_is_never_made_again_unasked(
         work.edit(f"update broadcasts set subject = 'Hello {number}' where id < 0")
     assert sandbox.journal.count(path="/broadcasts", method="POST") == 1
     assert len(world.broadcasts) == drafts + (loss != "error_before")
-    (parked,) = work.plan().parked
-    assert parked.outcome == "unknown"
+    (skipped,) = work.plan().skipped
+    assert skipped.outcome == "unknown"
     sandbox.faults.clear()
     assert [action.what for action in work.plan(["repeat-unknown"]).actions] == ["create broadcast"]
     assert work.push(allow=["repeat-unknown"]).exit_status == 0
@@ -154,7 +154,7 @@ def test_person_who_was_made_unseen_is_no_obstacle_to_the_next_push(work: Work, 
     assert [r.outcome for _, r in work.push().results] == ["unknown"]
     work.edit(OTHER.format(who))
     report = work.push()  # the list is silent still
-    assert (report.exit_status, went_on(world, who), len(report.plan.parked)) == (3, True, 1)
+    assert (report.exit_status, went_on(world, who), len(report.plan.skipped)) == (3, True, 1)
     sandbox.faults.clear()
     assert work.push().exit_status == 0
     assert (len(world.subscribers), work.plan()) == (people + 1, Plan())
@@ -230,7 +230,7 @@ def turned_down(work: Work, sandbox: Sandbox) -> int:
     work.edit(f"update subscribers set first_name = 'A' where id = {who}")
     sandbox.faults.add(TURNED_DOWN, path=f"/subscribers/{who}", method="PUT", count=1)
     assert [result.outcome for _, result in work.push().results] == ["rejected"]
-    assert [len(work.push().plan.parked), len(work.plan().actions)] == [1, 0]
+    assert [len(work.push().plan.skipped), len(work.plan().actions)] == [1, 0]
     return who
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from cksync.analyze.catalogue import read_folder
 from cksync.analyze.export.run import Order, export
+from cksync.analyze.model_files import read_folder
 from cksync.analyze.query import ask
 from cksync.errors import Refused, Rejected
 from cksync.folder import Folder

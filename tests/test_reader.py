@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cksync.config import Config
-from cksync.verbs.pull import pull
+from cksync.pipeline.pull import pull
 from kit_sandbox import World, edits
 from tests.conftest import Command
 

@@ -21,13 +21,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cksync.analyze.report import write_report
+from cksync.analyze.report.components import Answer, Chart, Column, Figure, Table, Tile
 from cksync.analyze.report.contents import SECTIONS
 from cksync.analyze.report.embed import as_json
-from cksync.analyze.report.groups import forms, tags
 from cksync.analyze.report.growth import growth
 from cksync.analyze.report.money import revenue
 from cksync.analyze.report.page import ASSETS, SCRIPTS, Shown, page
-from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Table, Tile
+from cksync.analyze.report.tags_and_forms import forms, tags
 from cksync.cli import _run
 from tests.support.accounts.hostile import empty_account
 from tests.support.accounts.small import NAMES, small_account

@@ -22,7 +22,7 @@ from cksync.analyze.report import write_report
 from cksync.analyze.report.contents import SECTIONS
 from cksync.config import Config, ModelsConfig
 from cksync.folder import Folder
-from cksync.verbs.pull import pull
+from cksync.pipeline.pull import pull
 from tests.support.accounts.hostile import EVIL, PEOPLE, empty_account, hostile_account
 from tests.support.accounts.small import small_account
 

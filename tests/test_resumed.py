@@ -11,11 +11,11 @@ import pytest
 
 from cksync.config import Config
 from cksync.errors import CksyncError, Interrupted
-from cksync.extract.agenda import Depth
+from cksync.extract.schedule import Depth
 from cksync.folder import Folder
-from cksync.verbs.events import Note, PullReport
-from cksync.verbs.publishing import rebuild
-from cksync.verbs.pull import pull
+from cksync.pipeline.events import Note, PullReport
+from cksync.pipeline.publishing import rebuild
+from cksync.pipeline.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import some
 from tests.support.comparison import differences

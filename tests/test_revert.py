@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from cksync.errors import Rejected
-from cksync.verbs.revert import revert, revert_everything, revert_invalid
+from cksync.pipeline.revert import revert, revert_everything, revert_invalid
 from cksync.write.plan import Plan
 from kit_sandbox import Sandbox, World
 from tests.conftest import Command, some

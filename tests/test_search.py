@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cksync.api.v3.catalog import PAGE_ROWS
 from cksync.domain import Listing
-from cksync.extract.search import Search
+from cksync.extract.scan.search import Search
 
 
 def page_of(rows: Sequence[int], page: int) -> Sequence[int]:

@@ -10,7 +10,7 @@ import pytest
 
 from cksync.config import Config
 from cksync.load.tables import tables
-from cksync.verbs.pull import pull
+from cksync.pipeline.pull import pull
 from tests.support.accounts.small import small_account
 
 # Reads every table and view whole, as an old driver would.

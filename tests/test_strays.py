@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import duckdb
 import pytest
 
-from cksync.api.answers import is_json
+from cksync.api.responses import is_json
 from cksync.api.salvage import NO_JSON, as_sent, without_strays
 from cksync.config import Config
 from cksync.folder import Folder
-from cksync.verbs.publishing import rebuild
-from cksync.verbs.pull import pull
+from cksync.pipeline.publishing import rebuild
+from cksync.pipeline.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import some
 from tests.support.comparison import differences

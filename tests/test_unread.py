@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cksync.domain import BROADCASTS, BY_ID, STATS, Checkpoint, Listing, Miss, Page, Record, Request, members, whole
-from cksync.extract.by_key import KeyWalk
-from cksync.extract.level import LevelWalk
-from cksync.extract.tail import TailWalk
-from cksync.extract.walk import ListWalk, Walk
+from cksync.extract.scan.by_id import ByIdScan
+from cksync.extract.scan.full import FullScan, Scan
+from cksync.extract.scan.incremental import IncrementalScan
+from cksync.extract.scan.tail import TailScan
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 TAG = members("tag", "7")
@@ -44,19 +44,19 @@ class Remote:
         return replace(page, total=len(rows), page_echo=number) if self.has_total else page
 
 
-def read(walk: Walk, api: Remote, at_once: int = 1) -> Checkpoint:
+def read(scan: Scan, api: Remote, at_once: int = 1) -> Checkpoint:
     """What a walk vouches for at its end."""
     under_way = deque[Page | Miss]()
     while True:
-        while len(under_way) < at_once and (request := walk.ask()) is not None:
+        while len(under_way) < at_once and (request := scan.ask()) is not None:
             under_way.append(api.answer(request))
         if not under_way:
-            return walk.checkpoint
+            return scan.checkpoint
         came = under_way.popleft()
         if isinstance(came, Miss):
-            walk.miss(came)
+            scan.miss(came)
         else:
-            walk.tell(came)
+            scan.tell(came)
 
 
 def pages(*numbers: int, times: int = EVER) -> dict[str, int]:
@@ -73,61 +73,61 @@ def without(rows: int, *numbers: int) -> set[str]:
 
 @pytest.mark.parametrize("page", [1, 2, 4, 5])
 def test_page_that_cannot_be_had_is_named_and_all_others_are_read(page: int) -> None:
-    walk = ListWalk(TAG)
-    checkpoint = read(walk, Remote(240, pages(page)))
-    assert walk.keys == without(240, page)
+    scan = FullScan(TAG)
+    checkpoint = read(scan, Remote(240, pages(page)))
+    assert scan.keys == without(240, page)
     assert (checkpoint.is_done, checkpoint.is_complete, checkpoint.unread) == (True, False, (str(page),))
     assert checkpoint.doubt == f"page {page} could not be read: 500 from kit"
 
 
 def test_page_that_is_back_at_the_end_of_the_list_leaves_no_doubt() -> None:
-    walk = ListWalk(TAG)
-    checkpoint = read(walk, Remote(240, pages(3, times=1)))
+    scan = FullScan(TAG)
+    checkpoint = read(scan, Remote(240, pages(3, times=1)))
     assert (checkpoint.is_complete, checkpoint.proof, checkpoint.unread) == (True, "content", ())
-    assert walk.keys == without(240)
+    assert scan.keys == without(240)
 
 
 def test_list_that_cannot_be_had_at_all_costs_two_requests() -> None:
     api = Remote(240, pages(*range(1, 6)))
-    checkpoint = read(ListWalk(TAG), api)
+    checkpoint = read(FullScan(TAG), api)
     assert (api.asked, checkpoint.doubt) == (["1", "2"], "could not be read: 500 from kit")
 
 
 def test_unpaged_list_that_cannot_be_had_costs_one_request() -> None:
     api = Remote(10, pages(1))
-    checkpoint = read(ListWalk(whole("tags")), api)
+    checkpoint = read(FullScan(whole("tags")), api)
     assert (api.asked, checkpoint.is_done, checkpoint.is_complete) == (["1"], True, False)
 
 
 def test_list_that_breaks_down_in_the_middle_is_left_after_three_pages() -> None:
     api = Remote(1000, pages(*range(5, 21)))
-    walk = ListWalk(TAG)
-    checkpoint = read(walk, api)
+    scan = FullScan(TAG)
+    checkpoint = read(scan, api)
     assert api.asked == ["1", "2", "3", "4", "5", "6", "7"]
-    assert walk.keys == without(1000, *range(5, 21))
+    assert scan.keys == without(1000, *range(5, 21))
     assert checkpoint.doubt == (
         "pages 5, 6, 7 could not be read: 500 from kit; the pages after that were not asked for"
     )
 
 
 def test_list_without_totals_is_read_behind_a_page_that_cannot_be_had() -> None:
-    walk = ListWalk(BROADCASTS)
-    checkpoint = read(walk, Remote(120, pages(2), has_total=False))
-    assert (walk.keys, checkpoint.unread) == (without(120, 2), ("2",))
+    scan = FullScan(BROADCASTS)
+    checkpoint = read(scan, Remote(120, pages(2), has_total=False))
+    assert (scan.keys, checkpoint.unread) == (without(120, 2), ("2",))
 
 
 def test_row_that_could_not_be_read_is_never_taken_for_one_that_is_gone() -> None:
     """Rows that come twice may make up for a missing page in the count."""
-    walk = ListWalk(TAG)
+    scan = FullScan(TAG)
     api = Remote(100, pages(2))
-    walk.keys |= {str(1000 + n) for n in range(50)}
-    assert not read(walk, api).is_complete
+    scan.keys |= {str(1000 + n) for n in range(50)}
+    assert not read(scan, api).is_complete
 
 
 def test_pull_that_goes_on_asks_for_what_could_not_be_read_and_no_more() -> None:
-    walk = ListWalk(TAG)
-    checkpoint = read(walk, Remote(240, pages(3)))
-    again, api = ListWalk(TAG, checkpoint, walk.keys), Remote(240, {})
+    scan = FullScan(TAG)
+    checkpoint = read(scan, Remote(240, pages(3)))
+    again, api = FullScan(TAG, checkpoint, scan.keys), Remote(240, {})
     assert read(again, api).is_complete
     assert api.asked[0] == "3"
     assert set(api.asked) <= {"2", "3", "4", "6"}  # its neighbours' borders, and the tail
@@ -145,13 +145,13 @@ def test_pull_that_goes_on_asks_for_what_could_not_be_read_and_no_more() -> None
 def test_any_pages_may_fail_and_what_is_vouched_for_is_there(
     rows: int, failing: dict[str, int], at_once: int, has_total: bool
 ) -> None:
-    walk = ListWalk(TAG if has_total else BROADCASTS)
+    scan = FullScan(TAG if has_total else BROADCASTS)
     api = Remote(rows, failing, has_total)
-    checkpoint = read(walk, api, at_once)
+    checkpoint = read(scan, api, at_once)
     assert checkpoint.is_done
     assert checkpoint.is_complete == (not checkpoint.unread)
     if checkpoint.is_complete:
-        assert walk.keys == set(api.rows)
+        assert scan.keys == set(api.rows)
     assert "could not be read" in (checkpoint.doubt or "") or checkpoint.is_complete
 
 
@@ -160,28 +160,28 @@ def test_any_pages_may_fail_and_what_is_vouched_for_is_there(
 
 def test_record_that_cannot_be_had_is_named_and_all_others_are_read() -> None:
     api = Remote(0, {"5": EVER})
-    walk = KeyWalk(STATS, ["4", "5", "6"])
-    checkpoint = read(walk, api)
-    assert (walk.keys, checkpoint.unread, checkpoint.is_complete) == ({"4", "6"}, ("5",), False)
+    scan = ByIdScan(STATS, ["4", "5", "6"])
+    checkpoint = read(scan, api)
+    assert (scan.keys, checkpoint.unread, checkpoint.is_complete) == ({"4", "6"}, ("5",), False)
     assert checkpoint.doubt == "record 5 could not be read: 500 from kit"
     assert api.asked == ["4", "5", "6", "5"]
 
 
 def test_record_that_is_back_at_the_end_leaves_no_doubt() -> None:
-    checkpoint = read(KeyWalk(STATS, ["4", "5", "6"]), Remote(0, {"5": 1}))
+    checkpoint = read(ByIdScan(STATS, ["4", "5", "6"]), Remote(0, {"5": 1}))
     assert (checkpoint.is_complete, checkpoint.doubt) == (True, None)
 
 
 def test_records_of_an_endpoint_that_is_down_are_not_asked_for_again() -> None:
     keys = [str(n) for n in range(8)]
     api = Remote(0, dict.fromkeys(keys, EVER))
-    checkpoint = read(KeyWalk(STATS, keys), api, 4)
+    checkpoint = read(ByIdScan(STATS, keys), api, 4)
     assert api.asked == keys
     assert checkpoint.doubt == "records 0, 1, 2, 3, 4 and 3 more could not be read: 500 from kit"
 
 
 def test_unread_records_and_waiting_ones_are_both_named() -> None:
-    checkpoint = read(KeyWalk(BY_ID, ["1", "2", "3"], budget=2), Remote(0, {"1": EVER}))
+    checkpoint = read(ByIdScan(BY_ID, ["1", "2", "3"], budget=2), Remote(0, {"1": EVER}))
     assert checkpoint.doubt == "record 1 could not be read: 500 from kit; 1 wait to be asked for by id"
 
 
@@ -194,25 +194,25 @@ def ids(count: int) -> Iterable[int]:
 
 @pytest.mark.parametrize("looks", [0, 2, 99])
 @pytest.mark.parametrize("rows", [1, 50, 240])
-def test_look_that_fails_proves_nothing_and_takes_nothing_out(rows: int, looks: int) -> None:
-    walk = LevelWalk(TAG, Listing(ids(rows)), looks=looks)
+def test_look_that_fails_proves_nothing_and_takes_nothing_out(rows: int, samples: int) -> None:
+    scan = IncrementalScan(TAG, Listing(ids(rows)), samples=samples)
     failing = dict.fromkeys(["-1", *map(str, range(1, 9))], EVER)
-    checkpoint = read(walk, Remote(rows, failing), 4)
+    checkpoint = read(scan, Remote(rows, failing), 4)
     assert (checkpoint.is_done, checkpoint.is_complete, checkpoint.proof) == (True, False, None)
-    assert set(walk.absent) == set()
+    assert set(scan.absent) == set()
     assert checkpoint.unread
     assert checkpoint.doubt == "could not be read: 500 from kit"
 
 
 def test_search_that_fails_on_its_way_takes_nothing_out() -> None:
     api = Remote(500, {"5": EVER})
-    walk = LevelWalk(TAG, Listing(n for n in range(1, 510) if n != 300), looks=2)
-    checkpoint = read(walk, api)
-    assert (checkpoint.is_complete, set(walk.absent)) == (False, set())
+    scan = IncrementalScan(TAG, Listing(n for n in range(1, 510) if n != 300), samples=2)
+    checkpoint = read(scan, api)
+    assert (checkpoint.is_complete, set(scan.absent)) == (False, set())
 
 
 @pytest.mark.parametrize("rows", [10, 120])
 def test_tail_that_fails_keeps_what_was_known(rows: int) -> None:
-    walk = TailWalk(BROADCASTS, Listing(ids(rows)))
-    checkpoint = read(walk, Remote(rows, pages(1, 2, 3), has_total=False))
-    assert (checkpoint.is_done, checkpoint.is_complete, walk.ids) == (True, False, set(ids(rows)))
+    scan = TailScan(BROADCASTS, Listing(ids(rows)))
+    checkpoint = read(scan, Remote(rows, pages(1, 2, 3), has_total=False))
+    assert (checkpoint.is_done, checkpoint.is_complete, scan.ids) == (True, False, set(ids(rows)))

@@ -8,12 +8,12 @@ import duckdb
 import pytest
 
 from cksync.config import Config
-from cksync.extract.agenda import Depth
+from cksync.extract.schedule import Depth
 from cksync.folder import Folder
-from cksync.verbs.publishing import rebuild
-from cksync.verbs.pull import pull
-from cksync.verbs.push import PushReport, push
-from cksync.verbs.verify import VerifyReport, verify
+from cksync.pipeline.publishing import rebuild
+from cksync.pipeline.pull import pull
+from cksync.pipeline.push import PushReport, push
+from cksync.pipeline.verify import VerifyReport, verify
 from cksync.write.workspace import checkout
 from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import some

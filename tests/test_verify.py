@@ -7,8 +7,8 @@ import pytest
 
 from cksync.config import Config
 from cksync.errors import Failed
-from cksync.verbs.pull import pull
-from cksync.verbs.verify import VerifyReport
+from cksync.pipeline.pull import pull
+from cksync.pipeline.verify import VerifyReport
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import Command
 from tests.support.comparison import differences

@@ -13,7 +13,7 @@ import pytest
 
 from cksync.errors import Failed, Rejected
 from cksync.folder import Folder
-from cksync.verbs.push import plan_push
+from cksync.pipeline.push import plan_push
 from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from kit_sandbox import Sandbox

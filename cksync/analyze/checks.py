@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.analyze.catalogue import Model, read_folder, sentence
-from cksync.analyze.room import with_room
+from cksync.analyze.memory import with_more_memory
+from cksync.analyze.model_files import Model, read_folder, sentence
 from cksync.domain import Checked
 from cksync.sqltext import Header, identifier, quoted, sql_folder
 
@@ -39,7 +39,7 @@ def _checked(db: duckdb.DuckDBPyConnection, fact: Model) -> Checked:
         return Checked(name, text, 0, problem=fact.problem)
     select = fact.sql.rstrip().rstrip(";")
     try:
-        (rows,) = with_room(db, f"select count(*) from ({select}\n)").fetchone() or (0,)
+        (rows,) = with_more_memory(db, f"select count(*) from ({select}\n)").fetchone() or (0,)
         if not rows:
             return Checked(name, text, 0)
         (sample,) = db.execute(

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.analyze.catalogue import Model, in_order, read_folder, sentence
 from cksync.analyze.checks import checked
-from cksync.analyze.room import with_room
+from cksync.analyze.memory import with_more_memory
+from cksync.analyze.model_files import Model, in_order, read_folder, sentence
 from cksync.analyze.settings import make_settings, wide_model
 from cksync.config import ModelsConfig
 from cksync.domain import Analysis, Built, Checked
@@ -136,7 +136,7 @@ def _make(db: duckdb.DuckDBPyConnection, model: Model) -> Built:
     if problem is None:
         name = f"main.{identifier(model.name)}"
         try:
-            with_room(db, f"create {model.kind} {name} as {model.sql}")
+            with_more_memory(db, f"create {model.kind} {name} as {model.sql}")
         except duckdb.FatalException:
             raise
         except duckdb.Error as error:

@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 import duckdb
 
-from cksync.analyze.catalogue import Model
+from cksync.analyze.model_files import Model
 from cksync.config import ModelsConfig
+from cksync.custom_fields import PERSON, field_columns, people
 from cksync.sqltext import Header, comments, identifier
-from cksync.wide import PERSON, field_columns, people
 
 # Long before Kit, and after the dates that stand for "none" elsewhere (year 1, 1900, 1970).
 PLAUSIBLE_FROM = "2000-01-01"

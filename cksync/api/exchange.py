@@ -11,7 +11,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as kinds
 
-from cksync.api.answers import Refusal, Retry
+from cksync.api.responses import Refusal, Retry
 from cksync.api.watch import UnderWay, Watch, watched
 from cksync.errors import ApiUnavailable, Failed
 
@@ -20,7 +20,7 @@ PACKED_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class RawResponse:
     """An answer with its whole body, unpacked; names of headers in any case."""
 
     status: int
@@ -55,7 +55,7 @@ class Exchange:
         self._lock = threading.Lock()
         self._connections: tuple[Any, str] | None = None
 
-    def send(self, method: str, path: str, query: str = "", body: bytes | None = None) -> Answered:
+    def send(self, method: str, path: str, query: str = "", body: bytes | None = None) -> RawResponse:
         """Send a request and read its answer, all within the time-out, however slowly either goes.
 
         Raises Retry (`is_harmless`: it was not sent), Refusal when the answer is too large, or Failed when no try can
@@ -79,7 +79,7 @@ class Exchange:
                 )
             except (kinds.HTTPError, OSError, ValueError) as error:  # an address may be none at all
                 raise self._why(error, under_way) from None
-            return Answered(response.status, response.headers, self._read(response, under_way))
+            return RawResponse(response.status, response.headers, self._read(response, under_way))
 
     def _connect(self) -> tuple[Any, str]:
         """The connections to the API or to the proxy before it, and what a path begins with there."""

@@ -24,9 +24,9 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import tenacity
 
-from cksync.api.answers import Expected, Refusal, Retry, is_json, judge, judge_write, strict
 from cksync.api.breaker import Breaker, endpoint_of
-from cksync.api.exchange import Answered, Exchange
+from cksync.api.exchange import Exchange, RawResponse
+from cksync.api.responses import Expected, Refusal, Retry, classify, classify_write, is_json, parse_json
 from cksync.api.throttle import Throttle
 from cksync.api.waits import fault_wait, limit_wait, lost_seconds, most_lost_seconds
 from cksync.domain import Attempt
@@ -258,7 +258,7 @@ class HttpClient:
             try:
                 sent = msgspec.json.encode({**call.body, **self._credential})
                 answer = self._send(note, call.method, call.path, body=sent)
-                message = judge_write(
+                message = classify_write(
                     answer.status,
                     answer.body,
                     answer.headers,
@@ -296,7 +296,7 @@ class HttpClient:
                     Attempt(note.sent_at, endpoint, query, note.status, spent, note.rows, note.problem, stream, slice_)
                 )
 
-    def _send(self, note: "_Note", method: str, path: str, query: str = "", body: bytes | None = None) -> Answered:
+    def _send(self, note: "_Note", method: str, path: str, query: str = "", body: bytes | None = None) -> RawResponse:
         """Take a slot of the throttle and send; the answer is masked. Raises what Exchange.send raises, Stopped."""
         with self._throttle.slot():
             note.sent_at, note.started = self._now(), time.monotonic()
@@ -324,9 +324,9 @@ class HttpClient:
                 query = f"{ask.query}&{self._signature}" if ask.query else self._signature
                 answer = self._send(note, "GET", ask.path, query)
                 body, location = answer.body, answer.headers.get("Location", "")
-                judge(answer.status, body, location, path=ask.path, host=self._host, redactor=self._redactor)
+                classify(answer.status, body, location, path=ask.path, host=self._host, redactor=self._redactor)
                 if answer.status == 200:
-                    body, note.problem = strict(body, bodies)
+                    body, note.problem = parse_json(body, bodies)
                     content, note.rows = cut(body)
             except Malformed as malformed:
                 problem = f"the answer is not the API's: {malformed}"

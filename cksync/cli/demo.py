@@ -56,8 +56,8 @@ def demo(settings: Settings) -> int:
     from cksync.cli.pull import print_report
     from cksync.config import load_config
     from cksync.folder import Folder
-    from cksync.verbs.events import PullReport
-    from cksync.verbs.pull import pull
+    from cksync.pipeline.events import PullReport
+    from cksync.pipeline.pull import pull
 
     start_logging(settings.verbosity, quiet=settings.quiet)
     config_path = _fresh_folder()

@@ -11,8 +11,8 @@ import click
 from cksync.api.throttle import floor_seconds
 from cksync.cli.streams import Above, steering, visible
 from cksync.config import Config
+from cksync.pipeline.events import Event, Note, PageRead, PullReport
 from cksync.secrets import redact
-from cksync.verbs.events import Event, Note, PageRead, PullReport
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from cksync.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from cksync.load.publish import Published
-    from cksync.verbs.events import PullReport
+    from cksync.pipeline.events import PullReport
 
 
 ALLOW = click.option(
@@ -42,8 +42,8 @@ def pull(
     Ctrl-C stops it cleanly; it goes on from there the next time.
     """
     from cksync.cli.progress import shown, start_logging
-    from cksync.verbs.events import PullReport
-    from cksync.verbs.pull import pull as verb
+    from cksync.pipeline.events import PullReport
+    from cksync.pipeline.pull import pull as verb
 
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)
@@ -154,7 +154,7 @@ def rebuild(settings: Settings, form: str) -> int:
     Ends with 3 when the log holds a record that no table can hold.
     """
     from cksync.folder import Folder
-    from cksync.verbs import publishing
+    from cksync.pipeline import publishing
 
     config = settings.load()
     folder = Folder(config.data_dir)

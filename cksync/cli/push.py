@@ -15,9 +15,9 @@ from cksync.write import EDITABLE_TABLES, RULES
 
 if TYPE_CHECKING:
     from cksync.config import Config
-    from cksync.verbs.push import PushReport
+    from cksync.pipeline.push import PushReport
     from cksync.write.action import Action
-    from cksync.write.plan import Conflict, Parked, Plan
+    from cksync.write.plan import Conflict, Plan, Skipped
 
 # Changes from one line of progress to the next.
 PROGRESS_STEP = 50
@@ -81,7 +81,7 @@ def diff(
     form: str,
 ) -> int:
     """What a push of WORK would do, compared with the mirror as it is. Asks the account for nothing."""
-    from cksync.verbs.push import plan_push
+    from cksync.pipeline.push import plan_push
     from cksync.write.plan import as_json
 
     hide_addresses(redact)
@@ -122,8 +122,8 @@ def push(
     from cksync.cli.progress import said_left, shown, start_logging
     from cksync.cli.signals import asking, stop_on_signals
     from cksync.errors import Rejected
-    from cksync.verbs.push import PushReport
-    from cksync.verbs.push import push as verb
+    from cksync.pipeline.push import PushReport
+    from cksync.pipeline.push import push as verb
     from cksync.write.apply import Pushed
     from cksync.write.plan import Plan
 
@@ -188,7 +188,7 @@ def revert(settings: Settings, work: Path, table: str | None, key: str | None, i
 
     A new row goes with whatever names it. Asks the account for nothing.
     """
-    from cksync.verbs import revert as verb
+    from cksync.pipeline import revert as verb
 
     if (table is not None) + invalid + everything != 1 or (table is None) != (key is None):
         raise click.UsageError("name the TABLE and KEY of a row, or give --invalid, or --all")
@@ -236,17 +236,17 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
     )
     _list(
         "turned down earlier (edit them to try again, or --retry-rejected)",
-        (_said_parked(p, redact) for p in plan.parked if p.outcome != "unknown"),
+        (_said_skipped(p, redact) for p in plan.skipped if p.outcome != "unknown"),
         limit,
     )
     _list(
         "nobody knows whether they were made (--allow repeat-unknown sends them again)",
-        (_said_parked(p, redact) for p in plan.parked if p.outcome == "unknown"),
+        (_said_skipped(p, redact) for p in plan.skipped if p.outcome == "unknown"),
         limit,
     )
     _list(
         "held back by a safety rule",
-        (f"{held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}" for held in plan.held),
+        (f"{held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}" for held in plan.blocked),
         limit,
     )
     if others := len(whole.problems) - len(plan.problems):
@@ -272,8 +272,8 @@ def _list(title: str, lines: Iterable[str], limit: int) -> None:
             click.echo(f"  ... and {len(found) - limit:,} more")
 
 
-def _said_parked(parked: "Parked", redact: bool) -> str:
-    return f"{parked.action.what} {parked.action.target}: {'(hidden)' if redact else parked.message}"
+def _said_skipped(skipped: "Skipped", redact: bool) -> str:
+    return f"{skipped.action.what} {skipped.action.target}: {'(hidden)' if redact else skipped.message}"
 
 
 def _said(action: "Action", redact: bool) -> str:

@@ -76,7 +76,7 @@ def check(settings: Settings, form: str) -> None:
     """Test credentials, data folder, disk and clock, and name the account. One request, nothing is read."""
     from cksync.cli.progress import start_logging
     from cksync.folder import Folder
-    from cksync.verbs import account
+    from cksync.pipeline import account
 
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)

@@ -16,7 +16,7 @@ NOT_PUSHED_SHOWN = 10
 @click.pass_obj
 def status(settings: Settings, form: str) -> None:
     """How fresh and how whole the mirror is, and what failed. Makes no request."""
-    from cksync.verbs.status import status as verb
+    from cksync.pipeline.status import status as verb
 
     found = verb(settings.load().data_dir)
     if form == "json":

@@ -10,7 +10,7 @@ from cksync.cli.pull import ALLOW
 from cksync.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
-    from cksync.verbs.verify import VerifyReport
+    from cksync.pipeline.verify import VerifyReport
 
 
 @click.command()
@@ -27,8 +27,8 @@ def verify(settings: Settings, repair: bool, full: bool, allow: tuple[str, ...],
     read. Exit status 0: all that has a list is proved; 3: something differs or could not be read.
     """
     from cksync.cli.progress import shown, start_logging
-    from cksync.verbs.verify import VerifyReport
-    from cksync.verbs.verify import verify as verb
+    from cksync.pipeline.verify import VerifyReport
+    from cksync.pipeline.verify import verify as verb
 
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)
@@ -67,7 +67,7 @@ def _print(findings: "VerifyReport", *, is_repaired: bool) -> None:
 @click.pass_obj
 def plan(settings: Settings, streams: tuple[str, ...], full: bool, form: str) -> None:
     """What the next pull will ask for: requests and minutes. Makes no request."""
-    from cksync.verbs.plan import plan as verb
+    from cksync.pipeline.plan import plan as verb
 
     found = verb(settings.load(), streams, "full" if full else "nightly")
     if form == "json":

@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from cksync.domain import Checkpoint
-from cksync.extract.agenda import Agenda
-from cksync.extract.together import Together
-from cksync.extract.walk import Walk
+from cksync.extract.overlaps import Overlaps
+from cksync.extract.scan.full import Scan
+from cksync.extract.schedule import Schedule
 from cksync.folder import Folder
-from cksync.load.known import Known
 from cksync.load.log import Load, Writer, segment_files
+from cksync.load.state import MirrorState
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class PullContext:
     repeatable.
     """
 
-    known: Known
-    agenda: Agenda
+    state: MirrorState
+    schedule: Schedule
     streams: frozenset[str]
     began_at: datetime
     seed: str
@@ -44,11 +44,11 @@ class Progress:
     folder: Folder
     writer: Writer
     loads: Sequence[Load] = ()
-    walks: dict[str, Walk] = field(default_factory=dict)
+    scans: dict[str, Scan] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
     left: dict[str, int] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
-    together: Together = field(default_factory=Together)
+    together: Overlaps = field(default_factory=Overlaps)
 
     def flushed_segments(self) -> list[Path]:
         """Store what has come, and give every segment of this round."""
@@ -70,5 +70,5 @@ class Progress:
 
     def forget(self) -> None:
         """Make room for the publish: what was read is in the log."""
-        self.walks.clear()
-        self.together = Together()
+        self.scans.clear()
+        self.together = Overlaps()

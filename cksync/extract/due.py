@@ -32,7 +32,7 @@ class Mail:
         return self.touched_at is None or now - self.touched_at <= within
 
 
-def has_turn(key: int, read_at: datetime | None, now: datetime, period: timedelta) -> bool:
+def has_rotation_due(key: int, read_at: datetime | None, now: datetime, period: timedelta) -> bool:
     """Whether a thing is due that gets its turn once in a period, each at its own time of it: so that
     what was first read in one night is not due again in one night."""
     if read_at is None:
@@ -52,7 +52,7 @@ def details_due(mails: Iterable[Mail], now: datetime, cycle: timedelta) -> list[
 
 def _may_be_edited(mail: Mail, now: datetime, cycle: timedelta) -> bool:
     if mail.is_draft and not mail.is_touched(now, WEEK):
-        return has_turn(mail.id, mail.detail_read_at, now, cycle)
+        return has_rotation_due(mail.id, mail.detail_read_at, now, cycle)
     return not mail.is_final
 
 
@@ -66,7 +66,7 @@ def pages_due(
     if len(pages) <= DRAFT_PAGES:
         return sorted(pages)
     young = {page for page, mail in drafts if mail.is_touched(now, QUARTER)}
-    return sorted(page for page in pages if page in young or has_turn(page, read_at.get(page), now, cycle))
+    return sorted(page for page in pages if page in young or has_rotation_due(page, read_at.get(page), now, cycle))
 
 
 def stats_due(mails: Iterable[Mail], now: datetime) -> list[int]:
@@ -78,10 +78,10 @@ def _figures_move(mail: Mail, now: datetime) -> bool:
     age = now - mail.sent_at if mail.sent_at else None
     if age is None or age <= WEEK:
         return True
-    return has_turn(mail.id, mail.stats_read_at, now, STATS_WEEKLY if age <= QUARTER else STATS_MONTHLY)
+    return has_rotation_due(mail.id, mail.stats_read_at, now, STATS_WEEKLY if age <= QUARTER else STATS_MONTHLY)
 
 
-def in_turn(reads: Iterable[tuple[int, datetime | None]], now: datetime, cycle: timedelta) -> Iterator[int]:
+def in_rotation(reads: Iterable[tuple[int, datetime | None]], now: datetime, cycle: timedelta) -> Iterator[int]:
     """Of things that were read then, those that have their turn in the cycle, the longest unread first."""
-    due = [(at, key) for key, at in reads if has_turn(key, at, now, cycle)]
+    due = [(at, key) for key, at in reads if has_rotation_due(key, at, now, cycle)]
     yield from (key for _, key in sorted(due, key=lambda each: (each[0] is not None, each[0], each[1])))

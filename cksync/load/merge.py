@@ -17,17 +17,17 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.load.ends import begin_gone, forget_ends, load_ends
-from cksync.load.fields import Rekeying, key_versions, rekey, rekeyings
-from cksync.load.listings import note_listings
+from cksync.load.deletions import begin_gone, forget_deletions, load_deletions
+from cksync.load.history import Change, load_changed, write_changed
+from cksync.load.list_order import note_list_order
 from cksync.load.log import portions, size
-from cksync.load.repeated import load_corrected
-from cksync.load.seen import Round, forget_seen, load_seen, new_files, relation
+from cksync.load.observations import Round, forget_seen, load_seen, new_files, relation
+from cksync.load.renamed_fields import Rekeying, key_versions, rekey, rekeyings
+from cksync.load.repeated_keys import load_corrected
 from cksync.load.set_aside import note_set_aside
 from cksync.load.steps import same_key, step
 from cksync.load.tables import Table
 from cksync.load.typed import load_incoming
-from cksync.load.versions import Change, load_changed, write_changed
 
 # So much of the log is compared with the mirror at once.
 PART_BYTES = 16_000_000
@@ -79,7 +79,7 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], rounds: Sequen
             continue
         for number, change in _merge_table(db, table, files, renames, doubts):
             changes[number, table.name] = changes.get((number, table.name), Change(table.name)) + change
-    note_listings(db, [table.name for table in tables], doubts)
+    note_list_order(db, [table.name for table in tables], doubts)
     doubts = set_aside | doubts
     return [
         Merged(
@@ -109,9 +109,9 @@ def _merge_table(
                     step("keep_known_value", table, column=table.kept, same_key=same_key(table, "incoming", "known"))
                 )
             if part is parts[-1]:
-                load_ends(db, table, span.times)
+                load_deletions(db, table, span.times)
             else:
-                forget_ends(db, table)
+                forget_deletions(db, table)
             doubts |= load_changed(db, table)
             yield from write_changed(db, table)
         if span.end:

@@ -18,15 +18,15 @@ from cksync.clock import Clock, wall_clock
 from cksync.domain import Analysis
 from cksync.errors import Failed
 from cksync.folder import Folder, is_disk_full, put_in_place
-from cksync.load.intake import take_in, total
+from cksync.load.drift import ADVICE, MADE_ANEW, has_other_columns, is_outdated
+from cksync.load.history import Change
+from cksync.load.ingest import ingest, total
 from cksync.load.log import load_ids
 from cksync.load.merge import Merged
 from cksync.load.misdated import Misdated, put_right
-from cksync.load.outdated import ADVICE, MADE_ANEW, has_other_columns, is_outdated
 from cksync.load.schema import create
 from cksync.load.set_aside import set_aside
 from cksync.load.tables import Table, casts, tables
-from cksync.load.versions import Change
 from cksync.mirror import STORAGE_VERSION as STORAGE_VERSION
 from cksync.sqltext import literal
 
@@ -126,7 +126,7 @@ def _publish_within(memory: str, folder: Folder, analyze: Analyze | None, target
         with _open(temporary, folder, memory) as db:
             db.execute(casts())
             create(db, tables())
-            merged = take_in(db, folder)
+            merged = ingest(db, folder)
             rows = {table.name: _count(db, table) for table in tables()}
             missing = set_aside(db)
             db.execute("checkpoint")  # what is written out below is then read from the file

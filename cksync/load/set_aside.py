@@ -3,8 +3,8 @@ are gone or usable."""
 
 import duckdb
 
-from cksync.load.listings import CHANGED_ONLY
-from cksync.load.seen import RECORD_BYTES
+from cksync.load.list_order import CHANGED_ONLY
+from cksync.load.observations import RECORD_BYTES
 from cksync.sqltext import literal
 
 _REASONS = {

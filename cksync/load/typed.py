@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 
 from cksync.load.log import PORTION_BYTES, portions, row_count, size
+from cksync.load.observations import TOGETHER_BYTES, each_long, relation
 from cksync.load.schema import given_columns
-from cksync.load.seen import TOGETHER_BYTES, each_long, relation
 from cksync.load.tables import Table
 from cksync.sqltext import literal, quoted
 

@@ -30,7 +30,7 @@ from cksync.write.named import Named, Namesakes, ask, namesakes
 from cksync.write.plan import Plan
 from cksync.write.record import Done, Record
 from cksync.write.resolve import Resolver
-from cksync.write.unknown import held
+from cksync.write.unknown import unsafe_to_repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Applier:
             found = self.resolver.of_sent(left, is_allowed=is_repeat_allowed)
             if found is None:  # the plan has it if it is still wanted
                 journal.forget(self.db, left.action)
-                self.repeated += held([left])
+                self.repeated += unsafe_to_repeat([left])
             elif (found.outcome, found.message) != (left.state, left.message):
                 self.record.note([(left.action, None, None, found)])
 

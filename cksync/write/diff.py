@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from cksync.write.action import Action, needs
 from cksync.write.edits import Account, Edit, Problem
 from cksync.write.kinds import TABLES, in_order
-from cksync.write.plan import Conflict, Noop, Parked, Plan
+from cksync.write.plan import Conflict, Noop, Plan, Skipped
 from cksync.write.planning import Context, IsGone, noop
 from cksync.write.rules import held_back
 from cksync.write.workspace import NUMBERED
@@ -22,7 +22,7 @@ def diff(
     problems: Sequence[Problem],
     account: Account,
     allowed: Collection[str] = (),
-    parked: Mapping[str, tuple[str, str]] | None = None,
+    skipped: Mapping[str, tuple[str, str]] | None = None,
     *,
     skip_invalid: bool = False,
 ) -> Plan:
@@ -35,7 +35,7 @@ def diff(
     wanted = in_order(planned.actions)
     if skip_invalid:
         wanted = _without_invalid(wanted, (*problems, *planned.problems))
-    left = parked or {}
+    left = skipped or {}
     actions = [action for action in wanted if action.id not in left]
     held = [each for each in held_back(actions, account) if each.rule not in allowed]
     return Plan(
@@ -43,7 +43,7 @@ def diff(
         tuple(planned.conflicts),
         (*problems, *planned.problems),
         tuple(held),
-        tuple(Parked(action, *left[action.id]) for action in wanted if action.id in left),
+        tuple(Skipped(action, *left[action.id]) for action in wanted if action.id in left),
         tuple(planned.noops),
         Counter(action.what for action in actions),
     )

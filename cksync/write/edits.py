@@ -10,8 +10,8 @@ from typing import Any, Literal
 import duckdb
 
 from cksync.addresses import folded, folded_sql
+from cksync.custom_fields import Field, people
 from cksync.sqltext import identifier, literal, quoted
-from cksync.wide import Field, people
 from cksync.write.gone import gone_rows, lost_columns, unseen_rows
 from cksync.write.workspace import TABLES, column_names, key_of, mirror_fields, new_columns, rows_of
 
@@ -20,7 +20,7 @@ EDITED = "_cksync_edited"
 EditKind = Literal["insert", "update", "delete"]
 Key = tuple[Any, ...]
 # The columns of tables and their types, by schema and table.
-Shapes = Mapping[tuple[str, str], Mapping[str, str]]
+Schemas = Mapping[tuple[str, str], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,12 @@ def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem]
     mirror knows it."""
     edits: list[Edit] = []
     problems: list[Problem] = []
-    shapes, unseen = shapes_of(db), unseen_rows(db)
+    schemas, unseen = schemas_of(db), unseen_rows(db)
     for table in ("subscribers", *TABLES):
-        found = list(misshapen(db, shapes, table))
+        found = list(schema_errors(db, schemas, table))
         problems += found
         if not found:
-            made = [_as_made(edit) if (table, edit.key[0]) in unseen else edit for edit in _edits(db, shapes, table)]
+            made = [_as_made(edit) if (table, edit.key[0]) in unseen else edit for edit in _edits(db, schemas, table)]
             edits += made
     return edits, problems, _account(db, edits, unseen)
 
@@ -118,21 +118,21 @@ def _as_made(edit: Edit) -> Edit:
     return replace(edit, cells=tuple(replace(cell, theirs=cell.base) for cell in edit.cells), is_there=True)
 
 
-def shapes_of(db: duckdb.DuckDBPyConnection) -> Shapes:
+def schemas_of(db: duckdb.DuckDBPyConnection) -> Schemas:
     """The columns and their types of every table of the workspace, by schema and table."""
     rows = db.execute(
         "select schema_name, table_name, column_name, data_type from duckdb_columns()"
         " where database_name = 'work' order by column_index"
     ).fetchall()
-    shapes: dict[tuple[str, str], dict[str, str]] = {}
+    schemas: dict[tuple[str, str], dict[str, str]] = {}
     for schema, table, name, kind in rows:
-        shapes.setdefault((schema, table), {})[name] = kind
-    return shapes
+        schemas.setdefault((schema, table), {})[name] = kind
+    return schemas
 
 
-def misshapen(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterator[Problem]:
+def schema_errors(db: duckdb.DuckDBPyConnection, schemas: Schemas, table: str) -> Iterator[Problem]:
     """Why a table is not the one that was checked out."""
-    base, mine = shapes.get(("base", table), {}), shapes.get(("main", table), {})
+    base, mine = schemas.get(("base", table), {}), schemas.get(("main", table), {})
     if not mine:
         yield Problem(table, (), "the table is gone; `cksync checkout` makes a new workspace")
         return
@@ -155,13 +155,13 @@ def misshapen(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iter
         yield Problem(table, doubled, "there are several rows with this key")
 
 
-def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterator[Edit]:
+def _edits(db: duckdb.DuckDBPyConnection, schemas: Schemas, table: str) -> Iterator[Edit]:
     key = key_of(table)
     keys = quoted(key)
     is_there = f"theirs.{identifier(key[0])} is not null"
     theirs = people(_known_fields(db), "mirror.main.subscribers") if table == "subscribers" else rows_of(db, table)
-    columns = [name for name in shapes["main", table] if name not in key]
-    known = set(shapes["base", table])
+    columns = [name for name in schemas["main", table] if name not in key]
+    known = set(schemas["base", table])
     current = [name for name, *_ in db.execute(f"describe {theirs}").fetchall()]
     db.execute(
         f"""
@@ -190,7 +190,7 @@ def _edits(db: duckdb.DuckDBPyConnection, shapes: Shapes, table: str) -> Iterato
         yield Edit(table, "update", id_, dict(zip(key, id_, strict=True)), found, bool(row[-1]))
     ways: tuple[tuple[EditKind, str, str], ...] = (("insert", "main", "base"), ("delete", "base", "main"))
     for kind, one, other in ways:
-        names = list(shapes[one, table])
+        names = list(schemas[one, table])
         for row in db.execute(
             f"""
             select one.*, {is_there}

@@ -95,7 +95,7 @@ def rejected(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
 
 def forget_unwished(db: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """What was turned down and is not wished any more may be wished again: it was edited in between."""
-    wished = [parked.action.id for parked in plan.parked]
+    wished = [skipped.action.id for skipped in plan.skipped]
     db.execute(
         "delete from _cksync.actions where state = 'rejected' and id not in (select unnest(?::varchar[]))", [wished]
     )

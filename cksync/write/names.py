@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from cksync.addresses import folded
-from cksync.wide import key_of_label
+from cksync.custom_fields import key_of_label
 from cksync.write.edits import Account, Edit
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")

@@ -44,7 +44,7 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Blocked:
     """Actions that a safety rule holds back: how many, and the first of them."""
 
     rule: str
@@ -54,7 +54,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class Skipped:
     """A change that the API turned down, or whose outcome nobody knows: not sent again until it is edited."""
 
     action: Action
@@ -69,8 +69,8 @@ class Plan:
     actions: tuple[Action, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     problems: tuple[Problem, ...] = ()
-    held: tuple[Held, ...] = ()
-    parked: tuple[Parked, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
     noops: tuple[Noop, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -99,7 +99,7 @@ class Plan:
             actions=tuple(filter(settles, self.actions)),
             conflicts=tuple(conflict for conflict in self.conflicts if conflict.table in tables),
             problems=tuple(problem for problem in self.problems if problem.table in tables),
-            parked=tuple(parked for parked in self.parked if settles(parked.action)),
+            skipped=tuple(skipped for skipped in self.skipped if settles(skipped.action)),
         )
 
 
@@ -114,16 +114,16 @@ def as_json(plan: Plan, *, redact: bool = False, only: Collection[str] = ()) -> 
             "actions": [{"id": a.id, "what": a.what, "target": a.target} for a in plan.actions],
             "conflicts": [_conflict(conflict, redact=True) for conflict in plan.conflicts],
             "problems": [{"table": p.table, "key": shown_key(p.key)} for p in plan.problems],
-            "held": [{"rule": held.rule, "count": held.count} for held in plan.held],
-            "parked": [{"id": p.action.id, "outcome": p.outcome} for p in plan.parked],
+            "held": [{"rule": held.rule, "count": held.count} for held in plan.blocked],
+            "parked": [{"id": p.action.id, "outcome": p.outcome} for p in plan.skipped],
         }
     return {
         **head,
         "actions": [_action(action) for action in plan.actions],
         "conflicts": [_conflict(conflict, redact=False) for conflict in plan.conflicts],
         "problems": [{**asdict(problem), "key": shown_key(problem.key)} for problem in plan.problems],
-        "held": [asdict(held) for held in plan.held],
-        "parked": [{**_action(p.action), "outcome": p.outcome, "message": p.message} for p in plan.parked],
+        "held": [asdict(held) for held in plan.blocked],
+        "parked": [{**_action(p.action), "outcome": p.outcome, "message": p.message} for p in plan.skipped],
     }
 
 

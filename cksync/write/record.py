@@ -12,10 +12,10 @@ from cksync.api.http import Call, Reply
 from cksync.clock import Clock
 from cksync.domain import LoadEnd, Page, Slice
 from cksync.errors import CksyncError
-from cksync.extract.walk import ListWalk
+from cksync.extract.scan.full import FullScan
 from cksync.folder import Folder
-from cksync.load.known import known
 from cksync.load.log import LOSE_PAGES, PUSH, Start, Writer, load_id_at
+from cksync.load.state import mirror_state
 from cksync.write import journal
 from cksync.write.action import Action, Result, new_key
 from cksync.write.reply import LATER
@@ -56,17 +56,17 @@ class Record:
 
     def read_list(self, api: WritingApi, slice_: Slice) -> Page:
         """Read an unpaged list as a pull does: what is not in it is gone, unless that is too much to be believed."""
-        with known(self.folder) as mirror:
+        with mirror_state(self.folder) as mirror:
             held = mirror.held(slice_)
             deleted = {int(a.target) for a, _ in self.results if a.kind.is_removal and a.kind.about == slice_.stream}
-            walk = ListWalk(slice_, held=replace(held, keys=[key for key in held.keys if key not in deleted]))
-            while request := walk.ask():
+            scan = FullScan(slice_, held=replace(held, keys=[key for key in held.keys if key not in deleted]))
+            while request := scan.ask():
                 page = api.fetch(request)
-                walk.tell(page)
-                self._log().add(page, walk.checkpoint)
+                scan.tell(page)
+                self._log().add(page, scan.checkpoint)
                 self.requests += len(page.attempts)
-        if walk.checkpoint.doubt:
-            self.unread.append(f"{slice_.name}: {walk.checkpoint.doubt}")
+        if scan.checkpoint.doubt:
+            self.unread.append(f"{slice_.name}: {scan.checkpoint.doubt}")
         return page
 
     def note(self, done: Sequence[Done]) -> list[tuple[Action, Result]]:

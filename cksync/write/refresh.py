@@ -5,12 +5,12 @@ from pathlib import Path
 
 import duckdb
 
+from cksync.custom_fields import PERSON, free_column
 from cksync.errors import Failed
 from cksync.folder import Folder
 from cksync.load.publish import STORAGE_VERSION
 from cksync.sqltext import identifier, literal, quoted
-from cksync.wide import PERSON, free_column
-from cksync.write.edits import differs, misshapen, shapes_of
+from cksync.write.edits import differs, schema_errors, schemas_of
 from cksync.write.workspace import TABLES, column_names, fill, key_of, opened, written
 
 # The keys of rows that are edited, and gone in the account.
@@ -24,8 +24,8 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
     Failed when the tables of the workspace cannot be compared.
     """
     with written(path) as temporary, opened(path, folder) as db:
-        shapes = shapes_of(db)
-        if problems := [each for table in ("subscribers", *TABLES) for each in misshapen(db, shapes, table)]:
+        schemas = schemas_of(db)
+        if problems := [each for table in ("subscribers", *TABLES) for each in schema_errors(db, schemas, table)]:
             raise Failed(f"{path} cannot be refreshed: {problems[0].table}: {problems[0].reason}")
         db.execute(f"attach {literal(temporary.absolute())} as fresh (storage_version '{STORAGE_VERSION}')")
         names = column_names(db)

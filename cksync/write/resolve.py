@@ -24,17 +24,17 @@ from cksync.write.gone import ONE_OF
 from cksync.write.journal import Unresolved
 from cksync.write.record import Record
 from cksync.write.reply import LATER, result_of
-from cksync.write.unknown import is_held
+from cksync.write.unknown import is_unsafe_to_repeat
 from cksync.write.workspace import column_names
 
 # How many look-ups find nothing before that is believed: reads lag behind writes by seconds.
-LOOKS = 6
+LOOKUPS = 6
 # The wait before the second look-up of an unknown outcome, as a share of the limit's period; then doubled.
-LOOK_SHARE = 1 / 60
+LOOKUP_SHARE = 1 / 60
 # How often an action that the API refuses the second time is sent, as long as it is not found in the account.
 SENDS = 3
 
-Known = Mapping[str, frozenset[int]]
+MirrorState = Mapping[str, frozenset[int]]
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class Resolver:
         if action.kind.find is None or action.args.get("parent_id", 0) < 0:  # the tag was never created
             return None
         found = action.kind.find_in_mirror(self.db, action) if action.kind.find_in_mirror else None
-        found = found or self._found(action, left.sent_at, self._looks(left.sent_at))
+        found = found or self._found(action, left.sent_at, self._lookups(left.sent_at))
         is_open = found is None or found.outcome == "unknown"
-        if is_open and (is_allowed or not is_held(action)):
+        if is_open and (is_allowed or not is_unsafe_to_repeat(action)):
             return None
         return Result("unknown", left.message) if found is None and left.state == "unknown" else found
 
@@ -167,26 +167,26 @@ class Resolver:
 
     def _looked_for(self, action: Action, sent_at: datetime, reason: str) -> Result:
         """The outcome of what is to be made: what is found, else unknown."""
-        found = self._found(self._with_ids(action), sent_at, LOOKS)
+        found = self._found(self._with_ids(action), sent_at, LOOKUPS)
         if found is None or found.outcome == "unknown":
             return Result("unknown", f"{reason}; {found.message if found else 'it is not to be found in the account'}")
         return found
 
-    def _found(self, action: Action, sent_at: datetime, looks: int) -> Result | None:
+    def _found(self, action: Action, sent_at: datetime, samples: int) -> Result | None:
         sought = Sought(action, sent_at, self._known(sent_at), self._wishes(action))
         try:
-            return self._look_up(sought, looks)
+            return self._look_up(sought, samples)
         except EndpointFailed as error:
             return Result("unknown", f"it cannot be looked up: {error.reason}")
 
-    def _look_up(self, sought: Sought, looks: int) -> Result | None:
+    def _look_up(self, sought: Sought, samples: int) -> Result | None:
         """What became of an action that creates something; None: it was not executed."""
         find = sought.action.kind.find
         assert find is not None
         doubt = ""
-        for number in range(looks):
+        for number in range(samples):
             self._wait(number)
-            found = find(self, sought, number + 1 == looks)
+            found = find(self, sought, number + 1 == samples)
             if len(found.rows) > sought.wishes:
                 many = f"{len(found.rows)} rows in the account look like it; which one it is cannot be told"
                 return Result("unknown", many)
@@ -195,10 +195,10 @@ class Resolver:
             doubt = found.doubt
         return Result("unknown", doubt) if doubt else None
 
-    def _looks(self, sent_at: datetime) -> int:
+    def _lookups(self, sent_at: datetime) -> int:
         """How often to look: once when all reads have had the time to see it."""
-        waited = self.period_seconds * LOOK_SHARE * 2**LOOKS
-        return 1 if (self.now() - sent_at).total_seconds() > waited else LOOKS
+        waited = self.period_seconds * LOOKUP_SHARE * 2**LOOKUPS
+        return 1 if (self.now() - sent_at).total_seconds() > waited else LOOKUPS
 
     def _wishes(self, action: Action) -> int:
         """How many wishes without an outcome are like this one."""
@@ -207,7 +207,7 @@ class Resolver:
 
     def _once_more(self, call: Call, came: Reply) -> Reply:
         """What was just made may not be seen everywhere yet: wait as for a look-up."""
-        for number in range(1, LOOKS):
+        for number in range(1, LOOKUPS):
             self._wait(number)
             came = self.api.write(call)
             if came.status != 404:
@@ -240,7 +240,7 @@ class Resolver:
         """What became of a write that creates nothing: read what it changes."""
         assert action.kind.is_done is not None
         try:
-            for number in range(1, LOOKS):
+            for number in range(1, LOOKUPS):
                 self._wait(number)
                 if action.kind.is_done(self, call, action, self.read_list):
                     return Result("done")
@@ -258,7 +258,7 @@ class Resolver:
         target = action.target if action.kind.makes else str(ids.get((action.kind.about, who), who))
         return Action(action.kind, target, args, action.settles)
 
-    def _known(self, at: datetime) -> Known:
+    def _known(self, at: datetime) -> MirrorState:
         """What the account had then, or has from this workspace since, of the things that are told apart by nothing
         but their ids."""
         query = """
@@ -273,7 +273,7 @@ class Resolver:
 
     def _wait(self, number: int) -> None:
         if number:
-            self.stop.wait(self.period_seconds * LOOK_SHARE * 2 ** (number - 1))
+            self.stop.wait(self.period_seconds * LOOKUP_SHARE * 2 ** (number - 1))
 
 
 def _needs_what_was_made(action: Action) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import duckdb
 
 from cksync.sqltext import identifier, quoted
-from cksync.write.edits import misshapen, shapes_of
+from cksync.write.edits import schema_errors, schemas_of
 from cksync.write.workspace import TABLES, copy_of_base, key_of, new_columns
 
 EVERY = ("subscribers", *TABLES)
@@ -49,8 +49,8 @@ def revert_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[str]) ->
 
 def revert_shape(db: duckdb.DuckDBPyConnection, table: str) -> None:
     """Give a table its columns of the checkout back, with their values, and keep the edits of all others."""
-    shapes = shapes_of(db)
-    base, mine = shapes["base", table], shapes.get(("main", table), {})
+    schemas = schemas_of(db)
+    base, mine = schemas["base", table], schemas.get(("main", table), {})
     lost = [name for name, kind in base.items() if mine.get(name) != kind]
     key = key_of(table)
     with _one_transaction(db):
@@ -74,9 +74,9 @@ def _put_column_back(db: duckdb.DuckDBPyConnection, table: str, name: str, kind:
     db.execute(f"update main.{table} as mine set {column} = base.{column} from base.{table} as base where {same}")
 
 
-def is_misshapen(db: duckdb.DuckDBPyConnection, table: str) -> bool:
+def has_schema_errors(db: duckdb.DuckDBPyConnection, table: str) -> bool:
     """Whether the table itself, and not a row of it, is what cannot be pushed."""
-    return any(not problem.key for problem in misshapen(db, shapes_of(db), table))
+    return any(not problem.key for problem in schema_errors(db, schemas_of(db), table))
 
 
 def _drop_column(db: duckdb.DuckDBPyConnection, field: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from cksync.addresses import folded
 from cksync.write.action import Action, Kind
 from cksync.write.edits import Account
-from cksync.write.plan import Held
+from cksync.write.plan import Blocked
 
 # People whom a workspace may put into sequences and forms, or unsubscribe, without being asked, and from where on a
 # change of many is one of too many.
@@ -26,7 +26,7 @@ def counted_by(kind: Kind, parent: str | None) -> Iterator[str]:
     return (rule for rule in kind.counts if rule != "send" or parent in MAILING)
 
 
-def held_back(actions: Sequence[Action], account: Account) -> Iterator[Held]:
+def held_back(actions: Sequence[Action], account: Account) -> Iterator[Blocked]:
     """The safety rules that the actions break."""
     people: dict[str, dict[str, None]] = {"send": {}, "unsubscribe": {}, "bulk": {}}
     owners = _owners(actions, account)
@@ -38,18 +38,18 @@ def held_back(actions: Sequence[Action], account: Account) -> Iterator[Held]:
         yield _people("send", people, account, "people would join forms or sequences, which may send them mail")
     mails = [action.target for action in actions if action.kind.is_mail(action, account)]
     if mails:
-        yield Held("send", len(mails), tuple(mails[:5]), "broadcasts would be sent, or published")
+        yield Blocked("send", len(mails), tuple(mails[:5]), "broadcasts would be sent, or published")
     if _is_over(MOST_UNSUBSCRIBED, people["unsubscribe"], sent.get("unsubscribe", frozenset())):
         yield _people("unsubscribe", people, account, "people would be unsubscribed")
     if revived := list(_revived(actions, account)):
         reason = "people who have cancelled, bounced or complained would be subscribed"
-        yield Held("resubscribe", len(revived), tuple(revived[:5]), reason)
+        yield Blocked("resubscribe", len(revived), tuple(revived[:5]), reason)
     ruled: dict[tuple[str, str], list[str]] = {}
     for action in actions:
         if action.kind.rule:
             ruled.setdefault(action.kind.rule, []).append(action.target)
     for (rule, reason), targets in ruled.items():
-        yield Held(rule, len(targets), tuple(targets[:5]), reason)
+        yield Blocked(rule, len(targets), tuple(targets[:5]), reason)
     most = max(BULK_ROWS - 1, BULK_SHARE * account.subscribers)
     if _is_over(most, people["bulk"], sent.get("bulk", frozenset())):
         yield _people("bulk", people, account, f"of {account.subscribers:,} people would be changed")
@@ -59,10 +59,10 @@ def _is_over(most: float, now: Mapping[str, None], before: frozenset[str]) -> bo
     return bool(now) and len(before | now.keys()) > most
 
 
-def _people(rule: str, people: Mapping[str, Mapping[str, None]], account: Account, reason: str) -> Held:
+def _people(rule: str, people: Mapping[str, Mapping[str, None]], account: Account, reason: str) -> Blocked:
     now, before = people[rule], account.counted.get(rule, frozenset())
     earlier = f", {len(before):,} were before" if before else ""
-    return Held(rule, len(now), tuple(now)[:5], reason + earlier)
+    return Blocked(rule, len(now), tuple(now)[:5], reason + earlier)
 
 
 def _owners(actions: Sequence[Action], account: Account) -> Mapping[str, str]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import duckdb
 
+from cksync.custom_fields import PERSON, free_column
 from cksync.sqltext import identifier, quoted
-from cksync.wide import PERSON, free_column
 from cksync.write.action import Action, Ids, Result, Row
 from cksync.write.edits import Cell, Key
 from cksync.write.plan import Noop

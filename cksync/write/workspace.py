@@ -14,12 +14,12 @@ from pathlib import Path
 
 import duckdb
 
+from cksync.custom_fields import PERSON, Field, field_columns, free_column, key_of_label, people
 from cksync.errors import Failed, Locked, Rejected
 from cksync.folder import Folder, put_in_place
 from cksync.load.publish import STORAGE_VERSION
 from cksync.paths import unusable
 from cksync.sqltext import identifier, literal, quoted
-from cksync.wide import PERSON, Field, field_columns, free_column, key_of_label, people
 
 # The other tables have the columns of the mirror, but for cksync's own; these in an order of their own.
 TABLES = (

@@ -6,11 +6,11 @@ from typing import Any
 import duckdb
 
 from cksync.domain import Slice
+from cksync.load.history import Change
 from cksync.load.merge import Merged, merge
+from cksync.load.observations import Reading, Round
 from cksync.load.schema import create
-from cksync.load.seen import Reading, Round
 from cksync.load.tables import casts, tables
-from cksync.load.versions import Change
 from tests.support.log_builder import NINE, Given, LogBuilder, at
 
 
@@ -54,9 +54,9 @@ class MemoryMirror:
 
     def merge(self) -> dict[str, Change]:
         """Take in what was seen since the last merge: what it did, by table."""
-        return {change.table: change for change in self.take_in().changes}
+        return {change.table: change for change in self.ingest().changes}
 
-    def take_in(self) -> Merged:
+    def ingest(self) -> Merged:
         """The same, with what it could not believe; of several rounds that of the last one."""
         self.end_round()
         rounds, self._rounds = self._rounds, []

@@ -3,9 +3,9 @@
 from typing import Any
 
 from cksync.config import Config
-from cksync.verbs.events import PullReport
-from cksync.verbs.pull import pull
-from cksync.verbs.verify import VerifyReport, verify
+from cksync.pipeline.events import PullReport
+from cksync.pipeline.pull import pull
+from cksync.pipeline.verify import VerifyReport, verify
 
 
 def pulled(config: Config, **arguments: Any) -> PullReport:

@@ -13,9 +13,9 @@ import pytest
 
 from cksync.config import ApiConfig, Config
 from cksync.folder import Folder
+from cksync.pipeline.pull import pull
+from cksync.pipeline.push import PushReport, plan_push, push
 from cksync.secrets import SecretRef
-from cksync.verbs.pull import pull
-from cksync.verbs.push import PushReport, plan_push, push
 from cksync.write.plan import Plan
 from cksync.write.workspace import checkout
 from kit_sandbox import Sandbox, World, effects, generate, serve

@@ -14,8 +14,8 @@ import duckdb
 
 from cksync.analyze.export import manifest
 from cksync.analyze.export.events import Moving, Stamp, Written
-from cksync.analyze.export.kinds import iso, kind_of, plain
 from cksync.analyze.export.source import Column, Table
+from cksync.analyze.export.types import iso, kind_of, plain
 from cksync.sqltext import identifier, literal
 
 _FORMULA = r"^'*[=+\-@\t\r\n]"

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from cksync.analyze.export.events import Moving, Stamp, Written
-from cksync.analyze.export.kinds import Kind, digits, kind_of, plain
 from cksync.analyze.export.manifest import MAKER
 from cksync.analyze.export.naming import cut, fitting, length
 from cksync.analyze.export.source import Column, Table
+from cksync.analyze.export.types import Kind, digits, kind_of, plain
 from cksync.errors import Rejected
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ columns of their own, and addresses written as nobody writes them ("ada at examp
 import re
 from dataclasses import replace
 
-from cksync.analyze.export.kinds import is_nested
 from cksync.analyze.export.source import Column, Table
+from cksync.analyze.export.types import is_nested
 from cksync.sqltext import identifier, literal
 
 _IS_ADDRESS = re.compile(r"(^|_)e_?mail(_?address)?$", re.IGNORECASE)

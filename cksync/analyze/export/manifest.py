@@ -70,7 +70,7 @@ def _file(folder: Path, file: File) -> dict[str, Any]:
     return {**described, "partition": dict(file.partition)} if file.partition else described
 
 
-def stranger(folder: Path) -> str | None:
+def foreign_file(folder: Path) -> str | None:
     """Why a folder is not one that an export made, and may be replaced: what is in it; None when it is one."""
     names = {
         path.relative_to(folder).as_posix()

@@ -11,8 +11,8 @@ import duckdb
 
 from cksync.analyze.export import manifest
 from cksync.analyze.export.events import Moving, Stamp, Written
-from cksync.analyze.export.kinds import kind_of
 from cksync.analyze.export.source import Column, Table, count
+from cksync.analyze.export.types import kind_of
 from cksync.errors import Rejected
 from cksync.paths import pattern
 from cksync.sqltext import identifier, literal

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from cksync.analyze.export.events import Moving, Stamp, Written
-from cksync.analyze.export.kinds import Kind, digits, kind_of, plain
 from cksync.analyze.export.naming import fitting
 from cksync.analyze.export.source import Column, Table, count
 from cksync.analyze.export.target import place_of
+from cksync.analyze.export.types import Kind, digits, kind_of, plain
 from cksync.errors import Failed, Locked, Refused, Rejected
 from cksync.sqltext import identifier, literal, quoted
 

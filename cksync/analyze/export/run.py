@@ -13,9 +13,9 @@ import duckdb
 
 from cksync import __version__
 from cksync.analyze.export import csv, duck, excel, manifest, parquet, postgres, sqlite
+from cksync.analyze.export.atomic import put, staging
 from cksync.analyze.export.events import Event, Exported, Moving, Stamp, Written
 from cksync.analyze.export.hashing import hashed
-from cksync.analyze.export.place import beside, put
 from cksync.analyze.export.source import Table, answer, choose, opened, prepare
 from cksync.analyze.export.target import Form, Target, parse, protect
 from cksync.errors import Failed, Interrupted, Refused, Rejected
@@ -82,10 +82,10 @@ def export(data_dir: Path, order: Order) -> Iterator[Event]:
 
 
 def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
-    with beside(target.path) as staging:
-        new = staging / "new" / target.path.name
+    with staging(target.path) as beside:
+        new = beside / "new" / target.path.name
         new.parent.mkdir()
-        with opened(folder, staging / "spill", within=_reach(order, staging / "new")) as db:
+        with opened(folder, beside / "spill", within=_reach(order, beside / "new")) as db:
             tables, stamp = _tables(db, order), _stamp(db, order)
             if target.form == "excel":
                 excel.check(tables)
@@ -156,10 +156,10 @@ def _check(target: Target, tables: Sequence[Table], *, is_forced: bool) -> None:
     if is_forced or not target.path.exists():
         return
     if target.path.is_dir():
-        stranger = manifest.stranger(target.path)
-        if stranger:
+        foreign_file = manifest.foreign_file(target.path)
+        if foreign_file:
             raise Refused(
-                f"{target.name} is there and has {stranger}, which no export made; take another place,"
+                f"{target.name} is there and has {foreign_file}, which no export made; take another place,"
                 " or --force replaces the whole folder"
             )
     elif target.is_folder or not _is_ours(target, tables):

@@ -19,9 +19,9 @@ from pathlib import Path
 import duckdb
 
 from cksync.analyze.export.events import Moving, Stamp, Written
-from cksync.analyze.export.kinds import Kind, digits, is_common, kind_of, plain
 from cksync.analyze.export.naming import fitting
 from cksync.analyze.export.source import Column, Table, count
+from cksync.analyze.export.types import Kind, digits, is_common, kind_of, plain
 from cksync.sqltext import identifier, quoted
 
 FETCH_ROWS = 10_000

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import duckdb
 
+from cksync.analyze.report.components import Answer, row, rows
 from cksync.analyze.report.contents import SECTIONS, Section
+from cksync.analyze.report.kpis import tiles
 from cksync.analyze.report.page import Shown, page
-from cksync.analyze.report.parts import Answer, row, rows
-from cksync.analyze.report.tiles import tiles
 from cksync.errors import Failed, Refused
 from cksync.folder import Folder, write_whole
 from cksync.mirror import open_mirror

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import duckdb
 
-from cksync.analyze.report.groups import forms, tags
+from cksync.analyze.report.broadcasts import broadcasts
+from cksync.analyze.report.components import Answer
+from cksync.analyze.report.freshness import sync
 from cksync.analyze.report.growth import churn, growth
 from cksync.analyze.report.health import cohorts, health
-from cksync.analyze.report.mail import broadcasts
 from cksync.analyze.report.money import revenue
-from cksync.analyze.report.parts import Answer
-from cksync.analyze.report.trust import sync
+from cksync.analyze.report.tags_and_forms import forms, tags
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from cksync.analyze.report.parts import Rows
+from cksync.analyze.report.components import Rows
 
 # Inside a script element these could end it, begin a comment, or end a line.
 _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import duckdb
 
-from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Row, Rows, Table, row, rows
-from cksync.analyze.report.words import count, day, many, month, people, percent, signed
+from cksync.analyze.report.components import Answer, Chart, Column, Figure, Row, Rows, Table, row, rows
+from cksync.analyze.report.formatting import count, day, many, month, people, percent, signed
 
 RECENT_DAYS, RECENT_WEEKS = 90, 52
 # With fewer New Leads in these days, days are no more than noise, and weeks are shown.

@@ -2,8 +2,8 @@
 
 import duckdb
 
-from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Rows, Table, rows
-from cksync.analyze.report.words import count, many, month, named, people, percent
+from cksync.analyze.report.components import Answer, Chart, Column, Figure, Rows, Table, rows
+from cksync.analyze.report.formatting import count, many, month, named, people, percent
 
 COHORTS, BARS = 24, 15
 

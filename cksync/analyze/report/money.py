@@ -2,8 +2,8 @@
 
 import duckdb
 
-from cksync.analyze.report.parts import Answer, Chart, Column, Figure, Row, Rows, Table, rows
-from cksync.analyze.report.words import count, many, money, month, named
+from cksync.analyze.report.components import Answer, Chart, Column, Figure, Row, Rows, Table, rows
+from cksync.analyze.report.formatting import count, many, money, month, named
 
 CURRENCIES, BARS, SOURCES = 5, 12, 50
 WAYS = (("referrer_host", "Referrer"), ("utm_source", "utm_source"), ("first_tag", "First tag"))

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cksync import __version__
+from cksync.analyze.report.components import Answer, Chart, Figure, Table, Tile
 from cksync.analyze.report.embed import as_json, columnar, policy
-from cksync.analyze.report.parts import Answer, Chart, Figure, Table, Tile
-from cksync.analyze.report.words import FORMS, NONE, TEXTS, moment
+from cksync.analyze.report.formatting import FORMS, NONE, TEXTS, moment
 
 if TYPE_CHECKING:
     from cksync.analyze.report.contents import Section

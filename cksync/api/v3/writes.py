@@ -8,8 +8,8 @@ has it and as it really does.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
 
-from cksync.api.answers import Expected
 from cksync.api.http import Call
+from cksync.api.responses import Expected
 from cksync.domain import MEMBERSHIPS, PARENTS
 
 # With more fields in one update the API answers 202 and does it later, if at all.

@@ -8,8 +8,8 @@ from cksync.api.http import Call
 from cksync.api.salvage import readable
 from cksync.api.v3.catalog import ask_page
 from cksync.api.v3.writes import CALLS, MOST_FIELDS
+from cksync.custom_fields import key_of_label
 from cksync.domain import whole
-from cksync.wide import key_of_label
 from cksync.write.action import Action, Found, Kind, Needed, ReadList, Result, Sought
 from cksync.write.alike import is_alike
 from cksync.write.edits import Edit

@@ -6,7 +6,7 @@ from typing import Any
 
 from cksync.config import Config, ModelsConfig
 from cksync.domain import ACTIVE, BROADCASTS, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
-from cksync.verbs.publishing import publish
+from cksync.pipeline.publishing import publish
 from tests.support.log_builder import LogBuilder
 
 # Ends elements, begins others, runs scripts, turns the direction of writing, and is long.

@@ -9,7 +9,7 @@ from typing import Any
 
 from cksync.config import Config, ModelsConfig
 from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
-from cksync.verbs.publishing import publish
+from cksync.pipeline.publishing import publish
 from tests.support.accounts.small import figures, membership, pulled
 from tests.support.log_builder import LogBuilder, gone
 

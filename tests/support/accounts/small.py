@@ -14,7 +14,7 @@ from typing import Any
 
 from cksync.config import Config, ModelsConfig
 from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, Slice, members, whole
-from cksync.verbs.publishing import publish
+from cksync.pipeline.publishing import publish
 from tests.support.log_builder import LogBuilder, gone
 
 NIGHT = 24 * 60

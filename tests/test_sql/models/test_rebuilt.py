@@ -11,8 +11,8 @@ from cksync.analyze.models import build
 from cksync.config import Config, ModelsConfig
 from cksync.folder import Folder
 from cksync.load.tables import tables
+from cksync.pipeline.publishing import rebuild
 from cksync.sqltext import sql_folder
-from cksync.verbs.publishing import rebuild
 from tests.conftest import some
 from tests.support.accounts.nasty import nasty_account
 from tests.support.accounts.ties import tied_account

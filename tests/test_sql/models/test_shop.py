@@ -7,7 +7,7 @@ import pytest
 
 from cksync.config import Config
 from cksync.domain import ACTIVE, BROADCASTS, DETAILS, STATS, members, whole
-from cksync.verbs.publishing import publish
+from cksync.pipeline.publishing import publish
 from tests.support.accounts.shop import ANN, BOB, CYD, DEE, GUIDE, person, shop
 from tests.support.accounts.small import figures, membership, pulled
 from tests.support.expected_rows import day, expect, money, utc

@@ -36,20 +36,20 @@ def test_dim_pull(log: LogBuilder) -> None:
 def test_fct_state_change(log: LogBuilder) -> None:
     fay, gus, hal = utc("2026-03-02 03:00"), utc("2026-03-02 06:00"), utc("2026-03-02 20:00")
     before = "select started_at from _cksync.loads order by load_id"
-    looks = [began_at for (began_at,) in log.rows(before)]
+    samples = [began_at for (began_at,) in log.rows(before)]
     expect(
         log,
         "select subscriber_id, from_state, to_state, happened_on, precision, changed_after, changed_before,"
         " is_entering, is_leaving from fct_state_change order by seen_at, subscriber_id, precision",
         (FAY, None, "active", day("2026-03-01"), "exact", fay, fay, True, False),
         (GUS, None, "active", day("2026-03-02"), "exact", gus, gus, True, False),
-        (BOB, "active", "cancelled", day("2026-03-02"), "interval", looks[0], night(1, 3), False, True),
+        (BOB, "active", "cancelled", day("2026-03-02"), "interval", samples[0], night(1, 3), False, True),
         (HAL, None, "active", day("2026-03-02"), "exact", hal, hal, True, False),
         (HAL, "active", "cancelled", day("2026-03-03"), "interval", hal, night(2, 2), False, True),
-        (DEE, "active", "bounced", day("2026-03-03"), "interval", looks[1], night(2, 3), False, True),
-        (EVE, "active", "deleted", day("2026-03-03"), "interval", looks[1], night(2, 3), False, True),
-        (CYD, "cancelled", "active", day("2026-03-04"), "interval", looks[2], night(3, 1), True, False),
-        (IDA, None, "active", day("2026-03-04"), "interval", looks[2], night(3, 1), True, False),
+        (DEE, "active", "bounced", day("2026-03-03"), "interval", samples[1], night(2, 3), False, True),
+        (EVE, "active", "deleted", day("2026-03-03"), "interval", samples[1], night(2, 3), False, True),
+        (CYD, "cancelled", "active", day("2026-03-04"), "interval", samples[2], night(3, 1), True, False),
+        (IDA, None, "active", day("2026-03-04"), "interval", samples[2], night(3, 1), True, False),
     )  # fmt: skip
 
 

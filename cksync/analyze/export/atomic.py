@@ -1,0 +1,80 @@
+"""A target that is whole or as it was: written beside its place, made to last, then put there."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from cksync.errors import Locked, Rejected
+from cksync.folder import sync_folder
+
+
+@contextlib.contextmanager
+def staging(target: Path) -> Iterator[Path]:
+    """An empty folder beside a target to write into; gone afterwards.
+
+    Raises Rejected when the target's own folder is missing, Locked when another export writes there.
+    """
+    if not target.parent.is_dir():
+        raise Rejected(f"there is no folder {target.parent} to put the export into")
+    staging = target.with_name(f".{target.name}.new")
+    staging.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(staging, os.O_RDONLY)
+    try:
+        _hold(descriptor, target)
+        try:
+            _mend(staging, target)
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    finally:
+        os.close(descriptor)
+
+
+def _hold(descriptor: int, target: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Locked(f"another `cksync export` is writing {target}; wait for it to end, or stop it") from None
+
+
+def _mend(staging: Path, target: Path) -> None:
+    """Take away what an export left that was killed; put back what it had moved out of the way."""
+    old = staging / "old"
+    if old.exists() and not target.exists():
+        os.rename(old, target)
+    for path in staging.iterdir():
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def put(new: Path, target: Path) -> int:
+    """Let a finished file or folder take its target's place; its size in bytes. It gets the target's permissions."""
+    files = [new] if new.is_file() else [path for path in sorted(new.rglob("*")) if path.is_file()]
+    _keep_mode(new, files, target)
+    for path in files:
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+    if new.is_dir():
+        for path in (new, *(path for path in new.rglob("*") if path.is_dir())):
+            sync_folder(path)
+    size = sum(path.stat().st_size for path in files)
+    if target.is_dir() or (target.exists() and new.is_dir()):
+        os.rename(target, new.parent / "old")  # two steps: `_mend` puts it back should they be cut in two
+        os.rename(new, target)
+    else:
+        os.replace(new, target)
+    sync_folder(target.parent)
+    return size
+
+
+def _keep_mode(new: Path, files: list[Path], target: Path) -> None:
+    mode = target.stat().st_mode & 0o777 if target.exists() else 0o700 if new.is_dir() else 0o600
+    for path in files:
+        path.chmod(mode & 0o666)
+    if new.is_dir():
+        # A folder that takes a file's place must be one that can be entered.
+        inside = mode | 0o700
+        for path in (new, *(path for path in new.rglob("*") if path.is_dir())):
+            path.chmod(inside)

@@ -1,0 +1,138 @@
+"""The section about broadcasts."""
+
+import duckdb
+
+from cksync.analyze.report.components import Answer, Chart, Column, Figure, Rows, Table, row, rows
+from cksync.analyze.report.formatting import count, day, many, percent
+
+SENDS = 300
+_KEY = (
+    ("c1 up", "above the usual"),
+    ("soft dot", "as usual"),
+    ("c2 down", "below it"),
+    ("ink", "usual: the ten before"),
+)
+_COLUMNS = (
+    Column("sent_on", "Sent", "day"),
+    Column("subject", "Subject", "text"),
+    Column("recipients", "Recipients"),
+    Column("open_rate", "Open rate", "percent"),
+    Column("baseline_open_rate", "Usual", "percent"),
+    Column("click_rate", "Click rate", "percent"),
+    Column("click_to_open_rate", "Clicks of opens", "percent"),
+    Column("unsubscribe_rate", "Unsubscribed", "percent"),
+)
+
+
+def broadcasts(db: duckdb.DuckDBPyConnection) -> Answer:
+    """How do the broadcasts do?"""
+    sends = rows(
+        db,
+        """
+        select id, subject, sent_on, recipients, open_rate, baseline_open_rate, open_verdict, click_rate,
+            baseline_click_rate, click_verdict, click_to_open_rate, unsubscribe_rate
+        from broadcast_performance
+        where sent_on is not null
+        order by sent_at desc, id desc
+        limit $sends
+        """,
+        {"sends": SENDS},
+    )
+    if not sends:
+        return Answer(nothing="Nothing yet: no broadcast was sent.")
+    trend = rows(
+        db,
+        """
+        select starts_on, ends_on, broadcasts, recipients, open_rate, click_rate, click_to_open_rate, unsubscribe_rate,
+            reach_rate
+        from engagement_trend
+        where period = 'month' and ends_on >= $since
+        order by starts_on
+        """,
+        {"since": sends[-1]["sent_on"]},
+    )
+    last = sends[0]
+    lead = f"The last one went to {count(last['recipients'])} people on {day(last['sent_on'])}"
+    if last["open_rate"] is not None:
+        lead += f"; {percent(last['open_rate'])} opened it"
+        if last["baseline_open_rate"] is not None:
+            lead += f", usual are {percent(last['baseline_open_rate'])}"
+    figures = [_rate(sends, "open_rate", "Open rate"), _rate(sends, "click_rate", "Click rate")]
+    figures.append(Figure("The latest", table=Table("The latest broadcasts", _COLUMNS, sends[:10], is_open=True)))
+    if len(sends) > 10:
+        figures.append(Figure("", table=Table(f"All {len(sends)} shown above", _COLUMNS, sends)))
+    figures.append(_by_month(trend))
+    figures += _alarms(db)
+    return Answer(f"{lead}.", [figure for figure in figures if figure])
+
+
+def _rate(sends: Rows, rate: str, name: str) -> Figure | None:
+    """A rate of every broadcast; None where it is counted for none."""
+    marks = [
+        {
+            "sent_on": each["sent_on"],
+            "subject": each["subject"],
+            "recipients": each["recipients"],
+            "rate": each[rate],
+            "usual": each[f"baseline_{rate}"],
+            "verdict": each[rate.replace("rate", "verdict")] or "near",
+        }
+        for each in sends
+        if each[rate] is not None
+    ]
+    if not marks:
+        return None
+    first, last = marks[-1]["sent_on"], marks[0]["sent_on"]
+    label = f"{name} of {many(len(marks), 'broadcast')}, {day(first)} to {day(last)}."
+    note = "Each mark is a broadcast, the line the rate over all recipients of the ten before it. What is a standard"
+    note += " deviation away from these, and by more than chance may make of it, stands out."
+    return Figure(name, note if rate == "open_rate" else "", Chart("sends", label, marks, {"what": name}, _KEY))
+
+
+def _by_month(trend: Rows) -> Figure:
+    columns = (
+        Column("starts_on", "Month", "month"),
+        Column("broadcasts", "Sent"),
+        Column("recipients", "Recipients"),
+        Column("open_rate", "Open rate", "percent"),
+        Column("click_rate", "Click rate", "percent"),
+        Column("click_to_open_rate", "Clicks of opens", "percent"),
+        Column("unsubscribe_rate", "Unsubscribed", "percent"),
+        Column("reach_rate", "Reach", "percent"),
+    )
+    return Figure("", table=Table("Month by month", columns, trend[::-1]))
+
+
+def _alarms(db: duckdb.DuckDBPyConnection) -> list[Figure]:
+    found = rows(
+        db,
+        """
+        select sent_at::date as sent_on, subject, recipients, unsubscribe_rate, open_rate, median_open_rate,
+            concat_ws(', ', case when is_open_rate_alarm then 'fewer opens' end,
+                case when is_unsubscribe_alarm then 'many unsubscribed' end,
+                case when is_bounce_alarm then 'bounces or complaints' end) as alarms
+        from deliverability_watch
+        where alarms > 0 and sent_at > (select as_of from model_settings) - to_days(365)
+        order by sent_at desc, id desc
+        limit 20
+        """,
+    )
+    if not found:
+        return []
+    limits = row(db, "select unsubscribe_alarm, open_rate_drop_alarm, bounce_alarm from model_settings")
+    columns = (
+        Column("sent_on", "Sent", "day"),
+        Column("subject", "Subject", "text"),
+        Column("alarms", "What", "text"),
+        Column("recipients", "Recipients"),
+        Column("open_rate", "Open rate", "percent"),
+        Column("median_open_rate", "Usual (median)", "percent"),
+        Column("unsubscribe_rate", "Unsubscribed", "percent"),
+    )
+    note = (
+        f"In the last year: more than {percent(limits['unsubscribe_alarm'])} unsubscribed, opens more than"
+        f" {percent(limits['open_rate_drop_alarm'])} below the usual, or more than {percent(limits['bounce_alarm'])}"
+        " found bounced or complaining in the week after."
+    )
+    table = Table("Broadcasts to look at", columns, found, is_open=True)
+    return [Figure("Worth a look", note, table=table)]

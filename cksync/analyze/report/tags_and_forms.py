@@ -1,0 +1,164 @@
+"""Sections about what people joined: tags that go together, forms that bring buyers."""
+
+import duckdb
+
+from cksync.analyze.report.components import Answer, Chart, Column, Figure, Rows, Table, row, rows
+from cksync.analyze.report.formatting import count, many, named, people, percent
+
+TAGS, PAIRS, FORMS = 12, 30, 15
+
+
+def tags(db: duckdb.DuckDBPyConnection) -> Answer:
+    """Which tags go together?"""
+    pairs = rows(db, "from tag_overlap order by lift desc, people desc, tag_id, other_tag_id limit $n", {"n": PAIRS})
+    support = row(db, "select minimum_support from model_settings")["minimum_support"]
+    if not pairs:
+        return Answer(nothing=f"Nothing yet: no two tags are on {people(support)} or more together.")
+    cells = rows(
+        db,
+        """
+        with sides as (
+            select tag_id, tag, other_tag_id as with_id, other_tag as with_tag, people, tag_people,
+                tag_share_rate as share, lift
+            from tag_overlap
+            union all
+            select other_tag_id, other_tag, tag_id, tag, people, other_people, other_share_rate, lift
+            from tag_overlap
+        ),
+        largest as (
+            select tag_id, max(tag_people) as people
+            from sides group by tag_id order by people desc, tag_id limit $tags
+        )
+        select sides.*
+        from sides
+        join largest on largest.tag_id = sides.tag_id
+        join largest as others on others.tag_id = sides.with_id
+        order by sides.tag_people desc, sides.tag_id, others.people desc, sides.with_id
+        """,
+        {"tags": TAGS},
+    )
+    ids = list(dict.fromkeys(cell["tag_id"] for cell in cells))
+    names = {cell["tag_id"]: cell["tag"] for cell in cells}
+    chart = Chart(
+        "overlap",
+        f"Of the people with one tag, how many have another: {many(len(ids), 'tag')} with each other.",
+        cells,
+        {"ids": ids, "names": [names[id_] for id_ in ids]},
+    )
+    columns = (
+        Column("tag", "Tag", "text"),
+        Column("other_tag", "And", "text"),
+        Column("people", "People with both"),
+        Column("tag_share_rate", "Of the first", "percent"),
+        Column("other_share_rate", "Of the second", "percent"),
+        Column("jaccard_rate", "Of either", "percent"),
+        Column("lift", "Lift", "decimal"),
+        Column("lift_low", "by chance from", "decimal"),
+        Column("lift_high", "to", "decimal"),
+    )
+    note = "Of the people with the tag on the left, how many in a hundred also have the one above. The largest tags"
+    note += f"; pairs of fewer than {people(support)} are left out."
+    table = Table("Pairs by lift", columns, pairs)
+    return Answer(_together(db), [Figure("How tags overlap", note, chart, table)])
+
+
+def _together(db: duckdb.DuckDBPyConnection) -> str:
+    """The pair that most surely goes together; the closest only if the range of no other reaches as high."""
+    first = row(db, "from tag_overlap order by lift_low desc, tag_id, other_tag_id limit 1")
+    if first["lift_low"] <= 1:
+        return "No two tags are on the same people clearly more often than chance would have it."
+    pair = f"“{named(first['tag'])}” and “{named(first['other_tag'])}”"
+    times = f"{first['lift']:.1f} times as often as chance would have it"
+    rivals = row(
+        db, "select count(*) - 1 as count from tag_overlap where lift_high >= $low", {"low": first["lift_low"]}
+    )["count"]
+    if not rivals:
+        return f"{pair} go together most: {times}."
+    return f"{pair} are together {times}; {many(rivals, 'other pair')} may be as close."
+
+
+def forms(db: duckdb.DuckDBPyConnection) -> Answer:
+    """Which lead magnets bring buyers?"""
+    found = rows(
+        db,
+        """
+        select subscribable_id as id, magnet.name, joins, members, active_after_90_days_rate as active_after_90,
+            active_after_90_days_rate_at_most as active_at_most, buyers, conversion_rate, conversion_low,
+            conversion_high, median_days_to_buy, currency, revenue, signup_value
+        from lead_magnet_conversion as magnet
+        join lead_magnet_revenue as earned using (subscribable_type, subscribable_id)
+        where subscribable_type = 'form' and currency_rank = 1 and joins > 0
+        order by joins desc, id
+        """,
+    )
+    if not found:
+        return Answer(nothing="Nothing yet: nobody has joined by a form.")
+    largest, has_buyers = found[:FORMS], any(each["buyers"] for each in found)
+    chart = _converting(largest) if has_buyers else _joining(largest)
+    currency = found[0]["currency"]
+    columns = (
+        Column("name", "Form", "text"),
+        Column("joins", "Joins"),
+        Column("active_after_90", "Active after 90 days, at least", "percent"),
+        Column("active_at_most", "at most", "percent"),
+        Column("buyers", "New Buyers"),
+        Column("conversion_rate", "Conversion Rate", "percent"),
+        Column("conversion_low", "by chance from", "percent"),
+        Column("conversion_high", "to", "percent"),
+        Column("median_days_to_buy", "Median days to buy"),
+        Column("revenue", f"Revenue {currency}".strip(), "money"),
+        Column("signup_value", f"Signup Value {currency}".strip(), "money"),
+    )
+    table = Table("All forms" if len(found) <= 100 else "The hundred largest forms", columns, found[:100])
+    title = "Conversion Rate by form" if has_buyers else "Joins by form"
+    support = row(db, "select minimum_support from model_settings")["minimum_support"]
+    note = f"A form is called the best only if the range of its rate lies above that of every other with {support} or"
+    note += " more joins; where ranges overlap, the order may be chance."
+    figure = Figure(title, note if has_buyers else "", chart, table)
+    return Answer(_best(found, support, has_buyers=has_buyers), [figure])
+
+
+def _best(found: Rows, support: int, *, has_buyers: bool) -> str:
+    """The form with the highest rate, of those that enough people joined, if the numbers bear that it is."""
+    brought = f"{many(len(found), 'form')} brought people"
+    if not has_buyers:
+        return f"{brought}; nobody has bought after joining one."
+    enough = sorted(
+        (each for each in found if each["joins"] >= support),
+        key=lambda each: (-each["conversion_rate"], -each["joins"], each["id"]),
+    )
+    if not any(each["buyers"] for each in enough):
+        return f"{brought}; of none with buyers there are {many(support, 'join')}, so that the rates say little yet."
+    best, *others = enough
+    bought = f"{count(best['buyers'])} of {people(best['joins'])} bought after joining"
+    if not others:
+        return f"“{named(best['name'])}” is the one form with {many(support, 'join')} or more: {bought}."
+    rivals = [each for each in others if each["conversion_high"] >= best["conversion_low"]]
+    if not rivals:
+        return f"“{named(best['name'])}” has the highest Conversion Rate of the forms that many join: {bought}."
+    next_best = f"“{named(rivals[0]['name'])}” ({count(rivals[0]['buyers'])} of {count(rivals[0]['joins'])})"
+    return (
+        f"No form is clearly the best: “{named(best['name'])}” ({bought}) and {next_best} differ by no more than chance"
+        " can explain."
+    )
+
+
+def _converting(found: Rows) -> Chart:
+    bars = [
+        {
+            "name": each["name"],
+            "value": each["conversion_rate"],
+            "text": f"{percent(each['conversion_rate'])} · {count(each['buyers'])} of {count(each['joins'])}",
+            "joins": each["joins"],
+            "buyers": each["buyers"],
+        }
+        for each in sorted(found, key=lambda each: (-each["conversion_rate"], -each["joins"], each["id"]))
+    ]
+    label = "Conversion Rate by form: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
+    return Chart("bars", label, bars, {"color": "c1", "tips": {"joins": "Joins", "buyers": "Buyers"}})
+
+
+def _joining(found: Rows) -> Chart:
+    bars = [{"name": each["name"], "value": each["joins"], "text": count(each["joins"])} for each in found]
+    label = "Joins by form: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
+    return Chart("bars", label, bars, {"color": "c1"})

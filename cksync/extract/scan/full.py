@@ -1,0 +1,363 @@
+"""Walks: what to ask next about one slice, and what the answers prove. Pure: no I/O, no clock.
+
+A walk is asked for requests (`ask`) as long as it has some to offer, and told the pages in the order in
+which it asked. It can be rebuilt from its checkpoint and the keys it has read.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Set
+from datetime import date
+from typing import Protocol
+
+from cksync.api.v3.catalog import PAGE_ROWS, STREAMS, ask_page
+from cksync.domain import NOTHING_HELD, Checkpoint, Held, Miss, Page, Request, Slice
+from cksync.extract.scan.unread import Unread
+
+# At the tail, how often to look for rows that were added while it was read; a busy list never rests.
+LOOKS_BACK = 3
+# After so many pages in a row without a usable answer a list is left for tonight; sooner if none ever came.
+MISSES, FIRST_MISSES = 3, 2
+# After so many empty pages in a row the pages that the API still counts are not asked for.
+EMPTY_PAGES = 3
+
+
+class Scan(Protocol):
+    """The reading of one slice; `keys` are the distinct keys read so far."""
+
+    slice: Slice
+    keys: set[str]
+
+    def ask(self) -> Request | None:
+        """The next request, or None: nothing to ask before something is told, or nothing at all."""
+
+    def tell(self, page: Page) -> None:
+        """Take an answer in."""
+
+    def miss(self, missed: Miss) -> None:
+        """Take in that no usable answer came, and go on without it if that makes sense."""
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What has been proved so far. Raises LookupError before the first page."""
+
+    @property
+    def absent(self) -> Collection[int]:
+        """Keys that are in the list no more, as far as that was found without reading all of it."""
+
+    @property
+    def pages_left(self) -> int | None:
+        """How many more requests it will take; None where nobody knows yet."""
+
+
+class FullScan:
+    """Reads a list page by page, oldest first, and vouches for it or says why not.
+
+    Page numbers drift while an account lives. Somebody who leaves an earlier page moves all later rows
+    up, so that one row slips past the border between two pages: the total drops there, and the page
+    before is read again. Once the tail is reached, distinct keys must equal the total that came last.
+    A page that cannot be had is stepped over, and asked for once more at the tail. A list that is empty where the
+    mirror holds rows, or that lost too many of them (`Held.is_odd`), is read once more before anything is made of it.
+    """
+
+    absent: Collection[int] = ()  # a whole reading says so by itself
+
+    def __init__(
+        self,
+        slice_: Slice,
+        start: Checkpoint | None = None,
+        keys: Iterable[str] = (),
+        *,
+        is_stale: bool = False,
+        since: date | None = None,
+        held: Held = NOTHING_HELD,
+        was_read_twice: bool = False,
+    ) -> None:
+        """A walk from the front, or on from `start`; `is_stale`: that was longer ago than one page from
+        the next, so rows may have slipped past the border while nobody looked. `since`: only people who
+        changed on that day or later are asked for. `held` are the rows that the mirror holds; `has_looked`: the list
+        has looked odd already."""
+        self.slice = slice_
+        self._since = since
+        self._held = held
+        self._has_looked = was_read_twice
+        keys = set(keys)
+        if start is not None and start.unread and not keys:
+            start = None  # nothing of it could be read, so there is nothing to go on from
+        self._begin(start, keys)
+        if is_stale and self._front and not self._is_done:
+            self._mend.append(self._front)
+
+    def _begin(self, start: Checkpoint | None, keys: set[str]) -> None:
+        """Go to the front, or to where `start` ends."""
+        self.keys = keys
+        self.order = list(self.keys) if self._since else []  # of changes: as they came, but for an earlier load's
+        self._stream = STREAMS[self.slice.stream]
+        self._began_at = start.began_at if start else None
+        self._read_from = start.read_from if start else None
+        self._front = start.next_page - 1 if start else 0  # the last page told in sequence
+        self._next = self._front + 1
+        self._last: int | None = self._next if self._front else None
+        self._mend = deque(start.mend if start else ())
+        self._mending: list[int] = []  # asked for again and not told yet: a kill must not forget them
+        self._under_way = 0
+        self._total = self._line_total = start.total if start else None
+        self._total_at = self._read_from
+        self._left = self._stale_pages = self._read_again = 0
+        self._empty = 0  # pages in a row without a row
+        self._short: set[int] = set()  # pages that were not full when they were read
+        self._longest: int | None = None
+        self._looks_left = LOOKS_BACK
+        self._looked_at: tuple[int, int] | None = None
+        self._unread = Unread()
+        is_settled = start is not None and not start.unread  # else what could not be read is asked for again
+        self._doubt = (
+            start.doubt if start and is_settled and start.doubt != _miscount(start.rows, start.total) else None
+        )
+        self._is_done = start.is_done and is_settled if start else False
+        self._is_anew = False
+
+    def ask(self) -> Request | None:
+        """A page to read again first, else the next one up to the tail."""
+        if self._is_done or self._is_down or (self._doubt and self._front):
+            return None
+        if self._mend:
+            page = self._mend.popleft()
+            self._mending.append(page)
+        elif self._next <= (self._last if self._last is not None else 1):
+            page = self._next
+            self._next += 1
+        else:
+            return None
+        self._under_way += 1
+        return ask_page(self.slice, page, self._since)
+
+    def tell(self, page: Page) -> None:
+        """Take a page in; when nothing is left to ask, judge."""
+        self._under_way -= 1
+        self._unread.answered(str(page.request.page))
+        if self._began_at is None or self._is_anew:
+            self._began_at = min(page.sent_at, page.server_at or page.sent_at)
+            self._read_from, self._is_anew = page.sent_at, False
+        new = {record.key for record in page.records if record.key is not None} - self.keys
+        if self._since is not None:
+            self.order += [record.key for record in page.records if record.key in new]
+        self.keys |= new
+        self._doubt = self._doubt or doubt_about(page)
+        if page.total is not None and (self._total_at is None or page.received_at >= self._total_at):
+            self._total, self._total_at = page.total, page.received_at
+        if page.request.page <= self._front:
+            self._take_again(page, bool(new))
+        else:
+            self._take_next(page, bool(new))
+        self._find_tail(page)
+        self._judge_at_tail()
+
+    def miss(self, missed: Miss) -> None:
+        """Step over a page that cannot be had; the next one may tell how long the list is."""
+        self._under_way -= 1
+        self._unread.miss(missed)
+        self._began_at = self._began_at or missed.at
+        self._read_from = self._read_from or missed.at
+        number = missed.request.page
+        if number in self._mending:
+            self._mending.remove(number)
+        else:
+            self._front = number
+            if self._stream.is_paged and (self._last is None or not self._stream.total):
+                self._last = max(self._last or 1, number + 1)
+        self._judge_at_tail()
+
+    @property
+    def _is_down(self) -> bool:
+        """Too many pages in a row could not be had."""
+        most = MISSES if self.keys else FIRST_MISSES if self._stream.is_paged else 1
+        return self._unread.in_row >= most
+
+    def _judge_at_tail(self) -> None:
+        while not self._under_way and not self._is_done and self._is_at_tail:
+            self._judge()
+
+    def _take_again(self, page: Page, has_new: bool) -> None:
+        """A page read again: if rows had slipped past it, others may have past its neighbours."""
+        number = page.request.page
+        self._mending.remove(number)
+        if number != self._front and self._has_dropped(page):
+            self._mend.append(self._front)
+        self._line_total = page.total  # a row that came meanwhile must not hide one that goes before the next page
+        self._read_again += 1
+        if self._longest is not None and self._read_again > self._longest:
+            self._doubt = self._doubt or "the list changes faster than it can be read"
+        if has_new:
+            self._mend.extend(n for n in (number - 1, number + 1) if 1 <= n <= self._front and n not in self._mend)
+
+    def _take_next(self, page: Page, has_new: bool) -> None:
+        """A page in sequence: notice a drop of the total, and pages that do not turn."""
+        number = page.request.page
+        if number > 1 and self._has_dropped(page):
+            self._mend.append(number - 1)
+        self._front, self._line_total = number, page.total
+        if len(page.records) < PAGE_ROWS:
+            self._short.add(number)
+        self._empty = 0 if page.records else self._empty + 1
+        if self._empty >= EMPTY_PAGES:
+            self._doubt = self._doubt or f"the API counts {page.total_pages} pages, and {number} is empty"
+        is_stale = number > 1 and bool(page.records) and not has_new
+        self._stale_pages = self._stale_pages + 1 if is_stale else 0
+        # With totals one stale page may be drift; a list without totals has nothing else to end it.
+        if self._stale_pages > (1 if self._stream.total else 0):
+            self._doubt = self._doubt or "the API repeats its pages"
+        if self._longest is not None and number > self._longest:
+            self._doubt = self._doubt or "the list grows faster than it can be read"
+
+    def _has_dropped(self, page: Page) -> bool:
+        """Fewer rows than at the last page in line: somebody left since."""
+        return page.total is not None and self._line_total is not None and page.total < self._line_total
+
+    def _find_tail(self, page: Page) -> None:
+        """The last page: from the total, or where there is none, a page that is not full."""
+        if not self._stream.is_paged or page.is_missing:
+            self._last = 1
+        elif page.total is not None:
+            self._last = max(page.total_pages or 0, -(-page.total // PAGE_ROWS), 1)
+            self._longest = self._longest or 2 * self._last + 20
+        elif page.request.page == self._front:
+            is_tail = len(page.records) < (1 if self._stream.total else PAGE_ROWS)
+            self._last = self._front if is_tail else self._front + 1
+
+    @property
+    def _is_at_tail(self) -> bool:
+        has_read_on = not self._mend and self._last is not None and self._next > self._last
+        return bool(self._doubt) or self._is_down or has_read_on
+
+    def _judge(self) -> None:
+        """Nothing is under way and the tail is reached: done, or another look at what is missing and at both ends."""
+        if self._doubt is None and (pages := self._unread.once_more()):
+            self._mend.extend(map(int, pages))
+            return
+        if self._doubt is None and not self._unread and self._stream.total:
+            if self._total is None:
+                self._doubt = "the API gives no total"
+            elif len(self.keys) < self._total and self._looks_left and self._looked_at != (len(self.keys), self._total):
+                # Rows may have been added at either end since it was read, or behind a page that was not full.
+                self._looks_left, self._looked_at = self._looks_left - 1, (len(self.keys), self._total)
+                self._mend.extend({1, self._last or 1, self._front, *self._short})
+                return
+        self._is_done = True
+        if self._doubt is None and not self._unread:
+            self._weigh()
+
+    def _weigh(self) -> None:
+        """All is read: is it to be believed? One answer that says that nothing is there may be a lie."""
+        lost = self._held.lost(self.keys)
+        if not self._held.is_odd(lost, is_empty=not self.keys):
+            return
+        if self._has_looked:
+            self._doubt = self._held.doubt(lost)
+            return
+        self._has_looked, began_at, read_from = True, self._began_at, self._read_from
+        self._begin(None, set())
+        self._began_at, self._read_from, self._is_anew = began_at, read_from, True  # until the first page comes again
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any page has come."""
+        return self._began_at is not None
+
+    def refuse(self, doubt: str) -> None:
+        """Tell why the reading is not to be believed, though it adds up."""
+        self._doubt = self._doubt or doubt
+
+    def explain(self, left: Set[str]) -> None:
+        """Tell which keys have left the slice by now: before its tail was read, or after."""
+        self._left = len(self.keys & left)
+
+    @property
+    def _too_many(self) -> int:
+        """How many keys were read beyond what the API counts."""
+        return len(self.keys) - self._total if self._stream.total and self._total is not None else 0
+
+    @property
+    def _is_complete(self) -> bool:
+        is_read = self._is_done and self._doubt is None and not self._unread
+        return is_read and 0 <= self._too_many <= self._left
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What has been proved so far. Raises LookupError before the first page."""
+        if self._began_at is None or self._read_from is None:
+            raise LookupError(f"{self.slice.name} has not been read yet")
+        doubt = self._doubt or self._what_is_unread
+        if self._is_done and doubt is None and not self._is_complete:
+            doubt = _miscount(len(self.keys), self._total)
+        return Checkpoint(
+            slice=self.slice,
+            began_at=self._began_at,
+            read_from=self._read_from,
+            next_page=self._front + 1,
+            mend=self._to_mend,
+            rows=len(self.keys),
+            total=self._total,
+            is_done=self._is_done,
+            is_complete=self._is_complete,
+            doubt=doubt,
+            proof=("changes" if self._since else "content") if self._is_complete else None,
+            unread=self._unread.names,
+        )
+
+    @property
+    def _what_is_unread(self) -> str | None:
+        doubt = self._unread.doubt("page" if self.keys else "")
+        is_cut = self._is_down and bool(self.keys) and self._front < (self._last or 0)
+        return f"{doubt}; the pages after that were not asked for" if is_cut else doubt
+
+    @property
+    def _to_mend(self) -> tuple[int, ...]:
+        """What a walk that goes on from here reads again: the border that lies open is judged by the
+        checkpoint's total, so if that came after the last page in line, this page too."""
+        border = (self._front,) if self._total != self._line_total and not self._is_done else ()
+        return tuple(dict.fromkeys((*self._mending, *self._mend, *border, *map(int, self._unread.names))))
+
+    @property
+    def pages_left(self) -> int | None:
+        """Pages still to ask for, None before the first answer."""
+        if self._is_done:
+            return 0
+        return None if self._last is None else max(self._last - self._front, 0) + len(self._mend)
+
+    @property
+    def is_worth_repeating(self) -> bool:
+        """The numbers do not add up, but nothing says that they cannot; or they do, but by a chance: who
+        left may have hidden that somebody else slipped past a border."""
+        return self._is_done and self._doubt is None and not self._unread and self._too_many != self._left
+
+    def again(self) -> "FullScan":
+        """The same reading from its front."""
+        return FullScan(self.slice, since=self._since, held=self._held)
+
+    @property
+    def ids(self) -> Set[int]:
+        """The keys read so far, as numbers."""
+        return set(map(int, self.keys))
+
+    @property
+    def pages(self) -> int:
+        """Pages of the list, as far as they are known."""
+        return max(self._last or 0, self._front)
+
+
+def _miscount(rows: int, total: int | None) -> str:
+    """The one doubt that what follows may still clear: see `FullScan.explain`."""
+    return f"{rows} rows could be read, the API counts {total}"
+
+
+def doubt_about(page: Page) -> str | None:
+    """Why a page cannot be believed, whatever the others say."""
+    number = abs(page.request.page)
+    if page.is_missing:
+        return "the API says there is no such list (404)"
+    if page.page_echo not in (None, number):
+        return f"the API answers page {page.page_echo} when asked for page {number}"
+    if page.strangers:
+        return f"{page.strangers} people in a state that does not belong there; the API ignores a parameter"
+    unread = sum(record.key is None for record in page.records)
+    return f"{unread} records without a key that can be read" if unread else None

@@ -1,0 +1,61 @@
+"""What is not in the account any more: found by complete readings, looks and 404s, never by a mere absence.
+
+The statements are the files of sql/merge/ends.
+"""
+
+from collections.abc import Callable
+
+import duckdb
+
+from cksync.load.list_order import LISTED
+from cksync.load.steps import same_key, step
+from cksync.load.tables import Owner, Table
+from cksync.sqltext import quoted
+
+
+def begin_gone(db: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Make `gone_<table>`, still empty: the keys of rows that a merge takes out. What goes with them reads it."""
+    db.execute(step("ends/gone", table))
+
+
+def forget_deletions(db: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Make `ends`, empty: more is to come of these rounds. A 404 is void when what has come shows the row later."""
+    db.execute(step("ends/none", table))
+    db.execute(step("ends/void_tombstones", table))
+
+
+def load_deletions(db: duckdb.DuckDBPyConnection, table: Table, times: Callable[[str], str]) -> None:
+    """Make `ends`: keys of the table, and when (of `times`) and in which round something said that the row is not
+    there; of a complete reading `slice` says which.
+
+    A row may not have been there then in the first place. What was seen again in the same round is not gone.
+    """
+    finds = [step("ends/by_tombstone", table)]
+    if table.slice:
+        finds.append(step("ends/by_reading", table, in_complete_lists=_in_complete_lists(table)))
+        if table.streams[0] in LISTED:
+            finds.append(step("ends/by_look", table))
+    finds += [step("ends/with_owner", table, **_of_owner(table, own)) for own in (table.child_of, table.part_of) if own]
+    if table.part_of:
+        is_held, during = same_key(table, "incoming", "held"), times("observed_at")
+        part = _of_owner(table, table.part_of)
+        finds.append(step("ends/by_missing_part", table, **part, same_key=is_held, during=during))
+    db.execute(step("ends/ends", table, finds=" union all ".join(finds), during=times("found_at")))
+    db.execute(step("ends/seen_again", same_key=same_key(table, "ends", "incoming")))
+
+
+def _of_owner(table: Table, owner: Owner) -> dict[str, str]:
+    columns = quoted(tuple(dict.fromkeys((*table.key, owner.column))))
+    return {"owner": owner.table, "owner_id": owner.column, "columns": columns}
+
+
+def _in_complete_lists(table: Table) -> str:
+    """Which rows of main are of slices that were read completely; found list by list, not row by row, where the key
+    begins with the list."""
+    of_slice = f"where {table.slice} in (select slice from complete)"
+    if not (lists := quoted(table.key[:-1])):
+        return of_slice
+    return (
+        f'semi join (select {lists} from (select distinct {lists} from main."{table.name}") {of_slice}) as lists'
+        f" using ({lists})"
+    )

@@ -1,0 +1,251 @@
+"""What the segments of a merge observed, without the records themselves: one pass over the files.
+
+Gives temporary tables: `rounds` (when each began and ended), `seen` (every observation, by file), `segments` (the
+round of each new file), `complete` (slices read to the end in a round), `present` and `found` (what was seen in them,
+and when that was known), `stood` (which row was seen in which list), `missing` (404s).
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from cksync.load.list_order import CHANGED_ONLY, LISTED, PLACE
+from cksync.load.log import ABSENT, PORTION_BYTES, PUSHES, REQUESTS, portions, row_of, size
+from cksync.load.repeated_keys import OBJECTS
+from cksync.load.schema import NO_RECORDS
+from cksync.paths import pattern
+from cksync.sqltext import literal
+
+# A longer record is set aside: DuckDB needs many times its length to parse it.
+RECORD_BYTES = 16_000_000
+# DuckDB parses up to 2,048 records together and holds all of that, so that longer ones are parsed one by one.
+TOGETHER_BYTES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A slice that was read completely: what was not observed in it since `read_from` is gone.
+
+    `is_exempt`: may lose any number of rows (people finish sequences; the parent is gone).
+    """
+
+    slice: str
+    read_from: datetime
+    is_exempt: bool = False
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a merge takes in of one round, which began at `began_at`. `new` are segments not merged yet, by stream;
+    `read` are all segments in which the complete slices were read (a round may have begun in an earlier merge)."""
+
+    began_at: datetime
+    new: Mapping[str, Collection[Path]]
+    read: Sequence[Path] = ()
+    complete: tuple[Reading, ...] = ()
+
+
+def new_files(rounds: Sequence[Round], streams: Collection[str] | None = None) -> list[Path]:
+    """The new segments of some rounds, of all streams or of some, in their order."""
+    return sorted(
+        {
+            path
+            for found in rounds
+            for stream, paths in found.new.items()
+            if streams is None or stream in streams
+            for path in paths
+        }
+    )
+
+
+def relation(files: Sequence[Path], more: str = "") -> str:
+    """The rows of some segments in SQL, wherever they are: a folder `stream=x` is no column."""
+    if not files:
+        return f"(select *, '' as filename, 0 as file_row_number from ({NO_RECORDS}))"
+    return f"read_parquet([{', '.join(literal(pattern(file)) for file in files)}], hive_partitioning = false{more})"
+
+
+def load_seen(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
+    """Make the tables above."""
+    _load_rounds(db, rounds)
+    _load_files(db, rounds)
+    files = sorted({*new_files(rounds), *(path for found in rounds for path in found.read)})
+    name = _type_of_names(db, files, rounds)
+    _load_observations(db, files, name)
+    _check_long(db, files)
+    _load_complete(db, rounds, name)
+    _load_present(db)
+    _load_stood(db, name)
+    db.execute(
+        f"""
+        create or replace temp table missing as
+        select round, stream, key, max(observed_at) as observed_at
+        from seen join segments using (file)
+        where state = 'missing' and page <> {ABSENT} group by all
+        """
+    )
+
+
+def forget_seen(db: duckdb.DuckDBPyConnection, streams: Collection[str]) -> None:
+    """Make room: from here on `seen` is asked for long records, and for those of a few streams alone."""
+    kept = f"is_alone or stream in ({', '.join(map(literal, streams)) or 'null'})"
+    db.execute(
+        f"create or replace temp table kept as select * exclude (place, shape, keys, colons) from seen where {kept}"
+    )
+    db.execute("drop table seen")
+    db.execute("alter table kept rename to seen")
+
+
+def _load_rounds(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
+    values = [value for number, found in enumerate(rounds) for value in (number, found.began_at)]
+    db.execute(
+        f"""
+        create or replace temp table rounds as
+        select round, case when round > 0 then began_at else '-infinity' end as begins_at,
+            lead(began_at, 1, 'infinity') over (order by round) as ends_at
+        from (values {", ".join(["(?, ?::timestamptz)"] * len(rounds))}) as given (round, began_at)
+        """,
+        values,
+    )
+
+
+def _load_files(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
+    """`segments`: which round each new file belongs to; `readings`: in which files each round's complete slices
+    were read."""
+    new = [(str(path), number) for number, found in enumerate(rounds) for path in new_files([found])]
+    read = [(str(path), number) for number, found in enumerate(rounds) for path in found.read]
+    numbers = {name: number for number, name in enumerate(sorted({name for name, _ in (*new, *read)}))}
+    db.execute("create or replace temp table files (file integer, filename varchar)")
+    _insert(db, "files", "integer, varchar", [(number, name) for name, number in numbers.items()])
+    for table, pairs in (("segments", new), ("readings", read)):
+        db.execute(f"create or replace temp table {table} (file integer, round integer)")
+        _insert(db, table, "integer, integer", [(numbers[name], number) for name, number in pairs])
+
+
+def _insert(db: duckdb.DuckDBPyConnection, table: str, types: str, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        lists = ", ".join(f"unnest(?::{kind}[])" for kind in types.split(", "))
+        db.execute(f"insert into {table} select {lists}", [list(column) for column in zip(*rows, strict=True)])
+
+
+def _type_of_names(db: duckdb.DuckDBPyConnection, files: Sequence[Path], rounds: Sequence[Round]) -> str:
+    """A type, in SQL, for the names of streams and slices: a number a row, where text would fill the memory."""
+    found = db.execute(f"select distinct stream, slice from {relation(files)}").fetchall()
+    names = {name for row in found for name in row} | {reading.slice for one in rounds for reading in one.complete}
+    names |= {name.replace(CHANGED_ONLY, "") for name in names}
+    return f"enum({', '.join(map(literal, sorted(names)))})" if names else "varchar"
+
+
+def _load_observations(db: duckdb.DuckDBPyConnection, files: Sequence[Path], name: str) -> None:
+    """`seen`: every observation, with its place in the log (`file`, `row`) and in its list.
+
+    `state` is `missing` (there is no record), `usable`, or why the record is not usable; `is_alone`: to be parsed by
+    itself; `shape`, `keys` and `colons` are for repeated.py.
+    """
+    before = "create or replace temp table seen as"
+    objects = ", ".join(map(literal, OBJECTS))
+    for group in list(portions(((path, size(path)) for path in files), PORTION_BYTES)) or [[]]:
+        db.execute(
+            f"""
+            {before}
+            with judged as (
+                select files.file, file_row_number::integer as row, stream::{name} as stream, slice::{name} as slice,
+                    page, {PLACE} as place, key, observed_at, record,
+                    coalesce(strlen(record) between {TOGETHER_BYTES + 1} and {RECORD_BYTES}, false) as is_alone,
+                    case
+                        when record is null then 'missing'
+                        when strlen(record) > {RECORD_BYTES} then 'long'
+                        when is_alone then 'unchecked'
+                        when json_valid(record) then 'usable'
+                        else 'invalid'
+                    end::enum('missing', 'long', 'unchecked', 'usable', 'invalid') as state
+                from {relation(group, ", file_row_number = true")} as log join files using (filename)
+                where stream not in ({literal(REQUESTS)}, {literal(PUSHES)})
+            ),
+
+            read as (
+                select *, case when state = 'usable' then json_keys(record, [{objects}]) end as names from judged
+            )
+
+            select * exclude (record, names), case when names is not null then hash(names) end as shape,
+                list_sum(list_transform(names, lambda each: len(each)))::integer as keys,
+                case when names is not null then strlen(record) - strlen(replace(record, '":', ':')) end as colons
+            from read
+            """
+        )
+        before = "insert into seen"
+
+
+def each_long(db: duckdb.DuckDBPyConnection, files: Collection[Path]) -> Iterator[tuple[Path, int]]:
+    """Registers each record of the segments that must be parsed by itself as the relation `alone`, a row of the log;
+    gives its file and row."""
+    rows = db.execute(
+        "select filename, row from seen join files using (file) where is_alone order by filename, row"
+    ).fetchall()
+    for name, row in rows:
+        if Path(name) in files:
+            db.register("alone", row_of(Path(name), row))
+            yield Path(name), row
+
+
+def _check_long(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    """Whether long records are `usable`."""
+    for path, row in each_long(db, frozenset(files)):
+        db.execute(
+            """
+            update seen set state = (select case when json_valid(record) then 'usable' else 'invalid' end from alone)
+            where row = ? and file = (select file from files where filename = ?)
+            """,
+            [row, str(path)],
+        )
+
+
+def _load_complete(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round], name: str) -> None:
+    db.execute(
+        f"create or replace temp table complete (round integer, slice {name}, read_from timestamptz, is_exempt boolean)"
+    )
+    rows = [(n, r.slice, r.read_from, r.is_exempt) for n, found in enumerate(rounds) for r in found.complete]
+    _insert(db, "complete", "integer, varchar, timestamptz, boolean", rows)
+
+
+def _load_present(db: duckdb.DuckDBPyConnection) -> None:
+    """`present`: the keys seen in complete slices, and `found`: when all of one was known."""
+    db.execute(
+        f"""
+        create or replace temp table present as
+        select complete.round, seen.slice, key, max(observed_at) as observed_at, arg_max(place, observed_at) as place
+        from seen
+        join readings using (file)
+        join complete
+            on complete.round = readings.round and complete.slice = seen.slice
+            and seen.observed_at >= complete.read_from
+        where page <> {ABSENT}
+        group by complete.round, seen.slice, key
+        """
+    )
+    db.execute(
+        """
+        create or replace temp table found as
+        select round, slice, coalesce(max(present.observed_at), any_value(complete.read_from)) as found_at
+        from complete left join present using (round, slice)
+        group by round, slice
+        """
+    )
+
+
+def _load_stood(db: duckdb.DuckDBPyConnection, name: str) -> None:
+    """`stood`: in which list each row was seen, or found to be no more (`is_absent`), last in each round."""
+    db.execute(
+        f"""
+        create or replace temp table stood as
+        select round, replace(slice::varchar, '{CHANGED_ONLY}', '')::{name} as slice, cast(key as bigint) as key,
+            max(observed_at) as observed_at, arg_max(page = {ABSENT}, observed_at) as is_absent,
+            arg_max(place, observed_at) as place
+        from seen join segments using (file)
+        where stream in ({", ".join(map(literal, LISTED))}) and key is not null
+        group by all
+        """
+    )

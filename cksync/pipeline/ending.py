@@ -1,0 +1,129 @@
+"""How a load ends: with what is vouched for, in the log, in the mirror, and for people."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from cksync.api.v3.catalog import STREAMS
+from cksync.domain import BY_ID, DETAILS, PARENTS, STATS, Checkpoint, LoadEnd, members, parent_of
+from cksync.errors import CksyncError
+from cksync.load.compact import compact
+from cksync.load.log import Writer
+from cksync.load.publish import together
+from cksync.pipeline.events import PullReport, Verdict
+from cksync.pipeline.publishing import publish
+from cksync.pipeline.run import Run
+
+
+def close(run: Run, before: Mapping[str, Verdict], *, is_time_up: bool) -> Mapping[str, Verdict]:
+    """Note what ended and close the load in the log; the verdict on each slice. `before` are those of the load that
+    this one brings up to date."""
+    checkpoints = {name: scan.checkpoint for name, scan in run.progress.scans.items() if name not in run.carried}
+    checkpoints |= {c.slice.name: c for c in (*_ended_memberships(run), *_nobody_waits(run))}
+    run.progress.writer.mark(checkpoints.values())
+    verdicts = dict(before)
+    for name, checkpoint in checkpoints.items():
+        if checkpoint.is_gone:
+            verdicts.pop(name, None)
+        else:
+            verdicts[name] = _up_to_date(before.get(name), _verdict(checkpoint))
+    doubts = [verdict for verdict in verdicts.values() if not verdict.is_complete]
+    # A pull of some streams must not close a round that others are still to be read in.
+    run.is_finished = not is_time_up and (not run.progress.loads or "subscribers" in run.context.streams)
+    message = "out of time; the next pull goes on from there" if is_time_up else _message(doubts)
+    run.progress.writer.flush(LoadEnd(run.now(), 3 if doubts or is_time_up else 0, message, run.is_finished))
+    return verdicts
+
+
+def _up_to_date(before: Verdict | None, now: Verdict) -> Verdict:
+    """The verdict on a slice that was read whole, and then brought up to date: every row of it was read."""
+    was_read = before is not None and before.is_complete and before.proof == "content"
+    return replace(now, proof="content") if was_read and now.is_complete else now
+
+
+def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_time_up: bool) -> PullReport:
+    """Publish what a closed load has read, and say how a pull went that began then."""
+    doubts = [verdict for verdict in verdicts.values() if not verdict.is_complete]
+    exit_status = 3 if doubts or is_time_up else 0
+    message = "out of time; the next pull goes on from there" if is_time_up else _message(doubts)
+    run.forget()
+    try:
+        run.published.append(publish(run.config, run.folder, analyze=run.analyze))
+    except CksyncError as error:
+        run.progress.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
+        raise
+    published = together(run.published)
+    if run.context.streams == STREAMS.keys():  # a pull of a few lists is to be quick, and a nightly one comes
+        compact(run.folder.log, but=run.progress.writer.load_id)
+    late = published.merged.doubts
+    judged = tuple(
+        replace(v, is_complete=False, doubt=late[v.slice]) if v.slice in late else v for v in verdicts.values()
+    )
+    if late:
+        exit_status, message = 3, _message([verdict for verdict in judged if not verdict.is_complete])
+    return PullReport(
+        load_id=run.progress.writer.load_id,
+        account=run.account,
+        exit_status=exit_status,
+        message=message,
+        requests=run.progress.requests,
+        planned=run.planned,
+        seconds=(run.now() - began_at).total_seconds(),
+        published=published,
+        verdicts=judged,
+        since=run.since,
+    )
+
+
+def _verdict(checkpoint: Checkpoint) -> Verdict:
+    slice_ = checkpoint.slice
+    doubt = None if checkpoint.is_complete else checkpoint.doubt or "not read to the end"
+    return Verdict(
+        slice=slice_.name,
+        stream=slice_.stream,
+        is_complete=checkpoint.is_complete,
+        rows=checkpoint.rows,
+        total=checkpoint.total,
+        doubt=doubt,
+        proof=checkpoint.proof,
+        unread=checkpoint.unread,
+    )
+
+
+def _message(doubts: Sequence[Verdict]) -> str:
+    if not doubts:
+        return "complete"
+    named = "; ".join(f"{verdict.slice}: {verdict.doubt}" for verdict in doubts[:5])
+    more = f"; and {len(doubts) - 5} more" if len(doubts) > 5 else ""
+    return f"incomplete: {named}{more}"
+
+
+def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
+    """The lists of forms, sequences and tags that are no more: their memberships are gone with them."""
+    for parent, stream in PARENTS.items():
+        scan = run.progress.scans.get(stream)
+        if scan is None or not scan.checkpoint.is_complete:
+            continue
+        for name in run.context.state.membership_slices():
+            kind, key = parent_of(name) or ("", "")
+            if kind == parent and key not in scan.keys:
+                at = run.now()
+                yield Checkpoint(
+                    members(kind, key), at, at, is_done=True, is_complete=True, is_gone=True, proof="content"
+                )
+
+
+def _nobody_waits(run: Run) -> Iterator[Checkpoint]:
+    """No single record had to be asked for, so that what an earlier pull missed is not missing any more."""
+    for slice_ in (BY_ID, DETAILS, STATS):
+        cursor = run.context.state.cursors.get(slice_.name)
+        is_open = cursor is not None and (slice_ == BY_ID or not cursor.is_complete)  # by id all were asked for
+        if slice_.stream in run.context.streams and is_open and slice_.name not in run.progress.scans:
+            at = run.context.began_at
+            yield Checkpoint(slice_, at, at, is_done=True, is_complete=True, proof="content")
+
+
+def fail(writer: Writer, at: datetime, error: CksyncError) -> None:
+    """Close a load that failed: its requests and its reason are kept, its round stays open."""
+    writer.add_attempts(error.attempts)
+    writer.flush(LoadEnd(at, error.exit_status, str(error), is_finished=False))

@@ -1,0 +1,178 @@
+"""PullPlan: what the next pull will ask for, from what the mirror knows and the habit of past nights."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from math import ceil
+from statistics import median
+from typing import Any
+
+from cksync.api.throttle import floor_seconds
+from cksync.api.v3.catalog import PAGE_ROWS
+from cksync.clock import Clock, wall_clock
+from cksync.config import Config
+from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, PURCHASES
+from cksync.errors import Failed
+from cksync.extract.phases import LISTS, choose
+from cksync.extract.schedule import Depth, Schedule
+from cksync.folder import Folder
+from cksync.load.log import open_round, was_ever_finished
+from cksync.load.state import MirrorState, mirror_state
+
+# How people who are asked for by id are called in a plan.
+PEOPLE_BY_ID = "people by id"
+# The last so many nights make the habit.
+NIGHTS = 7
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one group of requests will cost. `requests` is None where nobody can know; `base` is what is
+    known for certain, the rest is habit."""
+
+    group: str
+    lists: int
+    base: int
+    requests: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class PullPlan:
+    """What the next pull will ask for. `seconds` is the least time that the limit allows for it; both are
+    None where a part is unknown. `note` says what else there is to know."""
+
+    lines: tuple[Line, ...]
+    requests: int | None
+    seconds: float | None
+    note: str | None
+
+    def plain(self) -> dict[str, Any]:
+        """As values for JSON."""
+        return asdict(self)
+
+
+def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly", now: Clock = wall_clock) -> PullPlan:
+    """Price the next pull without a request. Raises Rejected for an unknown stream, Failed for a mirror or
+    a log that cannot be read."""
+    folder = Folder(config.data_dir)
+    if not folder.mirror.exists() and was_ever_finished(folder.log):
+        raise Failed(f"there is no mirror in {folder.root}, but a log: `cksync rebuild` makes it, or the next pull")
+    with mirror_state(folder) as mirror:
+        unfinished = [load for load in open_round(folder.log) if load.start.account]
+        at = unfinished[0].start.started_at if unfinished else None
+        return priced(mirror, config, choose(streams), depth, now(), at)
+
+
+def priced(
+    mirror: MirrorState,
+    config: Config,
+    streams: frozenset[str],
+    depth: Depth,
+    now: datetime,
+    open_since: datetime | None,
+) -> PullPlan:
+    """The plan of a pull that begins `now`, or goes on with one that was begun at `open_since`."""
+    schedule = Schedule(mirror, config.pull, now, depth)
+    lines = tuple(line for line in _lines(schedule, _habit(mirror)) if _stream(line.group) in streams)
+    known_costs = [line.requests for line in lines if line.requests is not None]
+    total = sum(known_costs) if len(known_costs) == len(lines) else None
+    api = config.api
+    seconds = None if total is None else floor_seconds(total, api.rate_limit, api.rate_period_seconds)
+    note = None
+    if open_since:
+        note = f"goes on with the pull of {open_since:%Y-%m-%d %H:%M} UTC, and brings up to date what that has read"
+    elif total is None:
+        note = "what was never read cannot be priced: one request for every 50 rows, and two for each broadcast"
+    return PullPlan(lines, total, seconds, note)
+
+
+def _stream(group: str) -> str:
+    return BY_ID.stream if group == PEOPLE_BY_ID else group
+
+
+def _lines(schedule: Schedule, habit: Mapping[str, int]) -> list[Line]:
+    lines = [Line(name, 1, 1, 1, "the whole list") for name in ("account", *LISTS)]
+    if schedule.depth == "full":
+        return lines + _full(schedule)
+    lines += _people(schedule, habit)
+    lines.append(_memberships(schedule, habit))
+    lines += _broadcasts(schedule, habit)
+    is_known = schedule.is_known(PURCHASES)
+    lines.append(_line("purchases", 1, 1 if is_known else None, habit, "the newest end"))
+    return lines
+
+
+def _full(schedule: Schedule) -> list[Line]:
+    """Every row of what was read before; what was never read stays unknown."""
+    lists = {
+        "subscribers": [ACTIVE.name, CANCELLED.name],
+        "subscriptions": sorted(schedule.state.membership_slices()),
+        "broadcasts": [BROADCASTS.name],
+        "purchases": [PURCHASES.name],
+    }
+    lines = []
+    for group, names in lists.items():
+        pages = [schedule.pages(name) for name in names]
+        requests = sum(page for page in pages if page is not None) + (
+            len(schedule.mails) if group == "broadcasts" else 0
+        )
+        is_known = bool(names) and None not in pages
+        lines.append(_line(group, len(names), requests if is_known else None, {}, "every row, as many as last time"))
+    is_known = schedule.pages(BROADCASTS.name) is not None
+    lines.append(_line("broadcast_stats", 1, len(schedule.mails) if is_known else None, {}, "each broadcast"))
+    return lines
+
+
+def _line(group: str, lists: int, base: int | None, habit: Mapping[str, int], reason: str) -> Line:
+    if base is None:
+        return Line(group, lists, 0, None, "never read completely")
+    extra = habit.get(group, 0)
+    return Line(group, lists, base, max(base + extra, 0), f"{reason}; {extra:+d} by habit" if extra else reason)
+
+
+def _people(schedule: Schedule, habit: Mapping[str, int]) -> list[Line]:
+    if not (schedule.is_known(ACTIVE) and schedule.is_known(CANCELLED)):
+        return [_line("subscribers", 2, None, habit, "")]
+    changed = ceil(schedule.state.people_since(schedule.since(ACTIVE)) / PAGE_ROWS)
+    base = max(1, changed) + 1 + max(1, schedule.samples(ACTIVE)) + max(1, schedule.samples(CANCELLED))
+    asked = len(schedule.state.left_behind(schedule.at - schedule.cycle)) + len(schedule.people_in_rotation)
+    return [
+        _line("subscribers", 2, base, habit, "who changed, and a page of each list"),
+        _line(PEOPLE_BY_ID, 1, asked, habit, "who is in neither list"),
+    ]
+
+
+def _memberships(schedule: Schedule, habit: Mapping[str, int]) -> Line:
+    slices = schedule.state.membership_slices()
+    if (
+        schedule.depth != "nightly"
+        or not slices
+        or any(schedule.state.cursors[name].read_to is None for name in slices)
+    ):
+        return _line("subscriptions", len(slices), None, habit, "")
+    rotation = sum(samples for name, samples in schedule.rotation_samples.items() if name in slices)
+    return _line("subscriptions", len(slices), len(slices) + rotation, habit, "the newest of each list, and turns")
+
+
+def _broadcasts(schedule: Schedule, habit: Mapping[str, int]) -> list[Line]:
+    if not schedule.is_known(BROADCASTS):
+        return [_line(name, 1, None, habit, "") for name in ("broadcasts", "broadcast_stats")]
+    details, stats = schedule.due({mail.id for mail in schedule.mails})
+    rows = schedule.state.cursors[BROADCASTS.name].rows
+    pages = ceil(rows / PAGE_ROWS) if schedule.samples(BROADCASTS) else 1 + len(schedule.pages_with_drafts)
+    pages += rows > 0 and rows % PAGE_ROWS == 0  # a list without totals ends with a page that is not full
+    return [
+        _line("broadcasts", 1, pages + len(details), habit, "the end of the list, and details that may change"),
+        _line("broadcast_stats", 1, len(stats), habit, "figures by age"),
+    ]
+
+
+def _habit(mirror: MirrorState) -> dict[str, int]:
+    """What past nights spent beyond what was certain, by group: the median of the last ones."""
+    extras: dict[str, list[int]] = {}
+    for base, spent in mirror.past_nights(NIGHTS):
+        for group in base:
+            asked = spent.get(BY_ID.name if group == PEOPLE_BY_ID else group, 0)
+            extras.setdefault(group, []).append(asked - base[group])
+    return {group: round(median(found)) for group, found in extras.items()}

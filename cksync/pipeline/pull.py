@@ -1,0 +1,420 @@
+"""Pull: the account -> the log -> the mirror. Wires extract and load; what a pull does can be read here."""
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from cksync.api import Api, Stopped, connect, credentials
+from cksync.clock import Clock, steady_clock, wall_clock
+from cksync.config import Config
+from cksync.domain import Miss, Page, whole
+from cksync.errors import ApiUnavailable, CksyncError, Interrupted, Refused
+from cksync.extract.context import Progress, PullContext
+from cksync.extract.fetch import fetch_all
+from cksync.extract.phases import LISTS, choose, phases
+from cksync.extract.scan.full import FullScan, Scan
+from cksync.extract.schedule import Depth, Schedule
+from cksync.folder import Folder
+from cksync.load.log import (
+    LOSE_PAGES,
+    Load,
+    Start,
+    Writer,
+    is_published,
+    keys_by_slice,
+    load_id_at,
+    newest_observation,
+    open_round,
+    pinned_account,
+    read_load,
+    was_ever_finished,
+)
+from cksync.load.misdated import CLOCK_LIMIT, misdated
+from cksync.load.publish import stage
+from cksync.load.state import MirrorState, mirror_state
+from cksync.pipeline.account import address, check_clock, check_pin
+from cksync.pipeline.ending import close, fail, finish
+from cksync.pipeline.events import Event, Note, PageRead
+from cksync.pipeline.plan import priced
+from cksync.pipeline.publishing import publish
+from cksync.pipeline.run import Run
+from cksync.secrets import environment
+
+# What was read is not asked for again within this time; later its pages have moved.
+KEEP = timedelta(days=1)
+# A pull that goes on later than this (pages of one pull may be as far apart) looks back first.
+STALE = timedelta(minutes=1)
+# A first pull takes long: people can begin to look while it runs, every few minutes, and when the limit makes us wait
+# anyway: then (but not all the time), and after every stream (but not for what takes a moment).
+PUBLISH_SELDOM = timedelta(seconds=10)
+PUBLISH_WHEN_IDLE = timedelta(seconds=30)
+PUBLISH_EVERY = timedelta(minutes=5)
+# The machine's clock may differ from the API's, or from the log's, by so much without a word.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+# A reading serves a pull of the same depth or a lesser one: what a night looked at is no reading of every row.
+DEPTHS: Sequence[Depth] = ("nightly", "verify", "full")
+# What is asked for in a request each is asked for again by a pull that goes on: what is read after it hangs on it.
+AFRESH = ("account", *LISTS)
+# When so many slices were asked for and nothing could be read, there is nothing to go on for.
+SLICES_IN_VAIN = 5
+
+
+def pull(
+    config: Config,
+    *,
+    streams: Sequence[str] = (),
+    lists: Collection[str] = (),
+    depth: Depth = "nightly",
+    max_minutes: float | None = None,
+    accept_account: bool = False,
+    allow: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    stop: threading.Event | None = None,
+    wall: Clock = wall_clock,
+    is_dry: bool = False,
+    analyze: bool = True,
+) -> Iterator[Event]:
+    """Bring the mirror up to date; the last event is the PullReport.
+
+    `streams` names what to read (all when empty), `lists` the lists of members to read without all the others,
+    `depth` how much of it (see Run), `allow` the safety rules to lift (`vanish`). `is_dry` keeps nothing of what
+    was read: the PullReport says what it would have changed. Without `analyze` the models are left to the next publish.
+
+    Setting `stop` ends the pull cleanly: it raises Interrupted, and the next pull goes on from there. Raises
+    Locked, Unauthorized, Refused (another account's secret), ApiUnavailable, Failed; whatever was read is then in
+    the log.
+    """
+    chosen = choose(streams)
+    given, redactor = credentials(config, environment() if environ is None else environ)
+    folder, stop = Folder(config.data_dir), stop or threading.Event()
+    with contextlib.ExitStack() as held:
+        held.enter_context(folder.lock("pull"))
+        if not folder.mirror.exists() and was_ever_finished(folder.log):
+            yield Note("there is no mirror: it is made anew from the log, without a request")
+            publish(config, folder)
+        mirror = held.enter_context(contextlib.ExitStack())
+        before = mirror.enter_context(
+            mirror_state(folder)
+        )  # if it cannot be read, that is said before the first request
+        target = held.enter_context(_target(folder, is_dry=is_dry))
+        if not is_published(target.log, before.finished_loads()):  # a process died in between
+            mirror.close()
+            before = mirror.enter_context(_ahead(folder))
+        newest = newest_observation(folder.log)
+        now = steady_clock(newest, wall)
+        yield from _notes_on_clock(newest, wall(), "the newest observation in the log")
+        with connect(config, given, redactor, now, stop) as api:
+            scan = FullScan(whole("account"))
+            began_at = now()
+            start = Start(began_at, "", tuple(streams), tuple(allow))
+            page = _identify(config, target, before, api, scan, start, accept_account)
+            check_clock(wall(), page.server_at)
+            _check_times(folder, before, newest, page.server_at)
+            yield from _notes_on_clock(page.server_at, page.received_at, "the API")
+            is_stale = newest is not None and began_at - newest > STALE
+            start = replace(start, account=address(page), **_foreseen(before, config, chosen, depth, began_at))
+            run = _begin(config, target, before, api, now, stop, start, chosen, is_stale, depth)
+            run.analyze = analyze and not is_dry
+            is_time_up = held.enter_context(_time_limit(stop, max_minutes))
+            scan.tell(page)
+            try:
+                yield from _take(run, scan, page)
+                if run.since:
+                    yield Note(_going_on(run.since, depth))
+                yield from _read(run, lists, is_time_up)
+                verdicts = close(run, {}, is_time_up=is_time_up.is_set())
+                if run.read_before() and not is_time_up.is_set():
+                    yield Note(f"bringing up to date what was read before the stop ({len(run.read_before()):,} lists)")
+                    run = _catch_up(run, mirror, start)
+                    yield from _read(run, lists, is_time_up)
+                    verdicts = close(run, verdicts, is_time_up=is_time_up.is_set())
+                yield finish(run, verdicts, began_at, is_time_up=is_time_up.is_set())
+            except CksyncError as error:
+                fail(run.progress.writer, now(), error)
+                raise
+
+
+@contextlib.contextmanager
+def _target(folder: Folder, *, is_dry: bool) -> Iterator[Folder]:
+    """Where to write: the folder, or for a dry run a copy of it that has the mirror, no log, and no future."""
+    if not is_dry:
+        yield folder
+        return
+    copy = Folder(folder.state / "dry")
+    shutil.rmtree(copy.root, ignore_errors=True)
+    try:
+        copy.prepare()
+        shutil.copyfile(folder.mirror, copy.mirror)
+        yield copy
+    finally:
+        shutil.rmtree(copy.root, ignore_errors=True)
+
+
+def _foreseen(
+    before: MirrorState, config: Config, streams: frozenset[str], depth: Depth, at: datetime
+) -> Mapping[str, Any]:
+    """What the plan says, to be compared with what is spent."""
+    plan = priced(before, config, streams, depth, at, None)
+    return {
+        "depth": depth,
+        "planned": plan.requests,
+        "base": {line.group: line.base for line in plan.lines} if plan.requests is not None else None,
+    }
+
+
+def _notes_on_clock(right: datetime | None, ours: datetime, whose: str) -> Iterator[Note]:
+    gap = ours - right if right else timedelta(0)
+    is_log = whose != "the API"
+    if gap < -CLOCK_TOLERANCE or (gap > CLOCK_TOLERANCE and not is_log):
+        direction = "behind" if gap < timedelta(0) else "ahead of"
+        minutes = round(abs(gap).total_seconds() / 60)
+        yield Note(f"this machine's clock is {minutes} minutes {direction} {whose}; nothing is lost, set it right")
+
+
+def _check_times(folder: Folder, before: MirrorState, newest: datetime | None, server: datetime | None) -> None:
+    """Raise Refused when a rebuild would put loads right that a wrong clock has put into the future: what is read now
+    would be stamped after them."""
+    if server is None:
+        return
+    in_mirror = before.newest_load_at
+    late = [at for at in (newest, in_mirror) if at is not None and at > server + CLOCK_LIMIT]
+    if late and (newest not in late or misdated(folder.log, server)):  # else nothing says what time it was
+        raise Refused(
+            f"the log has observations of {max(late):%Y-%m-%d}, and the API's clock says {server:%Y-%m-%d}: a wrong"
+            " clock has stamped them, and nothing was read; `cksync rebuild` puts their times right"
+        )
+
+
+def _identify(
+    config: Config, folder: Folder, before: MirrorState, api: Api, scan: FullScan, start: Start, accept_account: bool
+) -> Page:
+    """Ask who answers, and refuse another account than the pinned one before anything is written."""
+    request = scan.ask()
+    assert request is not None
+    try:
+        page = api.fetch(request)
+        check_pin(
+            api, address(page), pinned_account(folder.log) or before.account, accept_account, lambda: before.people(5)
+        )
+    except Stopped:
+        raise Interrupted("stopped before anything was read") from None
+    except Refused:
+        raise
+    except CksyncError as error:
+        fail(_writer(config, folder, start), start.started_at, error)
+        raise
+    return page
+
+
+def _writer(config: Config, folder: Folder, start: Start) -> Writer:
+    return Writer(folder.log, load_id_at(start.started_at), start, LOSE_PAGES - config.api.concurrency)
+
+
+def _begin(
+    config: Config,
+    folder: Folder,
+    before: MirrorState,
+    api: Api,
+    now: Clock,
+    stop: threading.Event,
+    start: Start,
+    streams: frozenset[str],
+    is_stale: bool,
+    depth: Depth,
+) -> Run:
+    loads = [load for load in open_round(folder.log) if load.start.account.lower() == start.account.lower()]
+    useful = [load for load in loads if DEPTHS.index(_depth(load)) >= DEPTHS.index(depth)]
+    fresh = {
+        name: checkpoint
+        for load in useful
+        for name, checkpoint in load.checkpoints.items()
+        if checkpoint.began_at > start.started_at - KEEP and checkpoint.slice.stream not in AFRESH
+    }
+    keys, absent = keys_by_slice(useful, fresh)
+    oldest = min((checkpoint.began_at for checkpoint in fresh.values()), default=None)
+    writer = _writer(config, folder, start)
+    return Run(
+        config=config,
+        folder=folder,
+        api=api,
+        now=now,
+        stop=stop,
+        account=start.account,
+        context=PullContext(
+            state=before,
+            schedule=Schedule(before, config.pull, start.started_at, depth),
+            streams=streams,
+            began_at=start.started_at,
+            seed=writer.load_id,
+            may_vanish="vanish" in start.allowed,
+            is_stale=is_stale,
+            earlier=fresh,
+            keys=keys,
+            absent=absent,
+        ),
+        progress=Progress(folder, writer, loads),
+        is_first=before.last_load_at is None and not was_ever_finished(folder.log),
+        planned=None if fresh else start.planned,
+        since=oldest,
+    )
+
+
+def _depth(load: Load) -> Depth:
+    return next((depth for depth in DEPTHS if depth == load.start.depth), "nightly")
+
+
+def _going_on(since: datetime, depth: Depth) -> str:
+    if depth != "full":
+        return f"going on with the pull of {since:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"going on with the full pull of {since:%Y-%m-%d %H:%M} UTC: the rows that it has read are those of then, and"
+        " what has changed since is asked for at the end"
+    )
+
+
+def _catch_up(run: Run, mirror: contextlib.ExitStack, start: Start) -> Run:
+    """The pull of a night, in a round of its own, of what a closed load took from those before it; what it read itself
+    is carried over. Nobody sees the mirror that this begins from, unless it is the account's first pull. `mirror` is
+    what the one that was read so far is open in: of one path, DuckDB opens nothing newer while it is."""
+    stale, now = run.read_before(), run.now()
+    mirror.close()
+    carried = {name: scan for name, scan in run.progress.scans.items() if name not in stale}
+    if run.is_first:
+        run.published.append(publish(run.config, run.folder, analyze=False))
+        before = mirror.enter_context(mirror_state(run.folder))
+    else:
+        before = mirror.enter_context(_ahead(run.folder))
+    start = replace(start, started_at=now, depth="nightly", planned=None, base=None)
+    writer = _writer(run.config, run.folder, start)
+    mine = read_load(run.folder.log, run.progress.writer.load_id)
+    fresh = replace(
+        run,
+        context=PullContext(
+            state=before,
+            schedule=Schedule(before, run.config.pull, now, "nightly"),
+            streams=run.context.streams,
+            began_at=now,
+            seed=writer.load_id,
+            may_vanish=run.context.may_vanish,
+            earlier={name: scan.checkpoint for name, scan in carried.items()},
+            keys={name: scan.keys for name, scan in carried.items()},
+        ),
+        progress=Progress(
+            run.folder,
+            writer,
+            [] if run.is_finished else [*run.progress.loads, mine],
+            requests=run.progress.requests,
+        ),
+        is_first=False,
+        planned=None,
+        carried=carried.keys(),
+        is_finished=False,
+    )
+    run.forget()
+    return fresh
+
+
+@contextlib.contextmanager
+def _ahead(folder: Folder) -> Iterator[MirrorState]:
+    """What the mirror would know if it had taken in all of the log."""
+    try:
+        with mirror_state(stage(folder)) as mirror:
+            yield mirror
+    finally:
+        shutil.rmtree(folder.state / "staged", ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _time_limit(stop: threading.Event, max_minutes: float | None) -> Iterator[threading.Event]:
+    """Sets `stop` after so many minutes, and what it gives, so that it can be told from a signal."""
+    is_time_up = threading.Event()
+
+    def time_is_up() -> None:
+        is_time_up.set()
+        stop.set()
+
+    timer = threading.Timer(60 * (max_minutes or 0), time_is_up)
+    timer.daemon = True
+    if max_minutes is not None:
+        timer.start()
+    try:
+        yield is_time_up
+    finally:
+        timer.cancel()
+
+
+def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
+    """A page, or the want of one -> its walk -> the log."""
+    progress, checkpoint = run.progress, scan.checkpoint
+    progress.scans[scan.slice.name] = scan
+    if isinstance(came, Miss):
+        progress.writer.miss(came.attempts, checkpoint)
+        if scan.slice.stream not in progress.failing:
+            progress.failing.add(scan.slice.stream)
+            yield Note(f"{came.request.path} could not be read: {came.reason}; going on with the rest")
+    else:
+        progress.together.add(came, progress.writer.segments + 1, 2 * run.config.api.concurrency)
+        has_absent = checkpoint.is_done and checkpoint.proof != "content"
+        progress.writer.add(came, checkpoint, scan.absent if has_absent else ())
+    progress.requests[scan.slice.stream] += len(came.attempts)
+    progress.left[scan.slice.name] = scan.pages_left or 0
+    left, made = sum(progress.left.values()), progress.requests.total()
+    rows = 0 if isinstance(came, Miss) else len(came.records)
+    yield PageRead(scan.slice, rows, made, max(made + left, run.planned or 0))
+
+
+def _check_use(run: Run) -> None:
+    """Raise ApiUnavailable when the account answers, and nothing else does."""
+    read = [scan.checkpoint for name, scan in run.progress.scans.items() if name != "account"]
+    if len(read) < SLICES_IN_VAIN or any(each.rows or each.is_complete or not each.unread for each in read):
+        return
+    raise ApiUnavailable(
+        f"nothing but the account can be read ({read[-1].slice.name} {read[-1].doubt}): either the API is down, or the"
+        " account may not use it any more; the mirror stays as it is"
+    )
+
+
+def _read(run: Run, lists: Collection[str], is_time_up: threading.Event) -> Iterator[Event]:
+    """Drive every phase, and publish as it goes on a first pull. Raises Interrupted when it was stopped by a signal."""
+    for scans in phases(run.context, run.progress, lists):
+        if any(scan.pages_left != 0 for scan in scans):
+            _publish_early(run, PUBLISH_SELDOM if run.has_waited else PUBLISH_EVERY)
+        yield from _drive(run, scans)
+        _check_use(run)
+        if run.stop.is_set():
+            break
+    if run.stop.is_set() and not is_time_up.is_set():
+        made = run.progress.requests.total()
+        raise Interrupted(f"stopped after {made} requests; all is kept: `cksync pull` within a day goes on from there")
+
+
+def _drive(run: Run, scans: Sequence[Scan]) -> Iterator[Event]:
+    for scan in scans:
+        if scan.slice.name in run.context.earlier:
+            run.progress.scans[scan.slice.name] = scan
+            run.progress.left[scan.slice.name] = scan.pages_left or 0
+    with contextlib.closing(fetch_all(scans, run.api, run.config.api.concurrency, run.stop)) as pages:
+        for item in pages:
+            if item is None:
+                run.has_waited = True
+                run.progress.writer.flush_if_due()
+                _publish_early(run, max(PUBLISH_WHEN_IDLE, 20 * run.publishing))
+            else:
+                yield from _take(run, *item)
+                _publish_early(run, PUBLISH_EVERY)
+    run.progress.writer.flush()
+
+
+def _publish_early(run: Run, after: timedelta) -> None:
+    """Let people look at a first pull while it runs."""
+    has_read = any(scan.keys for name, scan in run.progress.scans.items() if name != "account")
+    if run.is_first and has_read and run.now() - (run.published_at or run.context.began_at) > after:
+        began_at = run.now()
+        run.progress.writer.flush()
+        run.published.append(publish(run.config, run.folder, analyze=run.analyze))
+        run.published_at = run.now()
+        run.publishing = run.published_at - began_at

@@ -1,0 +1,62 @@
+"""One pull while it runs: what it holds open, what it reads by, and how far it has got."""
+
+import threading
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from cksync.api import Api
+from cksync.clock import Clock
+from cksync.config import Config
+from cksync.domain import ACTIVE, CANCELLED, Checkpoint
+from cksync.extract.context import Progress, PullContext
+from cksync.folder import Folder
+from cksync.load.publish import Published
+
+
+@dataclass
+class Run:
+    """One pull, or the part of it that brings up to date what was read before a stop.
+
+    `is_first`: the account was never read to its end before; `since` is when the first load of the round began;
+    `analyze`: whether models are made at a publish; `carried` are slices that this pull has read already, so that they
+    are as they are now; `publishing` is how long the last publish took.
+    """
+
+    config: Config
+    folder: Folder
+    api: Api
+    now: Clock
+    stop: threading.Event
+    account: str
+    context: PullContext
+    progress: Progress
+    is_first: bool
+    planned: int | None
+    analyze: bool = True
+    since: datetime | None = None
+    carried: Set[str] = frozenset()
+    published_at: datetime | None = None
+    publishing: timedelta = timedelta(0)
+    has_waited: bool = False
+    published: list[Published] = field(default_factory=list)
+    is_finished: bool = False
+
+    def read_before(self) -> Mapping[str, Checkpoint]:
+        """The slices that this pull took from loads before it, wholly or in part, and that are complete.
+
+        People are brought up to date as a night does once both of their lists are.
+        """
+        scans = self.progress.scans
+        found = {name: scans[name].checkpoint for name in scans.keys() & self.context.earlier.keys()}
+        found = {name: checkpoint for name, checkpoint in found.items() if checkpoint.is_complete}
+        lists = [scan.checkpoint for name, scan in scans.items() if name in (ACTIVE.name, CANCELLED.name)]
+        if not all(checkpoint.is_complete for checkpoint in lists):
+            people = ACTIVE.stream
+            found = {name: checkpoint for name, checkpoint in found.items() if checkpoint.slice.stream != people}
+        return found
+
+    def forget(self) -> None:
+        """Make room for the publish: what was read is in the log."""
+        self.progress.forget()
+        self.context = replace(self.context, keys={}, absent={})

@@ -1,0 +1,172 @@
+"""How fresh and how whole the mirror is: from the mirror, and from the log for what was never published."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cksync.analyze.models import noted
+from cksync.folder import Folder
+from cksync.load.drift import ADVICE, is_outdated
+from cksync.load.log import Load, load_ids, pinned_account, read_load
+from cksync.mirror import open_mirror
+
+LOADS_SHOWN = 5
+# How long a change that was not pushed is listed: by then it was edited, or is no longer wanted.
+DAYS_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """One stream: its slices, and the oldest cursor among them."""
+
+    stream: str
+    slices: int
+    complete: int
+    rows: int
+    cursor_at: datetime | None
+
+
+@dataclass(frozen=True)
+class LoadStatus:
+    """One load; `exit_status` is None while it runs, and for one that was killed."""
+
+    load_id: str
+    started_at: datetime
+    ended_at: datetime | None
+    exit_status: int | None
+    requests: int | None
+    is_published: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class NotPushed:
+    """A change that a push did not get into the account, and nobody got there since: rejected or unknown."""
+
+    pushed_at: datetime
+    what: str
+    target: str
+    outcome: str
+    message: str | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `cksync status` shows; `complaints` are models that could not be made, and facts that do not hold."""
+
+    data_dir: str
+    account: str | None
+    published_at: datetime | None
+    tables: dict[str, int]
+    streams: tuple[StreamStatus, ...]
+    incomplete: tuple[tuple[str, str], ...]
+    loads: tuple[LoadStatus, ...]
+    not_pushed: tuple[NotPushed, ...] = ()
+    advice: str | None = None
+    complaints: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """As values for JSON."""
+        return asdict(self)
+
+
+def status(data_dir: Path) -> Status:
+    """Read the status. Raises Failed when the mirror or the log is damaged."""
+    folder = Folder(data_dir)
+    folder.check_format()
+    if not folder.mirror.exists():
+        return Status(str(data_dir), pinned_account(folder.log), None, {}, (), (), _loads(folder, {}))
+    with open_mirror(folder) as db:
+        known = {row[0]: row[1:] for row in db.execute(f"select {_KNOWN} from _cksync.loads").fetchall()}
+        return Status(
+            data_dir=str(data_dir),
+            account=_one(db, "select primary_email_address from account limit 1"),
+            published_at=_one(db, "select max(coalesce(ended_at, started_at)) from _cksync.loads where account <> ''"),
+            tables=_tables(db),
+            streams=_streams(db),
+            incomplete=_incomplete(db),
+            loads=_loads(folder, known),
+            not_pushed=_not_pushed(db),
+            advice=ADVICE if is_outdated(db) else None,
+            complaints=noted(db).complaints,
+        )
+
+
+def _one(db: duckdb.DuckDBPyConnection, query: str) -> Any:
+    row = db.execute(query).fetchone()
+    return row[0] if row else None
+
+
+def _tables(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The rows of the mirror's own tables, those with a history."""
+    names = db.execute("select table_name from duckdb_tables() where schema_name = 'history' order by 1").fetchall()
+    return {name: _one(db, f'select count(*) from main."{name}"') for (name,) in names}
+
+
+def _streams(db: duckdb.DuckDBPyConnection) -> tuple[StreamStatus, ...]:
+    rows = db.execute(
+        """
+        select stream, count(*), count(*) filter (is_complete), sum(rows), min(cursor_at)
+        from _cksync.slices group by stream order by stream
+        """
+    ).fetchall()
+    return tuple(
+        StreamStatus(name, slices, complete, int(count or 0), at) for name, slices, complete, count, at in rows
+    )
+
+
+def _incomplete(db: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
+    rows = db.execute(
+        """
+        select slice, coalesce(doubt, 'not read to the end')
+        from _cksync.slices where not is_complete order by slice
+        """
+    ).fetchall()
+    return tuple(rows)
+
+
+def _not_pushed(db: duckdb.DuckDBPyConnection) -> tuple[NotPushed, ...]:
+    """What the last push about something did not get done, newest first."""
+    rows = db.execute(
+        """
+        select pushed_at, what, target, outcome, message
+        from _cksync.pushes
+        where pushed_at > now() - to_days(?)
+        qualify load_id = max(load_id) over (partition by what, target) and outcome <> 'done'
+        order by pushed_at desc, what, target
+        """,
+        [DAYS_SHOWN],
+    ).fetchall()
+    return tuple(NotPushed(*row) for row in rows)
+
+
+_KNOWN = "load_id, requests, segments, exit_status, message"
+
+
+def _load(load: Load, known: dict[str, tuple[int, int, int | None, str | None]], others: str) -> LoadStatus:
+    """A load as the mirror has it, which may doubt more than the log; else as the log has it."""
+    end = load.end
+    requests, segments, exit_status, message = known.get(load.load_id, (None, 0, None, None))
+    is_published = segments >= len(load.segments)
+    return LoadStatus(
+        load_id=load.load_id,
+        started_at=load.start.started_at,
+        ended_at=end.ended_at if end else None,
+        exit_status=exit_status if is_published and end else end.exit_status if end and not end.is_finished else None,
+        requests=requests,
+        is_published=is_published,
+        message=message if is_published and message else end.message if end and not end.is_finished else others,
+    )
+
+
+def _loads(folder: Folder, known: dict[str, tuple[int, int, int | None, str | None]]) -> tuple[LoadStatus, ...]:
+    """The last loads, newest first. One that has no end, or has not been published, runs or was killed."""
+    log = [read_load(folder.log, load_id) for load_id in reversed(load_ids(folder.log)[-LOADS_SHOWN:])]
+    newest = "running" if folder.is_locked() else "killed; the next pull goes on from there"
+    return tuple(
+        _load(load, known, newest if place == 0 else "killed; a later pull went on from there")
+        for place, load in enumerate(log)
+    )

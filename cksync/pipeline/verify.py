@@ -1,0 +1,133 @@
+"""Verify: compares the mirror with the account, stream by stream, and mends it if told to.
+
+It is a pull that looks at every list, whatever the night's share; without `repair` nothing of it is kept.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from cksync.api.v3.catalog import STREAMS
+from cksync.clock import Clock, wall_clock
+from cksync.config import Config
+from cksync.errors import Failed
+from cksync.extract.schedule import Depth
+from cksync.folder import Folder
+from cksync.load.history import Change
+from cksync.load.list_order import CHANGED_ONLY, SINGLE
+from cksync.load.state import mirror_state
+from cksync.load.tables import tables
+from cksync.pipeline.events import Event, PullReport, Verdict
+from cksync.pipeline.pull import pull
+
+# What has no list that could be compared; only reading every record proves it.
+NO_LIST = ("broadcast_stats",)
+# So many of a stream's incomplete slices are named.
+DOUBTS_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One stream. `verdict` is `content proved`, `counts proved`, `differs`, `mended`, `not provable` or
+    `incomplete`; `reason` says what differs, or why it cannot be proved."""
+
+    stream: str
+    verdict: str
+    lists: int
+    requests: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What verify found; `unlisted` are people whom no list shows, last seen between two days."""
+
+    findings: tuple[Finding, ...]
+    exit_status: int
+    requests: int
+    seconds: float
+    unlisted: int
+    seen_from: datetime | None
+    seen_to: datetime | None
+
+    def plain(self) -> dict[str, Any]:
+        """As values for JSON."""
+        return asdict(self)
+
+
+def verify(
+    config: Config,
+    *,
+    repair: bool = False,
+    full: bool = False,
+    allow: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    stop: threading.Event | None = None,
+    wall: Clock = wall_clock,
+) -> Iterator[Event | VerifyReport]:
+    """Compare; the last event is the VerifyReport. Raises what `pull` raises, and Failed without a mirror."""
+    folder = Folder(config.data_dir)
+    if not folder.mirror.exists():
+        raise Failed(f"there is no mirror in {folder.root} to verify yet; `cksync pull` makes it")
+    depth: Depth = "full" if full else "verify"
+    report: PullReport | None = None
+    for event in pull(config, depth=depth, allow=allow, environ=environ, stop=stop, wall=wall, is_dry=not repair):
+        if isinstance(event, PullReport):
+            report = event
+        else:
+            yield event
+    assert report is not None
+    yield _findings(folder, report, repair=repair, full=full)
+
+
+def _findings(folder: Folder, report: PullReport, *, repair: bool, full: bool) -> VerifyReport:
+    findings = tuple(
+        _finding(name, [v for v in report.verdicts if v.stream == name], report, repair=repair, full=full)
+        for name in STREAMS
+    )
+    is_level = not any(
+        finding.verdict == "incomplete" or (finding.verdict == "differs" and (full or finding.stream not in NO_LIST))
+        for finding in findings
+    )
+    with mirror_state(folder) as mirror:
+        seen = sorted(at for _, at in mirror.unlisted() if at is not None)
+    return VerifyReport(
+        findings,
+        0 if is_level else 3,
+        sum(report.requests.values()),
+        report.seconds,
+        len(seen),
+        seen[0] if seen else None,
+        seen[-1] if seen else None,
+    )
+
+
+def _finding(name: str, verdicts: Sequence[Verdict], report: PullReport, *, repair: bool, full: bool) -> Finding:
+    of_stream = {table.name for table in tables() if table.streams[0] == name}
+    changes = [change for change in report.published.changes if change.table in of_stream]
+    doubts = [verdict for verdict in verdicts if not verdict.is_complete]
+    found = "; ".join(filter(None, map(_words, changes)))
+    if doubts:
+        more = f"; and {len(doubts) - DOUBTS_NAMED} more" if len(doubts) > DOUBTS_NAMED else ""
+        named = "; ".join(f"{doubt.slice}: {doubt.doubt}" for doubt in doubts[:DOUBTS_NAMED])
+        verdict, reason = "incomplete", f"{named}{more}"
+    elif found:
+        verdict, reason = ("mended" if repair else "differs"), found
+    elif name in NO_LIST and not full:
+        verdict, reason = "not provable", "has no list; what is due by age was read and is as it was"
+    elif all(each.proof == "content" for each in verdicts) and (full or name != "broadcasts"):
+        verdict, reason = "content proved", ""
+    elif name == "broadcasts":
+        verdict, reason = "counts proved", "the whole list; the detail of what is not sent yet"
+    else:
+        verdict, reason = "counts proved", "totals and sampled pages"
+    lists = [each for each in verdicts if each.slice not in SINGLE and not each.slice.endswith(CHANGED_ONLY)]
+    return Finding(name, verdict, len(lists), report.requests.get(name, 0), reason)
+
+
+def _words(change: Change) -> str:
+    parts = ((change.inserted, "missing here"), (change.updated, "changed"), (change.deleted, "gone there"))
+    counted = ", ".join(f"{count:,} {what}" for count, what in parts if count)
+    return f"{change.table}: {counted}" if counted else ""
