@@ -119,7 +119,7 @@ def test_tombstone_is_a_row_without_a_record(log: LogBuilder) -> None:
 
 
 def test_requests_made_are_rows_of_the_log_too(log: LogBuilder) -> None:
-    attempt = Attempt(at(0), "tags", "page=1", 500, 12, None, "500 from api.example")
+    attempt = Attempt(at(0), "tags", "page=1", 500, 12, None, "500 from api.example", "tags", "tags")
     writer = log.begin().writer
     writer.add_attempts([attempt])
     writer.flush()

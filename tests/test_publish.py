@@ -455,13 +455,13 @@ def test_loads_say_what_they_did(log: LogBuilder) -> None:
 
 def test_requests_are_rows_with_what_came_of_them(log: LogBuilder) -> None:
     writer = log.begin().writer
-    writer.add_attempts([Attempt(at(0), "tags", "page=1", None, 30_000, None, "no answer within 30 s")])
-    writer.add_attempts([Attempt(at(1), "tags", "page=1", 200, 51, 50, None)])
+    writer.add_attempts([Attempt(at(0), "tags", "page=1", None, 30_000, None, "no answer within 30 s", "tags")])
+    writer.add_attempts([Attempt(at(1), "tags", "page=1", 200, 51, 50, None, "tags", "tags")])
     writer.flush()
     publish(log.folder)
     assert log.rows("select * from _cksync.requests order by requested_at") == [
-        (log.ids[0], at(0), "tags", "page=1", None, 30_000, None, "no answer within 30 s"),
-        (log.ids[0], at(1), "tags", "page=1", 200, 51, 50, None),
+        (log.ids[0], at(0), "tags", None, "tags", "page=1", None, 30_000, None, "no answer within 30 s"),
+        (log.ids[0], at(1), "tags", "tags", "tags", "page=1", 200, 51, 50, None),
     ]
 
 

@@ -237,6 +237,12 @@ class MirrorState:
     def past_nights(self, most: int) -> list[tuple[dict[str, int], dict[str, int]]]:
         """The last nightly pulls of everything: what each was certain to spend, by group of requests, and
         what it spent."""
+        has_slices = self._rows(
+            "select 1 from duckdb_columns()"
+            " where schema_name = '_cksync' and table_name = 'requests' and column_name = 'slice'"
+        )
+        if not has_slices:  # a mirror of cksync 0.1.0
+            return []
         rows = self._rows(
             """
             with nights as (
