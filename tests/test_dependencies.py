@@ -19,7 +19,7 @@ def imported() -> set[str]:
                 found |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.split(".")[0])
-    return found - set(PACKAGES) - sys.stdlib_module_names
+    return found - set(PACKAGES) - sys.stdlib_module_names - {"_typeshed"}  # types alone
 
 
 def required() -> set[str]:
