@@ -322,7 +322,7 @@ def test_doubt_about_what_was_added_keeps_the_list_from_being_complete() -> None
 
 
 @pytest.mark.parametrize("left", [650, 30, 0])
-@pytest.mark.parametrize("looks", [0, 2])
+@pytest.mark.parametrize("samples", [0, 2])
 def test_list_that_lost_a_third_at_once_is_looked_at_twice_and_not_believed(samples: int, left: int) -> None:
     scan = level(range(1_000), samples=samples)
     assert read(scan, Remote(list(range(left)))) == [-1, -1]
@@ -430,7 +430,7 @@ def test_short_list_that_is_looked_at_is_read_whole_at_once() -> None:
     assert result(scan) == (True, set(), "content")
 
 
-@pytest.mark.parametrize("looks", [1, 2, 4])
+@pytest.mark.parametrize("samples", [1, 2, 4])
 @pytest.mark.parametrize("ends", ["newest", "none", "both"])
 def test_list_is_compared_on_as_many_pages_as_are_to_be_looked_at(samples: int, ends: str) -> None:
     scan = level(range(2_000), samples=samples, ends=ends)

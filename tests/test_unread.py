@@ -192,7 +192,7 @@ def ids(count: int) -> Iterable[int]:
     return range(1, count + 1)
 
 
-@pytest.mark.parametrize("looks", [0, 2, 99])
+@pytest.mark.parametrize("samples", [0, 2, 99])
 @pytest.mark.parametrize("rows", [1, 50, 240])
 def test_look_that_fails_proves_nothing_and_takes_nothing_out(rows: int, samples: int) -> None:
     scan = IncrementalScan(TAG, Listing(ids(rows)), samples=samples)
