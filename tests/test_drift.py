@@ -11,7 +11,7 @@ from cksync.config import Config
 from cksync.domain import whole
 from cksync.errors import Failed
 from cksync.load import tables as catalogue
-from cksync.load.drift import ADVICE, MADE_ANEW
+from cksync.load.drift import ADVICE, REBUILT
 from cksync.load.publish import publish, rebuild, together
 from cksync.pipeline.pull import pull
 from cksync.pipeline.status import status
@@ -88,7 +88,7 @@ def test_model_that_changed_is_replaced_without_a_word(edit: Edit, log: LogBuild
 
 def test_new_column_has_the_mirror_made_anew_with_what_the_log_has_for_it(edit: Edit, log: LogBuilder) -> None:
     add_colour(edit)
-    assert publish(log.folder).advice == MADE_ANEW
+    assert publish(log.folder).advice == REBUILT
     assert log.rows("select name, colour, _extra from tags") == [("a", "red", None)]
     assert log.rows("select colour from history.tags") == log.rows("select colour from as_of.tags(now())") == [("red",)]
     assert publish(log.folder).advice is None
@@ -106,7 +106,7 @@ def test_any_other_columns_do_not_stop_a_publish(edit: Edit, log: LogBuilder, ol
     edit("tables/tags.sql", "-- name: The tag's name, unique in the account.\n", "")
     edit("tables/tags.sql", old, new)
     log.write(TAGS, 2, [{"id": 2, "name": "b"}])
-    assert publish(log.folder).advice == MADE_ANEW
+    assert publish(log.folder).advice == REBUILT
     assert log.rows("select id from tags order by id") == [(1,), (2,)]
 
 
@@ -115,7 +115,7 @@ def test_new_table_is_filled_from_the_log(edit: Edit, log: LogBuilder, tmp_path:
     tags = (folder / "tags.sql").read_text()
     (folder / "labels.sql").write_text(tags.replace("-- @slice: tags\n", ""))
     forget()
-    assert publish(log.folder).advice == MADE_ANEW
+    assert publish(log.folder).advice == REBUILT
     assert log.rows("select id from labels") == [(1,)]
 
 
@@ -123,7 +123,7 @@ def test_mirror_of_an_older_cksync_that_noted_nothing_is_outdated(log: LogBuilde
     with duckdb.connect(str(log.folder.mirror)) as db:
         db.execute("drop table _cksync.made")
     assert status(log.folder.root).advice == ADVICE
-    assert publish(log.folder).advice == MADE_ANEW  # a table of ours is missing
+    assert publish(log.folder).advice == REBUILT  # a table of ours is missing
     assert publish(log.folder).advice is None
 
 
@@ -138,7 +138,7 @@ def test_without_a_log_a_mirror_with_other_columns_stays_as_it_is(edit: Edit, lo
 
 def test_pull_says_what_any_of_its_publishes_said(edit: Edit, log: LogBuilder) -> None:
     add_colour(edit)
-    assert together([publish(log.folder), publish(log.folder)]).advice == MADE_ANEW
+    assert together([publish(log.folder), publish(log.folder)]).advice == REBUILT
 
 
 @pytest.mark.heavy

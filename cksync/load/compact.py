@@ -1,4 +1,4 @@
-"""Compaction: the segments of loads that are over are put into few files, and nothing of them is dropped."""
+"""Compact the log: combine the segments of finished loads into few files, losing nothing."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +24,10 @@ from cksync.load.log import (
 
 
 def compact(folder: Path, but: str) -> None:
-    """Put the segments of every load `but` one into few files, with every row and every checkpoint.
+    """Combine the segments of every load except `but` into few files, with every row and every checkpoint.
 
-    Killed at any instant it leaves the segments, the snapshot, or both: then the snapshot counts. Raises
-    Failed when the disk does not take it; the segments stay.
+    Killed at any time it leaves the segments, the snapshot, or both: then the snapshot counts. Raises Failed on a disk
+    error; the segments stay.
     """
     for load_id in load_ids(folder):
         if load_id != but:
