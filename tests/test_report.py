@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cksync.analyze.report import write_report
-from cksync.analyze.report.components import Answer, Chart, Column, Figure, Table, Tile
+from cksync.analyze.report.components import Chart, Figure, FigureTable, SectionContent, TableColumn, Tile
 from cksync.analyze.report.contents import SECTIONS
 from cksync.analyze.report.embed import as_json
 from cksync.analyze.report.growth import growth
@@ -144,7 +144,7 @@ def days(db: duckdb.DuckDBPyConnection, count: int, known: int) -> None:
     )
 
 
-def charts(answer: Answer) -> list[Chart]:
+def charts(answer: SectionContent) -> list[Chart]:
     """The charts of an answer."""
     return [figure.chart for figure in answer.figures if figure.chart]
 
@@ -327,9 +327,12 @@ def page_of(text: str) -> Shape:
     """A page in which this text is everywhere."""
     rows = [{"name": text, "value": 1}]
     chart = Chart("bars", text, rows, {"color": "c1"}, (("c1", text),))
-    table = Table(text, (Column("name", text, "text"), Column("value", text)), rows)
+    table = FigureTable(text, (TableColumn("name", text, "text"), TableColumn("value", text)), rows)
     figures = [Figure(text, text, chart, table), Figure(text, text, None, table, fold=text)]
-    shown = [Shown(SECTIONS[0], Answer(text, figures), [text]), Shown(SECTIONS[1], Answer(nothing=text), [])]
+    shown = [
+        Shown(SECTIONS[0], SectionContent(text, figures), [text]),
+        Shown(SECTIONS[1], SectionContent(nothing=text), []),
+    ]
     made = Shape()
     made.feed(page(text, None, text, [Tile(text, text, text, text, True)], shown).partition("<script>")[0])
     made.close()
