@@ -1,4 +1,4 @@
-"""Driving walks: several requests under way, every page told in order, nothing lost at a stop or an error."""
+"""Running scans: several requests in flight, pages delivered in order, nothing lost at a stop or an error."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +15,12 @@ from cksync.extract.scan.by_id import ByIdScan
 from cksync.extract.scan.full import FullScan, Scan
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
-PATIENCE = 100.0  # seconds until a gate that never opens is a failure
+PATIENCE = 100.0  # seconds until a gate that never opens fails the test
 Told = tuple[str, str | int]
 
 
 class Fake:
-    """An Api whose answers wait for what the test decides; it counts what was sent and what was answered."""
+    """An Api whose responses wait for the test; it counts requests and responses."""
 
     def __init__(self, before: Callable[[Request], None] = lambda request: None) -> None:
         self._before = before
@@ -40,7 +40,7 @@ class Fake:
 
 
 def told(scans: Sequence[Scan], api: Fake, concurrency: int = 4, stop: threading.Event | None = None) -> Iterator[Told]:
-    """Drive, and name each page by its walk and its key or number as it is yielded."""
+    """Fetch, and name each page by its scan and its key or number as it is yielded."""
     with closing(fetch_all(scans, api, concurrency, stop or threading.Event())) as pages:
         for item in pages:
             if item is not None:
@@ -57,7 +57,7 @@ def opened(gate: threading.Event) -> None:
     assert gate.wait(PATIENCE), "the gate stayed shut"
 
 
-def test_pages_are_told_in_order_although_the_first_comes_last() -> None:
+def test_pages_are_received_in_order_although_the_first_comes_last() -> None:
     others = threading.Semaphore(0)
 
     def before(request: Request) -> None:
@@ -85,7 +85,7 @@ def test_so_many_requests_are_under_way_at_once(concurrency: int) -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4])
 def test_never_more_requests_are_sent_than_yielded_and_concurrency_together(concurrency: int) -> None:
-    """So much is asked again after a kill."""
+    """This bounds the requests repeated after a kill."""
     api = Fake()
     scans: list[Scan] = [
         keys(*map(str, range(20))),
@@ -96,7 +96,7 @@ def test_never_more_requests_are_sent_than_yielded_and_concurrency_together(conc
     assert api.most_ahead <= concurrency
 
 
-def test_list_walk_is_told_all_its_pages_in_order() -> None:
+def test_full_scan_receives_all_its_pages_in_order() -> None:
     scan = FullScan(members("tag", "1"))
     assert [page for _, page in told([scan], Fake())] == list(range(1, 11))
     assert scan.checkpoint.is_complete
@@ -117,7 +117,7 @@ def test_scan_goes_on_while_the_one_before_it_waits() -> None:
     assert seen == [*((STATS.name, key) for key in "789"), (BY_ID.name, "1")]
 
 
-def test_first_walks_are_asked_first() -> None:
+def test_first_scans_are_asked_first() -> None:
     api = Fake()
     list(told([keys("1", "2"), ByIdScan(STATS, ["7", "8"])], api, 1))
     assert [request.key for request in api.sent] == ["1", "2", "7", "8"]
@@ -151,8 +151,8 @@ def test_stop_that_was_set_before_asks_for_nothing() -> None:
     assert api.sent == []
 
 
-def test_requests_that_a_stop_kept_back_are_not_told_and_none_behind_them() -> None:
-    """The throttle stops those that still wait for a slot: 2 never was sent, so 3 would be out of order."""
+def test_requests_that_a_stop_kept_back_are_not_delivered_nor_any_behind_them() -> None:
+    """The throttle stops those that still wait for a slot: 2 was never sent, so 3 would be out of order."""
     stop = threading.Event()
     is_third_done = threading.Event()
 
@@ -173,7 +173,7 @@ def test_requests_that_a_stop_kept_back_are_not_told_and_none_behind_them() -> N
     assert scan.keys == {"1"}
 
 
-def test_failure_is_raised_after_what_is_under_way_elsewhere_was_taken_in() -> None:
+def test_failure_is_raised_after_what_is_under_way_elsewhere_was_received() -> None:
     gate = threading.Event()
 
     def before(request: Request) -> None:
@@ -187,7 +187,7 @@ def test_failure_is_raised_after_what_is_under_way_elsewhere_was_taken_in() -> N
     def watch() -> None:
         for item in fetch_all([keys("1"), other], api, 3, threading.Event()):
             seen.append(item[1].request.key if item else None)
-            gate.set()  # nothing arrives any more: the failure is known
+            gate.set()  # nothing else arrives: the failure is known
 
     with pytest.raises(ApiUnavailable, match="no answer"):
         watch()
@@ -196,8 +196,8 @@ def test_failure_is_raised_after_what_is_under_way_elsewhere_was_taken_in() -> N
     assert len(api.sent) == 3
 
 
-def test_pages_behind_one_that_failed_are_not_told() -> None:
-    """Read again after the failed one they cost a request; told without it they would cost rows."""
+def test_pages_behind_one_that_failed_are_not_delivered() -> None:
+    """Reading them again after the failed one costs a request; receiving them without it would cost rows."""
     is_third_done = threading.Event()
 
     def before(request: Request) -> None:
@@ -213,7 +213,7 @@ def test_pages_behind_one_that_failed_are_not_told() -> None:
     assert scan.checkpoint.next_page == 2
 
 
-def test_scan_is_told_of_an_endpoint_that_fails_and_everything_else_is_read() -> None:
+def test_scan_receives_the_failure_of_an_endpoint_and_everything_else_is_read() -> None:
     def before(request: Request) -> None:
         if request.key == "2":
             raise EndpointFailed("GET subscribers/2: 500", "500", NINE)

@@ -1,4 +1,4 @@
-"""Rows that are gone in the account: an edit that needs one is a conflict of that row, and the rest goes on."""
+"""Rows that are gone from the account: an edit that needs one is a conflict of that row, and the rest is pushed."""
 
 import json
 import re
@@ -24,7 +24,7 @@ ALLOW = ("bulk", "unsubscribe", "delete-field", "delete-broadcast")
 
 
 def chosen(work: Work, world: World) -> dict[str, int]:
-    """A row of each kind; somebody who is in none of the lists, one more who is in the tag, and one for the rest."""
+    """Return a row of each kind; a person in none of the lists, another one in the tag, and one for the rest."""
     tag, form, sequence = (min(world.parents[kind]) for kind in ("tag", "form", "sequence"))
     listed = {
         who for key in (("tag", tag), ("form", form), ("sequence", sequence)) for who in world.rosters[key].members
@@ -47,7 +47,7 @@ def chosen(work: Work, world: World) -> dict[str, int]:
 Edits = tuple[str, ...]
 Deletion = Callable[[World, Mapping[str, int]], object]
 
-# What is edited here, what is deleted there, and which rows are in conflict then, with what is gone.
+# What is edited here, what is deleted there, and the resulting conflicts, with what is gone.
 CONFLICTS: dict[str, tuple[Edits, Deletion, list[tuple[str, str]]]] = {
     "a person's values": (
         ("update subscribers set first_name = 'Zed', company = 'x' where id = {person}",),
@@ -109,7 +109,7 @@ REST = ("update subscribers set last_name = 'pushed' where id = {other}", "inser
 
 
 def went_on(world: World, ids: Mapping[str, int]) -> bool:
-    """Whether the edits that have nothing to do with what is gone are in the account."""
+    """Return True if the edits unrelated to what is gone are in the account."""
     values = expected_mirror(world).subscribers[ids["other"]]["fields"]
     return values["last_name"] == "pushed" and "pushed" in {tag.name for tag in world.parents["tag"].values()}
 
@@ -141,7 +141,7 @@ def test_edit_that_needs_what_is_gone_is_a_conflict_and_the_rest_is_pushed(
     level(work, world)
 
 
-# What is taken away here, and is gone there.
+# Deleted here, and gone there.
 AGREED: dict[str, tuple[Edits, Deletion]] = {
     "a tag of somebody": (
         ("delete from subscriptions where subscribable_type = 'tag' and subscribable_id = {tag}",),

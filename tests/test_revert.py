@@ -1,4 +1,4 @@
-"""Edits that the API cannot express: left out by a push, or taken back; and any other edit taken back."""
+"""Edits that the API cannot express: skipped by a push, or reverted; and reverting any other edit."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from tests.support.workspace import EVERYTHING, PROBLEMS, Work, actives, first, 
 __all__ = ["first", "work", "world"]  # fixtures
 
 JOIN = "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
-# Edits of which one is impossible, and the kinds of changes that are pushed all the same.
+# Edits of which one is impossible, and the kinds of changes that are pushed nevertheless.
 PARTLY: dict[str, tuple[Sequence[str], list[str]]] = {
     "a row": (("update subscribers set state = 'bounced', first_name = 'x' where id = {a}",), []),
     "a tag that others need": (
@@ -137,7 +137,7 @@ def test_membership_is_named_by_its_key(work: Work) -> None:
         ("subscriptions", "1", "the key of subscriptions is subscribable_type, subscribable_id, id"),
     ],
 )
-def test_row_that_is_not_there_is_said(table: str, key: str, reason: str, work: Work) -> None:
+def test_row_that_is_not_there_is_reported(table: str, key: str, reason: str, work: Work) -> None:
     with pytest.raises(Rejected, match=reason):
         revert(work.config, work.path, table, key)
 
