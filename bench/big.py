@@ -30,7 +30,7 @@ HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step took: seconds without those of starting Python, peak memory of the whole process."""
+    """The cost of one step: seconds without those of starting Python, peak memory of the whole process."""
 
     seconds: float
     peak_mb: float
@@ -50,7 +50,7 @@ class Result:
 
 
 def step(name: str, folder: Path, people: int, segment_pages: int) -> Step:
-    """One step, as a process."""
+    """Run one step as a process."""
     command = [sys.executable, "-m", "bench.stages", name, str(folder / "data"), str(people), str(segment_pages)]
     spent = run_well(command, folder)
     done = Step(float((folder / "output.txt").read_text()), spent.peak_mb)
@@ -59,7 +59,7 @@ def step(name: str, folder: Path, people: int, segment_pages: int) -> Step:
 
 
 def measure(people: int, segment_pages: int) -> Result:
-    """All steps in an empty folder; publish and copy are medians of a few."""
+    """Measure all steps in an empty folder; publish and copy are medians of a few."""
     with tempfile.TemporaryDirectory(prefix="cksync-bench-") as name:
         folder = Path(name)
         step("write", folder, people, segment_pages)
@@ -76,12 +76,12 @@ def measure(people: int, segment_pages: int) -> Result:
 
 
 def middle(steps: Sequence[Step]) -> Step:
-    """The median of some runs."""
+    """Return the median of some runs."""
     return Step(median(each.seconds for each in steps), median(each.peak_mb for each in steps))
 
 
 def table(results: Sequence[Result]) -> str:
-    """A line a size."""
+    """Return a line per size."""
     rows = [
         (
             f"{each.people:,}",

@@ -27,7 +27,7 @@ HEADER = ("export", "rows", "seconds", "of it CPU", "rows a second", "peak MB", 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One export: what it was, its rows, what it took, and the size of what it made (None: a server has it)."""
+    """One export: its name, its rows, its cost, and the size of its output (None: stored by a server)."""
 
     name: str
     rows: int
@@ -36,7 +36,7 @@ class Run:
 
 
 def export(folder: Path, data: Path, name: str, rows: int, target: str, *arguments: str) -> Run:
-    """One export by the real command, with the time of starting Python."""
+    """Export with the real command, including the time of starting Python."""
     command = [sys.executable, "-m", "cksync", "export", target, *arguments, "--quiet"]
     config = folder / "config.toml"
     config.write_text(f'data_dir = "{data}"\n')
@@ -52,7 +52,7 @@ def export(folder: Path, data: Path, name: str, rows: int, target: str, *argumen
 
 
 def measure(folder: Path, data: Path, people: int) -> list[Run]:
-    """Every export of one mirror, one after the other."""
+    """Measure every export of one mirror, one after the other."""
     both, every = ("subscribers", "subscriptions"), people * (1 + TAGS_OF_A_PERSON)
     tenth = f"from subscribers limit {people // 10}"
     runs = [
@@ -75,7 +75,7 @@ def measure(folder: Path, data: Path, people: int) -> list[Run]:
 
 
 def table(runs: Sequence[Run]) -> str:
-    """A line a run."""
+    """Return a line per run."""
     return markdown(
         HEADER,
         [

@@ -13,7 +13,7 @@ import time
 
 
 def main() -> None:
-    """Run it to its end; the figures are for this child alone, with everything it waited for."""
+    """Run it to its end; the figures are for this child alone, including everything it waited for."""
     with open(sys.argv[1], "wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen(sys.argv[2:], stdout=output, stderr=subprocess.STDOUT)

@@ -32,7 +32,7 @@ RUNS = 3  # the best of them: the machine has other work, too
 TABLES = [table.name for table in tables()]
 FIRST = "timestamptz '2026-10-01 03:00:00+00'"
 
-# Everything as it was at the first pull; `{people}` is how many people there are.
+# The state at the first pull; `{people}` is the number of people.
 ROWS = {
     "account": "select 'Acme' as name, 'pro' as plan_type, 'owner@example.com' as primary_email_address",
     "custom_fields": "select i as id, 'field_' || i as key, 'Field ' || i as label, 'ck_field_' || i as name"
@@ -118,7 +118,7 @@ def make(path: Path, people: int) -> None:
 
 
 def _pass_night(db: duckdb.DuckDBPyConnection, night: int, people: int) -> None:
-    """600 people change their state, 400 memberships end."""
+    """Simulate a night: 600 people change their state, 400 memberships end."""
     now = f"({FIRST} + interval {night} day)"
     step = max(1, people // 600)
     db.execute(
@@ -149,7 +149,7 @@ def _pass_night(db: duckdb.DuckDBPyConnection, night: int, people: int) -> None:
 
 
 def build_models(path: Path) -> None:
-    """Make the models as a publish does; prints the seconds of each, of all, and what is wrong."""
+    """Build the models as a publish does; print the seconds of each, of all, and any problem."""
     with duckdb.connect(
         config={
             "memory_limit": MODEL_MEMORY,
@@ -172,7 +172,7 @@ def build_models(path: Path) -> None:
 
 
 def answers(path: Path) -> list[Sequence[object]]:
-    """A line for each model: rows, and seconds, of `select *` with its filter and without."""
+    """Return a line per model: rows, and seconds, of `select *` with its filter and without."""
     found: list[Sequence[object]] = []
     with duckdb.connect(str(path), read_only=True, config={"threads": 2}) as db:
         db.execute("set TimeZone = 'UTC'")
