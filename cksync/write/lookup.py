@@ -32,7 +32,7 @@ def newest_first(api: WritingApi, slice_: Slice) -> Iterator[Records]:
 
 
 def has_tag(api: WritingApi, person: str, tag: int) -> bool:
-    """Whether somebody has a tag, according to their own list of tags; nobody who is gone has one."""
+    """Return True if a person has a tag, by their own list of tags; False if the person is gone."""
     listed = api.read(f"subscribers/{person}/tags", MEMBERSHIPS)
     if listed is None:
         return all(record.text is not None for record in api.fetch(ask_one(BY_ID, person, 1)).records)

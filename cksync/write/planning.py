@@ -56,7 +56,7 @@ class Context:
         return Gone(table, key or (id_,), self.account.gone.get((table, id_)))
 
     def wanted(self, edit: Edit) -> Generator[Planned, None, list[Cell]]:
-        """Return the cells to write: neither those that the account already has, nor those in conflict."""
+        """Yield conflicts and no-ops of single cells; return the other cells, which are to be written."""
         wanted, agreed = [], []
         for cell in edit.cells:
             base, mine, theirs = (value or "" for value in (cell.base, cell.mine, cell.theirs))
