@@ -1,10 +1,10 @@
 """A first pull of a whole account, side by side: cksync with and without models, and dlt; then a night of 500 changes.
 
-    python -m bench.account                  100,000 people with everything that belongs to them, no limit
+    python -m bench.account                  100,000 people with all their data, no limit
     python -m bench.account --share 0.1      a trial: everything scaled
 
 Every tool runs as a process of its own, in turn, several times; requests are counted by the sandbox, seconds, CPU
-and memory by the kernel, and the rows are compared with the sandbox's truth.
+and memory by the kernel, and the rows are compared with the sandbox's expected content.
 """
 
 import argparse

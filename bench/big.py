@@ -1,10 +1,10 @@
-"""A night in a large mirror: what it costs to take 1,000 changed rows in, and to make all of it anew.
+"""A night in a large mirror: the cost of merging 1,000 changed rows, and of a rebuild.
 
     python -m bench.big                        1,000,000 people, 3,000,000 subscriptions, and a tenth of both
     python -m bench.big --people 100000        a trial
 
-The log of a first pull is written without HTTP, `segment-pages` pages a file (5 is what a pull without a
-limit stores). Then, each a process of its own: a rebuild of that log, a publish of 1,000 changed rows
+The log of a first pull is written without HTTP, `segment-pages` pages per file (5 is what a pull without a
+limit stores). Then, each in a process of its own: a rebuild of that log, a publish of 1,000 changed rows
 (600 people, 400 new memberships; the median of three such nights), and a copy of the mirror to compare with.
 """
 

@@ -1,11 +1,11 @@
-"""Exports of a large mirror: how long each format takes, and how much memory.
+"""Exports of a large mirror: the time and memory that each format takes.
 
     python -m bench.export                      1,000,000 people, 3,000,000 subscriptions
     python -m bench.export --people 100000      a trial
-    python -m bench.export --mirror FOLDER      a data folder that is there
+    python -m bench.export --mirror FOLDER      an existing data folder
 
 The log is that of bench.big, rebuilt once. Then the real command, a process of its own for each format: the people
-alone, and (Parquet and CSV) every table and model. Postgres is a server of this machine on loopback; its rows a second
+alone, and (Parquet and CSV) every table and model. Postgres is a local server on loopback; its rows per second
 are those of the whole command, and of the people alone.
 """
 

@@ -1,9 +1,9 @@
-"""Starts one program from a small process and tells what the kernel saw of it.
+"""Start one program from a small process and report the kernel's figures.
 
     python launch.py OUTPUT COMMAND...  ->  exit status, seconds, CPU seconds, peak KiB
 
-A child's peak memory begins at its parent's at the moment of the fork, and the benchmark itself holds a
-hundred thousand rows: measured from there, every tool would seem to need as much.
+A child's peak memory starts at its parent's at the fork, and the benchmark itself holds a hundred thousand rows:
+started from there, every tool would seem to need as much.
 """
 
 import os

@@ -1,11 +1,11 @@
-"""The models of a large mirror: what making them at a publish costs, and how soon each answers.
+"""The models of a large mirror: the cost of building them at a publish, and the time of a query of each.
 
     python -m bench.models                  1,000,000 people, 3,000,000 subscriptions, 100,000 purchases, 400 broadcasts
-    python -m bench.models --people 50000   and all but the broadcasts in proportion
+    python -m bench.models --people 50000   everything but the broadcasts in proportion
 
-The mirror is written by SQL of this file: eight years of sign-ups, and thirty nights after the first pull of which
-each saw 600 people change and 400 memberships end. Then the models are made as a publish makes them (256 MB, two
-threads), in a process of its own; and each is asked `select *` with the filter that its header names.
+This file's SQL writes the mirror: eight years of sign-ups, and thirty nights after the first pull of which
+each saw 600 people change and 400 memberships end. Then the models are built as in a publish (256 MB, two
+threads), in a process of its own; and each is queried by `select *` with the filter in its header.
 """
 
 import argparse

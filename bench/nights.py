@@ -1,13 +1,13 @@
-"""What a night costs: the reference account R50, a first pull, and a week of nights on a virtual clock.
+"""The cost of a night: the reference account R50, a first pull, and a week of nights on a virtual clock.
 
     python -m bench.nights                   50,000 people, 300 of them changed each night
     python -m bench.nights --people 2000     a trial: everything scaled
 
 After the week comes a quiet night (the same without removed tags and deleted people), and one on which
-nothing happened. A pull right after another is a night without turns: nothing is due by its age again.
+nothing happened. A pull right after another is a night without rotation: nothing is due by age again.
 Requests are counted by the sandbox; after every pull the mirror is compared with the sandbox's world.
 
-All of it under two behaviours: people who cancel stay in every list and few broadcasts are drafts, or they
+All of it runs under two behaviours: people who cancel stay in every list and few broadcasts are drafts, or they
 leave all sequences and nine in ten of their forms, and a tenth of the broadcasts are drafts.
 """
 

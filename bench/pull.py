@@ -3,7 +3,7 @@
     python -m bench.pull                    100,000 people, nothing else: 2,001 pages (bench.account has the rest)
 
 Every tool runs as a process of its own, in turn, several times; requests are counted by the sandbox,
-seconds and memory by the kernel, and the rows are compared with the sandbox's truth.
+seconds and memory by the kernel, and the rows are compared with the sandbox's expected content.
 """
 
 import argparse

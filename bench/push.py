@@ -1,4 +1,4 @@
-"""A push at the limit, and a diff of many edits.
+"""A push at the rate limit, and a diff of many edits.
 
     python -m bench.push                       both, about five minutes
     python -m bench.push --only limit --period 6

@@ -1,11 +1,11 @@
-"""What it costs to find d removed rows in a list of P pages: people who were deleted, tags that were removed.
+"""The cost of finding d removed rows in a list of P pages: people who were deleted, tags that were removed.
 
     python -m bench.search                  100,000 active people, one tag with 100,000 members: 2,000 pages each
     python -m bench.search --rows 5000      a trial
 
-One pull reads everything; then, a day apart each, rows go and a pull has to find and mend it. The price of
-a pull after a day on which nothing happened is taken off: what is left is the search, to be held against
-d * (log2(P) + 2) + 4 requests, and against reading the P pages again.
+One pull reads everything; then, a day apart each, rows go and a pull has to find and repair it. The cost of
+a pull after a day without changes is subtracted: the rest is the search, to be compared with
+d * (log2(P) + 2) + 4 requests, and with reading the P pages again.
 """
 
 import argparse

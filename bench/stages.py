@@ -1,4 +1,4 @@
-"""One step of bench/big.py, in a process of its own so that its peak memory is true.
+"""One step of bench/big.py, in a process of its own so that its peak memory is correct.
 
     python -m bench.stages STEP FOLDER PEOPLE SEGMENT_PAGES
 

@@ -1,4 +1,4 @@
-"""A thousand nights: whether a night gets slower, and whether the mirror fills up with dead space.
+"""A thousand nights: does a night get slower, and does the mirror fill up with dead space?
 
     python -m bench.thousand --nights 1000        50,000 people, 300 of them changed each night
     python -m bench.thousand --nights 20 --people 2000 --every 5
@@ -6,8 +6,8 @@
 On a virtual clock, without a rate limit, the sandbox in a thread of the same process (its time is in the
 seconds). A night's time is the median of the ten nights up to it. Versions are the rows of all tables of
 `history`; the bytes of a version are what the used part of the mirror grew by since the first pull, by
-version written since. After a tenth, a half and all of the nights a process of its own makes the mirror
-anew from the log beside it, and its rows are compared.
+version written since. After a tenth, a half and all of the nights a process of its own rebuilds the mirror
+from the log beside it, and the rows are compared.
 """
 
 import argparse

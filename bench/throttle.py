@@ -1,10 +1,10 @@
-"""The rate limit: how near to it cksync comes, and that it never crosses it.
+"""The rate limit: how close cksync gets to it without ever crossing it.
 
     python -m bench.throttle            all three, about five minutes
     python -m bench.throttle --only virtual
 
 `real`: a pull of about 300 pages under 120 requests a minute, on the real clock, beside dlt's.
-`virtual`: the budget's share of the limit that is used in an hour without pause, on a virtual clock.
+`virtual`: the budget's share of the limit that is used in an hour of continuous requests, on a virtual clock.
 `shared`: two processes with one data folder at once under a strict limit.
 """
 

@@ -16,7 +16,7 @@ from cksync.extract.scan.full import FullScan, Scan
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 PATIENCE = 100.0  # seconds until a gate that never opens fails the test
-Told = tuple[str, str | int]
+Fetched = tuple[str, str | int]
 
 
 class Fake:
@@ -39,7 +39,9 @@ class Fake:
         return Page(request, NINE, NINE, None, (), tuple(Record(key, b"{}") for key in keys), total)
 
 
-def told(scans: Sequence[Scan], api: Fake, concurrency: int = 4, stop: threading.Event | None = None) -> Iterator[Told]:
+def fetched(
+    scans: Sequence[Scan], api: Fake, concurrency: int = 4, stop: threading.Event | None = None
+) -> Iterator[Fetched]:
     """Fetch, and name each page by its scan and its key or number as it is yielded."""
     with closing(fetch_all(scans, api, concurrency, stop or threading.Event())) as pages:
         for item in pages:
@@ -67,7 +69,7 @@ def test_pages_are_received_in_order_although_the_first_comes_last() -> None:
             others.release()
 
     scan = keys("1", "2", "3", "4")
-    assert [key for _, key in told([scan], Fake(before))] == ["1", "2", "3", "4"]
+    assert [key for _, key in fetched([scan], Fake(before))] == ["1", "2", "3", "4"]
     assert scan.checkpoint.is_complete
 
 
@@ -80,7 +82,7 @@ def test_so_many_requests_are_under_way_at_once(concurrency: int) -> None:
             together.wait(PATIENCE)
 
     api = Fake(before)
-    assert len(list(told([keys(*map(str, range(9)))], api, concurrency))) == 9
+    assert len(list(fetched([keys(*map(str, range(9)))], api, concurrency))) == 9
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4])
@@ -92,13 +94,13 @@ def test_never_more_requests_are_sent_than_yielded_and_concurrency_together(conc
         ByIdScan(STATS, map(str, range(20))),
         FullScan(members("tag", "1")),
     ]
-    assert len(list(told(scans, api, concurrency))) == 50
+    assert len(list(fetched(scans, api, concurrency))) == 50
     assert api.most_ahead <= concurrency
 
 
 def test_full_scan_receives_all_its_pages_in_order() -> None:
     scan = FullScan(members("tag", "1"))
-    assert [page for _, page in told([scan], Fake())] == list(range(1, 11))
+    assert [page for _, page in fetched([scan], Fake())] == list(range(1, 11))
     assert scan.checkpoint.is_complete
 
 
@@ -109,8 +111,8 @@ def test_scan_goes_on_while_the_one_before_it_waits() -> None:
         if request.slice == BY_ID:
             opened(gate)
 
-    seen: list[Told] = []
-    for item in told([keys("1"), ByIdScan(STATS, ["7", "8", "9"])], Fake(before), 2):
+    seen: list[Fetched] = []
+    for item in fetched([keys("1"), ByIdScan(STATS, ["7", "8", "9"])], Fake(before), 2):
         seen.append(item)
         if item == (STATS.name, "9"):
             gate.set()
@@ -119,7 +121,7 @@ def test_scan_goes_on_while_the_one_before_it_waits() -> None:
 
 def test_first_scans_are_asked_first() -> None:
     api = Fake()
-    list(told([keys("1", "2"), ByIdScan(STATS, ["7", "8"])], api, 1))
+    list(fetched([keys("1", "2"), ByIdScan(STATS, ["7", "8"])], api, 1))
     assert [request.key for request in api.sent] == ["1", "2", "7", "8"]
 
 
@@ -136,7 +138,7 @@ def test_stop_asks_for_nothing_more_and_takes_in_what_is_under_way() -> None:
     stop = threading.Event()
     api, scan = Fake(), keys(*map(str, range(20)))
     seen = []
-    for item in told([scan], api, 4, stop):
+    for item in fetched([scan], api, 4, stop):
         seen.append(item)
         stop.set()
     assert len(seen) == len(api.sent) == 4
@@ -147,7 +149,7 @@ def test_stop_that_was_set_before_asks_for_nothing() -> None:
     stop = threading.Event()
     stop.set()
     api = Fake()
-    assert list(told([keys("1")], api, 4, stop)) == []
+    assert list(fetched([keys("1")], api, 4, stop)) == []
     assert api.sent == []
 
 
@@ -166,7 +168,7 @@ def test_requests_that_a_stop_kept_back_are_not_delivered_nor_any_behind_them() 
 
     scan = keys("1", "2", "3", "4")
     seen = []
-    for item in told([scan, ByIdScan(STATS, ["7"])], Fake(before), 5, stop):
+    for item in fetched([scan, ByIdScan(STATS, ["7"])], Fake(before), 5, stop):
         seen.append(item)
         stop.set()
     assert sorted(seen, key=str) == [(STATS.name, "7"), (BY_ID.name, "1")]
@@ -209,7 +211,7 @@ def test_pages_behind_one_that_failed_are_not_delivered() -> None:
 
     scan = FullScan(members("tag", "1"))
     with pytest.raises(ApiUnavailable):
-        list(told([scan], Fake(before)))
+        list(fetched([scan], Fake(before)))
     assert scan.checkpoint.next_page == 2
 
 
@@ -219,7 +221,7 @@ def test_scan_receives_the_failure_of_an_endpoint_and_everything_else_is_read() 
             raise EndpointFailed("GET subscribers/2: 500", "500", NINE)
 
     scan, other = keys("1", "2", "3"), ByIdScan(STATS, ["7"])
-    assert [key for _, key in told([scan, other], Fake(before))].count("2") == 2  # and once more at the end
+    assert [key for _, key in fetched([scan, other], Fake(before))].count("2") == 2  # and once more at the end
     assert (scan.keys, other.keys) == ({"1", "3"}, {"7"})
     assert scan.checkpoint.unread == ("2",)
 
@@ -229,13 +231,13 @@ def test_exception_that_nobody_planned_is_not_swallowed() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(told([keys("1", "2")], Fake(before)))
+        list(fetched([keys("1", "2")], Fake(before)))
 
 
 def test_nothing_to_read_ends_at_once() -> None:
     api = Fake()
-    assert list(told([], api)) == []
-    assert list(told([keys()], api)) == []
+    assert list(fetched([], api)) == []
+    assert list(fetched([keys()], api)) == []
     assert api.sent == []
 
 

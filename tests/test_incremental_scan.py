@@ -54,7 +54,7 @@ def read(
         scan.tell(under_way.popleft())
 
 
-def level(known: Iterable[int], **given: Any) -> IncrementalScan:
+def scan_of(known: Iterable[int], **given: Any) -> IncrementalScan:
     """Return the scan of a tag with these known rows."""
     return IncrementalScan(TAG, Listing(known), **given)
 
@@ -69,7 +69,7 @@ def result(scan: IncrementalScan) -> tuple[bool, set[int], str | None]:
 
 @pytest.mark.parametrize("rows", [0, 1, 50, 51, 120, 5_000])
 def test_nothing_changed_is_one_request(rows: int) -> None:
-    scan = level(range(rows))
+    scan = scan_of(range(rows))
     assert read(scan, Remote(list(range(rows)))) == [-1]
     assert result(scan) == (True, set(), "content" if rows <= 50 else "counts")
     assert (scan.checkpoint.rows, scan.checkpoint.total, scan.pages_left) == (rows, rows, 0)
@@ -77,7 +77,7 @@ def test_nothing_changed_is_one_request(rows: int) -> None:
 
 @pytest.mark.parametrize(("new", "asked"), [(1, [-1]), (49, [-1]), (50, [-1, -2]), (51, [-1, -2]), (120, [-1, -2, -3])])
 def test_new_rows_are_read_until_a_known_one_comes(new: int, asked: list[int]) -> None:
-    scan, rows = level(range(500)), list(range(500 + new))
+    scan, rows = scan_of(range(500)), list(range(500 + new))
     assert read(scan, Remote(rows)) == asked
     assert result(scan) == (True, set(), "counts")
     assert scan.keys >= {str(key) for key in rows[500:]}
@@ -85,7 +85,7 @@ def test_new_rows_are_read_until_a_known_one_comes(new: int, asked: list[int]) -
 
 def test_list_of_which_every_row_is_new_is_read() -> None:
     """The old ones are gone: the newest page alone would match the total."""
-    scan, rows = level(range(200), held=Held(range(200), may_vanish=True)), list(range(200, 400))
+    scan, rows = scan_of(range(200), held=Held(range(200), may_vanish=True)), list(range(200, 400))
     read(scan, Remote(rows))
     assert scan.checkpoint.is_complete
     assert set(scan.absent) == set(range(200))
@@ -94,20 +94,20 @@ def test_list_of_which_every_row_is_new_is_read() -> None:
 
 def test_total_that_fits_by_chance_proves_nothing_before_a_known_row_is_reached() -> None:
     """The one known row is gone, 51 are new, of which the newest page has 50."""
-    scan, rows = level(range(1)), list(range(100, 151))
+    scan, rows = scan_of(range(1)), list(range(100, 151))
     read(scan, Remote(rows))
     assert result(scan)[:2] == (True, {0})
     assert scan.keys == {str(key) for key in rows}
 
 
 def test_list_that_was_empty_is_read() -> None:
-    scan = level([])
+    scan = scan_of([])
     read(scan, Remote(list(range(120))))
     assert (result(scan)[:2], len(scan.keys)) == ((True, set()), 120)
 
 
 def test_removed_row_behind_a_new_one_is_found_though_the_total_did_not_grow() -> None:
-    scan, rows = level(range(2_000)), [row for row in range(2_001) if row != 777]
+    scan, rows = scan_of(range(2_000)), [row for row in range(2_001) if row != 777]
     asked = read(scan, Remote(rows))
     assert result(scan) == (True, {777}, "borders")
     assert len(asked) <= 12
@@ -115,7 +115,7 @@ def test_removed_row_behind_a_new_one_is_found_though_the_total_did_not_grow() -
 
 @pytest.mark.parametrize("gone", [{0}, {49}, {50}, {1_999}, {3, 1_500}, set(range(100, 150))])
 def test_removed_rows_are_found(gone: set[int]) -> None:
-    scan = level(range(2_000))
+    scan = scan_of(range(2_000))
     read(scan, Remote([row for row in range(2_000) if row not in gone]))
     assert result(scan)[:2] == (True, gone)
 
@@ -123,7 +123,7 @@ def test_removed_rows_are_found(gone: set[int]) -> None:
 @pytest.mark.parametrize("rows", [[5], list(range(50)), [*range(20), *range(300, 320)]])
 def test_list_of_at_most_50_rows_is_complete_with_one_request(rows: list[int]) -> None:
     """It is read in full, whatever was known."""
-    scan = level(range(60))
+    scan = scan_of(range(60))
     assert read(scan, Remote(rows)) == [-1]
     assert result(scan) == (True, set(range(60)) - set(rows), "content")
     assert (scan.checkpoint.rows, scan.checkpoint.total) == (len(rows), len(rows))
@@ -131,33 +131,33 @@ def test_list_of_at_most_50_rows_is_complete_with_one_request(rows: list[int]) -
 
 def test_rows_known_to_have_left_are_not_searched() -> None:
     """The memberships of a deleted person go with the 404."""
-    scan = level(range(500), left=frozenset({3, 77, 9_999}))
+    scan = scan_of(range(500), left=frozenset({3, 77, 9_999}))
     assert read(scan, Remote([row for row in range(500) if row not in (3, 77)])) == [-1]
     assert result(scan) == (True, set(), "counts")
     assert (scan.checkpoint.rows, scan.checkpoint.total) == (498, 498)
 
 
 def test_row_count_of_a_short_list_does_not_take_those_who_left_twice() -> None:
-    scan = level(range(10), left=frozenset({3}))
+    scan = scan_of(range(10), left=frozenset({3}))
     read(scan, Remote([row for row in range(10) if row != 3]))
     assert (scan.checkpoint.rows, scan.checkpoint.total, scan.checkpoint.is_complete) == (9, 9, True)
 
 
 def test_row_that_was_said_to_have_left_and_is_there_is_no_miscount() -> None:
-    scan = level(range(500), left=frozenset({3}))
+    scan = scan_of(range(500), left=frozenset({3}))
     read(scan, Remote(list(range(500))))
     assert result(scan)[:2] == (True, set())
 
 
 def test_list_that_moves_while_it_is_sampled_is_read_again() -> None:
-    scan, api = level(range(2_000)), Remote([row for row in range(2_000) if row != 3])
+    scan, api = scan_of(range(2_000)), Remote([row for row in range(2_000) if row != 3])
     read(scan, api, [None, lambda rows: rows.append(2_000), None, lambda rows: rows.remove(1_500)])
     assert result(scan) == (True, {3, 1_500}, "borders")
     assert "2000" in scan.keys
 
 
 def test_list_that_never_rests_is_given_up_for_tonight() -> None:
-    scan, api = level(range(2_000)), Remote([row for row in range(2_000) if row != 3])
+    scan, api = scan_of(range(2_000)), Remote([row for row in range(2_000) if row != 3])
     asked = read(scan, api, [lambda rows: rows.append(rows[-1] + 1)] * 1_000)
     assert result(scan) == (False, set(), None)
     assert scan.checkpoint.doubt == "the list changes faster than it can be looked at"
@@ -170,14 +170,14 @@ def test_list_that_never_rests_is_given_up_for_tonight() -> None:
 @pytest.mark.parametrize("suspects", [{710}, {3, 710, 1_510}, {0, 49, 1_999}])
 @pytest.mark.parametrize("leave", [False, True])
 def test_loss_that_suspects_explain_is_confirmed_by_reading_their_pages(suspects: set[int], leave: bool) -> None:
-    scan = level(range(2_000), suspects=suspects, leave=leave)
+    scan = scan_of(range(2_000), suspects=suspects, leave=leave)
     asked = read(scan, Remote([row for row in range(2_000) if row not in suspects]), at_once=4)
     assert result(scan) == (True, suspects, "borders")
     assert len(asked) <= 1 + len({row // 50 for row in suspects})
 
 
 def test_list_without_a_loss_costs_nothing_more_where_people_stay_when_they_cancel() -> None:
-    scan = level(range(2_000), suspects={3, 710, 1_500})
+    scan = scan_of(range(2_000), suspects={3, 710, 1_500})
     assert read(scan, Remote(list(range(2_000)))) == [-1]
     assert result(scan) == (True, set(), "counts")
 
@@ -186,7 +186,7 @@ def test_list_without_a_loss_costs_nothing_more_where_people_stay_when_they_canc
 def test_suspect_who_stayed_is_kept_though_somebody_else_left_in_the_same_night(leave: bool) -> None:
     """One person was untagged, another one cancelled and kept the tag: the count matches by accident."""
     for gone in (0, 699, 701, 1_234, 1_999):
-        scan = level(range(2_000), suspects={710}, leave=leave)
+        scan = scan_of(range(2_000), suspects={710}, leave=leave)
         asked = read(scan, Remote([row for row in range(2_000) if row != gone]))
         assert result(scan) == (True, {gone}, "borders")
         assert len(asked) <= 12
@@ -195,20 +195,20 @@ def test_suspect_who_stayed_is_kept_though_somebody_else_left_in_the_same_night(
 @pytest.mark.parametrize("leave", [False, True])
 def test_one_of_two_suspects_stayed_and_somebody_else_left(leave: bool) -> None:
     for gone in ({300, 900}, {300, 10}, {1_500, 900}, {1_500, 1_501}):
-        scan = level(range(2_000), suspects={300, 1_500}, leave=leave)
+        scan = scan_of(range(2_000), suspects={300, 1_500}, leave=leave)
         read(scan, Remote([row for row in range(2_000) if row not in gone]))
         assert result(scan) == (True, gone, "borders")
 
 
 def test_person_who_was_deleted_and_one_who_cancelled_are_both_explained() -> None:
-    scan = level(range(2_000), left=frozenset({40}), suspects={40, 900})
+    scan = scan_of(range(2_000), left=frozenset({40}), suspects={40, 900})
     asked = read(scan, Remote([row for row in range(2_000) if row not in (40, 900)]))
     assert (len(asked), result(scan)) == (2, (True, {900}, "borders"))
 
 
 def test_suspect_who_left_and_joined_again_is_two_memberships() -> None:
     """The old row is gone, the new one is at the end: the total is unchanged."""
-    scan = level(range(2_000), suspects={710})
+    scan = scan_of(range(2_000), suspects={710})
     asked = read(scan, Remote([row for row in range(2_001) if row != 710]))
     assert (len(asked), result(scan)) == (2, (True, {710}, "borders"))
     assert "2000" in scan.keys
@@ -217,7 +217,7 @@ def test_suspect_who_left_and_joined_again_is_two_memberships() -> None:
 def test_somebody_who_is_back_amid_the_list_hides_no_loss_where_people_leave_when_they_cancel() -> None:
     """The total is unchanged, and nothing at the newest end is new."""
     known = [row for row in range(4_000) if row != 1_111]
-    scan = level(known, suspects={710, 3_000}, leave=True)
+    scan = scan_of(known, suspects={710, 3_000}, leave=True)
     asked = read(scan, Remote([row for row in range(4_000) if row not in (710, 3_000)]))
     assert result(scan) == (True, {710, 3_000}, "borders")
     assert "1111" in scan.keys
@@ -225,7 +225,7 @@ def test_somebody_who_is_back_amid_the_list_hides_no_loss_where_people_leave_whe
 
 
 def test_somebody_who_is_back_amid_a_long_list_is_found_without_reading_it_whole() -> None:
-    scan = level([row for row in range(20_000) if row != 11_111])
+    scan = scan_of([row for row in range(20_000) if row != 11_111])
     asked = read(scan, Remote(list(range(20_000))))
     assert result(scan) == (True, set(), "borders")
     assert "11111" in scan.keys
@@ -233,13 +233,13 @@ def test_somebody_who_is_back_amid_a_long_list_is_found_without_reading_it_whole
 
 
 def test_short_list_is_read_whole_where_suspects_stood_on_every_page() -> None:
-    scan = level(range(120), suspects={3, 60, 110})
+    scan = scan_of(range(120), suspects={3, 60, 110})
     assert read(scan, Remote([row for row in range(120) if row not in (3, 60)]), at_once=4) == [-1, 1, 2, 3]
     assert result(scan) == (True, {3, 60}, "content")
 
 
 def test_suspects_that_the_list_does_not_have_change_nothing() -> None:
-    scan = level(range(500), suspects={9_999}, leave=True)
+    scan = scan_of(range(500), suspects={9_999}, leave=True)
     assert read(scan, Remote(list(range(500)))) == [-1]
     assert result(scan) == (True, set(), "counts")
 
@@ -273,7 +273,7 @@ def test_whatever_became_of_suspects_nobody_who_stayed_is_deleted(
     returned = {2 * (place * known // 1_000) + 1 for place in back}
     before = range(0, 2 * known, 2)
     rows = sorted(set(before) - gone | returned) + list(range(5_000, 5_000 + new))
-    scan = level(before, suspects=suspects, leave=leave, samples=samples)
+    scan = scan_of(before, suspects=suspects, leave=leave, samples=samples)
     read(scan, Remote(rows), at_once=4)
     assert scan.checkpoint.is_complete
     assert set(scan.absent) <= gone
@@ -297,7 +297,7 @@ LIES: dict[str, tuple[Lie, str]] = {
 @pytest.mark.parametrize("ends", ["newest", "both", "none"])
 def test_answer_that_cannot_be_trusted_leaves_the_list_incomplete_and_deletes_nothing(name: str, ends: str) -> None:
     lie, doubt = LIES[name]
-    scan = level(range(30), ends=ends)
+    scan = scan_of(range(30), ends=ends)
     assert len(read(scan, Remote(list(range(20)), lie))) == 1
     assert result(scan) == (False, set(), None)
     assert doubt in (scan.checkpoint.doubt or "")
@@ -306,7 +306,7 @@ def test_answer_that_cannot_be_trusted_leaves_the_list_incomplete_and_deletes_no
 def test_api_that_ignores_the_order_makes_nobody_gone() -> None:
     """sort_order is ignored: the newest page is the oldest."""
     api = Remote(list(range(501)))
-    scan, answer = level(range(500)), api.answer
+    scan, answer = scan_of(range(500)), api.answer
     api.lie = lambda page: page if page.request.page > 0 else answer(replace(page.request, page=abs(page.request.page)))
     read(scan, api)
     assert result(scan)[:2] == (True, set())
@@ -314,7 +314,7 @@ def test_api_that_ignores_the_order_makes_nobody_gone() -> None:
 
 
 def test_doubt_about_what_was_added_keeps_the_list_from_being_complete() -> None:
-    scan = level(range(500), doubt="not read to the end")
+    scan = scan_of(range(500), doubt="not read to the end")
     read(scan, Remote(list(range(500))))
     assert (result(scan), scan.checkpoint.doubt) == ((False, set(), None), "not read to the end")
 
@@ -325,7 +325,7 @@ def test_doubt_about_what_was_added_keeps_the_list_from_being_complete() -> None
 @pytest.mark.parametrize("left", [650, 30, 0])
 @pytest.mark.parametrize("samples", [0, 2])
 def test_list_that_lost_a_third_at_once_is_read_twice_and_not_trusted(samples: int, left: int) -> None:
-    scan = level(range(1_000), samples=samples)
+    scan = scan_of(range(1_000), samples=samples)
     assert read(scan, Remote(list(range(left)))) == [-1, -1]
     assert result(scan) == (False, set(), None)
     assert f"lost {1_000 - left} of 1,000 rows at once" in (scan.checkpoint.doubt or "").replace("1,000 of", "1000 of")
@@ -335,7 +335,7 @@ def test_list_that_lost_a_third_at_once_is_read_twice_and_not_trusted(samples: i
 def test_list_that_is_empty_once_is_asked_for_once_more(known: int) -> None:
     """A single wrong response costs one request."""
     answers = iter([[], *(100 * [list(range(known))])])
-    scan, api = level(range(known)), Remote([])
+    scan, api = scan_of(range(known)), Remote([])
     while request := scan.ask():
         api.rows = next(answers)
         scan.tell(api.answer(request))
@@ -344,7 +344,7 @@ def test_list_that_is_empty_once_is_asked_for_once_more(known: int) -> None:
 
 
 def test_list_that_is_empty_twice_is_trusted_if_few_are_gone() -> None:
-    scan = level(range(60))
+    scan = scan_of(range(60))
     assert read(scan, Remote([])) == [-1, -1]
     assert result(scan) == (True, set(range(60)), "content")
 
@@ -352,14 +352,14 @@ def test_list_that_is_empty_twice_is_trusted_if_few_are_gone() -> None:
 def test_few_rows_are_not_believed_to_be_gone_if_many_others_would_go_with_them() -> None:
     """People, with their memberships; the deleted ones are known once the list was compared."""
     held = Held(range(200), along=lambda keys: 2 * len(keys))
-    scan = level(range(200), held=held)
+    scan = scan_of(range(200), held=held)
     read(scan, Remote(list(range(120))))
     assert "lost 80 of 200 rows at once, which 160 others hang on" in (scan.checkpoint.doubt or "")
     assert result(scan) == (False, set(), None)
 
 
 def test_list_that_may_vanish_is_trusted() -> None:
-    scan = level(range(1_000), held=Held(range(1_000), may_vanish=True))
+    scan = scan_of(range(1_000), held=Held(range(1_000), may_vanish=True))
     read(scan, Remote(list(range(650))))
     assert result(scan)[:2] == (True, set(range(650, 1_000)))
 
@@ -367,7 +367,7 @@ def test_list_that_may_vanish_is_trusted() -> None:
 @pytest.mark.parametrize(("known", "left"), [(1_000, 700), (199, 100), (1_000, 901)])
 def test_lesser_losses_are_trusted(known: int, left: int) -> None:
     """At most 30 %, or fewer than 100."""
-    scan = level(range(known))
+    scan = scan_of(range(known))
     read(scan, Remote(list(range(left))))
     assert result(scan)[:2] == (True, set(range(left, known)))
 
@@ -420,13 +420,13 @@ def test_person_who_came_back_and_left_again_stands_at_the_end_of_the_cancelled(
 def test_rows_in_another_order_are_read_whole(ends: str) -> None:
     """The order of ties is unknown; a search would find the wrong rows."""
     rows = [row ^ 1 for row in range(400) if row != 200]
-    scan = level(range(400), ends=ends, samples=2)
+    scan = scan_of(range(400), ends=ends, samples=2)
     read(scan, Remote(rows))
     assert result(scan) == (True, {201}, "content")
 
 
 def test_short_list_that_is_read_is_read_whole_at_once() -> None:
-    scan = level(range(120), samples=4)
+    scan = scan_of(range(120), samples=4)
     assert read(scan, Remote(list(range(120)))) == [1, 2, 3]
     assert result(scan) == (True, set(), "content")
 
@@ -434,7 +434,7 @@ def test_short_list_that_is_read_is_read_whole_at_once() -> None:
 @pytest.mark.parametrize("samples", [1, 2, 4])
 @pytest.mark.parametrize("ends", ["newest", "none", "both"])
 def test_list_is_compared_on_as_many_pages_as_are_to_be_sampled(samples: int, ends: str) -> None:
-    scan = level(range(2_000), samples=samples, ends=ends)
+    scan = scan_of(range(2_000), samples=samples, ends=ends)
     asked = read(scan, Remote(list(range(2_000))), at_once=4)
     assert len(set(asked)) == len(asked) == samples + (ends != "none")
     assert result(scan) == (True, set(), "borders")
@@ -444,7 +444,7 @@ def test_swap_of_one_for_another_amid_the_list_is_seen_by_a_page_between() -> No
     """The total matches: only comparing pages shows it."""
     rows = [row for row in range(400) if row != 20]
     rows.insert(390, 9_999)
-    scan = level(range(400), samples=7)
+    scan = scan_of(range(400), samples=7)
     read(scan, Remote(rows))
     assert result(scan) == (True, {20}, "content")
     assert "9999" in scan.keys
@@ -503,28 +503,28 @@ def test_new_purchases_stand_where_they_should_when_pages_are_compared(is_newest
 
 
 def test_scan_that_was_done_asks_for_nothing_more() -> None:
-    scan = level(range(500))
+    scan = scan_of(range(500))
     read(scan, Remote([row for row in range(500) if row != 3]))
-    again = level(range(500), start=scan.checkpoint, absent=scan.absent)
+    again = scan_of(range(500), start=scan.checkpoint, absent=scan.absent)
     assert (again.ask(), again.checkpoint, set(again.absent)) == (None, scan.checkpoint, {3})
 
 
 def test_scan_that_was_not_done_samples_again() -> None:
-    scan, api = level(range(2_000)), Remote([row for row in range(2_000) if row != 3])
+    scan, api = scan_of(range(2_000)), Remote([row for row in range(2_000) if row != 3])
     request = scan.ask()
     assert request is not None
     scan.tell(api.answer(request))
     assert not scan.checkpoint.is_done
-    again = level(range(2_000), start=scan.checkpoint, absent={77})
+    again = scan_of(range(2_000), start=scan.checkpoint, absent={77})
     read(again, api)
     assert result(again) == (True, {3}, "borders")
 
 
 def test_list_that_an_earlier_load_doubted_is_read_again() -> None:
-    before = level(range(500))
+    before = scan_of(range(500))
     read(before, Remote(list(range(500)), LIES["404"][0]))
     assert before.checkpoint.is_done
-    scan = level(range(500), start=before.checkpoint)
+    scan = scan_of(range(500), start=before.checkpoint)
     assert read(scan, Remote(list(range(500)))) == [-1]
     assert result(scan) == (True, set(), "counts")
 
@@ -536,14 +536,14 @@ def test_full_read_that_a_scan_began_is_resumed() -> None:
         assert request is not None
         before.tell(api.answer(request))
     whole = FullScan(TAG, before.checkpoint, before.keys)
-    scan = level(range(400), start=before.checkpoint, whole=whole)
+    scan = scan_of(range(400), start=before.checkpoint, whole=whole)
     assert read(scan, api) == [4, 5, 6, 7, 8]
     assert result(scan) == (True, {201}, "content")
 
 
 def test_checkpoint_says_full_read_only_while_all_of_it_is_read() -> None:
     """A scan resumed from `next_page` must be a full read of the list, never a sample."""
-    scan, api = level(range(400)), Remote([row ^ 1 for row in range(400) if row != 200])
+    scan, api = scan_of(range(400)), Remote([row ^ 1 for row in range(400) if row != 200])
     samples = 0
     while (request := scan.ask()) is not None:
         scan.tell(api.answer(request))
@@ -554,7 +554,7 @@ def test_checkpoint_says_full_read_only_while_all_of_it_is_read() -> None:
 
 def test_checkpoint_of_a_scan_that_read_nothing_is_a_lookup_error() -> None:
     with pytest.raises(LookupError, match="subscriptions/tag/7"):
-        _ = level(range(3)).checkpoint
+        _ = scan_of(range(3)).checkpoint
 
 
 # -- any list, with any changes
@@ -586,7 +586,7 @@ def test_after_any_additions_and_deletions_the_list_is_in_sync_or_not_complete(
     lost = {place * known // 1_000 + n for place in gone for n in range(run)} & set(range(known))
     left = set(sorted(lost)[:explained])
     rows = [row for row in range(known) if row not in lost] + list(range(1_000, 1_000 + new))
-    scan = level(range(known), left=frozenset(left), samples=samples, seed=str(seed))
+    scan = scan_of(range(known), left=frozenset(left), samples=samples, seed=str(seed))
     asked = read(scan, Remote(rows), at_once=at_once)
     assert not scan.checkpoint.is_complete or is_level(scan, range(known), (), left, rows)
     assert scan.checkpoint.is_complete or "at once" in (scan.checkpoint.doubt or "")
@@ -659,6 +659,6 @@ def test_list_that_changes_anywhere_at_any_time_loses_no_row_that_is_there(
 
         return run if kind else None
 
-    scan = level(range(known), ends=ends, samples=samples, suspects=suspects, leave=leave)
+    scan = scan_of(range(known), ends=ends, samples=samples, suspects=suspects, leave=leave)
     read(scan, Remote(rows), [edit(*each) for each in edits])
     assert not scan.checkpoint.is_complete or not always & set(scan.absent)

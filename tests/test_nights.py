@@ -447,7 +447,7 @@ def asked_of_members(account: Account) -> int:
 def test_night_on_which_people_cancelled_costs_about_a_page_for_each_membership(
     tmp_path: Path, behaviour: Behaviour
 ) -> None:
-    """Whether they leave their lists or not; searched one by one it took five pages and more."""
+    """With or without leaving their lists; searched one by one it took five pages and more."""
     with served(tmp_path, behaviour, 1_000, **LONG) as account:
         account.pull()
         both = [person for person in members_of(account, "form") if person in set(members_of(account, "sequence"))]

@@ -30,7 +30,7 @@ from cksync.write.workspace import checkout
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror, generate, serve
 from tests.conftest import Command, some
 from tests.support.comparison import differences
-from tests.support.workspace import EVERYTHING, PROBLEMS, Work, actives, first, killed_push, level, work, world
+from tests.support.workspace import EVERYTHING, PROBLEMS, Work, actives, assert_synced, first, killed_push, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -82,7 +82,7 @@ def test_everything_that_the_api_can_do_is_done_once_and_seen(work: Work, sandbo
     assert (report.exit_status, [r.outcome for _, r in report.results]) == (0, ["done"] * 12)
     assert len(sandbox.journal.writes()) == 12
     assert work.plan().actions == ()
-    level(work, world)
+    assert_synced(work, world)
     list(pull(work.config, environ={}))
     assert differences(work.config.data_dir / "mirror.duckdb", world) == []
     assert work.push().results == ()
@@ -106,7 +106,7 @@ def test_person_gets_one_request_for_up_to_ten_fields(work: Work, sandbox: Sandb
     report = work.push()
     assert [len(action.args["fields"]) for action, _ in report.results] == [10, 2]
     assert {entry.status for entry in sandbox.journal.writes()} == {200}
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_null_and_empty_are_the_same_to_the_api(work: Work) -> None:
@@ -124,7 +124,7 @@ def test_cleared_field_is_empty_in_the_account(work: Work, world: World) -> None
     work.push()
     work.edit(f"update subscribers set company = null where id = {person}")
     assert work.push().exit_status == 0
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_same_edit_on_both_sides_is_no_request(work: Work, sandbox: Sandbox, world: World) -> None:
@@ -173,7 +173,7 @@ def test_membership_removed_and_added_again_is_kept(work: Work, sandbox: Sandbox
         )
     assert (work.plan().actions, work.plan().problems) == ((), ())
     assert (work.push().exit_status, sandbox.journal.writes(), work.push().plan) == (0, [], Plan())
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy
@@ -197,7 +197,7 @@ def test_new_person_with_many_fields_gets_them_ten_at_a_time(work: Work, sandbox
         values.replace("'", "").split(", ")
     )
     assert work.push().plan == Plan()
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy
@@ -221,7 +221,7 @@ def test_new_person_whose_second_request_is_lost_gets_the_rest_later(
     assert [(a.what, a.target.startswith("-"), r.outcome) for a, r in report.results] == [
         ("update person", False, "done")
     ]
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_update_that_is_accepted_for_later_is_read_back(work: Work, sandbox: Sandbox, world: World) -> None:
@@ -240,7 +240,7 @@ def test_update_that_is_accepted_for_later_is_read_back(work: Work, sandbox: San
     assert {a.target: r.outcome for a, r in report.results} == {str(first): "done", str(second): "unknown"}
     again = work.push()
     assert [(a.target, r.outcome) for a, r in again.results] == [(str(second), "done")]
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy
@@ -288,7 +288,7 @@ def test_value_changed_on_both_sides_is_a_conflict_and_the_others_merge(work: Wo
     assert (conflict.cell.column, conflict.cell.mine, conflict.cell.theirs) == ("first_name", "Here", "There")
     assert world.subscribers[person].first_name == "There"
     assert expected_mirror(world).subscribers[person]["fields"]["company"] == "Acme"
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("edit", PROBLEMS.values(), ids=PROBLEMS.keys())
@@ -364,7 +364,7 @@ def test_new_address_and_what_goes_by_the_address_concern_the_same_person(
     assert [world.subscribers[id_].email_address for id_ in (first, second)] == [
         f"moved{id_}@example.com" for id_ in (first, second)
     ]
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_field_takes_values_under_its_old_key_before_it_is_renamed(work: Work, world: World) -> None:
@@ -375,7 +375,7 @@ def test_field_takes_values_under_its_old_key_before_it_is_renamed(work: Work, w
     )
     assert work.push().exit_status == 0
     assert expected_mirror(world).subscribers[person]["fields"]["employer"] == "Acme"
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy
@@ -384,7 +384,7 @@ def test_tag_that_is_not_seen_everywhere_yet_is_waited_for(work: Work, sandbox: 
     missing = effects.status(404, json.dumps({"error": "Tag not found", "message": ""}), "application/json")
     sandbox.faults.add(missing, path="/tags/[0-9]+/subscribe", method="POST", count=2)
     assert work.push().exit_status == 0
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_workspace_of_another_account_is_refused(work: Work, sandbox: Sandbox) -> None:
@@ -528,7 +528,7 @@ def test_every_field_has_a_column_of_its_own_whatever_its_key(work: Work, world:
     sets = ", ".join("\"{}\" = '{}'".format(name.replace('"', '""'), n) for n, name in enumerate(columns))
     work.edit(f"update subscribers set {sets} where id = {person}")
     assert work.push().exit_status == 0
-    level(work, world)
+    assert_synced(work, world)
 
 
 # -- responses of the API
@@ -562,7 +562,7 @@ def test_change_that_was_rejected_is_kept_and_not_tried_again_until_it_is_edited
     sandbox.faults.clear()
     assert work.push().exit_status == 0
     assert status(work.config.data_dir).not_pushed == ()
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize(
@@ -608,7 +608,7 @@ def test_write_without_an_answer_is_looked_up_before_it_is_sent_again(
     made = [len(world.subscribers) - people, len(world.parents["tag"]) - tags, len(world.broadcasts) - broadcasts]
     assert [*made, len(world.purchases) - purchases, len(world.custom_fields) - fields] == [1, 1, 1, 1, 1]
     assert work.plan().actions == ()
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy
@@ -649,7 +649,7 @@ def test_push_killed_at_any_write_is_completed_by_the_same_command(
     assert cksync("push", "work.duckdb", "--yes").returncode == 0
     assert [len(each) - number for each, number in zip(counts, before, strict=True)] == [1, 1, 1, 1]
     assert work.plan().actions == ()
-    level(work, world)
+    assert_synced(work, world)
 
 
 # 200 changes of every kind; {a} are ids of active people.
@@ -720,7 +720,7 @@ def test_two_hundred_changes_are_made_once_through_kills_and_lost_answers(
         transactions = [purchase.transaction_id for purchase in world.purchases.values()]
         assert [transactions.count(f"T{number}") for number in range(8)] == [1] * 8
         assert work.plan().actions == ()
-        level(work, world)
+        assert_synced(work, world)
         assert world.mails == []
 
 

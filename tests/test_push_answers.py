@@ -12,7 +12,7 @@ from cksync.api.v3.writes import CALLS
 from cksync.write.alike import is_alike, is_taken
 from kit_sandbox import Sandbox, World, effects
 from tests.conftest import some
-from tests.support.workspace import EVERYTHING, Work, actives, first, level, work, world
+from tests.support.workspace import EVERYTHING, Work, actives, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -83,13 +83,13 @@ def test_answer_from_elsewhere_is_not_trusted(
     sandbox.faults.add(SOMEBODY[somebody], path=path, method=method, count=None)
     report = work.push(allow=ALLOW[:-1])
     assert (report.exit_status, [r.outcome for _, r in report.results]) == (3, ["unknown"])
-    level(work, world)
+    assert_synced(work, world)
     sandbox.faults.clear()
     sandbox.journal.clear()
     again = work.push(allow=ALLOW)
     assert (again.exit_status, [r.outcome for _, r in again.results]) == (0, ["done"])
     assert len(sandbox.journal.writes()) == 1
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("name", some([*WRITES], ["delete field"]))
@@ -106,7 +106,7 @@ def test_write_that_was_done_behind_a_page_of_somebody_else_is_found(
     report = work.push(allow=ALLOW[:-1])
     assert (report.exit_status, [r.outcome for _, r in report.results]) == (0, ["done"])
     assert work.plan(ALLOW).actions == ()
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_write_answered_from_elsewhere_holds_up_no_other_edit(work: Work, sandbox: Sandbox, world: World) -> None:
@@ -241,7 +241,7 @@ def test_value_that_the_api_passes_over_is_reported(work: Work, sandbox: Sandbox
     assert [(r.outcome, r.message) for _, r in report.results] == [
         ("rejected", "the API took the rest, but not fields.company")
     ]
-    level(work, world)
+    assert_synced(work, world)
 
 
 def _passing_over(key: str) -> Callable[[Any, Callable[[Any], Any]], Any]:
@@ -265,7 +265,7 @@ def test_everything_behind_pages_of_somebody_else_now_and_then_is_done_once(
         work.push(allow=ALLOW, retry_rejected=True)
     assert work.push().exit_status == 0
     assert (len(world.subscribers) - people, len(world.broadcasts) - drafts) == (1, 1)
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("status", some([401, 403, 410], [403]))

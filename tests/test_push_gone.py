@@ -14,7 +14,7 @@ from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
-from tests.support.workspace import Work, first, level, work, world
+from tests.support.workspace import Work, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -138,7 +138,7 @@ def test_edit_that_needs_what_is_gone_is_a_conflict_and_the_rest_is_pushed(
     again = work.push(allow=ALLOW)
     assert (again.exit_status, len(again.plan.conflicts)) == (3, len(wanted))
     assert work.plan(ALLOW).actions == ()
-    level(work, world)
+    assert_synced(work, world)
 
 
 # Deleted here, and gone there.
@@ -216,7 +216,7 @@ def test_new_person_is_made_by_a_subscription_whose_list_is_there(work: Work, sa
     assert [(each.table, each.gone) for each in report.plan.conflicts if each.gone is None] == []
     (neo,) = (person for person in world.subscribers.values() if person.email_address == "neo@example.com")
     assert neo.id in world.rosters["form", ids["form"]].members
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_tag_that_is_gone_is_asked_for_once_however_many_need_it(work: Work, sandbox: Sandbox, world: World) -> None:
@@ -243,7 +243,7 @@ def test_page_that_is_not_the_api_s_proves_nothing_to_be_gone(work: Work, sandbo
     assert work.plan().conflicts == ()
     sandbox.faults.clear()
     assert work.push().exit_status == 0
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy
@@ -276,7 +276,7 @@ def test_edit_of_a_column_whose_field_was_renamed_survives_a_refresh(work: Work,
     refresh(Folder(work.config.data_dir), work.path)
     assert work.rows(f"select employer from subscribers where id = {ids['person']}") == [("x",)]
     assert work.push().exit_status == 0
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_conflict_with_what_is_gone_says_what_it_was(work: Work, cksync: Command, world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cksync.pipeline.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import some
-from tests.support.workspace import Work, actives, first, level, work, world
+from tests.support.workspace import Work, actives, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -88,7 +88,7 @@ def test_address_that_changes_hands_right_before_the_write_is_reported(
     assert len(sandbox.journal.writes()) == writes + 1  # by the current address
     (last,) = sandbox.journal.writes()[-1:]
     assert last.params["email"] == "moved-again@example.com"
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -106,7 +106,7 @@ def test_person_deleted_between_plan_and_write_is_not_made_again(
         ("conflict", f"the person {who} is gone from the account")
     ]
     assert (len(world.subscribers), sandbox.journal.writes()) == (people - 1, [])
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -18,7 +18,7 @@ from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from kit_sandbox import Sandbox, World, edits, expected_mirror, generate, serve
 from tests.conftest import BARE
-from tests.support.workspace import Work, actives, level
+from tests.support.workspace import Work, actives, assert_synced
 
 # Aliases, columns, tables and schemas of cksync's queries, SQL keywords, and names that must be quoted.
 KEYS = (
@@ -92,7 +92,7 @@ def test_fields_with_names_of_ours_are_compared_pushed_and_refreshed(
     (conflict,) = report.plan.conflicts
     assert conflict.cell is not None
     assert (conflict.cell.column, conflict.cell.mine, conflict.cell.theirs) == ("Theirs", "here", "there")
-    level(work, world)
+    assert_synced(work, world)
     (neo,) = (person.id for person in world.subscribers.values() if person.email_address == "neo@example.com")
     for who in (first, neo):
         given = {key: value for key, value in expected_mirror(world).subscribers[who]["fields"].items() if key in KEYS}
@@ -115,7 +115,7 @@ def test_new_column_may_have_a_name_of_ours(work: Work, world: World) -> None:
     refresh(Folder(work.config.data_dir), work.path)
     assert work.push().exit_status == 0
     assert work.plan() == Plan()
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_view_of_people_has_every_field_under_its_column(work: Work, world: World) -> None:

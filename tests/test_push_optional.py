@@ -14,7 +14,7 @@ from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
-from tests.support.workspace import Work, actives, first, killed_push, level, work, world
+from tests.support.workspace import Work, actives, assert_synced, first, killed_push, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -72,7 +72,7 @@ def test_rows_with_nothing_but_what_the_api_needs_are_made_once(work: Work, sand
     report = work.push()
     assert (report.exit_status, len(report.results)) == (0, REQUESTS)
     made(work, world, before, wanted)
-    level(work, world)
+    assert_synced(work, world)
     sandbox.journal.clear()
     assert (work.push().plan, sandbox.journal.writes()) == (Plan(), [])
     refresh(Folder(work.config.data_dir), work.path)
@@ -119,7 +119,7 @@ def test_push_of_them_killed_at_any_request_is_completed_by_the_same_command(
     assert died in (0, -signal.SIGKILL)
     assert cksync("push", "work.duckdb", "--yes").returncode == 0
     made(work, world, before, wanted)
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_row_that_the_api_does_not_create_again_is_rejected(work: Work, sandbox: Sandbox, world: World) -> None:

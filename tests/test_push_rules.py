@@ -19,7 +19,7 @@ from cksync.write.refresh import refresh
 from cksync.write.rules import BULK_ROWS, held_back
 from kit_sandbox import Sandbox, World, edits
 from tests.conftest import some
-from tests.support.workspace import Work, first, level, work, world
+from tests.support.workspace import Work, assert_synced, first, work, world
 from tests.test_diff import account
 
 __all__ = ["first", "work", "world"]  # fixtures
@@ -92,7 +92,7 @@ def test_rules_count_over_the_life_of_a_workspace(work: Work, sandbox: Sandbox, 
     assert work.push(allow=["unsubscribe"]).exit_status == 0
     work.edit(f"{LEAVE} order by id limit 1)")
     assert rules(work) == ["unsubscribe"]  # the first ten still count
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy

@@ -7,7 +7,7 @@ from cksync.folder import Folder
 from cksync.write.refresh import refresh
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import Command, some
-from tests.support.workspace import Work, actives, first, level, work, world
+from tests.support.workspace import Work, actives, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -44,7 +44,7 @@ def test_broadcast_that_was_sent_since_the_checkout_is_a_conflict_and_the_rest_i
         f"this broadcast is {status} by now; only drafts and scheduled ones can be changed",
     )
     assert work.plan().conflicts == (conflict,)  # what was read is in the mirror
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("edit", some([*EDITS], ["update"]))

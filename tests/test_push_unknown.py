@@ -12,7 +12,7 @@ from cksync.pipeline.pull import pull
 from cksync.write.plan import Plan
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
-from tests.support.workspace import Work, actives, first, killed_push, level, work, world
+from tests.support.workspace import Work, actives, assert_synced, first, killed_push, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -54,14 +54,14 @@ def test_draft_that_the_api_tidies_is_found(subject: str, work: Work, sandbox: S
     sandbox.faults.add(effects.lost_response(), path="/broadcasts", method="POST", count=None)
     assert work.push().exit_status == 0
     assert (len(world.broadcasts), work.plan()) == (drafts + 1, Plan())
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("loss", some(["lost_response", "error_after", "error_before"], ["lost_response"]))
 def test_draft_of_which_nobody_knows_is_never_made_again_unasked(
     loss: str, work: Work, sandbox: Sandbox, world: World
 ) -> None:
-    """Each push looks it up again, and it delays no other edit; nor does another text make it another one."""
+    """Each push looks it up again, and it delays no other edit; and another text does not make it another one."""
     drafts = len(world.broadcasts)
     work.edit("insert into broadcasts (subject, content) values ('Hello', 'x')")
     sandbox.faults.add(rewritten, path="/broadcasts", method="POST", count=None)
@@ -82,7 +82,7 @@ def test_draft_of_which_nobody_knows_is_never_made_again_unasked(
     assert work.plan() == Plan()
     assert sandbox.journal.count(path="/broadcasts", method="POST") == 2
     list(pull(work.config, environ={}))
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy
@@ -158,7 +158,7 @@ def test_person_who_was_made_unseen_is_no_obstacle_to_the_next_push(work: Work, 
     sandbox.faults.clear()
     assert work.push().exit_status == 0
     assert (len(world.subscribers), work.plan()) == (people + 1, Plan())
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("after", some([False, True], [False]), ids=["before", "after"])
@@ -242,7 +242,7 @@ def test_change_that_was_rejected_can_be_requested_again_after_another(
     for wish in ("B", "A"):
         work.edit(f"update subscribers set first_name = '{wish}' where id = {who}")
         assert (work.push().exit_status, world.subscribers[who].first_name) == (0, wish)
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_change_that_was_rejected_is_sent_again_if_asked_to(
@@ -253,4 +253,4 @@ def test_change_that_was_rejected_is_sent_again_if_asked_to(
     assert [action["target"] for action in seen["actions"]] == [str(who)]
     cksync("push", "work.duckdb", "--yes", "--retry-rejected", "--checksum", seen["checksum"])
     assert (world.subscribers[who].first_name, work.plan()) == ("A", Plan())
-    level(work, world)
+    assert_synced(work, world)

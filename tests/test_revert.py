@@ -10,7 +10,7 @@ from cksync.pipeline.revert import revert, revert_everything, revert_invalid
 from cksync.write.plan import Plan
 from kit_sandbox import Sandbox, World
 from tests.conftest import Command, some
-from tests.support.workspace import EVERYTHING, PROBLEMS, Work, actives, first, level, work, world
+from tests.support.workspace import EVERYTHING, PROBLEMS, Work, actives, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -67,7 +67,7 @@ def test_edits_that_cannot_be_pushed_are_left_out_with_all_that_needs_them(
     assert (report.exit_status, {result.outcome for _, result in report.results}) == (3, {"done"})
     assert "cannot be pushed" in report.message
     assert len(sandbox.journal.writes()) == len(report.results)
-    level(work, world)
+    assert_synced(work, world)
     assert revert_invalid(work.config, work.path) > 0
     assert (work.plan().problems, work.rows("select 1 from broadcasts where subject = 'pushed'")) == ((), [(1,)])
 
@@ -97,7 +97,7 @@ def test_what_was_pushed_is_not_taken_back(work: Work, sandbox: Sandbox, world: 
     work.push()
     revert_everything(work.config, work.path)
     assert (work.plan(), work.push().results) == (Plan(), ())
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy

@@ -171,7 +171,7 @@ def actives(work: Work, count: int) -> list[int]:
     return [row[0] for row in work.rows(f"select id from subscribers where state = 'active' order by id limit {count}")]
 
 
-def level(work: Work, world: World) -> None:
+def assert_synced(work: Work, world: World) -> None:
     """Assert that the mirror equals the account."""
     assert differences(work.config.data_dir / "mirror.duckdb", world) == []
 

@@ -1,10 +1,10 @@
 """Records of the API in, rows of the mirror out: a pair of files per table.
 
-    tags.json            slice -> the records that were seen in it, as the API sends them
-    tags.expected.json   the rows: values as text (JSON as it is stored), columns that are null left out
+    tags.json            slice -> the records seen in it, as the API sends them
+    tags.expected.json   the rows: values as text (JSON as it is stored), without null columns
 
 Each slice is one page, a minute after the one before. `CKSYNC_WRITE_EXPECTED=1 pytest tests/test_sql` writes
-the rows as they are, to be read before they are believed.
+the actual rows, to be reviewed before use.
 """
 
 import json

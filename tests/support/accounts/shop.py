@@ -1,12 +1,11 @@
-"""A shop by hand: six people, four pulls, days in UTC. The expected rows of the marts are worked out from it.
+"""A hand-made shop: six people, four pulls, days in UTC. The expected rows of the marts are derived from it.
 
     1 March    the first pull: Ann, Bob, Eve and Fay are active, Cyd has cancelled
     16 March   Fay has bounced
     21 March   Bob has cancelled, Eve is deleted, Dee is new
     10 April   nothing: the models' now
 
-Cyd bought before signing up; one order has neither a buyer nor a day that exists. The names are as odd as people make
-them.
+Cyd bought before signing up; one order has neither a buyer nor a valid day. The names are as odd as real ones.
 """
 
 from pathlib import Path

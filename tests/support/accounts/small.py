@@ -1,5 +1,5 @@
-"""A small account by hand: nine people, four nights, the days in New York. The expected rows of the models are
-worked out from what is written here.
+"""A small hand-made account: nine people, four nights, days in New York. The expected rows of the models are
+derived from the events below.
 
 The pulls are on 1 to 4 March 2026 at 9:00 UTC, 4:00 in the morning there. What happened:
 
