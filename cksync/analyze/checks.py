@@ -16,10 +16,10 @@ from cksync.sqltext import Header, identifier, quoted, sql_folder
 SAMPLE_ROWS = 3
 
 
-def checked(db: duckdb.DuckDBPyConnection, models: Sequence[Model], theirs: Path | None) -> Iterator[Checked]:
+def checked(db: duckdb.DuckDBPyConnection, models: Sequence[Model], models_path: Path | None) -> Iterator[Checked]:
     """Run every check of the models that were built."""
     files = read_folder(sql_folder() / "checks", "sql/checks")
-    files += read_folder(theirs / "checks", f"{theirs}/checks") if theirs else []
+    files += read_folder(models_path / "checks", f"{models_path}/checks") if models_path else []
     for fact in (*files, *(_key_fact(each) for each in models if each.key)):
         yield _checked(db, fact)
 

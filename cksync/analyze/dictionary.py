@@ -85,11 +85,11 @@ def entries(db: duckdb.DuckDBPyConnection) -> list[Entry]:
         where database_name = current_database()
         """
     ).fetchall()
-    told = _told(db)
-    made = {row["name"]: row for row in told if not row["problem"]}
+    noted_models = _model_rows(db)
+    made = {row["name"]: row for row in noted_models if not row["problem"]}
     rows = _rows(db, [(schema, name) for schema, name, kind, _ in found if kind == "table"])
     there = [_entry(schema, name, kind, grain, rows.get((schema, name)), made) for schema, name, kind, grain in found]
-    missing = [_missing(row) for row in told if row["problem"]]
+    missing = [_missing(row) for row in noted_models if row["problem"]]
     return sorted([*there, *missing], key=lambda entry: (GROUPS.index(entry.group), entry.schema, entry.name))
 
 
@@ -153,7 +153,7 @@ def _our_models() -> frozenset[str]:
     return frozenset([*(path.stem for path in (sql_folder() / "models").rglob("*.sql")), *_MADE])
 
 
-def _told(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def _model_rows(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Return the rows of `_cksync.models`; none if an older cksync, or another program, made the file."""
     try:
         answer = db.execute("from _cksync.models")
@@ -193,10 +193,10 @@ def _entry(
 
 
 def _missing(row: Mapping[str, Any]) -> Entry:
-    told = {name: row[name] for name in ("name", "kind", "filter", "unknown", "file", "problem")}
+    described = {name: row[name] for name in ("name", "kind", "filter", "unknown", "file", "problem")}
     is_ours = row["name"] in _our_models() and str(row["file"]).startswith("sql/models/")
     group = "models" if is_ours else "your own"
-    return Entry(group, "main", rows=None, grain=row["grain"] or "", key=names(row["key"] or ""), **told)
+    return Entry(group, "main", rows=None, grain=row["grain"] or "", key=names(row["key"] or ""), **described)
 
 
 def _group(schema: str, name: str, is_model: bool) -> str:

@@ -1,11 +1,11 @@
-"""What a file of sql/models or sql/checks says: one select, its header, and what it reads.
+"""Parse the files of sql/models and sql/checks: one select, its header, and what it reads.
 
 The words with a meaning in the header of a model (see sqltext.py) are:
 
-    @key: a, b         the columns that identify a row; a check is made of them
-    @stored: table     made as a table at every publish; otherwise it is a view, unless it reads files
+    @key: a, b         the columns that identify a row; also a check
+    @stored: table     built as a table at every publish; otherwise it is a view, unless it reads files
     @filter: SQL       the usual filter of a reader
-    @unknown: TEXT     what the API cannot tell, so that the model cannot either
+    @unknown: TEXT     what neither the API nor the model can tell
 """
 
 import json

@@ -59,10 +59,10 @@ def build(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collect
         _note(db, [], [])
         return Analysis()
     make_settings(db, settings, tables)
-    ours = in_order([*read_folder(sql_folder() / "models", "sql/models", "**/*.sql"), wide_model(db)])
-    taken = {*tables, SETTINGS, *(model.name.lower() for model in ours)}
-    theirs, refused = _theirs(settings.path, taken)
-    made = _make_all(db, [*ours, *theirs])
+    builtin_models = in_order([*read_folder(sql_folder() / "models", "sql/models", "**/*.sql"), wide_model(db)])
+    taken = {*tables, SETTINGS, *(model.name.lower() for model in builtin_models)}
+    user_models, refused = _user_models(settings.path, taken)
+    made = _make_all(db, [*builtin_models, *user_models])
     good = [model for model, built in made if not built.problem]
     checks = checked(db, good, settings.path)
     analysis = Analysis((*(built for _, built in made), *refused), tuple(checks))
@@ -98,7 +98,7 @@ def _clear(db: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
             db.execute(f"drop {kind} main.{identifier(name)}")
 
 
-def _theirs(folder: Path | None, taken: Collection[str]) -> tuple[list[Model], list[Built]]:
+def _user_models(folder: Path | None, taken: Collection[str]) -> tuple[list[Model], list[Built]]:
     """Return the user's models in order, and those that are invalid."""
     if folder is None:
         return [], []
@@ -160,8 +160,13 @@ def _note(db: duckdb.DuckDBPyConnection, made: Sequence[tuple[Model | None, Buil
     models = []
     for model, built in made:
         words = model.header.words if model else {}
-        told = [model.header.grain if model else None, words.get("@key"), words.get("@filter"), words.get("@unknown")]
-        models.append([built.name, built.kind, built.file, *told, built.seconds, built.problem])
+        described = [
+            model.header.grain if model else None,
+            words.get("@key"),
+            words.get("@filter"),
+            words.get("@unknown"),
+        ]
+        models.append([built.name, built.kind, built.file, *described, built.seconds, built.problem])
     _insert(db, "_cksync.models", models)
     _insert(db, "_cksync.checks", [[each.name, each.fact, each.rows, each.sample, each.problem] for each in checks])
     for name, (grain, meanings) in _NOTES.items():

@@ -22,8 +22,10 @@ class QueryResult:
 
 
 @contextlib.contextmanager
-def ask(data_dir: Path, query: str, theirs: Path | None = None, *, allow_files: bool = False) -> Iterator[QueryResult]:
-    """Yield the result of a query, or of a saved one (`@name`; `theirs` is the folder of the user's models).
+def ask(
+    data_dir: Path, query: str, models_path: Path | None = None, *, allow_files: bool = False
+) -> Iterator[QueryResult]:
+    """Yield the result of a query, or of a saved one (`@name`; `models_path` is the folder of the user's models).
 
     Reads nothing but the mirror and writes nothing, unless `allow_files`. Raises Refused if a query tries, Rejected
     with DuckDB's message for an invalid one.
@@ -37,7 +39,7 @@ def ask(data_dir: Path, query: str, theirs: Path | None = None, *, allow_files: 
     if not words:
         raise Rejected('there is no query; try: cksync sql "select state, count(*) from subscribers group by all"')
     with open_mirror(Folder(data_dir)) as db:
-        saved = saved_query(db, words[0][1:], theirs) if words[0].startswith("@") else None
+        saved = saved_query(db, words[0][1:], models_path) if words[0].startswith("@") else None
         if saved and len(words) > 1:
             raise Rejected(f"@{saved.name} is a whole query; to ask more of it, write its SQL yourself")
         text = saved.sql if saved else query

@@ -29,17 +29,17 @@ class Saved:
     file: str | None = None
 
 
-def saved_queries(theirs: Path | None) -> list[Saved]:
-    """Return the files, by name; `theirs` is the folder of the user's models. Raises Rejected if one cannot be read."""
+def saved_queries(models_path: Path | None) -> list[Saved]:
+    """Return the files, by name; `models_path` is the user's models folder. Raises Rejected if one is unreadable."""
     found = {saved.name: saved for saved in _read(sql_folder() / "queries", "sql/queries")}
-    if theirs is not None:
-        found |= {saved.name: saved for saved in _read(theirs / "queries", f"{theirs}/queries")}
+    if models_path is not None:
+        found |= {saved.name: saved for saved in _read(models_path / "queries", f"{models_path}/queries")}
     return [found[name] for name in sorted(found)]
 
 
-def saved_query(db: duckdb.DuckDBPyConnection, name: str, theirs: Path | None) -> Saved:
+def saved_query(db: duckdb.DuckDBPyConnection, name: str, models_path: Path | None) -> Saved:
     """Return the query `@name`. Raises Rejected with close names if it is unknown."""
-    files = {saved.name.lower(): saved for saved in saved_queries(theirs)}
+    files = {saved.name.lower(): saved for saved in saved_queries(models_path)}
     if name.lower() in files:
         return files[name.lower()]
     known = {entry.label.lower(): entry for entry in entries(db) if entry.kind != "macro" and not entry.problem}

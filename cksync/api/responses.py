@@ -37,7 +37,7 @@ class Retry(Exception):
 
 
 class Refusal(Exception):
-    """A refusal that no retry fixes. `reason` tells its kind; `verdict` is the error to raise if it concerns the whole
+    """A refusal that no retry fixes. `reason` names its kind; `verdict` is the error to raise if it concerns the whole
     API: for the account, and for writes."""
 
     def __init__(self, reason: str, verdict: CksyncError) -> None:

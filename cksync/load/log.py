@@ -1,6 +1,6 @@
 """The log: immutable Parquet segments of records, with the checkpoints they make true.
 
-    log/<load_id>/000001.parquet    columns SCHEMA, one row a record, as the API sent it
+    log/<load_id>/000001.parquet    columns SCHEMA, one row per record, as the API sent it
                                     metadata `cksync`: what the segment makes true (see `Segment`)
     log/<load_id>/000001-000057.parquet
                                     a snapshot: the rows of the segments that it names, and what each of

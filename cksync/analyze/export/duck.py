@@ -33,7 +33,7 @@ def write(
     db.execute("detach shared")
 
 
-def is_ours(path: Path) -> bool:
+def is_made_by_cksync(path: Path) -> bool:
     """Return True if `write` made this database. Raises Locked if another program is writing it."""
     query = "select 1 from duckdb_tables() where schema_name = '_cksync' and table_name = 'export'"
     try:

@@ -100,7 +100,7 @@ def _close(workbook: "Workbook") -> None:
         raise error.__context__ or error from None
 
 
-def is_ours(path: Path) -> bool:
+def is_made_by_cksync(path: Path) -> bool:
     """Return True if `write` made this workbook."""
     try:
         with zipfile.ZipFile(path) as file:

@@ -82,8 +82,8 @@ def foreign_file(folder: Path) -> str | None:
     try:
         manifest = json.loads((folder / NAME).read_text(encoding="utf-8"))
         ours = {file["path"] for table in manifest["tables"] for file in table["files"]} | {NAME}
-        is_ours = manifest["made_by"] == MAKER
+        is_made_by_cksync = manifest["made_by"] == MAKER
     except (OSError, ValueError, LookupError, TypeError):
-        is_ours, ours = False, set()
-    others = names if not is_ours else names - ours
+        is_made_by_cksync, ours = False, set()
+    others = names if not is_made_by_cksync else names - ours
     return min(others) if others else None

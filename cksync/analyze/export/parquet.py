@@ -72,7 +72,7 @@ def write_file(
     yield Written(table.label, table.rows, path.stat().st_size)
 
 
-def is_ours(path: Path) -> bool:
+def is_made_by_cksync(path: Path) -> bool:
     """Return True if `write_file` made this file."""
     query = "select decode(value) from parquet_kv_metadata(?) where decode(key) = ?"
     try:

@@ -183,14 +183,14 @@ def _prepare(cursor: "Cursor", schema: str, places: Sequence[_Place], *, is_forc
     )
     ours = {row[0] for row in _rows(cursor, f"select table_name from {_ledger(schema)}")}
     for place in places:
-        _check(cursor, place, is_ours=place.name in ours or is_forced)
+        _check(cursor, place, is_made_by_cksync=place.name in ours or is_forced)
 
 
 def _ledger(schema: str) -> str:
     return f"{identifier(schema)}.{LEDGER}"
 
 
-def _check(cursor: "Cursor", place: _Place, *, is_ours: bool) -> None:
+def _check(cursor: "Cursor", place: _Place, *, is_made_by_cksync: bool) -> None:
     found = _rows(
         cursor,
         f"""
@@ -204,7 +204,7 @@ def _check(cursor: "Cursor", place: _Place, *, is_ours: bool) -> None:
     (kind, is_referenced), *_ = found
     if kind != "r":
         raise Rejected(f"{place.title} is there and is no table; take another --schema")
-    if not is_ours:
+    if not is_made_by_cksync:
         raise Refused(
             f"{place.title} is there and no export made it; take another --schema, or --force replaces its rows"
         )

@@ -32,10 +32,10 @@ _FILES: dict[Form, Writer] = {
     "duckdb": duck.write,
 }
 _OURS: dict[Form, Callable[[Path], bool]] = {
-    "parquet": parquet.is_ours,
-    "excel": excel.is_ours,
-    "sqlite": sqlite.is_ours,
-    "duckdb": duck.is_ours,
+    "parquet": parquet.is_made_by_cksync,
+    "excel": excel.is_made_by_cksync,
+    "sqlite": sqlite.is_made_by_cksync,
+    "duckdb": duck.is_made_by_cksync,
 }
 
 
@@ -162,11 +162,11 @@ def _check(target: Target, tables: Sequence[ExportTable], *, is_forced: bool) ->
                 f"{target.name} is there and has {foreign_file}, which no export made; take another place,"
                 " or --force replaces the whole folder"
             )
-    elif target.is_folder or not _is_ours(target, tables):
+    elif target.is_folder or not _is_made_by_cksync(target, tables):
         raise Refused(f"{target.name} is there and no export made it; take another name, or --force replaces it")
 
 
-def _is_ours(target: Target, tables: Sequence[ExportTable]) -> bool:
+def _is_made_by_cksync(target: Target, tables: Sequence[ExportTable]) -> bool:
     if target.path.stat().st_size == 0:
         return True
     return csv.looks_like(target.path, tables[0]) if target.form == "csv" else _OURS[target.form](target.path)

@@ -1,10 +1,10 @@
-"""SQLite, through Python's own module: DuckDB would have to fetch an extension.
+"""SQLite, with Python's own module: DuckDB would have to download an extension.
 
-| here | there |
+| DuckDB | SQLite |
 |---|---|
 | integers | INTEGER |
-| decimals | DECIMAL(p, s), which SQLite stores as a number: exact to 15 digits, and a note where there are more |
-| floats | REAL; what is no number is null |
+| decimals | DECIMAL(p, s), which SQLite stores as a number: exact to 15 digits, with a note for more |
+| floats | REAL; NaN is null |
 | booleans | BOOLEAN: 0 or 1 |
 | times | TEXT, ISO 8601 with six decimals, so that they sort; instants end in Z |
 | dates, texts, JSON | TEXT |
@@ -53,7 +53,7 @@ def write(
         _stamp(into, stamp)
 
 
-def is_ours(path: Path) -> bool:
+def is_made_by_cksync(path: Path) -> bool:
     """Return True if `write` made this database."""
     with open(path, "rb") as file:
         header = file.read(100)

@@ -88,10 +88,10 @@ def _check(path: Path, *, force: bool) -> None:
     """Raise Refused for an existing file that `cksync report` did not make."""
     try:
         with open(path, "rb") as file:
-            is_ours = b'<meta name="generator" content="cksync ' in file.read(HEAD_BYTES)
+            is_report = b'<meta name="generator" content="cksync ' in file.read(HEAD_BYTES)
     except OSError:  # missing, or writing gives a better error
         return
-    if path.is_file() and not (is_ours or force):
+    if path.is_file() and not (is_report or force):
         raise Refused(f"{path} is no report of cksync; name another file, or --force replaces it")
 
 

@@ -44,11 +44,11 @@ def sync(db: duckdb.DuckDBPyConnection) -> SectionContent:
     )
     figures = [Figure("List by list", table=FigureTable("The mirror by stream", columns, streams, is_open=True))]
     if broken:
-        told = (
+        shown = (
             TableColumn("name", "Check", "text"),
             TableColumn("fact", "Must hold", "text"),
             TableColumn("finding", "Found", "text"),
         )
         title = many(len(broken), "finding")
-        figures.append(Figure("What does not hold", table=FigureTable(title, told, broken, is_open=True)))
+        figures.append(Figure("What does not hold", table=FigureTable(title, shown, broken, is_open=True)))
     return SectionContent(lead, figures)
