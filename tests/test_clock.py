@@ -13,7 +13,8 @@ import pytest
 from cksync.config import Config
 from cksync.errors import Refused
 from cksync.folder import Folder
-from cksync.load.log import SCHEMA, Segment, decode, load_id_at, load_ids, segment_files
+from cksync.load.log import Segment, decode, load_id_at, load_ids, segment_files
+from cksync.load.log_files import SCHEMA
 from cksync.pipeline.publishing import publish
 from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import Command, some

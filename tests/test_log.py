@@ -31,7 +31,6 @@ from cksync.domain import (
 from cksync.errors import Failed
 from cksync.load.compact import compact
 from cksync.load.log import (
-    PORTION_BYTES,
     REQUESTS,
     Load,
     Start,
@@ -47,6 +46,7 @@ from cksync.load.log import (
     segment_files,
     was_ever_finished,
 )
+from cksync.load.log_files import PORTION_BYTES
 from tests.support.log_builder import LoadBuilder, LogBuilder, at
 
 TAGS = whole("tags")

@@ -8,19 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cksync.errors import Failed
-from cksync.load.log import (
-    PORTION_BYTES,
-    SCHEMA,
-    all_files,
-    decode,
-    is_single,
-    load_ids,
-    portions,
-    put_whole,
-    segment_files,
-    size,
-    write_rows,
-)
+from cksync.load.log import all_files, decode, is_single, load_ids, segment_files
+from cksync.load.log_files import PORTION_BYTES, SCHEMA, portions, put_whole, size, write_rows
 
 
 def compact(folder: Path, but: str) -> None:

@@ -19,12 +19,11 @@ from cksync.load.log import (
     Segment,
     load_id_at,
     load_ids,
-    portions,
     read_load,
     segment_count,
     segment_files,
-    size,
 )
+from cksync.load.log_files import portions, size
 from cksync.load.merge import PART_BYTES, Merged, merge
 from cksync.load.observations import Reading, Round
 from cksync.load.tables import tables

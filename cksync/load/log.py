@@ -11,16 +11,15 @@ killed or stopped load leaves its round open, and the next load continues it. Wh
 brought up to date in a round of its own.
 """
 
-import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -28,21 +27,9 @@ import pyarrow.parquet as pq
 
 from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Slice
 from cksync.errors import Failed
-from cksync.folder import put_in_place, sync_folder
+from cksync.folder import sync_folder
+from cksync.load.log_files import SCHEMA, damaged, put_whole, read_columns, write_rows
 
-SCHEMA = pa.schema(
-    [
-        pa.field("stream", pa.string(), nullable=False),
-        pa.field("slice", pa.string(), nullable=False),
-        pa.field("page", pa.int32(), nullable=False),
-        pa.field("position", pa.int32(), nullable=False),
-        pa.field("key", pa.string()),
-        pa.field("observed_at", pa.timestamp("us", tz="UTC"), nullable=False),
-        pa.field("received_at", pa.timestamp("us", tz="UTC"), nullable=False),
-        pa.field("record", pa.string()),
-    ]
-)
-T = TypeVar("T")
 REQUESTS = "_requests"
 PUSHES = "_pushes"
 _REQUESTS, _PUSHES = Slice(REQUESTS, REQUESTS), Slice(PUSHES, PUSHES)
@@ -51,16 +38,8 @@ PUSH = ("push",)
 # The page of a row that was found absent from its slice. (A 404 has the page that requested it.)
 ABSENT = 0
 FLUSH_SECONDS = 1.0
-# The most text to convert at once: DuckDB holds several copies of it.
-PORTION_BYTES = 8_000_000
 # A segment with this much text is stored at once.
 SEGMENT_BYTES = 1_000_000
-# How the log is encoded: only the names of streams and slices repeat, and no query searches by a column.
-_PARQUET: Mapping[str, Any] = {
-    "compression": "zstd",
-    "use_dictionary": ["stream", "slice"],
-    "write_statistics": False,
-}
 # The most pages that a kill may cost: those read and not yet stored, and those in flight. One is reserved for the page
 # that a resumed slice reads again.
 LOSE_PAGES = 9
@@ -257,74 +236,6 @@ def _write_segment(path: Path, rows: _Rows, segment: Segment) -> None:
         write_rows(pa.Table.from_arrays(arrays, schema=schema), file)
 
 
-def write_rows(table: pa.Table, file: BinaryIO) -> None:
-    """Write rows of the log as Parquet."""
-    pq.write_table(table, file, **_PARQUET)
-
-
-@contextlib.contextmanager
-def put_whole(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file to write that appears at its path only when complete."""
-    temporary = path.with_name(f".{path.name}.new")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    put_in_place(temporary, path)
-
-
-@lru_cache(maxsize=10_000)  # a stored file never changes
-def _extent(path: Path) -> tuple[int, int]:
-    try:
-        held = pq.read_metadata(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from None
-    return sum(int(held.row_group(n).total_byte_size) for n in range(held.num_row_groups)), int(held.num_rows)
-
-
-def size(path: Path) -> int:
-    """Return the unpacked size of a log file in bytes. Raises Failed if it cannot be read."""
-    return _extent(path)[0]
-
-
-def row_count(path: Path) -> int:
-    """Return the number of rows of a log file. Raises Failed if it cannot be read."""
-    return _extent(path)[1]
-
-
-def row_of(path: Path, number: int) -> pa.Table:
-    """Return one row of a file as a table. Raises Failed if the file cannot be read."""
-    return _read_table(path, SCHEMA.names).slice(number, 1)
-
-
-def records(path: Path, numbers: Sequence[int]) -> list[str]:
-    """Return the records of some rows of a file. Raises Failed if it cannot be read."""
-    texts: list[str] = _read_table(path, ["record"])["record"].take(numbers).to_pylist()
-    return texts
-
-
-def _read_table(path: Path, names: Sequence[str]) -> pa.Table:
-    try:
-        # one thread: if no other can be started, Arrow waits for it forever
-        return pq.read_table(path, columns=list(names), use_threads=False)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(path, error) from None
-
-
-def portions(sized: Iterable[tuple[T, int]], most: int) -> Iterator[list[T]]:
-    """Group things in order, at most `most` bytes a group unless one alone has more."""
-    group: list[T] = []
-    held = 0
-    for thing, bytes_ in sized:
-        if group and held + bytes_ > most:
-            yield group
-            group, held = [], 0
-        group.append(thing)
-        held += bytes_
-    if group:
-        yield group
-
-
 def _microseconds(at: datetime) -> int:
     """Convert a time to Arrow's representation."""
     return round(at.timestamp() * 1_000_000)
@@ -339,19 +250,7 @@ def decode(path: Path) -> tuple[Segment, ...]:
             return msgspec.json.decode(text, type=tuple[Segment, ...])
         return (msgspec.json.decode(text, type=Segment),)
     except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as error:
-        raise _damaged(path, error) from None
-
-
-def _columns(path: Path, names: list[str]) -> list[list[Any]]:
-    """Return columns of a segment. Raises Failed if it cannot be read."""
-    return [column.to_pylist() for column in _read_table(path, names).columns]
-
-
-def _damaged(path: Path, error: Exception) -> Failed:
-    return Failed(
-        f"log: {path} is damaged ({type(error).__name__}); restore it from a backup, or move its folder"
-        " away: the next pull reads again what it held"
-    )
+        raise damaged(path, error) from None
 
 
 def load_id_at(at: datetime) -> str:
@@ -458,7 +357,7 @@ def newest_observation(folder: Path) -> datetime | None:
     """Return the time of the newest row of the log; None if it is empty."""
     for load_id in reversed(load_ids(folder)):
         for path in reversed(segment_files(folder, load_id)):
-            (times,) = _columns(path, ["received_at"])
+            (times,) = read_columns(path, ["received_at"])
             if times:
                 newest: datetime = max(times)
                 return newest
@@ -481,7 +380,7 @@ def keys_by_slice(
     found: dict[str, set[str]] = {name: set() for name in checkpoints}
     absent: dict[str, set[int]] = {}
     for path in (path for load in loads for path in load.files_of(load.segments)):
-        columns = _columns(path, ["slice", "page", "key", "observed_at"])
+        columns = read_columns(path, ["slice", "page", "key", "observed_at"])
         for name, page, key, observed_at in zip(*columns, strict=True):
             if key is None or name not in checkpoints or observed_at < checkpoints[name].read_from:
                 continue

@@ -20,7 +20,7 @@ import duckdb
 from cksync.load.deletions import begin_gone, forget_deletions, load_deletions
 from cksync.load.history import Change, load_changed, write_changed
 from cksync.load.list_order import note_list_order
-from cksync.load.log import portions, size
+from cksync.load.log_files import portions, size
 from cksync.load.observations import Round, forget_seen, load_seen, new_files, relation
 from cksync.load.renamed_fields import Rekeying, key_versions, rekey, rekeyings
 from cksync.load.repeated_keys import load_corrected

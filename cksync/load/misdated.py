@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from cksync.domain import Checkpoint, LoadEnd
 from cksync.errors import Failed
-from cksync.load.log import SCHEMA, Load, Segment, decode, load_id_at, load_ids, put_whole, read_load, write_rows
+from cksync.load.log import Load, Segment, decode, load_id_at, load_ids, read_load
+from cksync.load.log_files import SCHEMA, put_whole, write_rows
 
 # The largest difference from the API's clock that is not an error.
 CLOCK_LIMIT = timedelta(days=1)

@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 
 from cksync.load.list_order import CHANGED_ONLY, LISTED, PLACE
-from cksync.load.log import ABSENT, PORTION_BYTES, PUSHES, REQUESTS, portions, row_of, size
+from cksync.load.log import ABSENT, PUSHES, REQUESTS
+from cksync.load.log_files import PORTION_BYTES, portions, row_of, size
 from cksync.load.repeated_keys import OBJECTS
 from cksync.load.schema import NO_RECORDS
 from cksync.paths import pattern

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from cksync.load.log import records
+from cksync.load.log_files import records
 
 # Where a record has the keys that its shape is made of.
 OBJECTS = ("$", "$.subscriber", "$.subscriber.fields", "$.fields", "$.stats")

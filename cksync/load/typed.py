@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.load.log import PORTION_BYTES, portions, row_count, size
+from cksync.load.log_files import PORTION_BYTES, portions, row_count, size
 from cksync.load.observations import TOGETHER_BYTES, each_long, relation
 from cksync.load.schema import given_columns
 from cksync.load.tables import Table
