@@ -1,4 +1,4 @@
-"""One account behind one address: limit, faults, API and journal, still without a socket."""
+"""One account behind one address: limit, faults, API and journal, without a socket."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ PREFIX = "/v3"
 
 
 class App:
-    """Takes requests in the order of their arrival and tells what to send back."""
+    """Processes requests in order of arrival and returns what to send back."""
 
     def __init__(
         self, world: World, limit: RollingLimit, latency_seconds: float = 0.0, control_token: str | None = None
@@ -31,7 +31,7 @@ class App:
         self.api = V3(world)
 
     def answer(self, request: Request) -> Answer:
-        """Answers now; the journal has the request whatever became of it."""
+        """Answer a request; the journal records it whatever happens."""
         arrived_at = time.monotonic()
         made: list[int] = []
         with self.world.lock:
@@ -40,7 +40,7 @@ class App:
         return answer
 
     def _answer(self, request: Request, arrived_at: float, made: list[int]) -> Answer:
-        """The limit comes first, before anything is looked at; it belongs to the account, not to the key."""
+        """The limit comes first, before anything else is checked; it applies to the account, not to the key."""
         if not self.limit.admits(arrived_at):
             return RETRY_LATER
 
@@ -53,7 +53,7 @@ class App:
 
 
 def read_request(method: str, path: str, query: str, body: bytes, headers: Mapping[bytes, bytes]) -> Request:
-    """A request from its parts; parameters may stand in the query or in the body, even of a GET."""
+    """Build a request from its parts; parameters may be in the query or in the body, even of a GET."""
     asked, is_malformed = parse_qsl(query, keep_blank_values=True), False
     try:
         content, in_query = read_body(body, headers.get(b"content-type", b"")), nested(asked)
@@ -72,5 +72,5 @@ def read_request(method: str, path: str, query: str, body: bytes, headers: Mappi
 
 
 def outside(path: str) -> Answer | None:
-    """What a path is worth that is not below `/v3`."""
+    """The response to a path outside `/v3`."""
     return None if path.startswith(PREFIX + "/") else NOT_FOUND

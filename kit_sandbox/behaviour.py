@@ -1,6 +1,6 @@
-"""Switches for what nobody knows about API v3, so that a client can be proved right under every answer.
+"""Switches for unknown details of API v3, so that a client can be tested under every possibility.
 
-The defaults are the likeliest reading of the papers; each field names the alternatives.
+The defaults are the likeliest reading of the documentation; each field names the alternatives.
 """
 
 import re
@@ -103,7 +103,7 @@ class Behaviour:
     """The status of a new webhook."""
 
     def __post_init__(self) -> None:
-        """ValueError for a `cancelled_leave` that names no kind of list, or no share."""
+        """Raises ValueError for a `cancelled_leave` with an unknown kind of list or an invalid share."""
         for each in self.cancelled_leave:
             kind, _, share = each.partition(":")
             if kind not in KINDS or not _SHARE.fullmatch(share or "1"):
@@ -116,7 +116,7 @@ class Behaviour:
         return {kind: float(share or 1) for kind, _, share in split}
 
     def hides(self, kind: Kind, parent_id: int, subscriber_id: int) -> bool:
-        """Whether a list does not show this member while they are cancelled."""
+        """Return True if a list hides this member while they are cancelled."""
         share = self._leaving.get(kind, 0.0)
         if share in (0.0, 1.0):
             return share == 1.0

@@ -1,7 +1,7 @@
 """The control routes under `/_sandbox/`, for tests in another process: outside the limit and the journal.
 
-They change the account and show its records, so they answer only this machine (the address of the caller and the name
-in `Host` are loopback), no page of another site (no `Origin`), and who has the token, in the header X-Sandbox-Token.
+They change the account and show its records, so they answer only this machine (the caller's address and the name in
+`Host` are loopback), no page of another site (no `Origin`), and only with the token, in the header X-Sandbox-Token.
 
 GET    journal         counts by status and path, rejected arrivals, the list of requests
 POST   journal/clear
@@ -9,8 +9,8 @@ GET    faults          the rules, with how often each was seen and fired
 POST   faults          {"effect": "status", "args": {"code": 500}, "path": "/tags", "nth": 2, "count": 1}
 DELETE faults
 POST   edits           {"edit": "cancel", "args": {"subscriber_id": 1}} -> {"result": ...}
-GET    truth           how many rows each table has; with ?table=subscribers its records
-GET    mails           what the API was told to send: broadcast_id and send_at
+GET    truth           the number of rows of each table; with ?table=subscribers its records
+GET    mails           the emails that the API was told to send: broadcast_id and send_at
 GET    behaviour       the switches
 POST   behaviour       {"purchases_order": "newest"} changes these switches
 """
@@ -35,7 +35,8 @@ _TIMES = ("created_at", "send_at", "transaction_time")
 
 
 def forbidden(token: str, caller: str, headers: Mapping[bytes, bytes]) -> Answer | None:
-    """Why a control request is not answered: 403 for where it comes from, 401 without the token; None: it may be."""
+    """Return the refusal of a control request: 403 because of its origin, 401 without the token; None if it is
+    allowed."""
     host = headers.get(b"host", b"").decode("latin-1")
     if not is_loopback(caller) or not is_loopback(_name(host)):
         return error(403, "Forbidden", "the control routes answer this machine alone, under a name of loopback")
@@ -48,14 +49,14 @@ def forbidden(token: str, caller: str, headers: Mapping[bytes, bytes]) -> Answer
 
 
 def _name(host: str) -> str:
-    """The name in a Host header, without its port."""
+    """Return the name in a Host header, without its port."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a name or an address is this machine's own."""
+    """Return True if a name or an address is this machine's own."""
     if name.lower() == "localhost":
         return True
     try:
@@ -65,7 +66,7 @@ def is_loopback(name: str) -> bool:
 
 
 def control(app: App, method: str, path: str, query: str, body: bytes) -> Answer:
-    """Answers a control request; what is wrong with it comes back as 400 or 404."""
+    """Answer a control request; errors are returned as 400 or 404."""
     handle = ROUTES.get((method, path.strip("/")))
     if handle is None:
         return NOT_FOUND
@@ -120,7 +121,7 @@ def _truth(app: App, asked: Mapping[str, Any]) -> Any:
 
 
 def _rows(truth: Expected, table: str) -> list[Any]:
-    """The records of one table; memberships with their kind, which the API spells differently."""
+    """Return the records of one table; memberships with their kind, which the API spells differently."""
     if table not in {each.name for each in fields(Expected)}:
         raise ValueError(f"no such table: {table}")
     records = getattr(truth, table)

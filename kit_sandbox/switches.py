@@ -1,4 +1,4 @@
-"""Switches of a Behaviour as text, as a command line has them: `cancelled_leave=sequence,form:0.9`."""
+"""Parse switches of a Behaviour from the command line: `cancelled_leave=sequence,form:0.9`."""
 
 from collections.abc import Iterable
 from dataclasses import fields, replace
@@ -10,7 +10,8 @@ _FLAGS = {"true": True, "false": False}
 
 
 def switched(behaviour: Behaviour, given: Iterable[str]) -> Behaviour:
-    """The behaviour with these switches, each `name=value`; ValueError says which one is wrong, and why."""
+    """Return the behaviour with these switches, each `name=value`. Raises ValueError naming an invalid one and the
+    reason."""
     for each in given:
         name, sign, value = each.partition("=")
         if name not in {field.name for field in fields(Behaviour)} or not sign:
@@ -22,7 +23,7 @@ def switched(behaviour: Behaviour, given: Iterable[str]) -> Behaviour:
 
 
 def _read(name: str, before: Any, text: str) -> Any:
-    """A value of the kind that the switch has."""
+    """Parse a value of the switch's type."""
     if isinstance(before, tuple):
         return tuple(filter(None, text.split(",")))
     if isinstance(before, bool):

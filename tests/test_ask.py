@@ -1,4 +1,4 @@
-"""`cksync sql --list`, `--describe` and `@name`: what the published mirror says of itself, and saved queries."""
+"""`cksync sql --list`, `--describe` and `@name`: the data dictionary and saved queries."""
 
 import csv
 import fcntl
@@ -33,7 +33,7 @@ HOSTILE = "a\x1b[31m\nb" + "x" * 200
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A published mirror with three people, a model and saved queries of the user, and one that is broken."""
+    """A published mirror with three people, a model and saved queries of the user, and a broken one."""
     top = tmp_path_factory.mktemp("ask")
     log = LogBuilder(top / "data")
     people = [
@@ -70,7 +70,7 @@ Sql = Callable[..., str]
 
 @pytest.fixture
 def sql(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Sql:
-    """`cksync sql` in this process: what it printed on stdout, or with `fails` on stderr."""
+    """Run `cksync sql` in this process; return its stdout, or with `fails` its stderr."""
     monkeypatch.delenv("CKSYNC_DATA_DIR", raising=False)
 
     def run(*arguments: str, fails: bool = False) -> str:
@@ -82,7 +82,7 @@ def sql(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     return run
 
 
-# -- what there is
+# -- the dictionary
 
 
 def test_everything_of_the_mirror_is_in_one_group(mirror: duckdb.DuckDBPyConnection) -> None:
@@ -246,10 +246,10 @@ def test_every_query_of_ours_answers_and_says_what(path: Path, mirror: duckdb.Du
             "from dim_subscriber where state = 'active' order by created_at desc nulls last, id limit 100",
         ),
         ("history.tags", "from history.tags order by valid_from desc nulls last, id, change limit 100"),
-        # its filter leaves nothing, so it is left away
+        # without its filter, which would leave nothing
         ("hist_subscriber", "from hist_subscriber order by valid_from desc nulls last, id, change limit 100"),
         ("velocity", "from velocity order by place limit 100"),
-        # no key: what its rows differ by
+        # no key: ordered by the columns that distinguish its rows
         ("revenue_daily", 'from revenue_daily order by "day" desc nulls last, currency, orders limit 100'),
     ],
 )
@@ -265,7 +265,7 @@ def test_every_table_and_model_can_be_asked_by_its_name(mirror: duckdb.DuckDBPyC
         assert mirror.sql(query_of(mirror, entry).sql).columns == [column.name for column in columns(mirror, entry)]
 
 
-def test_what_is_asked_of_a_model_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_asked_of_a_model_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["sql", "--config", str(folder / "config.toml"), "@tags", "--format", "csv"]
     assert _run(arguments) == 0
     assert capsys.readouterr().err == "-- from tags order by created_at desc nulls last, id limit 100\n"
@@ -283,11 +283,11 @@ def test_what_is_asked_of_a_model_is_said(folder: Path, capsys: pytest.CaptureFi
         ("@people where true", "@people is a whole query"),
     ],
 )
-def test_what_cannot_be_asked_is_said(name: str, words: str, sql: Sql) -> None:
+def test_what_cannot_be_asked_is_reported(name: str, words: str, sql: Sql) -> None:
     assert words in sql(name, fails=True)
 
 
-def test_a_query_that_is_no_text_is_said(tmp_path: Path) -> None:
+def test_a_query_that_is_no_text_is_reported(tmp_path: Path) -> None:
     (tmp_path / "queries").mkdir()
     (tmp_path / "queries" / "bad.sql").write_bytes(b"select '\xff'")
     with pytest.raises(Rejected, match=r"queries/bad\.sql cannot be read: it is no text in UTF-8"):
@@ -298,7 +298,7 @@ def test_a_query_that_is_no_text_is_said(tmp_path: Path) -> None:
 
 
 def on_terminal(folder: Path, *arguments: str, width: int = 80) -> list[str]:
-    """The lines that `cksync sql` writes on a terminal of so many columns."""
+    """Return the lines that `cksync sql` writes on a terminal of this many columns."""
     outer, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     command = [sys.executable, "-m", "cksync", "sql", "--config", str(folder / "config.toml"), *arguments]

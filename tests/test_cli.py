@@ -1,4 +1,4 @@
-"""The command line, in a process of its own: exit status, what goes to stdout, what to stderr."""
+"""The command line as a process: exit status, stdout and stderr."""
 
 import csv
 import io
@@ -234,7 +234,7 @@ def test_parquet_reads_back_with_its_types(
     assert table.column("id").to_pylist() == [0, 1, 2]
 
 
-def test_a_type_that_parquet_does_not_know_is_said(cksync: Command, mirror: Path) -> None:
+def test_a_type_that_parquet_does_not_know_is_reported(cksync: Command, mirror: Path) -> None:
     done = cksync("sql", "--format", "parquet", "select interval 1 day as span", ok=False)
     assert done.returncode == 2
     assert "cast it to varchar" in done.stderr
@@ -251,7 +251,7 @@ def test_times_are_shown_in_utc(cksync: Command, mirror: Path) -> None:
     assert "2024-01-02 01:04:05+00" in cksync("sql", query, env={"TZ": "Asia/Tokyo"}).stdout
 
 
-def test_a_command_of_the_shell_is_told_from_sql(cksync: Command, mirror: Path) -> None:
+def test_a_command_of_the_shell_is_distinguished_from_sql(cksync: Command, mirror: Path) -> None:
     done = cksync("sql", ".tables", ok=False)
     assert done.returncode == 2
     assert done.stderr == (
@@ -295,7 +295,7 @@ def test_without_a_mirror_sql_says_how_to_get_one(cksync: Command, tmp_path: Pat
     )
 
 
-def test_a_mirror_that_is_no_database_is_told_with_what_to_do(cksync: Command, tmp_path: Path) -> None:
+def test_a_mirror_that_is_no_database_is_reported_with_a_remedy(cksync: Command, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "mirror.duckdb").write_text("no database")
     done = cksync("sql", "select 1", ok=False)

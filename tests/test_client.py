@@ -1,4 +1,4 @@
-"""The client: every way an answer can fail, over real HTTP, and what is said of it."""
+"""The client: every way a request can fail, over real HTTP, and the resulting message."""
 
 import json
 import socket
@@ -28,7 +28,7 @@ ACCOUNT = ask_page(whole("account"), 1)
 
 
 def error_of(config: Config) -> CksyncError:
-    """What asking for the account ends with."""
+    """Return the error of requesting the account."""
     with connected(config) as api, pytest.raises(CksyncError) as caught:
         api.fetch(ACCOUNT)
     return caught.value
@@ -39,7 +39,7 @@ def body(text: str | bytes, **headers: str) -> Effect:
     return effects.answer_with(Answer(200, text if isinstance(text, bytes) else text.encode(), headers=headers))
 
 
-# -- what another try mends
+# -- failures that a retry fixes
 
 PASSING: Mapping[str, tuple[Effect, int | None, str]] = {
     "429": (effects.retry_later(), 429, "429: another program uses this key's limit"),
@@ -80,7 +80,7 @@ def test_a_passing_fault_costs_one_more_try_and_is_noted(name: str, config: Conf
 
 
 def test_a_full_window_at_the_server_is_waited_out(config: Config, world: World) -> None:
-    """Somebody else uses the key: the client's own limit is far higher than the server's."""
+    """Another program uses the key: the client's own limit is far higher than the server's."""
     with (
         serve(world, rate_limit=4, rate_period_seconds=0.4) as strict,
         connected(having(config, base_url=strict.url, rate_limit=1000, rate_period_seconds=0.4)) as api,
@@ -119,7 +119,7 @@ def test_space_before_the_json_is_no_fault(space: str, config: Config, sandbox: 
         assert len(api.fetch(ACCOUNT).attempts) == 1
 
 
-# -- text that strict JSON refuses every time
+# -- text that strict JSON always refuses
 
 
 def lenient(config: Config, sandbox: Sandbox, effect: Effect) -> Page:
@@ -150,7 +150,7 @@ def test_garbage_that_stays_garbage_is_never_read_leniently(config: Config, sand
         assert len(api.fetch(ACCOUNT).attempts) == 4
 
 
-# -- what no other try mends
+# -- failures that no retry fixes
 
 REFUSALS: Mapping[str, tuple[int, str, type[CksyncError], str]] = {
     "no credential": (
@@ -202,7 +202,9 @@ def test_the_sandbox_turns_a_wrong_secret_down(config: Config, tmp_path: Path) -
     assert "API Key not valid" in str(error)
 
 
-def test_the_public_key_alone_is_told_from_the_secret(config: Config, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_public_key_alone_is_distinguished_from_the_secret(
+    config: Config, sandbox: Sandbox, tmp_path: Path
+) -> None:
     key = SecretRef(sandbox.api_key, "api.api_key", tmp_path)
     with (
         connected(having(config, api_secret=None, api_key=key)) as api,
@@ -241,12 +243,12 @@ def test_a_date_header_that_is_none_is_no_fault(date: str, config: Config, sandb
         assert api.fetch(ACCOUNT).server_at is None
 
 
-# -- tries without end there are none
+# -- tries are limited
 
 
 @pytest.mark.heavy
 def test_seven_tries_in_vain_end_with_what_to_check(config: Config, tmp_path: Path) -> None:
-    """At the same time, since each waits a quarter of a minute in all."""
+    """In parallel, since each waits a quarter of a minute in all."""
 
     def ends(place: int, url: str) -> str:
         error = error_of(having(replace(config, data_dir=tmp_path / str(place)), base_url=url))
@@ -292,7 +294,7 @@ def test_a_404_of_one_record_is_an_answer_and_becomes_a_tombstone(config: Config
     assert [(record.key, record.text) for record in page.records] == [("1", None)]
 
 
-def test_another_record_than_the_one_asked_for_is_not_believed(config: Config, sandbox: Sandbox) -> None:
+def test_another_record_than_the_one_asked_for_is_not_trusted(config: Config, sandbox: Sandbox) -> None:
     wanted, other = list(sandbox.world.subscribers)[:2]
     sandbox.faults.add(effects.set_key("id", other))
     with connected(config) as api:
@@ -305,9 +307,9 @@ def test_another_record_than_the_one_asked_for_is_not_believed(config: Config, s
 
 
 class Listener:
-    """A plain server of the standard library that answers as /account and keeps what it was sent.
+    """A plain server of the standard library that answers as /account and keeps what it received.
 
-    It hangs up on the first connections, before any handshake, as often as `hangs_up` says.
+    It closes the first `hangs_up` connections before any handshake.
     """
 
     def __init__(self, context: ssl.SSLContext | None = None, hangs_up: int = 0) -> None:
@@ -400,7 +402,7 @@ def test_a_request_notes_its_parameters_without_the_credential(config: Config, s
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody has signed, and its key, in one file."""
+    """An unsigned certificate for 127.0.0.1, and its key, in one file."""
     path = tmp_path_factory.mktemp("tls") / "certificate.pem"
     subprocess.run(
         f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
@@ -444,7 +446,7 @@ def test_a_handshake_that_breaks_off_is_tried_again(
     assert second.status == 200
 
 
-def test_a_certificate_that_the_environment_vouches_for_is_trusted(
+def test_a_certificate_that_the_environment_trusts_is_accepted(
     config: Config, secure: Listener, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
@@ -452,7 +454,7 @@ def test_a_certificate_that_the_environment_vouches_for_is_trusted(
         assert api.fetch(ACCOUNT).records[0].key == "owner@example.com"
 
 
-def test_a_missing_file_of_certificates_is_told_in_a_sentence(
+def test_a_missing_file_of_certificates_gives_a_message(
     config: Config, secure: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")

@@ -1,4 +1,4 @@
-"""A wrong clock: refused before anything is written, and what one has written is put right by a rebuild."""
+"""A wrong clock: refused before anything is written, and its past damage is repaired by a rebuild."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,8 @@ import pytest
 from cksync.config import Config
 from cksync.errors import Refused
 from cksync.folder import Folder
-from cksync.load.log import SCHEMA, Segment, decode, load_id_at, load_ids, segment_files
+from cksync.load.log import Segment, decode, load_id_at, load_ids, segment_files
+from cksync.load.log_files import SCHEMA
 from cksync.pipeline.publishing import publish
 from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import Command, some
@@ -32,12 +33,12 @@ def world() -> World:
 
 
 def wrong(days: float) -> Any:
-    """A clock that is so many days ahead."""
+    """Return a clock that is so many days ahead."""
     return lambda: datetime.now(UTC) + timedelta(days=days)
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What is there but the lock, the ledger, and what `prepare` makes."""
+    """Return the files besides the lock, the ledger, and what `prepare` creates."""
     found = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.parent.name != "state")
     return {
         str(path.relative_to(folder)): path.read_bytes() for path in found if path.name not in (".gitignore", "format")
@@ -74,7 +75,7 @@ def test_answer_without_a_time_refuses_nothing(text: str, config: Config, sandbo
 
 
 def put_ahead(log: Path, load_id: str) -> None:
-    """Stamp a load as a clock does that is AHEAD, beside the right time of the server."""
+    """Stamp a load as a clock would that is AHEAD, beside the right time of the server."""
     at = datetime.strptime(load_id, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC) + AHEAD
     for path in segment_files(log, load_id):
         table = pq.read_table(path, schema=SCHEMA)
@@ -104,10 +105,10 @@ HISTORY = "select id, change, valid_from, valid_to from history.subscribers orde
 
 
 @pytest.mark.parametrize("first", some([0, 1, 2], [1]))
-def test_log_from_the_future_is_refused_and_put_right_by_a_rebuild(
+def test_log_from_the_future_is_refused_and_corrected_by_a_rebuild(
     first: int, config: Config, sandbox: Sandbox, world: World, cksync: Command
 ) -> None:
-    """The loads from the `first` on; the history is then what it was, to the second of the server's clock."""
+    """The loads from the `first` on; the history is then as before, to the second of the server's clock."""
     began_at = datetime.now(UTC)
     for number in range(3):
         pulled(config)
@@ -135,10 +136,10 @@ def test_log_from_the_future_is_refused_and_put_right_by_a_rebuild(
 
 
 @pytest.mark.heavy
-def test_loads_stamped_after_one_from_the_future_are_put_right_and_keep_their_order(
+def test_loads_stamped_after_one_from_the_future_are_corrected_and_keep_their_order(
     config: Config, sandbox: Sandbox, world: World, cksync: Command
 ) -> None:
-    """As release 0.1.0 went on after it: the second load is a moment after the first by its stamps."""
+    """As release 0.1.0 continued after it: the second load is a moment after the first by its stamps."""
     pulled(config)
     log = config.data_dir / "log"
     put_ahead(log, load_ids(log)[0])

@@ -1,4 +1,4 @@
-"""Configuration: file and environment -> Config, or every problem at once with its key and what to do."""
+"""Configuration: file and environment -> Config, or every problem at once with its key and remedy."""
 
 import tomllib
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Write = Callable[[str | bytes], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a config file in tmp_path/"etc"."""
+    """Write a config file in tmp_path/"etc"."""
 
     def to_file(text: str | bytes) -> Path:
         path = tmp_path / "etc" / "config.toml"
@@ -30,13 +30,13 @@ def write(tmp_path: Path) -> Write:
 
 
 def problems_of(path: Path | None = None, **environ: str) -> list[str]:
-    """What a configuration is refused for, sorted."""
+    """Return the problems of a refused configuration, sorted."""
     with pytest.raises(BadConfig) as caught:
         load_config(path, environ)
     return sorted(caught.value.problems)
 
 
-# -- where it comes from
+# -- sources
 
 
 def test_without_any_file_everything_has_its_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +231,7 @@ def test_a_secret_in_the_address_is_not_repeated(url: str, write: Write) -> None
     ["data_dir = ", "[api", "a = 1\na = 2", "rate_limit = " + "9" * 5000, "a = " + "[" * 5000, "a = 1979-99-99"],
     ids=["no value", "no bracket", "twice", "too long", "too deep", "no date"],
 )
-def test_a_garbled_file_is_told_in_a_sentence(content: str, write: Write) -> None:
+def test_a_garbled_file_gives_a_message(content: str, write: Write) -> None:
     path = write(content)
     (problem,) = problems_of(path)
     assert problem.startswith(f"{path}: not valid TOML: ")
@@ -240,7 +240,7 @@ def test_a_garbled_file_is_told_in_a_sentence(content: str, write: Write) -> Non
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x7fELF\x02\x01\x01\xe4", "data_dir = 'ä'".encode("latin-1")])
-def test_a_file_that_is_no_text_is_told_in_a_sentence(content: bytes, write: Write) -> None:
+def test_a_file_that_is_no_text_gives_a_message(content: bytes, write: Write) -> None:
     path = write(content)
     assert problems_of(path) == [f"{path}: not a text file in UTF-8; config.example.toml shows the form"]
 
@@ -249,7 +249,7 @@ def test_a_mark_that_editors_put_at_the_beginning_is_overlooked(write: Write, tm
     assert load_config(write("\ufeffdata_dir = 'x'"), {}).data_dir == tmp_path / "etc" / "x"
 
 
-def test_a_named_file_that_is_not_there_is_said_by_the_name_of_what_named_it(tmp_path: Path) -> None:
+def test_a_named_file_that_is_not_there_is_reported_by_the_name_of_what_named_it(tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
     advice = f"there is no file {path}; `cksync init --config {path}` writes one"
     assert problems_of(path) == [f"--config: {advice}"]
@@ -261,7 +261,7 @@ def test_a_folder_is_no_config_file(tmp_path: Path) -> None:
     assert "is a folder; name the file in it" in problem
 
 
-# -- secrets in it
+# -- secrets in the file
 
 
 def test_a_secret_in_place_of_a_config_file_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

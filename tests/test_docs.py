@@ -1,4 +1,4 @@
-"""The documents keep their word: commands, links, tables and help texts are those of the program."""
+"""The documents match the program: commands, links, tables and help texts."""
 
 import os
 import re
@@ -23,7 +23,7 @@ README = (TOP / "README.md").read_text()
 
 @pytest.mark.parametrize("command", ["", *COMMANDS], ids=lambda name: name or "cksync")
 def test_help_is_as_it_was(command: str) -> None:
-    """What users read changes on purpose only: UPDATE_SNAPSHOTS=1 writes it anew."""
+    """User-visible text changes only on purpose: UPDATE_SNAPSHOTS=1 rewrites it."""
     done = subprocess.run(
         [sys.executable, "-m", "cksync", *command.split(), "--help"],
         env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "COLUMNS": "100"},
@@ -43,7 +43,7 @@ def test_no_snapshot_is_of_a_command_that_is_no_more() -> None:
     assert {path.name for path in SNAPSHOTS.glob("help-*.txt")} == expected
 
 
-# -- what is generated
+# -- generated parts
 
 
 def test_the_dictionary_and_the_diagrams_are_as_sql_has_it() -> None:
@@ -60,7 +60,7 @@ def test_the_readme_names_every_command(command: str) -> None:
 
 
 def command_lines() -> Iterator[str]:
-    """What the README tells people to type: lines of code blocks, and code in the text."""
+    """Yield the commands in the README: lines of code blocks, and code in the text."""
     blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
     yield from (line.strip() for line in blocks.splitlines() if re.match(r"\s*(\.venv/bin/)?cksync ", line))
     yield from re.findall(r"`(cksync [^`\[]+)`", README)

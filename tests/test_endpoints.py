@@ -1,4 +1,4 @@
-"""An endpoint that always fails costs its own records and nothing else: faults at every endpoint, over real HTTP."""
+"""An endpoint that always fails costs only its own records: faults at every endpoint, over real HTTP."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ def body(text: str) -> Effect:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Paths that fail, the slices that are named for it (their beginnings), and the tables that may be behind."""
+    """Failing paths, the slices reported for them (by prefix), and the tables that may lag."""
 
     path: str
     slices: tuple[str, ...]
@@ -91,22 +91,22 @@ def quick(config: Config) -> Config:
 
 
 def fail(sandbox: Sandbox, path: str, effect: Effect) -> None:
-    """From now on all requests of some paths fail."""
+    """Let all requests of some paths fail from now on."""
     sandbox.faults.add(effect, path=path, count=None)
 
 
 def behind(config: Config, world: World) -> set[str]:
-    """The tables that are not as the account is."""
+    """Return the tables that differ from the account."""
     return {text.partition(":")[0] for text in differences(config.data_dir / "mirror.duckdb", world)}
 
 
 def missing(config: Config, world: World) -> set[str]:
-    """The rows of the account that the mirror has not."""
+    """Return the rows of the account that the mirror lacks."""
     return {text for text in differences(config.data_dir / "mirror.duckdb", world) if text.endswith("is missing")}
 
 
 def noted(config: Config) -> int:
-    """The requests that the mirror has noted for its last load."""
+    """Return the requests that the mirror has noted for its last load."""
     found = rows(
         config, "select count(*) from _cksync.requests where load_id = (select max(load_id) from _cksync.loads)"
     )
@@ -215,7 +215,7 @@ def test_doubt_about_a_record_ends_when_the_record_does(quick: Config, sandbox: 
     assert rows(quick, "select slice from _cksync.slices where not is_complete") == []
 
 
-# Each fault at every fifth endpoint, so that each endpoint has three or four; first pulls and nights in turn.
+# Each fault at every fifth endpoint, so that each endpoint has three or four; first pulls and nights alternate.
 PAIRS = [
     (name, fault, (row + column) % 2 == 0)
     for row, name in enumerate(ENDPOINTS)
@@ -229,7 +229,7 @@ PAIRS = [
 def test_fault_at_an_endpoint(
     name: str, fault: str, is_first: bool, quick: Config, sandbox: Sandbox, world: World
 ) -> None:
-    """... is named, takes no row out, leaves all other tables level, and is forgotten when it has passed."""
+    """... is reported, deletes no row, leaves all other tables equal, and is cleared once it has passed."""
     endpoint = ENDPOINTS[name]
     if not is_first:
         pulled(quick)
@@ -257,7 +257,7 @@ def test_fault_at_an_endpoint(
 
 
 def after(path: str) -> Callable[[Request], bool]:
-    """Which requests fail: all of them, from the first one of a path on."""
+    """Return the failing requests: all of them, from the first one of a path on."""
     asked: set[str] = set()
 
     def fails(request: Request) -> bool:
@@ -314,7 +314,7 @@ def test_account_alone_that_answers_ends_the_run_and_publishes_nothing(
     assert not (quick.data_dir / "mirror.duckdb").exists()
 
 
-# -- other verbs, and what people see
+# -- other commands, and what users see
 
 
 @pytest.mark.parametrize("repair", some([False, True], [False]))

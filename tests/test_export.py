@@ -1,4 +1,4 @@
-"""Exports, read back by other libraries; targets that are whole or as they were; nothing of value lost in silence."""
+"""Exports, read back by other libraries; targets that are complete or unchanged; no silent loss of values."""
 
 import csv
 import hashlib
@@ -54,7 +54,7 @@ PEOPLE: list[tuple[Any, ...]] = [
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data folder with a mirror that has a bit of everything."""
+    """A data folder with a mirror that has some of everything."""
     folder = tmp_path / "data"
     folder.mkdir()
     with duckdb.connect(str(folder / "mirror.duckdb")) as db:
@@ -101,7 +101,7 @@ def rows_of(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-# -- what is exported
+# -- choosing what to export
 
 
 def test_without_names_all_current_tables_and_models_go(data: Path, tmp_path: Path) -> None:
@@ -567,13 +567,13 @@ def test_the_data_folder_is_no_target(place: str, data: Path, tmp_path: Path) ->
     assert (data / "mirror.duckdb").read_bytes() == before
 
 
-def test_a_missing_folder_is_said(data: Path, tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(data: Path, tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="there is no folder"):
         run(data, tmp_path / "nowhere/out.csv", "list")
 
 
 def rarer(*names: str) -> list[Any]:
-    """Cases that `make test-all` runs: the same code with another writer."""
+    """Cases of `make test-all`: the same code with another writer."""
     return [pytest.param(name, marks=pytest.mark.heavy) for name in names]
 
 
@@ -631,7 +631,7 @@ def test_databases_of_others_are_not_ours(data: Path, tmp_path: Path) -> None:
             run(data, tmp_path / name, "list")
 
 
-def test_a_database_that_somebody_writes_is_said_to_be_open(data: Path, tmp_path: Path) -> None:
+def test_a_database_being_written_is_reported_to_be_open(data: Path, tmp_path: Path) -> None:
     run(data, tmp_path / "out.duckdb", "list")
     hold = "import sys, duckdb; db = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", hold, str(tmp_path / "out.duckdb")]
@@ -651,7 +651,7 @@ def test_a_link_is_followed(data: Path, tmp_path: Path) -> None:
     assert len(rows_of(tmp_path / "real/people.csv")) == 4
 
 
-# -- whole, or as it was
+# -- complete or unchanged
 
 KILLED = """
 import os, signal, sys
@@ -703,7 +703,7 @@ def test_a_folder_that_was_moved_out_of_the_way_comes_back(data: Path, tmp_path:
     for _ in range(2):
         run(data, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out"]
-    # killed between the two renames: the next export puts the old one back first
+    # killed between the two renames: the next export restores the old one first
     staging = tmp_path / ".out.new"
     staging.mkdir()
     (tmp_path / "out").rename(staging / "old")
@@ -736,7 +736,7 @@ def test_a_full_disk_leaves_the_target_as_it_was(
     )
     assert (done.returncode, done.stdout) == (1, "")
     full = f"cksync: the disk is full: {tmp_path}/{name} stays as it was; make room and export again\n"
-    # SQLite does not say why it could not write; of a full disk, as opposed to this limit, it does
+    # SQLite does not explain why it could not write at this limit; for a full disk it does
     assert done.stderr == (f"cksync: {target} stays as it was: disk I/O error\n" if name == "out.sqlite" else full)
     assert content(target) == before
     assert not (tmp_path / f".{target.name}.new").exists()

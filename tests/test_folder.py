@@ -1,4 +1,4 @@
-"""The data folder: its owner's alone, one writer at a time, and files that are whole or not there."""
+"""The data folder: private to its owner, one writer at a time, and files that are complete or absent."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def open_umask() -> Iterator[None]:
-    """A process that lets everybody read what it writes, as a program that imports cksync may be."""
+    """Set a permissive umask, as a program that imports cksync may have."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -35,7 +35,7 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-# -- making it
+# -- creating it
 
 
 @pytest.mark.usefixtures("open_umask")
@@ -93,7 +93,7 @@ def test_a_place_below_a_file_cannot_be_a_folder(place: str, tmp_path: Path) -> 
     assert (tmp_path / "file").read_text() == "the user's own"
 
 
-def test_a_file_where_a_folder_should_be_is_told_in_a_sentence(folder: Folder) -> None:
+def test_a_file_where_a_folder_should_be_gives_a_message(folder: Folder) -> None:
     folder.root.mkdir()
     (folder.root / "format").touch()
     (folder.root / "log").touch()
@@ -102,13 +102,13 @@ def test_a_file_where_a_folder_should_be_is_told_in_a_sentence(folder: Folder) -
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_leave_to_write_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_leave_to_write_gives_a_message(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
     with pytest.raises(Failed, match=r"cannot be written: Permission denied"):
         Folder(tmp_path / "closed" / "data").prepare()
 
 
-# -- what is no data folder
+# -- folders that are no data folder
 
 
 @pytest.mark.parametrize("found", ["notes.txt", "log", ".bashrc"])
@@ -242,7 +242,7 @@ with Folder(Path(sys.argv[1])).lock("pull"):
 
 @contextmanager
 def holder(folder: Folder) -> Iterator[subprocess.Popen[str]]:
-    """A second process that holds the lock until its input ends."""
+    """Start a second process that holds the lock until its input ends."""
     command = [sys.executable, "-c", HOLD, str(folder.root)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -301,7 +301,7 @@ def test_a_holder_that_has_not_said_its_name_yet_is_a_holder(folder: Folder) -> 
             take(folder)
 
 
-def test_a_lock_that_cannot_be_taken_is_told_in_a_sentence(folder: Folder) -> None:
+def test_a_lock_that_cannot_be_taken_gives_a_message(folder: Folder) -> None:
     folder.prepare()
     (folder.state / "lock").mkdir()
     with pytest.raises(Failed, match=r"^state: .*lock cannot be written: Is a directory$"):

@@ -1,4 +1,4 @@
-"""Names that an account has once: what is taken is said in the plan, once for each row."""
+"""Names that are unique in an account: the plan reports a taken name, once for each row."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ def there() -> Account:
 
 
 def new(table: str, rows: Sequence[dict[str, Any]]) -> list[Edit]:
-    """New rows of a table, with ids of their own."""
+    """Return new rows of a table, with ids of their own."""
     columns = ("email_address", "name", "label", "key", "state", "transaction_id", "currency")
     return [
         Edit(table, "insert", (-number,), {**dict.fromkeys(columns), "id": -number, **row})
@@ -111,7 +111,7 @@ def test_address_with_a_blank_is_no_address() -> None:
 
 
 def test_one_transaction_twice_is_an_error_each() -> None:
-    """Whoever the buyers are: nobody says whether the API makes a second purchase of it."""
+    """Whoever the buyers are: whether the API creates a second purchase of it is undocumented."""
     row = {"transaction_id": "T-2", "currency": "USD"}
     sold = new("purchases", [{**row, "email_address": f"{name}@example.com"} for name in ("ada", "bob")])
     line = {"purchase_id": -1, "position": 1, "name": "Book"}

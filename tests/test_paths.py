@@ -23,7 +23,7 @@ from cksync.write.workspace import check, checkout
 from tests.conftest import Command, some
 from tests.support.log_builder import LogBuilder
 
-# What patterns, quoting, addresses, options, hive partitions or variables are made of.
+# The characters of patterns, quoting, addresses, options, hive partitions and variables.
 NAMES = [
     *("a*b", "a[b]c", "[!x]", "**", "a{b,c}", "a'b", 'a"b', "a%20b", "a#b;c", "a\nb", "-x", "$HOME", "file:x"),
     *("stream=x", "é漢字🚀", "a b ", "x" * 200),
@@ -40,7 +40,7 @@ REFUSED = {
 
 
 def written(root: Path, number: int) -> Folder:
-    """A published folder with one person; its segments have the same names as those of any other such folder."""
+    """Return a published folder with one person; its segments have the same names as those of any other such folder."""
     log = LogBuilder(root)
     log.write(ACTIVE, 1, [{"id": number, "email_address": f"p{number}@example.com", "state": "active"}])
     publish(log.folder)
@@ -49,7 +49,7 @@ def written(root: Path, number: int) -> Folder:
 
 @pytest.mark.parametrize(("name", "neighbour"), [("a[b]c", "abc"), ("a*b", "aXb"), ("[!x]", "a")])
 def test_a_folder_is_never_taken_for_its_neighbour(name: str, neighbour: str, tmp_path: Path) -> None:
-    """`data[1]` as a pattern means `data1`, and that may be another account."""
+    """`data[1]` as a pattern means `data1`, which may be another account."""
     for number, folder in enumerate((neighbour, name), 1):
         mirror = written(tmp_path / folder, number).mirror
         with duckdb.connect(str(mirror), read_only=True) as db:
@@ -147,7 +147,7 @@ def test_an_export_is_refused_where_it_cannot_be_written(target: str, is_refused
         assert parse(str(tmp_path / target), None).path == tmp_path / target
 
 
-# -- room
+# -- disk space
 
 
 def test_a_disk_with_less_room_than_the_folder_holds_is_warned_of(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The price of the next pull, told without a request."""
+"""The price of the next pull, estimated without a request."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A pull against the sandbox: the mirror equals the account, or the pull says where it does not."""
+"""A pull against the sandbox: the mirror equals the account, or the pull reports where it does not."""
 
 import json
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def test_mirror_is_right_whatever_nobody_knows_about_the_api(
 
 
 @pytest.mark.heavy
-def test_after_every_kind_of_edit_the_next_pull_is_level_again(config: Config, world: World) -> None:
+def test_after_every_kind_of_edit_the_next_pull_equals_the_account_again(config: Config, world: World) -> None:
     pulled(config)
     change_everything(world)
     report = pulled(config)
@@ -129,7 +129,7 @@ LIES: dict[str, Callable[[], effects.Effect]] = {
 
 @pytest.mark.parametrize("lie", some([*LIES], ["ignores the page", "counts wrong"]))
 def test_wrong_list_is_marked_incomplete_and_takes_no_row_out(lie: str, config: Config, sandbox: Sandbox) -> None:
-    """What the API does wrong is the parameter; the pull ends in spite of it."""
+    """The parameter is the API's fault; the pull finishes in spite of it."""
     pulled(config)
     before = rows(config, "select count(*) from subscribers")
     sandbox.faults.add(
@@ -260,7 +260,7 @@ def test_api_that_goes_down_fails_the_pull_and_keeps_what_was_read(config: Confi
     assert len(sandbox.journal) < first / 2  # as on a night
 
 
-def test_switched_off_api_is_said_and_leaves_the_mirror(config: Config, sandbox: Sandbox) -> None:
+def test_switched_off_api_is_reported_and_leaves_the_mirror(config: Config, sandbox: Sandbox) -> None:
     pulled(config)
     sandbox.faults.add(effects.status(410), count=None)
     with pytest.raises(Failed, match="switched off"):
@@ -288,7 +288,7 @@ def test_events_tell_what_is_left(config: Config) -> None:
 
 
 def untag_most(world: World) -> int:
-    """Take a tag of many from nearly everybody: the tag's id."""
+    """Remove a popular tag from nearly everybody; return its id."""
     members = [
         (key, row["subscriber_id"]) for key, row in expected_mirror(world).memberships.items() if key[0] == "tag"
     ]
@@ -299,7 +299,7 @@ def untag_most(world: World) -> int:
     return tag
 
 
-def test_list_that_suddenly_lost_most_rows_is_not_believed(config: Config, world: World) -> None:
+def test_list_that_suddenly_lost_most_rows_is_not_trusted(config: Config, world: World) -> None:
     for _ in range(20):
         edits.add_tag(world, f"more {_}")
     pulled(config)
@@ -361,7 +361,7 @@ def test_person_who_cancels_after_the_active_list_was_read_leaves_no_doubt(
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
-def test_mirror_that_is_no_database_is_said_before_the_first_request(
+def test_mirror_that_is_no_database_is_reported_before_the_first_request(
     config: Config, sandbox: Sandbox, cksync: Command
 ) -> None:
     pulled(config)

@@ -1,4 +1,4 @@
-"""API v3 subscribes and unsubscribes by address: whoever is named so is asked for, and nobody else is taken."""
+"""API v3 subscribes and unsubscribes by address: the person is looked up first, and nobody else is affected."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from cksync.pipeline.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import some
-from tests.support.workspace import Work, actives, first, level, work, world
+from tests.support.workspace import Work, actives, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -17,12 +17,12 @@ ALLOW = ("bulk", "unsubscribe", "resubscribe")
 
 
 def inactive(world: World) -> int:
-    """Somebody whom no list of people shows, so that no pull sees a new address of theirs."""
+    """Return a person whom no list shows, so that no pull sees a new address of theirs."""
     return min(person.id for person in world.subscribers.values() if person.state == "inactive")
 
 
 def edit(kind: str, who: int, world: World) -> str:
-    """An edit of somebody that goes by their address."""
+    """Return an edit of a person that is sent by address."""
     if kind == "unsubscribe":
         return f"update subscribers set state = 'cancelled' where id = {who}"
     free = next(each for each in sorted(world.parents[kind]) if who not in world.rosters[kind, each].members)  # type: ignore[index]
@@ -43,7 +43,7 @@ def joined(world: World, who: int) -> int:
 def test_address_that_somebody_else_has_meanwhile_takes_nobody_else(
     kind: str, work: Work, sandbox: Sandbox, world: World
 ) -> None:
-    """The mirror still has the old one; the next push knows, and takes who was meant."""
+    """The mirror still has the old one; the next push looks it up, and affects the right person."""
     who = inactive(world)
     work.edit(edit(kind, who, world))
     address = world.subscribers[who].email_address
@@ -64,10 +64,10 @@ def test_address_that_somebody_else_has_meanwhile_takes_nobody_else(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_address_that_changes_hands_right_before_the_write_is_said(
+def test_address_that_changes_hands_right_before_the_write_is_reported(
     kind: str, work: Work, sandbox: Sandbox, world: World
 ) -> None:
-    """What remains of the race: it is done to somebody else, and neither called done nor done again."""
+    """The remaining race: another person is affected; it is neither called done nor repeated."""
     (who,) = actives(work, 1)
     work.edit(edit(kind, who, world))
     address = world.subscribers[who].email_address
@@ -85,10 +85,10 @@ def test_address_that_changes_hands_right_before_the_write_is_said(
     writes = len(sandbox.journal.writes())
     edits.set_email(world, who, "moved-again@example.com")
     work.push(allow=ALLOW)
-    assert len(sandbox.journal.writes()) == writes + 1  # by the address of today
+    assert len(sandbox.journal.writes()) == writes + 1  # by the current address
     (last,) = sandbox.journal.writes()[-1:]
     assert last.params["email"] == "moved-again@example.com"
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -106,7 +106,7 @@ def test_person_deleted_between_plan_and_write_is_not_made_again(
         ("conflict", f"the person {who} is gone from the account")
     ]
     assert (len(world.subscribers), sandbox.journal.writes()) == (people - 1, [])
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -126,7 +126,7 @@ def test_address_that_two_people_have_is_refused(kind: str, work: Work, sandbox:
 
 
 def test_person_who_cannot_be_read_is_left_alone(work: Work, sandbox: Sandbox, world: World) -> None:
-    """A record that is no JSON says neither who has the address nor that somebody is gone."""
+    """A record that is not JSON shows neither who has the address nor that a person is gone."""
     (who,) = actives(work, 1)
     work.edit(edit("unsubscribe", who, world))
     sandbox.faults.add(effects.stray("NaN"), path=f"/subscribers/{who}", method="GET", count=None)

@@ -1,4 +1,4 @@
-"""A broadcast that was sent, or is being sent, since the checkout is neither changed nor deleted."""
+"""A broadcast sent since the checkout, or being sent, is neither changed nor deleted."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from cksync.folder import Folder
 from cksync.write.refresh import refresh
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import Command, some
-from tests.support.workspace import Work, actives, first, level, work, world
+from tests.support.workspace import Work, actives, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -24,7 +24,7 @@ def draft(world: World) -> int:
 
 
 def touched(sandbox: Sandbox) -> list[str]:
-    """Writes to broadcasts."""
+    """Return the writes to broadcasts."""
     return [entry.path for entry in sandbox.journal.writes() if "/broadcasts" in entry.path]
 
 
@@ -44,14 +44,14 @@ def test_broadcast_that_was_sent_since_the_checkout_is_a_conflict_and_the_rest_i
         f"this broadcast is {status} by now; only drafts and scheduled ones can be changed",
     )
     assert work.plan().conflicts == (conflict,)  # what was read is in the mirror
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("edit", some([*EDITS], ["update"]))
 def test_broadcast_that_is_sent_between_plan_and_write_is_not_touched(
     edit: str, work: Work, sandbox: Sandbox, world: World
 ) -> None:
-    """Sent when the push writes what comes before it."""
+    """Sent while the push makes an earlier write."""
     mail = draft(world)
     work.edit(EDITS[edit].format(mail), "insert into tags (name) values ('first')")
     sandbox.faults.add(effects.edit_before(lambda: edits.send_broadcast(world, mail)), path="/tags", method="POST")
@@ -116,7 +116,7 @@ def test_same_edit_on_both_sides_of_a_broadcast_that_was_sent_is_no_edit(work: W
 
 
 @pytest.mark.heavy
-def test_conflict_of_a_broadcast_that_was_sent_is_said(
+def test_conflict_of_a_broadcast_that_was_sent_is_reported(
     work: Work, world: World, cksync: Command, sandbox: Sandbox
 ) -> None:
     mail = draft(world)

@@ -1,4 +1,4 @@
-"""Custom fields that are renamed, deleted or added: everybody's `fields` follow, and no request is made."""
+"""Renamed, deleted and added custom fields: the `fields` of all people follow without a request."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ Making = Callable[[], MemoryMirror]
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[Making]:
-    """Makes a mirror of people and their fields, over a log of its own."""
+    """Create a mirror of people and their fields, over a log of its own."""
     with ExitStack() as stack:
 
         def make() -> MemoryMirror:
@@ -35,7 +35,7 @@ def mirror(tmp_path: Path) -> Iterator[Making]:
 
 
 def listed(keys: str | list[str | None]) -> list[dict[str, Any]]:
-    """The field list in which field 1 has the first key, field 2 the second; `-` and None: there is none."""
+    """Return the field list in which field 1 has the first key, field 2 the second; `-` and None: no such field."""
     return [
         {"id": id_, "key": key, "label": key, "name": f"ck_field_{id_}"}
         for id_, key in enumerate(keys, 1)
@@ -44,7 +44,7 @@ def listed(keys: str | list[str | None]) -> list[dict[str, Any]]:
 
 
 def person(key: int, given: str | dict[str, Any] | None) -> str:
-    """A person's record; `given` may be the text of `fields`."""
+    """Return a person's record; `given` may be the text of `fields`."""
     text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
     return f'{{"id": {key}, "email_address": "p{key}@example.com", "state": "active", "fields": {text}}}'
 
@@ -66,7 +66,7 @@ def fields_of(mirror: MemoryMirror) -> list[str | None]:
         ("ab", "bc", '{"a":1,"b":2}', '{"b":1,"c":2}'),
         ("ab", "bc", '{"b":1,"c":2}', '{"b":1,"c":2}'),  # brought after the change, before the list was read
         ("ab", "b-", '{"a":1,"b":2}', '{"b":1}'),
-        ("ab", "-ba", '{"a":1,"b":2}', '{"b":2,"a":null}'),  # another field by the same key: nobody has a value
+        ("ab", "-ba", '{"a":1,"b":2}', '{"b":2,"a":null}'),  # another field with the same key: nobody has a value
         ("ab", "x-n", '{"a":1,"b":2}', '{"x":1,"n":null}'),
         ("ab", "xb", '{"a":1,"b":2,"x":3}', '{"x":1,"b":2}'),  # x was no field any more
         ("ab", "xb", '{"b":2,"z":1}', '{"b":2,"z":1}'),
@@ -127,7 +127,7 @@ def test_list_that_did_not_change_changes_nobody(mirror: Making) -> None:
 
 @pytest.mark.parametrize("in_one", [True, False])
 def test_everybody_keeps_what_they_brought_since(mirror: Making, in_one: bool) -> None:
-    """Seen before, at, and after the time of the list; merged with it or apart from it."""
+    """Seen before, at, and after the time of the list; merged with it or separately."""
     tables = mirror()
     seen: list[Callable[[], None]] = [
         lambda: tables.see(FIELDS, 1, *listed("ab"), is_complete=True),
@@ -210,7 +210,7 @@ LISTS = st.lists(st.one_of(st.none(), KEYS), max_size=5, unique_by=lambda key: o
 
 
 def expected(record: dict[str, Any], before: list[str | None], after: list[str | None]) -> dict[str, Any]:
-    """What becomes of a row that has all the keys of `before`, in plain Python."""
+    """Return the expected row with all the keys of `before`, in plain Python."""
     became = {key: after[place] if place < len(after) else None for place, key in enumerate(before) if key is not None}
     row = {new: value for key, value in record.items() if (new := became[key]) is not None}
     return row | {key: None for key in after if key is not None and key not in row}

@@ -1,4 +1,4 @@
-"""An object with a key twice: the last one counts, in every parser."""
+"""An object with a duplicate key: the last one counts, as in every other parser."""
 
 import json
 from typing import Any
@@ -48,7 +48,7 @@ TREES = st.recursive(
 
 
 def spelled(tree: Any) -> str:
-    """A tree as JSON: a tuple of pairs is an object, in which keys may be equal."""
+    """Return a tree as JSON: a tuple of pairs is an object, in which keys may be equal."""
     if isinstance(tree, tuple):
         return "{" + ",".join(f"{json.dumps(key)}:{spelled(value)}" for key, value in tree) + "}"
     if isinstance(tree, list):

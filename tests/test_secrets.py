@@ -1,4 +1,4 @@
-"""Secrets: read from where they are, removed from wherever they could be seen."""
+"""Secrets: read from their sources, removed from all output."""
 
 import html
 import json
@@ -27,7 +27,7 @@ def read(source: str, base_dir: Path = Path("/"), environ: Mapping[str, str] | N
 
 
 def problem_of(source: str, base_dir: Path = Path("/"), environ: Mapping[str, str] | None = None) -> str:
-    """The one sentence that a reference is refused with."""
+    """Return the message that refuses a reference."""
     with pytest.raises(BadConfig) as caught:
         read(source, base_dir, environ)
     (problem,) = caught.value.problems
@@ -36,7 +36,7 @@ def problem_of(source: str, base_dir: Path = Path("/"), environ: Mapping[str, st
     return problem.removeprefix("api.api_secret: ")
 
 
-# -- where it comes from
+# -- sources
 
 
 def test_a_literal_is_the_secret_itself() -> None:
@@ -155,7 +155,7 @@ def test_what_a_reference_shows_of_itself_never_holds_a_literal() -> None:
     assert CANARY not in f"{reference} {reference!r} {reference.place}"
 
 
-# -- a secret where a reference belongs
+# -- a secret in place of a reference
 
 TYPED = "CANARY-s3cret-0123456789abcdef"
 
@@ -180,7 +180,7 @@ def test_what_is_there_is_shown(tmp_path: Path) -> None:
     assert problem_of(f"file:{tmp_path}/{TYPED}").startswith(f"file:{tmp_path}/{HIDDEN} could not be read")
 
 
-# -- what no secret can be
+# -- invalid secrets
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ Ask = Callable[..., str]
 
 @pytest.fixture
 def ask_keyring(tmp_path: Path) -> Ask:
-    """What resolving a reference prints: the secret, or the problem."""
+    """Return the output of resolving a reference: the secret, or the problem."""
     (tmp_path / "fake_keyring.py").write_text(BACKEND)
     program = """
 import os, sys
@@ -286,18 +286,18 @@ def test_keyring_without_an_entry_says_what_to_do(source: str, reason: str, ask_
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "no_such_module.Keyring"])
-def test_a_machine_without_a_keyring_is_told_in_a_sentence(backend: str, ask_keyring: Ask) -> None:
+def test_a_machine_without_a_keyring_gives_a_message(backend: str, ask_keyring: Ask) -> None:
     answer = ask_keyring("keyring:kit/owner", backend)
     assert answer.startswith(f"key: keyring:{HIDDEN} could not be read: ")
     assert "\n" not in answer
 
 
-def test_without_the_extra_its_name_is_said(ask_keyring: Ask, tmp_path: Path) -> None:
+def test_without_the_extra_its_name_is_reported(ask_keyring: Ask, tmp_path: Path) -> None:
     (tmp_path / "keyring.py").write_text("raise ImportError")
     assert ask_keyring("keyring:kit/owner").endswith("install the extra first: pip install 'cksync[keyring]'")
 
 
-# -- how it is kept out of sight
+# -- hiding it
 
 SPELLINGS: Mapping[str, Callable[[str], str]] = {
     "plain": lambda value: value,

@@ -1,4 +1,4 @@
-"""A record that is no JSON is set aside alone: the others of its page are read, and everything is published."""
+"""Only a record that is not JSON is set aside: the rest of its page is read, and everything is published."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Verify: what is proved, what differs, and what is mended."""
+"""Verify: what is proved, what differs, and what is repaired."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def verdicts(findings: VerifyReport) -> dict[str, str]:
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    """Every file of the data folder but the throttle's and the lock."""
+    """Return every file of the data folder except the throttle's and the lock."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -107,7 +107,9 @@ def test_there_is_nothing_to_verify_before_the_first_pull(config: Config) -> Non
         found(config)
 
 
-def test_command_ends_with_3_when_something_differs_and_with_0_when_it_is_mended(cksync: Command, world: World) -> None:
+def test_command_ends_with_3_when_something_differs_and_with_0_when_it_is_repaired(
+    cksync: Command, world: World
+) -> None:
     cksync("pull")
     assert "counts proved" in cksync("verify").stdout
     edits.delete_subscriber(world, someone(world, 7))

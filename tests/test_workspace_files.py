@@ -1,4 +1,5 @@
-"""A workspace that is in use, read-only, damaged or half written: a sentence, the right exit status, nothing left."""
+"""A workspace that is in use, read-only, damaged or half written: a message, the right exit status, nothing left
+behind."""
 
 import shutil
 import signal
@@ -59,7 +60,7 @@ def test_two_diffs_read_at_once(work: Work, cksync: Command) -> None:
 
 @pytest.mark.parametrize("where", ["here", "clock"])
 def test_workspace_that_this_process_has_open_is_locked(where: str, work: Work) -> None:
-    """And a file is not taken for a locked one by its name."""
+    """And a file is not considered locked because of its name."""
     path = work.path.with_name(f"{where}.duckdb")
     shutil.copy(work.path, path)
     if where == "here":
@@ -88,7 +89,7 @@ def can_mount() -> bool:
 def test_workspace_on_a_read_only_file_system(
     command: str, status: int, work: Work, environ: dict[str, str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """It can be looked at, and is not written; with a log of changes beside it, too."""
+    """It can be read, and is not written; also with a write-ahead log beside it."""
     folder = tmp_path / "fixed"
     folder.mkdir()
     script = f"import duckdb, os; db = duckdb.connect('work.duckdb'); db.execute({EDIT!r}); os._exit(0)"
@@ -129,7 +130,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", some([*DAMAGES], ["half", "zeros in the middle"]))
-def test_damaged_workspace_is_said_and_nothing_is_pushed(damage: str, work: Work, sandbox: Sandbox) -> None:
+def test_damaged_workspace_is_reported_and_nothing_is_pushed(damage: str, work: Work, sandbox: Sandbox) -> None:
     (person,) = actives(work, 1)
     work.edit(f"update subscribers set first_name = 'Zed' where id = {person}")
     data = work.path.read_bytes()
@@ -152,7 +153,7 @@ runpy.run_module("cksync", run_name="__main__")
 
 @pytest.mark.parametrize("limit", some([0, 5_000, 20_000, 300_000, 700_000], [300_000]))
 def test_checkout_that_fails_leaves_nothing(limit: int, work: Work, environ: dict[str, str], tmp_path: Path) -> None:
-    """New, and of a workspace that is there: that stays as it was."""
+    """A new one, and an existing one, which stays as it was."""
     work.edit(EDIT)
     before, was = names(tmp_path), work.path.read_bytes()
     for call in (("checkout", "other.duckdb"), ("checkout", "--refresh", "work.duckdb")):
@@ -165,7 +166,7 @@ def test_checkout_that_fails_leaves_nothing(limit: int, work: Work, environ: dic
 
 @pytest.mark.heavy
 def test_checkout_that_is_ended_leaves_nothing(work: Work, environ: dict[str, str], tmp_path: Path) -> None:
-    """As soon as something of it is there; it may have been quicker."""
+    """As soon as some of it exists; it may have finished before."""
     before = names(tmp_path)
     command = [sys.executable, "-m", "cksync", "checkout", "other.duckdb"]
     process = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

@@ -1,11 +1,11 @@
-"""What a file of sql/models or sql/checks says: one select, its header, and what it reads.
+"""Parse the files of sql/models and sql/checks: one select, its header, and what it reads.
 
 The words with a meaning in the header of a model (see sqltext.py) are:
 
-    @key: a, b         the columns that identify a row; a check is made of them
-    @stored: table     made as a table at every publish; otherwise it is a view, unless it reads files
+    @key: a, b         the columns that identify a row; also a check
+    @stored: table     built as a table at every publish; otherwise it is a view, unless it reads files
     @filter: SQL       the usual filter of a reader
-    @unknown: TEXT     what the API cannot tell, so that the model cannot either
+    @unknown: TEXT     what neither the API nor the model can tell
 """
 
 import json
@@ -21,14 +21,14 @@ import duckdb
 
 from cksync.sqltext import Header, header, names
 
-# The table functions of DuckDB and of its extensions that open a file or a server.
+# The table functions of DuckDB and its extensions that open a file or a server.
 _READERS = re.compile(r"(?i)read_|glob$|sniff_|parquet_|st_read|.*_(scan|query|attach)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One select with a name. `reads` are the tables and models of `main` it names, in lower case; `has_files` tells
-    whether it reads files; `problem` says why it cannot be made."""
+    """One select with a name. `reads` are the tables and models of `main` it uses, in lower case; `has_files` is True
+    if it reads files; `problem` says why it cannot be built."""
 
     name: str
     sql: str
@@ -45,12 +45,13 @@ class Model:
 
     @property
     def kind(self) -> str:
-        """`view` or `table`. One that reads files is a table: whoever asks the mirror later reaches no file."""
+        """`view` or `table`. A model that reads files is a table, because later queries of the mirror cannot open
+        files."""
         return "table" if self.has_files else self.header.words.get("@stored", "view")
 
 
 def read_folder(folder: Path, shown: str, pattern: str = "*.sql") -> list[Model]:
-    """Read the files of a folder that fit a pattern; `shown` is how messages call the folder."""
+    """Read the files of a folder that match a pattern; `shown` is the folder's name in messages."""
     return [_read(path, f"{shown}/{path.relative_to(folder).as_posix()}") for path in sorted(folder.glob(pattern))]
 
 
@@ -64,7 +65,7 @@ def _read(path: Path, shown: str) -> Model:
 
 
 def model(name: str, text: str, shown: str) -> Model:
-    """A model from its text; what is wrong with it is its problem."""
+    """Return a model from its text; any error becomes its problem."""
     made = Model(name, text, shown, header(text))
     if made.kind not in ("view", "table"):
         return replace(made, problem=f"{shown}: @stored is view or table, not {made.kind}")
@@ -84,8 +85,8 @@ def _parser() -> duckdb.DuckDBPyConnection:
 
 @cache
 def _reads(text: str) -> tuple[frozenset[str], bool]:
-    """The tables of `main` that a select names, and whether it reads files. Raises duckdb.Error when DuckDB cannot
-    read it, ValueError when it is not one select."""
+    """Return the tables of `main` that a select uses, and True if it reads files. Raises duckdb.Error if DuckDB cannot
+    parse it, ValueError if it is not one select."""
     (parsed,) = _parser().execute("select json_serialize_sql(?::varchar)", [text]).fetchone() or ("",)
     tree = json.loads(parsed)
     if tree["error"]:
@@ -96,7 +97,7 @@ def _reads(text: str) -> tuple[frozenset[str], bool]:
 
 
 def _has_files(node: Any) -> bool:
-    """Whether a parsed select calls a function that reads files, or names one where a table would stand."""
+    """Return True if a parsed select calls a function that reads files, or names a file in place of a table."""
     if isinstance(node, list):
         return any(map(_has_files, node))
     if not isinstance(node, dict):
@@ -109,14 +110,14 @@ def _has_files(node: Any) -> bool:
 
 
 def sentence(error: duckdb.Error, shown: str) -> str:
-    """DuckDB's words in one line, behind the file and the line they are about."""
+    """Return DuckDB's message in one line, after the file and line that it concerns."""
     text = str(error)
     at = re.search(r"^LINE (\d+):", text, re.MULTILINE)
     return f"{shown}:{at[1]}: {text.splitlines()[0]}" if at else f"{shown}: {text.splitlines()[0]}"
 
 
 def _tables(node: Any, hidden: frozenset[str]) -> Iterator[str]:
-    """The tables of `main` that a parsed select names; `hidden` are names that mean a CTE here."""
+    """Yield the tables of `main` that a parsed select uses; `hidden` are names that mean a CTE here."""
     if isinstance(node, list):
         for each in node:
             yield from _tables(each, hidden)
@@ -137,7 +138,7 @@ def _tables(node: Any, hidden: frozenset[str]) -> Iterator[str]:
 
 
 def in_order(models: Sequence[Model]) -> list[Model]:
-    """Each after those it reads; those that read themselves through one another have that as their problem."""
+    """Order models after those they read; a model in a cycle gets that as its problem."""
     found = {each.name.lower(): each for each in models}
     while True:
         graph = {name: [other for other in each.reads if other in found] for name, each in found.items()}

@@ -1,4 +1,4 @@
-"""What the models read beside the mirror's tables: their settings in one row, and people with a column per field."""
+"""What models read besides the mirror's tables: their settings in one row, and people with a column per field."""
 
 from collections.abc import Collection
 
@@ -33,7 +33,7 @@ _WIDE = {
 
 
 def make_settings(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collection[str]) -> None:
-    """Make `main.model_settings`."""
+    """Create `main.model_settings`."""
     seen = [f"select max(valid_from) as seen_at from history.{identifier(name)}" for name in tables]
     seen += ["select max(read_at) from _cksync.slices", "select max(requested_at) from _cksync.requests"]
     db.execute(
@@ -60,7 +60,7 @@ def make_settings(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables:
 
 
 def wide_model(db: duckdb.DuckDBPyConnection) -> Model:
-    """`subscribers_wide`: a view made of the list of custom fields."""
+    """Return `subscribers_wide`, a view generated from the list of custom fields."""
     known = db.execute("select id, key, label from main.custom_fields where key is not null order by id").fetchall()
     fields = field_columns([(id_, key) for id_, key, _ in known])
     labels = {field.column: label or field.key for field, (_, _, label) in zip(fields, known, strict=True)}

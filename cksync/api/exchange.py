@@ -1,5 +1,5 @@
-"""One HTTP request and its whole answer. What the libraries raise becomes sentences of ours: their own hold the URL
-with the secret."""
+"""One HTTP request and its complete response. Library errors are replaced by cksync's own messages, because they
+contain the URL with the secret."""
 
 import threading
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from cksync.api.responses import Refusal, Retry
 from cksync.api.watch import UnderWay, Watch, watched
 from cksync.errors import ApiUnavailable, Failed
 
-# What is read of a packed answer at a time: unpacked it may be a thousand times as much.
+# Bytes to read of a compressed response at a time: unpacked, they may be a thousand times as many.
 PACKED_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """An answer with its whole body, unpacked; names of headers in any case."""
+    """A response with its whole body, unpacked; header names are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
@@ -29,10 +29,10 @@ class RawResponse:
 
 
 class Exchange:
-    """Sends requests below a base URL through the proxies, and with the certificates, of the environment.
+    """Sends requests below a base URL with the proxies and certificates of the environment.
 
-    No redirect is followed, no cookie kept, no ~/.netrc searched. requests only says where the environment's proxies
-    and certificates are: sent through it, a request would take twice the CPU.
+    Follows no redirect, keeps no cookie, reads no ~/.netrc. requests is used only to find the environment's proxies and
+    certificates; sending through it would take twice the CPU.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Exchange:
         self._connections: tuple[Any, str] | None = None
 
     def send(self, method: str, path: str, query: str = "", body: bytes | None = None) -> RawResponse:
-        """Send a request and read its answer, all within the time-out, however slowly either goes.
+        """Send a request and read its response, all within the time-out, however slow either is.
 
-        Raises Retry (`is_harmless`: it was not sent), Refusal when the answer is too large, or Failed when no try can
-        do better.
+        Raises Retry (`is_harmless`: it was not sent), Refusal if the response is too large, or Failed if no retry can
+        help.
         """
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
         with self._watch.over() as under_way:
@@ -77,12 +77,12 @@ class Exchange:
                     preload_content=False,
                     decode_content=False,
                 )
-            except (kinds.HTTPError, OSError, ValueError) as error:  # an address may be none at all
+            except (kinds.HTTPError, OSError, ValueError) as error:  # the address may be invalid
                 raise self._why(error, under_way) from None
             return RawResponse(response.status, response.headers, self._read(response, under_way))
 
     def _connect(self) -> tuple[Any, str]:
-        """The connections to the API or to the proxy before it, and what a path begins with there."""
+        """Return the connections to the API or its proxy, and the prefix of request paths."""
         with self._lock:
             if self._connections is None:
                 proxies = self._surroundings["proxies"]
@@ -106,7 +106,7 @@ class Exchange:
                 held += len(part)
             if held <= most:
                 response.read()  # raises when the connection closed before the announced length
-        except Exception as error:  # urllib3's and zlib's many names for a body that broke off
+        except Exception as error:  # urllib3 and zlib raise many errors for a truncated body
             response.close()
             raise self._cut_off(under_way, response.status) or Retry(
                 f"the answer broke off ({type(error).__name__})", response.status
@@ -116,7 +116,7 @@ class Exchange:
             too_large = f"the answer is larger than {self._most_mb:g} MB (api.max_answer_mb)"
             raise Refusal(too_large, ApiUnavailable(f"{self._host}: {too_large}"))
         if "Content-Length" not in response.headers and (cut_off := self._cut_off(under_way, response.status)):
-            response.close()  # it ends where it was cut
+            response.close()  # it ends where it was cut off
             raise cut_off
         response.release_conn()
         return b"".join(parts)

@@ -1,5 +1,5 @@
-"""What an answer of the API is worth: whether another try may mend it, what its status means, whether its body
-is JSON. Without a connection: `client` has that."""
+"""Classify the API's responses: retry or not, what the status means, and whether the body is JSON. Works without a
+connection, which `http` has."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from cksync.api.salvage import without_strays
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
 from cksync.secrets import Redactor
 
-# The same bytes refused this often will not get better: read them leniently, and say so.
+# After this many identical invalid bodies a retry is pointless: repair the text, and report it.
 SAME_BODY_TRIES = 3
 
 HINTS = {
@@ -26,8 +26,8 @@ HINTS = {
 
 
 class Retry(Exception):
-    """This try failed in a way that another may mend. `is_harmless`: nothing was executed, for certain; `hint` is
-    what to check when nothing of the API answers."""
+    """A failed try that a retry may fix. `is_harmless`: certainly nothing was executed; `hint` is what to check if
+    nothing of the API answers."""
 
     def __init__(self, problem: str, status: int | None = None, *, is_harmless: bool = False, hint: str = "") -> None:
         super().__init__(f"{problem} ({hint})" if hint else problem)
@@ -37,8 +37,8 @@ class Retry(Exception):
 
 
 class Refusal(Exception):
-    """The answer is a refusal that no other try mends. `reason` says of which kind; `verdict` is the error that it
-    is where it speaks for the whole API: of the account, and of writes."""
+    """A refusal that no retry fixes. `reason` names its kind; `verdict` is the error to raise if it concerns the whole
+    API: for the account, and for writes."""
 
     def __init__(self, reason: str, verdict: CksyncError) -> None:
         super().__init__(reason)
@@ -46,8 +46,8 @@ class Refusal(Exception):
 
 
 def classify(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> None:
-    """Pass 200 and 404; raise for everything else by what can be done about it: Retry, Refusal, or
-    Unauthorized, which always speaks for the whole API."""
+    """Accept 200 and 404; raise for every other status: Retry, Refusal, or Unauthorized, which always concerns the
+    whole API."""
     if status in (200, 404):
         return
     if status == 429:
@@ -70,16 +70,16 @@ def classify(status: int, body: bytes, location: str, *, path: str, host: str, r
     raise Refusal(f"{answers}: {message}", ApiUnavailable(f"GET {path}: {answers}: {message}"))
 
 
-# What the API calls the kinds of lists in a subscription: a sequence by its old name, too.
+# The API's names for the kinds of lists in a subscription; a sequence has an old name, too.
 _SUBSCRIBABLES = {"forms": {"form"}, "sequences": {"sequence", "course"}, "tags": {"tag"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the API answers to a write that it took; whatever else comes, somebody else may have answered.
+    """The API's expected response to an accepted write; anything else may come from elsewhere.
 
-    `wrapper` is the key around the record ('': none), `keys` what the record has at least, `same` the values by
-    which it is known to be the one that was meant; a record of none of these has no body at all (204).
+    `wrapper` is the key around the record ('': none), `keys` are the record's required keys, `same` the values that
+    identify the intended record; with none of these, there is no body at all (204).
     """
 
     wrapper: str = ""
@@ -88,7 +88,7 @@ class Expected:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the documentation says that there is no body."""
+        """True if the documentation specifies no body."""
         return not self.keys
 
 
@@ -102,8 +102,9 @@ def classify_write(
     host: str,
     redactor: Redactor,
 ) -> str:
-    """'' when the API took a write, else why it turned it down. Raises like `judge`, and Retry, which is not harmless,
-    for what is not the API's answer to this write: who gave it cannot be told, nor whether the API ever saw it."""
+    """Return '' if the API accepted a write, else the reason for its rejection. Raises like `classify`, and Retry,
+    which is not harmless, for anything that is not the API's response to this write: its origin is unknown, and so is
+    whether the API ever received the write."""
     content_type = headers.get("Content-Type", "")
     is_said = status < 300 or (400 <= status < 500 and status not in (407, 408, 429))
     if is_said and (problem := strangeness(status, body, content_type, expected)):
@@ -120,8 +121,8 @@ def classify_write(
 
 
 def strangeness(status: int, body: bytes, content_type: str, expected: Expected) -> str:
-    """Why an answer to a write is not the API's: its content type, its shape, or a record that was not meant; ''
-    when it is. A refusal has `error` or `errors` in a JSON object."""
+    """Return why a response to a write is not the API's: its content type, its shape, or a record that was not meant;
+    '' if it is. A rejection has `error` or `errors` in a JSON object."""
     if not body.strip():
         return "" if status == 204 and expected.is_empty else "it holds nothing"
     if not _is_json_type(content_type):
@@ -134,7 +135,7 @@ def strangeness(status: int, body: bytes, content_type: str, expected: Expected)
     if status >= 300:
         is_error = isinstance(found, dict) and ("error" in found or "errors" in found)
         return "" if is_error else "it holds no error"
-    if status == 202:  # whether it comes true is read afterwards
+    if status == 202:  # later reads show whether it is done
         return "" if isinstance(found, dict | list) else "it holds another shape"
     if expected.is_empty:
         return "it holds something where nothing was to come"
@@ -142,7 +143,7 @@ def strangeness(status: int, body: bytes, content_type: str, expected: Expected)
 
 
 def _unlike(found: Any, expected: Expected) -> str:
-    """Why a decoded body is not the record that was to come. It may stand in a list of one, wrapped or bare."""
+    """Return why a decoded body is not the expected record, which may be wrapped or bare, or in a list of one."""
     for _ in range(2):
         if isinstance(found, list) and len(found) == 1:
             found = found[0]
@@ -168,7 +169,7 @@ def _is_json_type(content_type: str) -> bool:
 
 
 def is_json(body: bytes) -> bool:
-    """Whether a body is one strict JSON object or array."""
+    """Return True if a body is one strict JSON object or array."""
     try:
         body.decode()
         msgspec.json.decode(body, type=msgspec.Raw)
@@ -177,14 +178,15 @@ def is_json(body: bytes) -> bool:
     return body[:64].lstrip()[:1] in (b"{", b"[")
 
 
-# An escaped pair is fine, a lone half is not; `\\\\.` steps over every other escape.
+# An escaped pair is valid, a lone half is not; `\\\\.` skips every other escape.
 _SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
 
 
 def parse_json(body: bytes, earlier: list[bytes]) -> tuple[bytes, str | None]:
-    """The body if it is strict JSON; else retry, and once the same came often enough, mend its text."""
+    """Return the body if it is strict JSON; else raise Retry, or repair the text once the same body came often
+    enough."""
     if is_json(body):
         return body, None
     earlier.append(body)
@@ -201,7 +203,7 @@ def parse_json(body: bytes, earlier: list[bytes]) -> tuple[bytes, str | None]:
 
 
 def _message(body: bytes) -> str:
-    """The `message` (else `error`) of an error body, or ''."""
+    """Return the `message` (else `error`) of an error body, or ''."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

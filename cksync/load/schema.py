@@ -1,4 +1,4 @@
-"""The tables of the mirror: made from what sql/ says, with comments that a BI tool shows."""
+"""The tables of the mirror, created from the files of sql/, with comments that BI tools show."""
 
 from collections.abc import Sequence
 
@@ -115,7 +115,7 @@ _CKSYNC = {
     ),
 }
 
-# What the selects of sql/tables read; empty where no segment has anything for a table.
+# The input of the selects of sql/tables; empty where no segment has rows for a table.
 NO_RECORDS = (
     "select ''::varchar as stream, ''::varchar as slice, 0 as page, 0 as position, ''::varchar as key,"
     " now() as observed_at, null::varchar as record where false"
@@ -123,17 +123,17 @@ NO_RECORDS = (
 
 
 def columns(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-    """A table's own columns and their types, as its select gives them from the view `records`."""
+    """Return a table's own columns and their types, as its select gives them from the view `records`."""
     return {name: kind for name, kind in given_columns(db, table).items() if not name.startswith("_")}
 
 
 def given_columns(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-    """All columns that a table's select gives: its own, and those for the merge (see tables.py)."""
+    """Return all columns that a table's select gives: its own, and those for the merge (see tables.py)."""
     return {row[0]: row[1] for row in db.execute(f"describe {table.sql}").fetchall()}
 
 
 def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
-    """Make what is missing in the current database, with its comments."""
+    """Create what is missing in the current database, with its comments."""
     there = {
         (row[0], row[1])
         for row in db.execute(
@@ -158,7 +158,7 @@ def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
 
 
 def _create_table(db: duckdb.DuckDBPyConnection, table: Table) -> None:
-    # One long text keeps DuckDB from compressing a whole column, unless it is told how.
+    # A single long text keeps DuckDB from compressing the whole column by default.
     zip_json = {"JSON": "json using compression zstd"}
     own = ", ".join(f'"{name}" {zip_json.get(kind, kind)}' for name, kind in columns(db, table).items())
     every = f"{own}, _first_seen_at timestamptz, _synced_at timestamptz, _extra {zip_json['JSON']}"
@@ -171,18 +171,18 @@ def _create_table(db: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 
 def _create_as_of(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
-    """`as_of.<table>(t)`: the rows of `main.<table>` as they were at `t`, a time or its text."""
-    told = db.execute(
+    """Create `as_of.<table>(t)`: the rows of `main.<table>` as of `t`, a time or its text."""
+    existing = db.execute(
         "select function_name from duckdb_functions()"
         " where database_name = current_database() and schema_name = 'as_of'"
     ).fetchall()
     for table in tables:
-        if (table.name,) not in told:
+        if (table.name,) not in existing:
             db.execute(_as_of(table))
 
 
 def _as_of(table: Table) -> str:
-    # No database is named in it: the file may be attached by any name, and `use` tells where to look.
+    # Names no database, since the file may be attached under any name; `use` selects it.
     meaning = literal(f"main.{table.name} as it was at the time t. {table.grain}")
     return f"""
         begin;

@@ -1,5 +1,5 @@
-"""Names that an account has once: of tags, custom fields, people and purchases. Each is free, or a ValueError says
-who has it: something that is there, or another new row."""
+"""Names that must be unique in an account: tags, custom fields, addresses and purchases. Each check raises ValueError
+if an existing or another new row has the name."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class Names:
-    """The names that an account has, and those that the edits wish for."""
+    """The names that the account has, and those that the edits request."""
 
     def __init__(self, account: Account, edits: Sequence[Edit]) -> None:
         self._account = account
@@ -27,7 +27,7 @@ class Names:
         self._new_transactions = Counter(_wished(edits, "purchases", "transaction_id"))
 
     def address(self, given: str, id_: int | None = None) -> None:
-        """That a person may have this address."""
+        """Check that a person may have this address."""
         if not given:
             raise ValueError("a person needs an address")
         if not _ADDRESS.fullmatch(given):
@@ -39,7 +39,7 @@ class Names:
             raise ValueError(f"{given} is given to several people")
 
     def tag(self, given: object) -> str:
-        """The name that a new tag gets. Nobody says whether the API tells upper case from lower: take it for one."""
+        """Return the name of a new tag. Whether the API ignores case is undocumented; assume that it does."""
         name = str(given or "").strip()
         if not name:
             raise ValueError("a tag needs a name")
@@ -50,7 +50,7 @@ class Names:
         return name
 
     def label(self, given: object, id_: int) -> str:
-        """The label that the custom field `id_` gets: trimmed, and its key must be free, too."""
+        """Return the trimmed label for the custom field `id_`; its key must be free, too."""
         label = str(given or "").strip()
         if not label:
             raise ValueError("a custom field needs a label")
@@ -68,7 +68,7 @@ class Names:
         return label
 
     def key(self, given: object) -> None:
-        """That a new custom field may be given this key, by which its column is known."""
+        """Check that a new custom field may have this key, which names its column."""
         for field in self._account.fields:
             if given and _folded(given) in (_folded(field.key), _folded(field.column)):
                 raise ValueError(f"the key {given} is another field's; leave it out: the API makes it of the label")
@@ -76,7 +76,7 @@ class Names:
             raise ValueError(f"the key {given} is there twice among the new fields")
 
     def purchase(self, given: str, address: str) -> None:
-        """That there may be a new purchase with this transaction_id, of a buyer with this address."""
+        """Check that a purchase with this transaction_id and buyer's address may be created."""
         if not _ADDRESS.fullmatch(address):
             raise ValueError(f"{address!r} is no e-mail address")
         if (given, folded(address)) in self._account.transactions:
@@ -86,7 +86,7 @@ class Names:
 
 
 def _wished(edits: Iterable[Edit], table: str, column: str) -> list[object]:
-    """The values that a column is to get, by new and by updated rows."""
+    """Return the values requested for a column, by new and by updated rows."""
     mine = [edit for edit in edits if edit.table == table]
     new = [edit.row.get(column) for edit in mine if edit.kind == "insert"]
     return new + [cell.mine for edit in mine if edit.kind == "update" for cell in edit.cells if cell.column == column]
@@ -97,7 +97,7 @@ def _folded(name: object) -> str:
 
 
 def _is_one(label: str, other: str | None) -> bool:
-    """Whether two labels are one to the API: it trims them, and makes the key of them."""
+    """Return True if the API would treat two labels as equal: it trims them and derives the key from them."""
     return label == (other or "").strip() or (
         key_of_label(label) != "" and key_of_label(label) == key_of_label(other or "")
     )

@@ -1,4 +1,4 @@
-"""What planners share: how an edit becomes actions, given what the account has and what else was edited."""
+"""What the planners share: turning an edit into actions, given the account and the other edits."""
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -17,9 +17,9 @@ Planner = Callable[["Context", Edit], Iterator[Planned]]
 
 
 @dataclass(frozen=True)
-class Table:
-    """How the edits of one table of a workspace are planned: a planner for each way to edit it, or why the API cannot
-    do it; and the streams that are pulled before."""
+class WorkspaceTable:
+    """How the edits of one workspace table are planned: a planner or a refusal for each kind of edit, and the streams
+    to pull first."""
 
     name: str
     planners: Mapping[EditKind, Planner]
@@ -28,14 +28,14 @@ class Table:
 
 
 class IsGone(Exception):
-    """What an edit needs is gone from the account."""
+    """Something that an edit needs is gone from the account."""
 
     def __init__(self, gone: Gone, cells: Sequence[Cell] = ()) -> None:
         self.gone, self.cells = gone, tuple(cells)
 
 
 class Context:
-    """The account, and the edits as a whole: what the planner of one edit has to know of the others."""
+    """The account and all edits: what the planner of one edit needs to know of the others."""
 
     def __init__(self, account: Account, edits: Sequence[Edit]) -> None:
         self.account = account
@@ -47,16 +47,16 @@ class Context:
         self.wishes = Counter(
             (e.row["subscribable_type"], e.row["subscribable_id"], who) for who, of in self.joins.items() for e in of
         )
-        # The API's key of each custom field, by its column in the workspace.
+        # The API's key of each custom field, by column of the workspace.
         self.keys = {field.column: field.key for field in account.fields}
         self.keys |= {column: new_key(id_) for column, id_ in account.new_columns.items()}
 
     def gone(self, table: str, id_: int, key: Key | None = None) -> Gone:
-        """A row that the account had once; `key` where it is more than the id."""
+        """Return a description of a former row of the account; pass `key` if it is more than the id."""
         return Gone(table, key or (id_,), self.account.gone.get((table, id_)))
 
     def wanted(self, edit: Edit) -> Generator[Planned, None, list[Cell]]:
-        """The cells to write: neither those that the account has already, nor those in conflict."""
+        """Yield conflicts and no-ops of single cells; return the other cells, which are to be written."""
         wanted, agreed = [], []
         for cell in edit.cells:
             base, mine, theirs = (value or "" for value in (cell.base, cell.mine, cell.theirs))
@@ -72,17 +72,17 @@ class Context:
 
 
 def action(kind: Kind, target: object, args: Mapping[str, Any], edit: Edit, cells: Iterable[Cell] = ()) -> Action:
-    """An action that takes one edited row to the account."""
+    """Return an action that carries one edited row to the account."""
     return Action(kind, str(target), args, ((edit.table, edit.key),), tuple(cells))
 
 
 def noop(edit: Edit, cells: Iterable[Cell] = ()) -> Noop:
-    """An edit that the account has already."""
+    """Return an edit that the account already has."""
     return Noop(edit.table, edit.kind, edit.key, tuple(cells))
 
 
 def check_state(edit: Edit, reason: str) -> None:
-    """Raise ValueError when a new row brings a state of its own."""
+    """Raise ValueError if a new row sets a state."""
     if edit.row.get("state") not in (None, "", "active"):
         raise ValueError(f"state cannot be given: {reason}")
 
@@ -94,7 +94,7 @@ def check_fixed(edit: Edit, fixed: Iterable[str], reason: str = "") -> None:
 
 
 def plain(value: object) -> Any:
-    """A value as JSON: amounts keep their digits as numbers, times are UTC."""
+    """Convert a value to JSON: amounts keep their digits as numbers, times are UTC."""
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
     return float(value) if isinstance(value, Decimal) else value

@@ -1,4 +1,4 @@
-"""The switches for what nobody knows: each answer can be had."""
+"""The switches for unknown details of the API: every answer is available."""
 
 from datetime import timedelta
 from typing import Any
@@ -205,7 +205,7 @@ def test_cancelled_people_may_drop_out_of_forms_and_stay_on_tags(ask: Ask, world
 
 
 def cancelled_members(world: World, lists: int, people: int) -> list[tuple[int, int]]:
-    """Who has cancelled, and was in each of some forms: form and person."""
+    """Return the cancelled members of some forms: form and person."""
     forms, members_ = [edits.add_form(world, f"f{n}") for n in range(lists)], add_people(world, people)
     pairs = [(form, person) for form in forms for person in members_]
     for form, person in pairs:
@@ -216,7 +216,7 @@ def cancelled_members(world: World, lists: int, people: int) -> list[tuple[int, 
 
 
 def shown_in(ask: Ask, pairs: list[tuple[int, int]]) -> list[bool]:
-    """Whether each is in the form's list."""
+    """Return for each pair if the form's list shows it."""
     lists = {form: members(ask, f"forms/{form}/subscriptions") for form, _ in pairs}
     return [person in lists[form] for form, person in pairs]
 

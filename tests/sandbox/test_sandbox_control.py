@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own, and the routes by which a test steers it."""
+"""The sandbox as a process of its own, and its control routes."""
 
 import signal
 import subprocess
@@ -106,7 +106,7 @@ def test_an_unknown_control_route_is_404(ask: Ask) -> None:
     assert ask.session.get(url, headers=headers, timeout=5).status_code == 404
 
 
-# -- who may
+# -- access
 
 
 @pytest.mark.parametrize(

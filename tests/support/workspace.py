@@ -24,7 +24,7 @@ from tests.support.comparison import differences
 
 PEOPLE = 150
 
-# One of everything that the API can do.
+# One of every change that the API supports.
 EVERYTHING = (
     "insert into tags (name) values ('bought twice')",
     "insert into custom_fields (label, key) values ('Shoe size', 'shoe_size')",
@@ -114,7 +114,7 @@ PROBLEMS = {
 
 
 class Work:
-    """A workspace of the pulled account, to be edited in SQL."""
+    """A workspace of the pulled account, to edit in SQL."""
 
     def __init__(self, config: Config, path: Path) -> None:
         self.config, self.path = config, path
@@ -144,7 +144,7 @@ class Work:
 
 @pytest.fixture
 def world() -> World:
-    """A small account with every edge case; made twice it is the same."""
+    """A small account with every edge case, the same each time."""
     return generate(PEOPLE, 7)
 
 
@@ -167,19 +167,19 @@ def work(config: Config, tmp_path: Path, first: Path) -> Work:
 
 
 def actives(work: Work, count: int) -> list[int]:
-    """Ids of active people."""
+    """Return the ids of active people."""
     return [row[0] for row in work.rows(f"select id from subscribers where state = 'active' order by id limit {count}")]
 
 
-def level(work: Work, world: World) -> None:
-    """The mirror has what the account has."""
+def assert_synced(work: Work, world: World) -> None:
+    """Assert that the mirror equals the account."""
     assert differences(work.config.data_dir / "mirror.duckdb", world) == []
 
 
 def killed_push(
     environ: dict[str, str], folder: Path, sandbox: Sandbox, request: int, *, after: bool, reads: bool = False
 ) -> int:
-    """A push that is killed at its `request`th write (with `reads`: request), just before the API makes it, or just
+    """Run a push that is killed at its `request`th write (with `reads`: request), just before the API makes it, or just
     `after`."""
     command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet"]
     command += ["--allow", "bulk", "--allow", "send"]

@@ -1,4 +1,4 @@
-"""An export: know the target, choose the tables, write beside it, take its place."""
+"""Run an export: parse the target, choose the tables, write to a staging folder, replace the target."""
 
 import contextlib
 import sqlite3
@@ -16,12 +16,12 @@ from cksync.analyze.export import csv, duck, excel, manifest, parquet, postgres,
 from cksync.analyze.export.atomic import put, staging
 from cksync.analyze.export.events import Event, Exported, Moving, Stamp, Written
 from cksync.analyze.export.hashing import hashed
-from cksync.analyze.export.source import Table, answer, choose, opened, prepare
+from cksync.analyze.export.source import ExportTable, answer, choose, opened, prepare
 from cksync.analyze.export.target import Form, Target, parse, protect
 from cksync.errors import Failed, Interrupted, Refused, Rejected
 from cksync.folder import Folder, is_disk_full
 
-Writer = Callable[[duckdb.DuckDBPyConnection, Sequence[Table], Path, Stamp], Iterator[Moving | Written]]
+Writer = Callable[[duckdb.DuckDBPyConnection, Sequence[ExportTable], Path, Stamp], Iterator[Moving | Written]]
 
 _FOLDERS: dict[Form, Writer] = {"parquet": parquet.write_folder, "csv": csv.write_folder}
 _FILES: dict[Form, Writer] = {
@@ -32,20 +32,20 @@ _FILES: dict[Form, Writer] = {
     "duckdb": duck.write,
 }
 _OURS: dict[Form, Callable[[Path], bool]] = {
-    "parquet": parquet.is_ours,
-    "excel": excel.is_ours,
-    "sqlite": sqlite.is_ours,
-    "duckdb": duck.is_ours,
+    "parquet": parquet.is_made_by_cksync,
+    "excel": excel.is_made_by_cksync,
+    "sqlite": sqlite.is_made_by_cksync,
+    "duckdb": duck.is_made_by_cksync,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be exported, and how.
+    """What to export, and how.
 
-    `names` are tables and models (none: all of `main`, or only the query when there is one), `query` a select and
-    `alias` the table that its answer becomes. `form` None: guessed from the target. The query reads nothing outside
-    the mirror, unless `allow_files`.
+    `names` are tables and models (none: all of `main`, or only the query if there is one), `query` is a select and
+    `alias` the table name of its result. `form` None: inferred from the target. The query reads nothing outside the
+    mirror, unless `allow_files`.
     """
 
     target: str
@@ -61,10 +61,10 @@ class Order:
 
 
 def export(data_dir: Path, order: Order) -> Iterator[Event]:
-    """Export, saying how far it is; the last event is what was made.
+    """Export, yielding progress; the last event is the result.
 
-    Raises Rejected for what the caller must change, Refused when the target is there and no export made it, Failed
-    when the disk or the server does not do its part, Interrupted after Ctrl-C. The target is then as it was.
+    Raises Rejected for invalid arguments, Refused if the target exists and no export made it, Failed on a disk or
+    server error, Interrupted after Ctrl-C. The target is then as it was.
     """
     folder = Folder(data_dir)
     target = parse(order.target, order.form)
@@ -76,7 +76,7 @@ def export(data_dir: Path, order: Order) -> Iterator[Event]:
     except (duckdb.Error, sqlite3.Error, OSError) as error:
         raise _failure(target, error) from None
     except RuntimeError as error:
-        if str(error) != "Query interrupted":  # which is DuckDB's word for Ctrl-C
+        if str(error) != "Query interrupted":  # DuckDB's message for Ctrl-C
             raise
         raise Interrupted(f"interrupted; {target.name} stays as it was") from None
 
@@ -88,7 +88,7 @@ def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
         with opened(folder, beside / "spill", within=_reach(order, beside / "new")) as db:
             tables, stamp = _tables(db, order), _stamp(db, order)
             if target.form == "excel":
-                excel.check(tables)
+                excel.check_fits(tables)
             _check(target, tables, is_forced=order.is_forced)
             written: list[Written] = []
             for event in _writer(target, order)(db, tables, new, stamp):
@@ -114,7 +114,7 @@ def _to_server(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
 
 
 def _reach(order: Order, folder: Path) -> Path | None:
-    """The folder beyond which an export reaches nothing, for it runs a query that may name any file."""
+    """Return the only folder that an export may reach if its query could name any file."""
     return folder if order.query and not order.allow_files else None
 
 
@@ -126,7 +126,7 @@ def _writer(target: Target, order: Order) -> Writer:
     return _FOLDERS[target.form]
 
 
-def _tables(db: duckdb.DuckDBPyConnection, order: Order) -> list[Table]:
+def _tables(db: duckdb.DuckDBPyConnection, order: Order) -> list[ExportTable]:
     found = choose(db, order.names) if order.names or not order.query else []
     tables = [prepare(db, each) for each in found]
     if order.query:
@@ -140,14 +140,14 @@ def _tables(db: duckdb.DuckDBPyConnection, order: Order) -> list[Table]:
 
 def _stamp(db: duckdb.DuckDBPyConnection, order: Order) -> Stamp:
     load_id, loaded_at = None, None
-    with contextlib.suppress(duckdb.CatalogException):  # no mirror of a pull, but still a database
+    with contextlib.suppress(duckdb.CatalogException):  # not a mirror made by a pull, but still a database
         query = "select max(load_id), max_by(ended_at, load_id) from mirror._cksync.loads"
         ((load_id, loaded_at),) = db.execute(query).fetchall()
     return Stamp(datetime.now(UTC), __version__, load_id, loaded_at, order.is_hashed)
 
 
-def _check(target: Target, tables: Sequence[Table], *, is_forced: bool) -> None:
-    """Raise Rejected when the target cannot hold the tables, Refused when it is there and no export made it."""
+def _check(target: Target, tables: Sequence[ExportTable], *, is_forced: bool) -> None:
+    """Raise Rejected if the target cannot hold the tables, Refused if it exists and no export made it."""
     if not target.is_folder and target.form in ("parquet", "csv") and len(tables) != 1:
         raise Rejected(
             f"{target.name} is one file and holds one table, and these are {len(tables)}: name one,"
@@ -162,11 +162,11 @@ def _check(target: Target, tables: Sequence[Table], *, is_forced: bool) -> None:
                 f"{target.name} is there and has {foreign_file}, which no export made; take another place,"
                 " or --force replaces the whole folder"
             )
-    elif target.is_folder or not _is_ours(target, tables):
+    elif target.is_folder or not _is_made_by_cksync(target, tables):
         raise Refused(f"{target.name} is there and no export made it; take another name, or --force replaces it")
 
 
-def _is_ours(target: Target, tables: Sequence[Table]) -> bool:
+def _is_made_by_cksync(target: Target, tables: Sequence[ExportTable]) -> bool:
     if target.path.stat().st_size == 0:
         return True
     return csv.looks_like(target.path, tables[0]) if target.form == "csv" else _OURS[target.form](target.path)

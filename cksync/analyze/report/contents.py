@@ -1,4 +1,4 @@
-"""The sections in their order: the question each answers, its words, and the models it reads."""
+"""The sections in order: the question of each, its definitions, and the models it reads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import duckdb
 
 from cksync.analyze.report.broadcasts import broadcasts
-from cksync.analyze.report.components import Answer
+from cksync.analyze.report.components import SectionContent
 from cksync.analyze.report.freshness import sync
 from cksync.analyze.report.growth import churn, growth
 from cksync.analyze.report.health import cohorts, health
@@ -16,14 +16,14 @@ from cksync.analyze.report.tags_and_forms import forms, tags
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A question; `definition` are the words it is answered in, `models` what it reads."""
+    """A question; `definition` explains its terms, `models` are what it reads."""
 
     name: str
     title: str
     question: str
     definition: str
     models: tuple[str, ...]
-    answer: Callable[[duckdb.DuckDBPyConnection], Answer]
+    answer: Callable[[duckdb.DuckDBPyConnection], SectionContent]
 
 
 SECTIONS = (

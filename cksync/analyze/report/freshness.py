@@ -1,16 +1,16 @@
-"""The section about the mirror itself: how fresh and whole it is, and what nobody knows."""
+"""The section about the mirror itself: how fresh and complete it is, and what is unknown."""
 
 import duckdb
 
-from cksync.analyze.report.components import Answer, Column, Figure, Table, row, rows
+from cksync.analyze.report.components import Figure, FigureTable, SectionContent, TableColumn, row, rows
 from cksync.analyze.report.formatting import many, moment
 
 
-def sync(db: duckdb.DuckDBPyConnection) -> Answer:
+def sync(db: duckdb.DuckDBPyConnection) -> SectionContent:
     """Can these numbers be trusted?"""
     streams = rows(db, "from sync_health order by stream")
     if not streams:
-        return Answer(nothing="Nothing yet: nothing was read.")
+        return SectionContent(nothing="Nothing yet: nothing was read.")
     glance = row(db, "select as_of, last_pull_at, incomplete_lists from audience_snapshot")
     broken = rows(
         db,
@@ -31,24 +31,24 @@ def sync(db: duckdb.DuckDBPyConnection) -> Answer:
     lead += f" The last whole pull ended {moment(glance['last_pull_at'])}." if glance["last_pull_at"] else ""
     lead += f" {many(len(broken), 'check')} failed." if broken else " Every check of the numbers holds."
     columns = (
-        Column("stream", "What", "text"),
-        Column("complete_lists", "Lists vouched for"),
-        Column("lists", "of"),
-        Column("read_to", "Known up to", "moment"),
-        Column("added_7d", "Came (7 days)"),
-        Column("changed_7d", "Changed"),
-        Column("removed_7d", "Gone"),
-        Column("requests_7d", "Requests"),
-        Column("failed_7d", "Failed"),
-        Column("doubt", "Doubt", "text"),
+        TableColumn("stream", "What", "text"),
+        TableColumn("complete_lists", "Lists vouched for"),
+        TableColumn("lists", "of"),
+        TableColumn("read_to", "Known up to", "moment"),
+        TableColumn("added_7d", "Came (7 days)"),
+        TableColumn("changed_7d", "Changed"),
+        TableColumn("removed_7d", "Gone"),
+        TableColumn("requests_7d", "Requests"),
+        TableColumn("failed_7d", "Failed"),
+        TableColumn("doubt", "Doubt", "text"),
     )
-    figures = [Figure("List by list", table=Table("The mirror by stream", columns, streams, is_open=True))]
+    figures = [Figure("List by list", table=FigureTable("The mirror by stream", columns, streams, is_open=True))]
     if broken:
-        told = (
-            Column("name", "Check", "text"),
-            Column("fact", "Must hold", "text"),
-            Column("finding", "Found", "text"),
+        shown = (
+            TableColumn("name", "Check", "text"),
+            TableColumn("fact", "Must hold", "text"),
+            TableColumn("finding", "Found", "text"),
         )
         title = many(len(broken), "finding")
-        figures.append(Figure("What does not hold", table=Table(title, told, broken, is_open=True)))
-    return Answer(lead, figures)
+        figures.append(Figure("What does not hold", table=FigureTable(title, shown, broken, is_open=True)))
+    return SectionContent(lead, figures)

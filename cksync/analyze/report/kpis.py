@@ -1,4 +1,4 @@
-"""The numbers at the top."""
+"""The key figures at the top."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from cksync.analyze.report.formatting import NONE, count, day, many, money, name
 
 
 def tiles(db: duckdb.DuckDBPyConnection) -> list[Tile]:
-    """The account at a glance, with what the numbers changed by where that is known."""
+    """The account at a glance, with changes where they are known."""
     glance = row(db, "from audience_snapshot")
     if not glance:
         return []
@@ -58,7 +58,7 @@ def _sent(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
 
 
 def _earned(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
-    """Revenue of 28 days: the currency of most of its orders first, each for itself."""
+    """Revenue of 28 days, by currency, the one with most orders first."""
     label, orders = "Revenue, 28 days", glance["orders_28d"]
     if not orders:
         return Tile(label, NONE, "no orders")

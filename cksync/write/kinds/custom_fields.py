@@ -1,4 +1,4 @@
-"""Custom fields: they are created, renamed and deleted. The API makes the key from the label, and anew with it."""
+"""Custom fields: created, renamed and deleted. The API derives the key from the label, again at each renaming."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from cksync.write.alike import is_alike
 from cksync.write.edits import Edit
 from cksync.write.gone import ONE_OF
 from cksync.write.lookup import read
-from cksync.write.planning import Context, Planned, Table, action, check_fixed
+from cksync.write.planning import Context, Planned, WorkspaceTable, action, check_fixed
 from cksync.write.settle import settle_creation, settle_removal, settle_update
 
 _LIST = whole("custom_fields")
@@ -105,7 +105,7 @@ DELETE = Kind(
     is_done=_is_deleted,
     is_removal=True,
 )
-TABLE = Table(
+TABLE = WorkspaceTable(
     "custom_fields",
     planners={"insert": _insert, "update": _update, "delete": _delete},
     refusals={},

@@ -1,4 +1,4 @@
-"""People: they are created by a first membership, changed, and unsubscribed; the API deletes nobody."""
+"""People: created by a first membership, changed, and unsubscribed. The API deletes nobody."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,8 +27,8 @@ from cksync.write.kinds.memberships import (
 from cksync.write.lookup import has_tag, memberships, read
 from cksync.write.named import ask_address
 from cksync.write.plan import Conflict
-from cksync.write.planning import Context, Planned, Table, action, check_fixed, check_state
-from cksync.write.reply import compared, page_of, records, somebody_else
+from cksync.write.planning import Context, Planned, WorkspaceTable, action, check_fixed, check_state
+from cksync.write.reply import compared, page_of, records, wrong_person
 from cksync.write.settle import settle_creation, settle_update
 
 _BASICS = ("email_address", "first_name")
@@ -53,7 +53,7 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
 
 
 def _given(edit: Edit, columns: Mapping[str, object]) -> list[Cell]:
-    """The values of a new person in some columns."""
+    """Return the values of a new person in some columns."""
     return [Cell(column, None, edit.row[column], None) for column in columns if edit.row.get(column)]
 
 
@@ -83,7 +83,7 @@ def _update(context: Context, edit: Edit) -> Iterator[Planned]:
 
 
 def _lost(context: Context, edit: Edit, cells: Sequence[Cell]) -> Iterator[Conflict]:
-    """A conflict for each value of a custom field that is gone, unless it was cleared."""
+    """Yield a conflict for each value of a deleted custom field, unless it was cleared."""
     for cell in cells:
         if cell.column in context.account.lost and cell.mine:
             gone = context.gone("custom_fields", context.account.lost[cell.column])
@@ -97,18 +97,18 @@ def _values(context: Context, cells: Sequence[Cell]) -> dict[str, str]:
 def _created(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result:
     person, address = values["subscriber"], action.args["email_address"]
     if folded(str(person.get("email_address", address))) != folded(address):
-        return somebody_else("subscribed", person["id"])
+        return wrong_person("subscribed", person["id"])
     return Result("done", ids={"subscribers": int(person["id"]), "subscriptions": int(values["id"])})
 
 
 def _unsubscribed(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result | None:
     if int(values["id"]) != who:
-        return somebody_else("unsubscribed", values["id"], who)
+        return wrong_person("unsubscribed", values["id"], who)
     return Result("done") if values["state"] == "cancelled" else None
 
 
 def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
-    """By address; those whom the API does not show by it, in the list that created them."""
+    """Look up a person by address; one whom the API hides by address, in the list that created them."""
     args = sought.action.args
     address = folded(str(args["email_address"]))
     shown = [p for p in read(api, ask_address(args["email_address"])) if folded(str(p["email_address"])) == address]
@@ -191,7 +191,7 @@ UNSUBSCRIBE = Kind(
     shows_person=True,
     is_done=_is_unsubscribed,
 )
-TABLE = Table(
+TABLE = WorkspaceTable(
     "subscribers",
     planners={"insert": _insert, "update": _update},
     refusals={"delete": "the API deletes nobody; set state = 'cancelled' to unsubscribe"},
