@@ -67,9 +67,9 @@ def spend_all(place: Place, mix: Mix, quiet: Mix, nights: int) -> list[Row]:
     place.clock.advance(DAY_SECONDS)
     rows.append(spend(place, "nothing", 0))
     place.clock.advance(SOON_SECONDS)
-    rows.append(spend(place, "nothing, no turns", 0))
+    rows.append(spend(place, "nothing, no rotation", 0))
     changed = live(place.world, place.clock, random, mix, nights + 2, seconds=SOON_SECONDS)
-    rows.append(spend(place, "as 1, no turns", changed))
+    rows.append(spend(place, "as 1, no rotation", changed))
     return rows
 
 

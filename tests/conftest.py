@@ -78,7 +78,9 @@ def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
         f"[api]\nrate_limit = {RATE_LIMIT}\nrate_period_seconds = {RATE_PERIOD_SECONDS}\ntimeout_seconds = 5\n"
         "[models]\nbuild = false\n"
     )
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}  # by `make cover`
     return {
+        **measured,
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "LANG": "C.UTF-8",

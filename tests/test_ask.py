@@ -101,7 +101,7 @@ def test_an_entry_says_what_its_file_and_the_mirror_say(mirror: duckdb.DuckDBPyC
     known = entries(mirror)
     people = find(known, "subscribers")
     assert (people.kind, people.rows, people.key, people.file) == ("table", 3, ("id",), "sql/tables/subscribers.sql")
-    assert "When and why somebody unsubscribed" in (people.unknown or "")
+    assert "When and why someone unsubscribed" in (people.unknown or "")
     early = find(known, "early")
     assert (early.kind, early.rows, early.key, early.filter) == ("view", None, ("id",), "id > 1")
     assert (early.grain, early.unknown) == ("One row per person of the first days.", "Their faces.")

@@ -73,8 +73,32 @@ def test_changed_expression_is_reported_and_works_for_new_rows(edit: Edit, log: 
     assert log.rows("select name from tags order by id") == [("a",), ("B",)]
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [("casts.sql", "-- ", "-- To repeat: "), ("tables/tags.sql", "-- name: ", "-- name: In short, ")],
+)
+def test_changed_comment_changes_no_fingerprint(edit: Edit, name: str, old: str, new: str) -> None:
+    before = catalogue.fingerprint()
+    edit(name, old, new)
+    assert catalogue.fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("casts.sql", "when 'true' then true", "when 'true' then not false"),
+        ("tables/tags.sql", "given.name,", "upper(given.name) as name,"),
+        ("tables/tags.sql", "-- @slice: tags", "-- @slice: forms"),
+    ],
+)
+def test_changed_statement_or_rule_changes_the_fingerprint(edit: Edit, name: str, old: str, new: str) -> None:
+    before = catalogue.fingerprint()
+    edit(name, old, new)
+    assert catalogue.fingerprint() != before
+
+
 def test_it_is_reported_until_the_mirror_is_rebuilt(edit: Edit, log: LogBuilder) -> None:
-    edit("casts.sql", "-- How", "-- So")
+    edit("casts.sql", "when 'true' then true", "when 'true' then not false")
     publish(log.folder)
     assert publish(log.folder).advice == status(log.folder.root).advice == ADVICE
     assert rebuild(log.folder).advice is None

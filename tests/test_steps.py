@@ -23,7 +23,7 @@ def test_header_says_what_the_step_does_and_describes_each_placeholder(name: str
     text = FILES[name].read_text()
     told = header(text)
     statement = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-    assert told.grain.startswith(("Makes ", "Changes ", "Gives ", "Adds ", "Takes ", "Puts "))
+    assert told.grain.startswith(("Creates ", "Changes ", "Returns ", "Adds ", "Deletes ", "Inserts "))
     assert set(told.comments) == set(re.findall(r"\{(\w+)\}", statement))
     assert told.words == {}
 

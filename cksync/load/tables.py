@@ -75,10 +75,19 @@ def casts() -> str:
 
 @cache
 def fingerprint() -> str:
-    """Return the SHA-256 of the SQL that turns records into rows: casts.sql and tables/."""
+    """Return the SHA-256 of what turns records into rows: the statements and header words of casts.sql and tables/.
+
+    Descriptions do not count, so that a better comment asks nobody for a rebuild.
+    """
     paths = [sql_folder() / "casts.sql", *sorted((sql_folder() / "tables").glob("*.sql"))]
-    text = "".join(f"{path.name}\0{path.read_text(encoding='utf-8')}\0" for path in paths)
+    text = "".join(f"{path.name}\0{_effective(path.read_text(encoding='utf-8'))}\0" for path in paths)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _effective(text: str) -> str:
+    """The text without comment lines, after the header words that the merge obeys."""
+    words = [f"{name}: {value}" for name, value in sorted(header(text).words.items()) if name != "@unknown"]
+    return "\n".join([*words, *(line for line in text.splitlines() if not line.lstrip().startswith("--"))])
 
 
 def _table(path: Path) -> Table:
