@@ -8,21 +8,16 @@ The words with a meaning in the header of a model (see sqltext.py) are:
     @unknown: TEXT     what neither the API nor the model can tell
 """
 
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
+from cksync.sqlreads import read
 from cksync.sqltext import Header, header, names
-
-# The table functions of DuckDB and its extensions that open a file or a server.
-_READERS = re.compile(r"(?i)read_|glob$|sniff_|parquet_|st_read|.*_(scan|query|attach)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,43 +65,13 @@ def model(name: str, text: str, shown: str) -> Model:
     if made.kind not in ("view", "table"):
         return replace(made, problem=f"{shown}: @stored is view or table, not {made.kind}")
     try:
-        reads, has_files = _reads(text)
+        found = read(text)
     except duckdb.Error as error:
         return replace(made, problem=sentence(error, shown))
     except ValueError:
         return replace(made, problem=f"{shown}: must be one select and nothing else")
-    return replace(made, reads=reads, has_files=has_files)
-
-
-@cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()
-
-
-@cache
-def _reads(text: str) -> tuple[frozenset[str], bool]:
-    """Return the tables of `main` that a select uses, and True if it reads files. Raises duckdb.Error if DuckDB cannot
-    parse it, ValueError if it is not one select."""
-    (parsed,) = _parser().execute("select json_serialize_sql(?::varchar)", [text]).fetchone() or ("",)
-    tree = json.loads(parsed)
-    if tree["error"]:
-        duckdb.extract_statements(text)
-        raise ValueError
-    (statement,) = tree["statements"]
-    return frozenset(_tables(statement["node"], frozenset())), _has_files(statement["node"])
-
-
-def _has_files(node: Any) -> bool:
-    """Return True if a parsed select calls a function that reads files, or names a file in place of a table."""
-    if isinstance(node, list):
-        return any(map(_has_files, node))
-    if not isinstance(node, dict):
-        return False
-    if node.get("type") == "TABLE_FUNCTION" and _READERS.match(node["function"].get("function_name", "")):
-        return True
-    if node.get("type") == "BASE_TABLE" and re.search(r"[./:]", node["table_name"]):
-        return True
-    return any(map(_has_files, node.values()))
+    reads = frozenset(name for schema, name in found.tables if schema == "main")
+    return replace(made, reads=reads, has_files=found.has_files)
 
 
 def sentence(error: duckdb.Error, shown: str) -> str:
@@ -114,27 +79,6 @@ def sentence(error: duckdb.Error, shown: str) -> str:
     text = str(error)
     at = re.search(r"^LINE (\d+):", text, re.MULTILINE)
     return f"{shown}:{at[1]}: {text.splitlines()[0]}" if at else f"{shown}: {text.splitlines()[0]}"
-
-
-def _tables(node: Any, hidden: frozenset[str]) -> Iterator[str]:
-    """Yield the tables of `main` that a parsed select uses; `hidden` are names that mean a CTE here."""
-    if isinstance(node, list):
-        for each in node:
-            yield from _tables(each, hidden)
-    elif isinstance(node, dict):
-        ctes = node.get("cte_map", {}).get("map", [])
-        for entry in ctes:
-            yield from _tables(entry["value"], hidden | {node["cte_name"].lower()} if "cte_name" in node else hidden)
-            hidden |= {entry["key"].lower()}
-        if "cte_name" in node:
-            hidden |= {node["cte_name"].lower()}
-        if node.get("type") == "BASE_TABLE" and node["schema_name"].lower() in ("", "main"):
-            name = node["table_name"].lower()
-            if node["schema_name"] or name not in hidden:
-                yield name
-        for name, each in node.items():
-            if name != "cte_map":
-                yield from _tables(each, hidden)
 
 
 def in_order(models: Sequence[Model]) -> list[Model]:

@@ -18,12 +18,13 @@ elsewhere). Keys of the object without a column go into `_extra`.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from cksync.sqlreads import read
 from cksync.sqltext import header, names, sql_folder
 
 
@@ -60,11 +61,9 @@ def tables() -> tuple[Table, ...]:
     return tuple(found[name] for name in order.static_order())
 
 
-def _needs(table: Table, found: Iterable[str]) -> set[str]:
+def _needs(table: Table, found: Collection[str]) -> set[str]:
     owners = {owner.table for owner in (table.child_of, table.part_of, table.keyed_by) if owner}
-    return owners | {
-        name for name in found if re.search(rf"^[^-]*\b(from|join) (history\.)?{name}\b", table.sql, re.MULTILINE)
-    }
+    return owners | {name for _, name in read(table.sql).tables if name in found}
 
 
 @cache
