@@ -138,7 +138,7 @@ def test_an_endless_body_is_left_at_the_limit(config: Config) -> None:
     ):
         error = failure(api)
     assert isinstance(error, EndpointFailed)
-    assert error.reason == "the answer is larger than 1 MB (api.max_answer_mb)"
+    assert error.reason == "the response is larger than 1 MB (api.max_answer_mb)"
     assert len(error.attempts) == 2  # it and the account: no further try makes it smaller
 
 

@@ -160,7 +160,7 @@ def test_list_that_never_rests_is_given_up_for_tonight() -> None:
     scan, api = level(range(2_000)), Remote([row for row in range(2_000) if row != 3])
     asked = read(scan, api, [lambda rows: rows.append(rows[-1] + 1)] * 1_000)
     assert result(scan) == (False, set(), None)
-    assert scan.checkpoint.doubt == "the list changes faster than it can be looked at"
+    assert scan.checkpoint.doubt == "the list changes faster than it can be checked"
     assert len(asked) <= 12 * (MOVES + 2)
 
 
@@ -285,8 +285,8 @@ def test_whatever_became_of_suspects_nobody_who_stayed_is_taken_out(
 
 LIES: dict[str, tuple[Lie, str]] = {
     "no total": (lambda page: replace(page, total=None), "the API gives no total"),
-    "ignores page": (lambda page: replace(page, page_echo=3), "the API answers page 3 when asked for page 1"),
-    "404": (lambda page: replace(page, records=(), total=None, is_missing=True), "no such list"),
+    "ignores page": (lambda page: replace(page, page_echo=3), "the API returned page 3 instead of page 1"),
+    "404": (lambda page: replace(page, records=(), total=None, is_missing=True), "does not exist"),
     "stranger": (lambda page: replace(page, strangers=2), "2 people in a state that does not belong there"),
     "no key": (lambda page: replace(page, records=(Record(None, b"{}"),)), "1 records without a key"),
 }
@@ -322,7 +322,7 @@ def test_doubt_about_what_was_added_keeps_the_list_from_being_complete() -> None
 
 
 @pytest.mark.parametrize("left", [650, 30, 0])
-@pytest.mark.parametrize("looks", [0, 2])
+@pytest.mark.parametrize("samples", [0, 2])
 def test_list_that_lost_a_third_at_once_is_looked_at_twice_and_not_believed(samples: int, left: int) -> None:
     scan = level(range(1_000), samples=samples)
     assert read(scan, Remote(list(range(left)))) == [-1, -1]
@@ -353,7 +353,7 @@ def test_few_rows_are_not_believed_to_be_gone_if_many_others_would_go_with_them(
     held = Held(range(200), along=lambda keys: 2 * len(keys))
     scan = level(range(200), held=held)
     read(scan, Remote(list(range(120))))
-    assert "lost 80 of 200 rows at once, which 160 others hang on" in (scan.checkpoint.doubt or "")
+    assert "lost 80 of 200 rows at once, which 160 other rows depend on" in (scan.checkpoint.doubt or "")
     assert result(scan) == (False, set(), None)
 
 
@@ -430,7 +430,7 @@ def test_short_list_that_is_looked_at_is_read_whole_at_once() -> None:
     assert result(scan) == (True, set(), "content")
 
 
-@pytest.mark.parametrize("looks", [1, 2, 4])
+@pytest.mark.parametrize("samples", [1, 2, 4])
 @pytest.mark.parametrize("ends", ["newest", "none", "both"])
 def test_list_is_compared_on_as_many_pages_as_are_to_be_looked_at(samples: int, ends: str) -> None:
     scan = level(range(2_000), samples=samples, ends=ends)

@@ -251,7 +251,7 @@ def test_api_that_goes_down_fails_the_pull_and_keeps_what_was_read(config: Confi
         return "/purchases" in asked
 
     sandbox.faults.add(effects.status(503), where=is_down, count=None)
-    with pytest.raises(ApiUnavailable, match=r"GET purchases: 503 .* the account does not answer either"):
+    with pytest.raises(ApiUnavailable, match=r"GET purchases: 503 .* the account endpoint does not respond either"):
         pulled(config)
     sandbox.faults.clear()
     first = len(sandbox.journal)

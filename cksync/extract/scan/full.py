@@ -12,6 +12,7 @@ from typing import Protocol
 from cksync.api.v3.catalog import PAGE_ROWS, STREAMS, ask_page
 from cksync.domain import NOTHING_HELD, Checkpoint, Held, Miss, Page, Request, Slice
 from cksync.extract.scan.unread import Unread
+from cksync.plural import plural
 
 # At the tail, how often to look for rows that were added while it was read; a busy list never rests.
 LOOKS_BACK = 3
@@ -200,7 +201,7 @@ class FullScan:
             self._short.add(number)
         self._empty = 0 if page.records else self._empty + 1
         if self._empty >= EMPTY_PAGES:
-            self._doubt = self._doubt or f"the API counts {page.total_pages} pages, and {number} is empty"
+            self._doubt = self._doubt or f"the API counts {page.total_pages} pages, but page {number} is empty"
         is_stale = number > 1 and bool(page.records) and not has_new
         self._stale_pages = self._stale_pages + 1 if is_stale else 0
         # With totals one stale page may be drift; a list without totals has nothing else to end it.
@@ -308,7 +309,7 @@ class FullScan:
     def _what_is_unread(self) -> str | None:
         doubt = self._unread.doubt("page" if self.keys else "")
         is_cut = self._is_down and bool(self.keys) and self._front < (self._last or 0)
-        return f"{doubt}; the pages after that were not asked for" if is_cut else doubt
+        return f"{doubt}; later pages were not requested" if is_cut else doubt
 
     @property
     def _to_mend(self) -> tuple[int, ...]:
@@ -347,17 +348,17 @@ class FullScan:
 
 def _miscount(rows: int, total: int | None) -> str:
     """The one doubt that what follows may still clear: see `FullScan.explain`."""
-    return f"{rows} rows could be read, the API counts {total}"
+    return f"{plural(rows, 'row')} could be read, but the API counts {total}"
 
 
 def doubt_about(page: Page) -> str | None:
     """Why a page cannot be believed, whatever the others say."""
     number = abs(page.request.page)
     if page.is_missing:
-        return "the API says there is no such list (404)"
+        return "the API responds that the list does not exist (404)"
     if page.page_echo not in (None, number):
-        return f"the API answers page {page.page_echo} when asked for page {number}"
+        return f"the API returned page {page.page_echo} instead of page {number}"
     if page.strangers:
-        return f"{page.strangers} people in a state that does not belong there; the API ignores a parameter"
+        return f"{plural(page.strangers, 'person', 'people')} in an unexpected state; the API ignores a parameter"
     unread = sum(record.key is None for record in page.records)
-    return f"{unread} records without a key that can be read" if unread else None
+    return f"{plural(unread, 'record')} without a readable key" if unread else None
