@@ -247,8 +247,8 @@ def test_full_disk_is_one_sentence_and_leaves_the_mirror_and_no_rubbish(log: Log
     command = [sys.executable, "-c", ON_A_SMALL_DISK, str(log.folder.root), str(limit)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.stderr, done.returncode) == (
-        f"1 the disk is full: {log.folder.mirror} stays as it was, and what was read is kept in the log;"
-        " make room and run `cksync pull` again\n",
+        f"1 the disk is full: {log.folder.mirror} is unchanged, and everything read is kept in the log;"
+        " free some space and run `cksync pull` again\n",
         "",
         0,
     )

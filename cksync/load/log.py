@@ -349,8 +349,8 @@ def _columns(path: Path, names: list[str]) -> list[list[Any]]:
 
 def _damaged(path: Path, error: Exception) -> Failed:
     return Failed(
-        f"log: {path} is damaged ({type(error).__name__}); restore it from a backup, or move its folder"
-        " away: the next pull reads again what it held"
+        f"log: {path} is damaged ({type(error).__name__}); restore it from a backup, or move its folder away so"
+        " that the next pull reads its contents again"
     )
 
 
