@@ -66,7 +66,7 @@ def test_worked_example_of_the_readme_does_what_it_says(
     refused = cksync("push", "work.duckdb", ok=False)
     assert (refused.returncode, len(sandbox.journal.writes())) == (2, 0)  # nobody there to ask
     pushed = cksync("push", "work.duckdb", "--yes")
-    assert re.search(r"(\d+) of \1 changes are in the account", pushed.stdout)
+    assert re.search(r"(\d+) of \1 changes pushed", pushed.stdout)
     assert cksync("diff", "work.duckdb").stdout == "nothing to push\n"
     told = cksync("sql", "select distinct outcome from _cksync.pushes", "--format", "csv").stdout
     assert told.split() == ["outcome", "done"]
@@ -452,7 +452,7 @@ def test_plan_that_is_not_the_one_seen_is_refused(work: Work, sandbox: Sandbox) 
     work.edit(f"update subscribers set first_name = 'Zed' where id = {person}")
     seen = work.plan().checksum
     work.edit(f"update subscribers set first_name = 'Zoe' where id = {person}")
-    with pytest.raises(Refused, match="not the one you saw"):
+    with pytest.raises(Refused, match="has changed since you saw it"):
         work.push(checksum=seen)
     assert sandbox.journal.writes() == []
     assert work.push(checksum=work.plan().checksum).exit_status == 0
@@ -497,7 +497,7 @@ def test_file_that_is_no_workspace_is_said(work: Work, tmp_path: Path, content: 
         duckdb.connect(str(path)).close()
     elif isinstance(content, bytes):
         path.write_bytes(content)
-    with pytest.raises(Rejected, match="is no workspace; `cksync checkout"):
+    with pytest.raises(Rejected, match="is not a workspace; create one with `cksync checkout"):
         plan_push(work.config, path)
 
 
@@ -510,7 +510,7 @@ def test_workspace_that_is_open_elsewhere_is_said(work: Work, cksync: Command, t
 
 def test_checkout_writes_over_nothing(work: Work) -> None:
     before = work.path.read_bytes()
-    with pytest.raises(Rejected, match="is there already"):
+    with pytest.raises(Rejected, match="already exists"):
         checkout(Folder(work.config.data_dir), work.path)
     assert work.path.read_bytes() == before
 

@@ -110,7 +110,7 @@ def test_workspace_on_a_read_only_file_system(
         text=True,
     )
     assert (done.returncode, sandbox.journal.writes()) == (status, []), done.stderr
-    assert "mistake of cksync" not in done.stderr
+    assert "a bug in cksync" not in done.stderr
     assert ("create tag: 1" in done.stdout) if status == 0 else ("written" in done.stderr)
 
 
