@@ -154,12 +154,12 @@ def test_a_query_goes_alone_or_with_names(data: Path, tmp_path: Path) -> None:
     [
         ({"query": "selec 1"}, 'syntax error at or near "selec"'),
         ({"query": "select nope from subscribers"}, "nope"),
-        ({"query": "select 1; select 2"}, "give one select"),
-        ({"query": "drop table subscribers"}, "give one select"),
-        ({"query": "select 1", "alias": "../x"}, "made of letters"),
-        ({"query": "select 1", "alias": "List", "names": ("list",)}, "two tables of this export are called"),
-        ({"partition_by": "nope"}, "no table of this export has such a column"),
-        ({"partition_by": "id", "form": "csv"}, "goes with a folder of Parquet"),
+        ({"query": "select 1; select 2"}, "exactly one select"),
+        ({"query": "drop table subscribers"}, "exactly one select"),
+        ({"query": "select 1", "alias": "../x"}, "only letters"),
+        ({"query": "select 1", "alias": "List", "names": ("list",)}, "two exported tables are named"),
+        ({"partition_by": "nope"}, "no exported table has this column"),
+        ({"partition_by": "id", "form": "csv"}, "needs a folder of Parquet"),
     ],
 )
 def test_an_order_that_makes_no_sense_is_rejected(
@@ -391,8 +391,8 @@ def test_more_rows_than_a_sheet_holds_are_refused_before_anything_is_written(dat
     with pytest.raises(Rejected) as raised:
         run(data, tmp_path / "out.xlsx", "list", query="from range(1048576)", alias="many")
     assert str(raised.value) == (
-        "many has 1,048,576 rows, and a sheet of Excel holds 1,048,575: name the tables without it, take a part of it"
-        " with --query, or export to CSV or Parquet"
+        "many has 1,048,576 rows, but an Excel sheet can hold 1,048,575: export the other tables by name, select part"
+        " of this one with --query, or use CSV or Parquet"
     )
     assert (tmp_path / "out.xlsx").read_bytes() == before
 
@@ -536,10 +536,10 @@ def test_the_target_says_the_format(given: str, form: Any, meant: str, is_folder
 @pytest.mark.parametrize(
     ("given", "form", "words"),
     [
-        ("x.foo", None, "what is it to be?"),
-        ("-", None, "prints to stdout"),
-        ("out/", "excel", "is one file; name the file"),
-        ("postgres://h/d", "csv", "only Postgres has one"),
+        ("x.foo", None, "unknown format"),
+        ("-", None, "cannot write to stdout"),
+        ("out/", "excel", "needs a file; name a file"),
+        ("postgres://h/d", "csv", "only --to postgres accepts one"),
         ("out", "postgres", "begins with postgresql://"),
     ],
 )
@@ -568,7 +568,7 @@ def test_the_data_folder_is_no_target(place: str, data: Path, tmp_path: Path) ->
 
 
 def test_a_missing_folder_is_said(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(Rejected, match="there is no folder"):
+    with pytest.raises(Rejected, match="does not exist; create it first"):
         run(data, tmp_path / "nowhere/out.csv", "list")
 
 
@@ -735,9 +735,9 @@ def test_a_full_disk_leaves_the_target_as_it_was(
         [sys.executable, "-c", FULL, *arguments], env=environ, cwd=tmp_path, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (1, "")
-    full = f"cksync: the disk is full: {tmp_path}/{name} stays as it was; make room and export again\n"
+    full = f"cksync: the disk is full: {tmp_path}/{name} is unchanged; free some space and export again\n"
     # SQLite does not say why it could not write; of a full disk, as opposed to this limit, it does
-    assert done.stderr == (f"cksync: {target} stays as it was: disk I/O error\n" if name == "out.sqlite" else full)
+    assert done.stderr == (f"cksync: {target} is unchanged: disk I/O error\n" if name == "out.sqlite" else full)
     assert content(target) == before
     assert not (tmp_path / f".{target.name}.new").exists()
 
@@ -773,7 +773,7 @@ def test_a_signal_ends_it_in_the_middle_of_a_statement(data: Path, environ: dict
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=100)
-    assert (process.returncode, errors) == (130, "cksync: interrupted; the target stays as it was\n")
+    assert (process.returncode, errors) == (130, "cksync: interrupted; the target is unchanged\n")
     run(data, tmp_path / "out.csv", "list")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out.csv", "settings.toml"]
 
