@@ -58,7 +58,7 @@ def _read(path: Path, shown: str) -> Model:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "not valid UTF-8"
         return Model(path.stem, "", shown, Header("", {}, {}), problem=f"{shown} cannot be read: {reason}")
     return model(path.stem, text, shown)
 
@@ -67,13 +67,13 @@ def model(name: str, text: str, shown: str) -> Model:
     """A model from its text; what is wrong with it is its problem."""
     made = Model(name, text, shown, header(text))
     if made.kind not in ("view", "table"):
-        return replace(made, problem=f"{shown}: @stored is view or table, not {made.kind}")
+        return replace(made, problem=f"{shown}: @stored must be view or table, not {made.kind}")
     try:
         reads, has_files = _reads(text)
     except duckdb.Error as error:
         return replace(made, problem=sentence(error, shown))
     except ValueError:
-        return replace(made, problem=f"{shown}: must be one select and nothing else")
+        return replace(made, problem=f"{shown}: must contain exactly one select")
     return replace(made, reads=reads, has_files=has_files)
 
 
@@ -150,4 +150,4 @@ def in_order(models: Sequence[Model]) -> list[Model]:
             cycle = list(reversed(error.args[1]))
             round_trip = " reads ".join(cycle)
             for name in set(cycle):
-                found[name] = replace(found[name], problem=f"{found[name].file}: reads itself: {round_trip}")
+                found[name] = replace(found[name], problem=f"{found[name].file}: circular dependency: {round_trip}")

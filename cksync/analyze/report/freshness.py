@@ -3,52 +3,53 @@
 import duckdb
 
 from cksync.analyze.report.components import Answer, Column, Figure, Table, row, rows
-from cksync.analyze.report.formatting import many, moment
+from cksync.analyze.report.formatting import moment
+from cksync.plural import plural
 
 
 def sync(db: duckdb.DuckDBPyConnection) -> Answer:
     """Can these numbers be trusted?"""
     streams = rows(db, "from sync_health order by stream")
     if not streams:
-        return Answer(nothing="Nothing yet: nothing was read.")
+        return Answer(nothing="Nothing read yet.")
     glance = row(db, "select as_of, last_pull_at, incomplete_lists from audience_snapshot")
     broken = rows(
         db,
         """
-        select name, fact, coalesce(problem, rows || ' rows contradict it') as finding
+        select name, fact, coalesce(problem, rows || if(rows = 1, ' row fails', ' rows fail')) as finding
         from _cksync.checks where rows > 0 or problem is not null
         union all
-        select name, 'can be made', problem from _cksync.models where problem is not null
+        select name, 'can be built', problem from _cksync.models where problem is not null
         order by all
         """,
     )
     whole = not glance["incomplete_lists"]
     lead = (
-        "The mirror vouches for every list."
+        "Every list is complete."
         if whole
-        else (f"{many(glance['incomplete_lists'], 'list')} cannot be vouched for; the table names why.")
+        else f"{plural(glance['incomplete_lists'], 'list')} incomplete; the table shows why."
     )
-    lead += f" The last whole pull ended {moment(glance['last_pull_at'])}." if glance["last_pull_at"] else ""
-    lead += f" {many(len(broken), 'check')} failed." if broken else " Every check of the numbers holds."
+    lead += f" The last complete pull ended {moment(glance['last_pull_at'])}." if glance["last_pull_at"] else ""
+    lead += f" {plural(len(broken), 'check')} failed." if broken else " Every data check passed."
     columns = (
-        Column("stream", "What", "text"),
-        Column("complete_lists", "Lists vouched for"),
+        Column("stream", "Stream", "text"),
+        Column("complete_lists", "Complete lists"),
         Column("lists", "of"),
-        Column("read_to", "Known up to", "moment"),
-        Column("added_7d", "Came (7 days)"),
+        Column("read_to", "Current to", "moment"),
+        Column("added_7d", "Added (7 days)"),
         Column("changed_7d", "Changed"),
-        Column("removed_7d", "Gone"),
+        Column("removed_7d", "Removed"),
         Column("requests_7d", "Requests"),
         Column("failed_7d", "Failed"),
-        Column("doubt", "Doubt", "text"),
+        Column("doubt", "Incomplete because", "text"),
     )
     figures = [Figure("List by list", table=Table("The mirror by stream", columns, streams, is_open=True))]
     if broken:
         told = (
             Column("name", "Check", "text"),
-            Column("fact", "Must hold", "text"),
+            Column("fact", "Expected", "text"),
             Column("finding", "Found", "text"),
         )
-        title = many(len(broken), "finding")
-        figures.append(Figure("What does not hold", table=Table(title, told, broken, is_open=True)))
+        title = plural(len(broken), "finding")
+        figures.append(Figure("Failed checks", table=Table(title, told, broken, is_open=True)))
     return Answer(lead, figures)
