@@ -158,10 +158,8 @@ def test_output_that_does_not_fit_is_said_after_the_work(call: tuple[str, ...], 
     """1 where the output is all there is, 3 (done in part) where the work itself is done."""
     done = run(*place, *call, lost=">/dev/full")
     is_done = call[0] in DOING
-    after = "; what was to be done is done" if is_done else ""
-    assert done.stderr.decode().splitlines()[-1] == (
-        f"cksync: the output cannot be written: No space left on device{after}"
-    )
+    after = "; the command itself completed" if is_done else ""
+    assert done.stderr.decode().splitlines()[-1] == (f"cksync: cannot write the output: No space left on device{after}")
     assert done.returncode == (3 if is_done else 1)
 
 
@@ -236,7 +234,7 @@ def test_the_demo_ends_without_anybody_who_reads_it(tmp_path: Path) -> None:
     assert done.returncode == 3
     done = run(tmp_path, environ, "demo")
     assert done.returncode == 0, done.stderr
-    assert "What next:" in done.stdout.decode("ascii")
+    assert "Next steps:" in done.stdout.decode("ascii")
 
 
 # -- what the configuration warns of

@@ -146,7 +146,7 @@ def test_row_that_is_not_there_is_said(table: str, key: str, reason: str, work: 
 @pytest.mark.parametrize("call", [(), ("tags",), ("tags", "-1", "--all"), ("--all", "--invalid")], ids=" ".join)
 def test_command_wants_one_thing(call: Sequence[str], work: Work, cksync: Command) -> None:
     done = cksync("revert", "work.duckdb", *call, ok=False)
-    assert (done.returncode, "or give --invalid, or --all" in done.stderr) == (2, True)
+    assert (done.returncode, "or use --invalid or --all" in done.stderr) == (2, True)
 
 
 @pytest.mark.heavy

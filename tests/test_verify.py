@@ -103,7 +103,7 @@ def test_list_that_cannot_be_read_is_not_proved(config: Config, sandbox: Sandbox
 
 
 def test_there_is_nothing_to_verify_before_the_first_pull(config: Config) -> None:
-    with pytest.raises(Failed, match="`cksync pull` makes it"):
+    with pytest.raises(Failed, match="create it with `cksync pull`"):
         found(config)
 
 
@@ -112,7 +112,7 @@ def test_command_ends_with_3_when_something_differs_and_with_0_when_it_is_mended
     assert "counts proved" in cksync("verify").stdout
     edits.delete_subscriber(world, someone(world, 7))
     differs = cksync("verify", ok=False)
-    assert (differs.returncode, "`cksync verify --repair` mends" in differs.stdout) == (3, True)
+    assert (differs.returncode, "run `cksync verify --repair` to fix" in differs.stdout) == (3, True)
     mended = json.loads(cksync("verify", "--repair", "--format", "json").stdout)
     assert {each["verdict"] for each in mended["findings"]} >= {"mended"}
     assert cksync("verify").returncode == 0
