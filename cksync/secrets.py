@@ -131,9 +131,9 @@ def _fault(value: str) -> str:
     if not value.isprintable() or any(character.isspace() for character in value):
         return "contains more than one word; it must contain only the API secret"
     if len(value) < SHORTEST:
-        return f"is too short: an API secret has at least {SHORTEST} characters; copy it from Kit: Settings, Developer"
+        return f"is not an API secret, which has at least {SHORTEST} characters; copy it from Kit: Settings, Developer"
     if value.isdecimal() or len(set(value)) < 4 or value.lower() in API_WORDS:
-        return "is a word or number, not an API secret; copy it from Kit: Settings, Developer"
+        return "is not an API secret but a word or number; copy it from Kit: Settings, Developer"
     return ""
 
 

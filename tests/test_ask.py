@@ -181,14 +181,14 @@ def test_describe_says_what_a_model_means_and_shows_some_of_it(sql: Sql, folder:
         "",
         "key           id",
         "usual filter  id > 1",
-        "not known     Their faces.",
-        f"made by       {folder / 'mine' / 'early.sql'}",
+        "unknown       Their faces.",
+        f"built by      {folder / 'mine' / 'early.sql'}",
         "",
         "column  type    meaning",
         "──────  ──────  ───────",
         "id      BIGINT  The person.",
         "",
-        "some rows",
+        "sample rows",
         "id  1  2  3",
     ]
     assert sql("--describe", "purchases").endswith("\nno rows\n")
@@ -280,7 +280,7 @@ def test_what_is_asked_of_a_model_is_said(folder: Path, capsys: pytest.CaptureFi
         ("@zzzz", "`cksync sql --list` lists them"),
         ("@broken", "unknown saved query, table or model broken; "),
         ("@wrong", "/queries/wrong.sql: Catalog Error: Table with name nowhere does not exist"),
-        ("@people where true", "@people is a whole query"),
+        ("@people where true", "@people is a complete query"),
     ],
 )
 def test_what_cannot_be_asked_is_said(name: str, words: str, sql: Sql) -> None:

@@ -185,5 +185,5 @@ def test_sigterm_ends_what_no_handler_can_interrupt() -> None:
         _, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (
         130,
-        "\ncksync: stopped at once; nothing is lost, and the same command goes on from there\n",
+        "\ncksync: stopped; nothing is lost, run the same command again to continue\n",
     )

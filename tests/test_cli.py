@@ -284,7 +284,7 @@ def test_an_error_of_the_query_is_duckdbs_own_words(
 def test_an_empty_query_is_answered_with_an_example(query: str, cksync: Command, mirror: Path) -> None:
     done = cksync("sql", query, ok=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("cksync: there is no query; try: cksync sql ")
+    assert done.stderr.startswith("cksync: the query is empty; try: cksync sql ")
 
 
 def test_without_a_mirror_sql_says_how_to_get_one(cksync: Command, tmp_path: Path) -> None:

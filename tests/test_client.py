@@ -61,7 +61,7 @@ PASSING: Mapping[str, tuple[Effect, int | None, str]] = {
     "lone surrogate": (effects.lone_surrogate(), 200, "the response contains something that is not JSON"),
     "reset": (effects.reset(), None, "the connection to "),
     "hang": (effects.hang(), None, "no response from "),
-    "drip": (effects.drip(), 200, "incomplete response after 1 s"),
+    "drip": (effects.drip(), 200, "no complete response within 1 s"),
 }
 
 
@@ -157,7 +157,7 @@ REFUSALS: Mapping[str, tuple[int, str, type[CksyncError], str]] = {
         401,
         '{"error": "Authorization Failed", "message": "API Key not present"}',
         Unauthorized,
-        r"API Key not present\): no credential arrived there; set CKSYNC_API_SECRET",
+        r"API Key not present\): no credential was received; set CKSYNC_API_SECRET",
     ),
     "a wrong one": (
         401,
@@ -172,11 +172,11 @@ REFUSALS: Mapping[str, tuple[int, str, type[CksyncError], str]] = {
         r"this is the public API key; a mirror needs the API Secret",
     ),
     "401 in HTML": (401, "<html>", Unauthorized, r"no reason given\): check the API Secret"),
-    "403": (403, "", Unauthorized, r"answers 403 .*the account may not use API v3"),
+    "403": (403, "", Unauthorized, r"responded with 403 .*the account has no access to API v3"),
     "410": (410, "", Failed, "API v3 appears to be switched off; the mirror is unchanged"),
-    "400": (400, '{"error": "Bad Request", "message": ""}', ApiUnavailable, "answers 400: Bad Request"),
-    "422": (422, "<html>", ApiUnavailable, "answers 422: no reason given"),
-    "204": (204, "", ApiUnavailable, "answers 204: no reason given"),
+    "400": (400, '{"error": "Bad Request", "message": ""}', ApiUnavailable, "responded with 400: Bad Request"),
+    "422": (422, "<html>", ApiUnavailable, "responded with 422: no reason given"),
+    "204": (204, "", ApiUnavailable, "responded with 204: no reason given"),
 }
 
 

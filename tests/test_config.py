@@ -216,7 +216,7 @@ def test_a_section_that_is_none_is_a_problem(text: str, write: Write) -> None:
 )
 def test_an_address_that_no_request_could_go_to_is_a_problem(url: str, write: Write) -> None:
     (problem,) = problems_of(write(""), CKSYNC_BASE_URL=url)
-    assert problem.startswith("api.base_url: must be an ")
+    assert problem.startswith("api.base_url: must be a")
 
 
 @pytest.mark.parametrize(

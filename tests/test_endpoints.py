@@ -388,4 +388,4 @@ def test_command_says_what_failed_with_quiet_and_in_status(
         tries = db.execute(
             "select status, problem from _cksync.requests where endpoint = ?", [f"broadcasts/{bad}/stats"]
         )
-        assert {(status, "answers 403" in problem) for status, problem in tries.fetchall()} == {(403, True)}
+        assert {(status, "responded with 403" in problem) for status, problem in tries.fetchall()} == {(403, True)}

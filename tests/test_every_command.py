@@ -259,7 +259,7 @@ def test_no_thread_left_to_start_is_a_sentence(call: tuple[str, ...], place: Pla
     command = ["prlimit", f"--stack={10**14}", sys.executable, "-m", "cksync", *call]
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("cksync: this machine lets no more threads start; ")
+    assert done.stderr.splitlines()[-1].startswith("cksync: cannot start another thread; ")
 
 
 @pytest.mark.parametrize("lost", [">&- 2>&-", ">/dev/full 2>/dev/full"])

@@ -287,8 +287,8 @@ LIES: dict[str, tuple[Lie, str]] = {
     "no total": (lambda page: replace(page, total=None), "the API gives no total"),
     "ignores page": (lambda page: replace(page, page_echo=3), "the API returned page 3 instead of page 1"),
     "404": (lambda page: replace(page, records=(), total=None, is_missing=True), "does not exist"),
-    "stranger": (lambda page: replace(page, strangers=2), "2 people in a state that does not belong there"),
-    "no key": (lambda page: replace(page, records=(Record(None, b"{}"),)), "1 records without a key"),
+    "stranger": (lambda page: replace(page, strangers=2), "2 people in an unexpected state"),
+    "no key": (lambda page: replace(page, records=(Record(None, b"{}"),)), "1 record without a readable key"),
 }
 
 

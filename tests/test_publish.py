@@ -206,7 +206,7 @@ def test_mirror_that_is_not_a_database_is_said_and_stays_as_it_is(log: LogBuilde
     log.write(TAGS, 1, [tag(1)])
     log.folder.mirror.write_text("not a database " * 1_000)
     before = log.folder.mirror.read_bytes()
-    with pytest.raises(Failed, match=r"mirror\.duckdb is not a DuckDB database; `cksync rebuild` makes it anew"):
+    with pytest.raises(Failed, match=r"mirror\.duckdb is not a DuckDB database; `cksync rebuild` restores it"):
         publish(log.folder)
     assert log.folder.mirror.read_bytes() == before
     assert rebuild(log.folder).rows["tags"] == 1

@@ -195,7 +195,7 @@ def test_currencies_are_many_and_never_added_up(db: duckdb.DuckDBPyConnection) -
         ([("a", 50, 20)], "“\u2068a\u2069” is the only form with 20 joins or more: 20 of 50 people bought"),
         ([("a", 19, 5)], "1 form brought people; none with buyers has 20 joins"),
         ([("a", 19, 5), ("b", 50, 0)], "2 forms brought people; none with buyers has 20 joins"),
-        ([("a", 50, 0), ("b", 10, 0)], "2 forms brought people; nobody has bought"),
+        ([("a", 50, 0), ("b", 10, 0)], "2 forms brought people; no one has bought"),
         (
             [("a", 183, 9), ("b", 122, 6)],
             "No form is clearly the best: “\u2068a\u2069” (9 of 183 people bought after joining) and “\u2068b\u2069”"

@@ -64,7 +64,7 @@ def test_what_differs_is_named_and_nothing_is_written(config: Config, world: Wor
     assert findings.exit_status == 3
     assert verdicts(findings)["subscribers"] == "differs"
     assert verdicts(findings)["subscriptions"] == "differs"
-    assert "1 gone there" in next(each.reason for each in findings.findings if each.stream == "subscribers")
+    assert "1 missing in the account" in next(each.reason for each in findings.findings if each.stream == "subscribers")
     assert everything(config.data_dir) == before
 
 

@@ -155,7 +155,7 @@ class Exchange:
             return Retry("cut off because the command is stopping", status)
         if under_way.was_cut == "late" and status is None:
             return Retry(f"no response from {self._host} within {self._timeout:g} s")
-        return Retry(f"incomplete response after {self._timeout:g} s", status) if under_way.was_cut else None
+        return Retry(f"no complete response within {self._timeout:g} s", status) if under_way.was_cut else None
 
     def close(self) -> None:
         """Close all connections."""

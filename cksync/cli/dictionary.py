@@ -112,7 +112,7 @@ def _print_groups(known: "Sequence[Entry]", saved: "Sequence[Saved]") -> None:
     widths = [max(len(line[place]) for line in lines) for place in range(3)]
     for group in (*GROUPS, "saved queries"):
         _print_group(group, queries if group == "saved queries" else groups.get(group, []), widths)
-    click.echo("cksync sql --describe NAME  columns and meaning; the rows of views are not counted")
+    click.echo("cksync sql --describe NAME  columns and meaning; views: rows not counted")
     click.echo("cksync sql @NAME            the newest rows, or the result of a saved query")
 
 

@@ -154,7 +154,7 @@ def test_a_host_that_is_not_loopback_is_warned_about() -> None:
     command = [sys.executable, "-m", "kit_sandbox", "--subscribers", "1", "--host", "0.0.0.0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
-        assert running.stderr.readline().startswith("warning: 0.0.0.0 lets other machines reach this account")
+        assert running.stderr.readline().startswith("warning: 0.0.0.0 is reachable from other machines")
         running.kill()
 
 
