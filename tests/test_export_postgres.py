@@ -190,7 +190,7 @@ def test_an_export_that_fails_in_the_middle_changes_nothing(data: Path, uri: str
 
 def test_tables_of_others_are_left_alone_without_force(data: Path, uri: str) -> None:
     ask(uri, "create table public.people (id bigint, theirs text)", "insert into public.people values (1, 'x')")
-    with pytest.raises(Refused, match=r"public.people is there and no export made it"):
+    with pytest.raises(Refused, match=r"public.people exists and cksync did not export it"):
         run(data, uri, schema="public")
     assert ask(uri, "select theirs from public.people") == [("x",)]
     assert ask(uri, "select to_regclass('public.sales')::text") == [(None,)]
@@ -200,7 +200,7 @@ def test_tables_of_others_are_left_alone_without_force(data: Path, uri: str) -> 
 
 def test_a_view_of_the_name_and_a_foreign_key_stop_it(data: Path, uri: str) -> None:
     ask(uri, "create schema other", "create view other.people as select 1 as id")
-    with pytest.raises(Rejected, match=r"other.people is there and is no table"):
+    with pytest.raises(Rejected, match=r"other.people exists and is not a table"):
         run(data, uri, "people", schema="other")
     run(data, uri, "people")
     ask(uri, "alter table cksync.people add unique (id)")

@@ -198,7 +198,7 @@ def test_secret_of_another_account_is_refused_and_nothing_is_written(config: Con
     with serve(generate(50, 8), rate_limit=None) as other:
         edits.change_account_email(other.world, "other@example.com")
         foreign = replace(config, api=replace(config.api, base_url=other.url))
-        with pytest.raises(Refused, match=r"belongs to .* opens the account of other@example\.com"):
+        with pytest.raises(Refused, match=r"belongs to .* belongs to the account other@example\.com"):
             pulled(foreign)
         with pytest.raises(Refused, match="not the account of"):
             pulled(foreign, accept_account=True)

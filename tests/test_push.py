@@ -266,7 +266,7 @@ def test_figures_that_cannot_be_read_after_the_last_write_lose_nothing(
     work.edit(*EVERYTHING)
     sandbox.faults.add(effects.status(503), path="/broadcasts/[0-9]+/stats", count=None)
     report = work.push()
-    assert (report.exit_status, "could not be read afterwards: GET broadcasts/" in report.message) == (3, True)
+    assert (report.exit_status, "could not be read back: GET broadcasts/" in report.message) == (3, True)
     names = duckdb.connect(str(work.config.data_dir / "mirror.duckdb"), read_only=True)
     with closing(names):  # what was done is published all the same
         assert names.execute("select count(*) from tags where name = 'bought twice'").fetchone() == (1,)

@@ -198,6 +198,6 @@ def test_half_of_a_checkout_of_0_1_0_is_gone_after_the_next(work: Work, tmp_path
 @pytest.mark.heavy
 def test_log_of_a_workspace_that_is_gone_is_not_taken_for_the_new_ones(work: Work, tmp_path: Path) -> None:
     (tmp_path / "other.duckdb.wal").write_bytes(b"of another")
-    with pytest.raises(Rejected, match=r"other\.duckdb\.wal is left of a workspace that is gone; delete it"):
+    with pytest.raises(Rejected, match=r"other\.duckdb\.wal is left over from a deleted workspace; delete it"):
         checkout(Folder(work.config.data_dir), tmp_path / "other.duckdb")
     assert not (tmp_path / "other.duckdb").exists()
