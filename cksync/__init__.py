@@ -124,7 +124,7 @@ _HOMES = {
     "cksync.write.plan": ("Conflict", "Plan"),
 }
 
-if not TYPE_CHECKING:  # a type checker would take every misspelt name for a public one
+if not TYPE_CHECKING:  # otherwise type checkers would accept misspelt names
 
     def __getattr__(name):
         """Load a public name from its module on first use."""

@@ -107,7 +107,9 @@ class Behaviour:
         for each in self.cancelled_leave:
             kind, _, share = each.partition(":")
             if kind not in KINDS or not _SHARE.fullmatch(share or "1"):
-                raise ValueError(f"cancelled_leave={each}: not form, sequence or tag, and a share of 0 to 1")
+                raise ValueError(
+                    f"cancelled_leave={each}: must be form, sequence or tag, optionally with a share from 0 to 1"
+                )
 
     @cached_property
     def _leaving(self) -> Mapping[str, float]:

@@ -39,12 +39,12 @@ def forbidden(token: str, caller: str, headers: Mapping[bytes, bytes]) -> Answer
     allowed."""
     host = headers.get(b"host", b"").decode("latin-1")
     if not is_loopback(caller) or not is_loopback(_name(host)):
-        return error(403, "Forbidden", "the control routes answer this machine alone, under a name of loopback")
+        return error(403, "Forbidden", "control routes are available only from this machine, under a loopback name")
     if headers.keys() & {b"origin", b"sec-fetch-site"}:
-        return error(403, "Forbidden", "the control routes answer no page of a browser")
+        return error(403, "Forbidden", "control routes reject requests from browsers")
     given = headers.get(TOKEN_HEADER.lower().encode(), b"")
     if not hmac.compare_digest(given, token.encode()):
-        return error(401, "Unauthorized", f"the control routes want the token in the header {TOKEN_HEADER}")
+        return error(401, "Unauthorized", f"control routes need the token in the header {TOKEN_HEADER}")
     return None
 
 

@@ -21,7 +21,7 @@ def read_body(body: bytes, content_type: bytes) -> Any:
 
 
 def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:

@@ -133,11 +133,13 @@ def run(
         ) as sandbox,
     ):
         if not is_loopback(host):
-            warning = f"warning: {host} lets other machines reach this account; --host 127.0.0.1 keeps it on this one"
+            warning = (
+                f"warning: {host} is reachable from other machines; use --host 127.0.0.1 to serve this machine only"
+            )
             print(warning, file=sys.stderr, flush=True)
         print(f"sandbox listening on {sandbox.url}", flush=True)
         if control_token is None:
-            print(f"its control routes want the header {TOKEN_HEADER}: {sandbox.app.control_token}", flush=True)
+            print(f"control routes need the header {TOKEN_HEADER}: {sandbox.app.control_token}", flush=True)
         stopped.wait()
 
 

@@ -15,9 +15,7 @@ def switched(behaviour: Behaviour, given: Iterable[str]) -> Behaviour:
     for each in given:
         name, sign, value = each.partition("=")
         if name not in {field.name for field in fields(Behaviour)} or not sign:
-            raise ValueError(
-                f"{each}: not one of the switches, which are {', '.join(f.name for f in fields(Behaviour))}"
-            )
+            raise ValueError(f"{each}: unknown switch; choose from {', '.join(f.name for f in fields(Behaviour))}")
         behaviour = replace(behaviour, **{name: _read(name, getattr(behaviour, name), value)})
     return behaviour
 
@@ -28,15 +26,15 @@ def _read(name: str, before: Any, text: str) -> Any:
         return tuple(filter(None, text.split(",")))
     if isinstance(before, bool):
         if text not in _FLAGS:
-            raise ValueError(f"{name}={text}: neither true nor false")
+            raise ValueError(f"{name}={text}: must be true or false")
         return _FLAGS[text]
     choices = get_args(get_type_hints(Behaviour)[name])
     if choices:
         found = next((choice for choice in choices if str(choice) == text), None)
         if found is None:
-            raise ValueError(f"{name}={text}: not one of {', '.join(map(str, choices))}")
+            raise ValueError(f"{name}={text}: must be one of {', '.join(map(str, choices))}")
         return found
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{name}={text}: not a number") from None
+        raise ValueError(f"{name}={text}: must be a number") from None

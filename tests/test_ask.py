@@ -124,11 +124,11 @@ def test_a_name_is_found_however_it_is_written(name: str, mirror: duckdb.DuckDBP
         ("subscriber", "did you mean subscribers"),
         ("purchase", "fct_purchase"),
         ("loads", "did you mean _cksync.loads"),
-        ("zzzz", "`cksync sql --list` shows what there is"),
+        ("zzzz", "`cksync sql --list` lists them"),
     ],
 )
 def test_a_wrong_name_is_answered_with_close_ones(name: str, words: str, mirror: duckdb.DuckDBPyConnection) -> None:
-    with pytest.raises(Rejected, match=f"there is no table or model {name}; ") as raised:
+    with pytest.raises(Rejected, match=f"unknown table or model {name}; ") as raised:
         find(entries(mirror), name)
     assert words in str(raised.value)
 
@@ -181,14 +181,14 @@ def test_describe_says_what_a_model_means_and_shows_some_of_it(sql: Sql, folder:
         "",
         "key           id",
         "usual filter  id > 1",
-        "not known     Their faces.",
-        f"made by       {folder / 'mine' / 'early.sql'}",
+        "unknown       Their faces.",
+        f"built by      {folder / 'mine' / 'early.sql'}",
         "",
         "column  type    meaning",
         "──────  ──────  ───────",
         "id      BIGINT  The person.",
         "",
-        "some rows",
+        "sample rows",
         "id  1  2  3",
     ]
     assert sql("--describe", "purchases").endswith("\nno rows\n")
@@ -216,7 +216,7 @@ def test_describe_of_nothing_is_a_usage_error(sql: Sql) -> None:
 
 @pytest.mark.parametrize("others", [("--describe", "tags"), ("select 1",)])
 def test_one_question_at_a_time(others: tuple[str, ...], sql: Sql) -> None:
-    assert "ask one at a time" in sql("--list", *others, fails=True)
+    assert "use only one of" in sql("--list", *others, fails=True)
 
 
 # -- @name
@@ -276,11 +276,11 @@ def test_what_is_asked_of_a_model_is_reported(folder: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("@poeple", "there is no saved query, table or model poeple; did you mean @people?"),
-        ("@zzzz", "`cksync sql --list` shows what there is"),
-        ("@broken", "there is no saved query, table or model broken; "),
+        ("@poeple", "unknown saved query, table or model poeple; did you mean @people?"),
+        ("@zzzz", "`cksync sql --list` lists them"),
+        ("@broken", "unknown saved query, table or model broken; "),
         ("@wrong", "/queries/wrong.sql: Catalog Error: Table with name nowhere does not exist"),
-        ("@people where true", "@people is a whole query"),
+        ("@people where true", "@people is a complete query"),
     ],
 )
 def test_what_cannot_be_asked_is_reported(name: str, words: str, sql: Sql) -> None:
@@ -290,7 +290,7 @@ def test_what_cannot_be_asked_is_reported(name: str, words: str, sql: Sql) -> No
 def test_a_query_that_is_no_text_is_reported(tmp_path: Path) -> None:
     (tmp_path / "queries").mkdir()
     (tmp_path / "queries" / "bad.sql").write_bytes(b"select '\xff'")
-    with pytest.raises(Rejected, match=r"queries/bad\.sql cannot be read: it is no text in UTF-8"):
+    with pytest.raises(Rejected, match=r"queries/bad\.sql cannot be read: not valid UTF-8"):
         saved_queries(tmp_path)
 
 

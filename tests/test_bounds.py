@@ -138,7 +138,7 @@ def test_an_endless_body_is_left_at_the_limit(config: Config) -> None:
     ):
         error = failure(api)
     assert isinstance(error, EndpointFailed)
-    assert error.reason == "the answer is larger than 1 MB (api.max_answer_mb)"
+    assert error.reason == "the response is larger than 1 MB (api.max_answer_mb)"
     assert len(error.attempts) == 2  # it and the account: no retry makes it smaller
 
 
@@ -185,5 +185,5 @@ def test_sigterm_ends_what_no_handler_can_interrupt() -> None:
         _, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (
         130,
-        "\ncksync: stopped at once; nothing is lost, and the same command goes on from there\n",
+        "\ncksync: stopped; nothing is lost, run the same command again to continue\n",
     )

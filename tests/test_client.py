@@ -42,26 +42,26 @@ def body(text: str | bytes, **headers: str) -> Effect:
 # -- failures that a retry fixes
 
 PASSING: Mapping[str, tuple[Effect, int | None, str]] = {
-    "429": (effects.retry_later(), 429, "429: another program uses this key's limit"),
+    "429": (effects.retry_later(), 429, "429: another program is using up this key's rate limit"),
     "500 in HTML": (effects.status(500), 500, "500 from "),
     "502 in HTML": (effects.status(502), 502, "502 from "),
     "503 empty": (effects.status(503), 503, "503 from "),
-    "truncated": (effects.truncated(), 200, "the answer broke off"),
-    "bad gzip": (effects.bad_gzip(), 200, "the answer broke off"),
-    "half a JSON": (effects.garbage(), 200, "the answer holds something that is not JSON"),
-    "a web page": (effects.html(), 200, "the answer holds an HTML page"),
-    "nothing": (body(""), 200, "the answer holds nothing"),
-    "a number": (body("12"), 200, "the answer holds something that is not JSON"),
-    "another shape": (body('{"ok": true}'), 200, "the answer is not the API's"),
-    "a list": (body("[1]"), 200, "the answer is not the API's"),
-    "an account without an address": (body('{"primary_email_address": null}'), 200, "the answer is not the API's"),
-    "brackets without end": (body("[" * 100_000), 200, "the answer holds something that is not JSON"),
-    "brackets too deep": (body('{"a":' + "[" * 5000 + "]" * 5000 + "}"), 200, "the answer holds something"),
-    "invalid UTF-8": (effects.invalid_utf8(), 200, "the answer holds something that is not JSON"),
-    "lone surrogate": (effects.lone_surrogate(), 200, "the answer holds something that is not JSON"),
+    "truncated": (effects.truncated(), 200, "the response broke off"),
+    "bad gzip": (effects.bad_gzip(), 200, "the response broke off"),
+    "half a JSON": (effects.garbage(), 200, "the response contains something that is not JSON"),
+    "a web page": (effects.html(), 200, "the response contains an HTML page"),
+    "nothing": (body(""), 200, "the response contains nothing"),
+    "a number": (body("12"), 200, "the response contains something that is not JSON"),
+    "unexpected structure": (body('{"ok": true}'), 200, "not a response of the API"),
+    "a list": (body("[1]"), 200, "not a response of the API"),
+    "an account without an address": (body('{"primary_email_address": null}'), 200, "not a response of the API"),
+    "brackets without end": (body("[" * 100_000), 200, "the response contains something that is not JSON"),
+    "brackets too deep": (body('{"a":' + "[" * 5000 + "]" * 5000 + "}"), 200, "the response contains something"),
+    "invalid UTF-8": (effects.invalid_utf8(), 200, "the response contains something that is not JSON"),
+    "lone surrogate": (effects.lone_surrogate(), 200, "the response contains something that is not JSON"),
     "reset": (effects.reset(), None, "the connection to "),
-    "hang": (effects.hang(), None, "no answer from "),
-    "drip": (effects.drip(), 200, "the answer was not whole within 1 s"),
+    "hang": (effects.hang(), None, "no response from "),
+    "drip": (effects.drip(), 200, "no complete response within 1 s"),
 }
 
 
@@ -135,7 +135,7 @@ def test_what_stays_no_unicode_is_read_with_a_replacement_and_reported(
     page = lenient(config, sandbox, effect)
     assert json.loads(page.records[0].text or b"")["name"].startswith("\N{REPLACEMENT CHARACTER}")
     assert len(page.attempts) == 3
-    assert page.attempts[-1].problem == "text that is not valid Unicode was read with a replacement character"
+    assert page.attempts[-1].problem == "invalid Unicode in the text was replaced"
 
 
 def test_reading_leniently_changes_nothing_but_the_lone_half(config: Config, sandbox: Sandbox) -> None:
@@ -157,7 +157,7 @@ REFUSALS: Mapping[str, tuple[int, str, type[CksyncError], str]] = {
         401,
         '{"error": "Authorization Failed", "message": "API Key not present"}',
         Unauthorized,
-        r"API Key not present\): no credential arrived there; set CKSYNC_API_SECRET",
+        r"API Key not present\): no credential was received; set CKSYNC_API_SECRET",
     ),
     "a wrong one": (
         401,
@@ -169,14 +169,14 @@ REFUSALS: Mapping[str, tuple[int, str, type[CksyncError], str]] = {
         401,
         '{"message": "You do not have sufficient permissions to access this resource"}',
         Unauthorized,
-        r"that is the public API key; a mirror needs the API Secret",
+        r"this is the public API key; a mirror needs the API Secret",
     ),
     "401 in HTML": (401, "<html>", Unauthorized, r"no reason given\): check the API Secret"),
-    "403": (403, "", Unauthorized, r"answers 403 .*the account may not use API v3"),
-    "410": (410, "", Failed, "API v3 seems to be switched off; the mirror stays as it is"),
-    "400": (400, '{"error": "Bad Request", "message": ""}', ApiUnavailable, "answers 400: Bad Request"),
-    "422": (422, "<html>", ApiUnavailable, "answers 422: no reason given"),
-    "204": (204, "", ApiUnavailable, "answers 204: no reason given"),
+    "403": (403, "", Unauthorized, r"responded with 403 .*the account has no access to API v3"),
+    "410": (410, "", Failed, "API v3 appears to be switched off; the mirror is unchanged"),
+    "400": (400, '{"error": "Bad Request", "message": ""}', ApiUnavailable, "responded with 400: Bad Request"),
+    "422": (422, "<html>", ApiUnavailable, "responded with 422: no reason given"),
+    "204": (204, "", ApiUnavailable, "responded with 204: no reason given"),
 }
 
 
@@ -217,7 +217,8 @@ def test_an_address_that_knows_no_account_is_the_callers_mistake(config: Config,
     error = error_of(having(config, base_url=f"{sandbox.url}/nowhere"))
     assert type(error) is Rejected
     assert (
-        str(error) == "GET account is not known there (404): api.base_url is not API v3's address, which ends with /v3"
+        str(error)
+        == "GET account does not exist there (404): api.base_url must be the address of API v3, ending in /v3"
     )
 
 
@@ -226,7 +227,7 @@ def test_a_redirect_is_named_and_not_followed(config: Config, sandbox: Sandbox) 
         sandbox.faults.add(effects.redirect(f"{other.url}/account?api_secret={sandbox.api_secret}"), count=None)
         error = error_of(config)
         host = other.url.removeprefix("http://").removesuffix("/v3")
-        assert str(error).endswith(f"redirects to {host}; put the right address into api.base_url")
+        assert str(error).endswith(f"redirects to {host}; set api.base_url to the right address")
         assert len(other.journal) == 0
 
 
@@ -262,7 +263,7 @@ def test_seven_tries_in_vain_end_with_what_to_check(config: Config, tmp_path: Pa
     assert refused.startswith(f"GET account: 127.0.0.1:{port} refuses the connection")
     assert unknown.startswith("GET account: the name nope.invalid cannot be resolved")
     for sentence in (refused, unknown):
-        assert "is base_url right?" in sentence
+        assert "check api.base_url" in sentence
         assert sentence.endswith("(tried 7 times); try again later")
 
 
@@ -426,7 +427,7 @@ def secure(certificate: Path) -> Iterator[Listener]:
 def test_an_untrusted_certificate_ends_the_run_before_anything_is_sent(config: Config, secure: Listener) -> None:
     error = error_of(having(config, base_url=f"https://{secure.host}/v3"))
     assert isinstance(error, Failed)
-    assert str(error).startswith(f"the certificate of {secure.host} is not trusted; check base_url, the clock")
+    assert str(error).startswith(f"the certificate of {secure.host} is not trusted; check api.base_url, the clock")
     assert len(error.attempts) == 1
     assert secure.asked == []
 
@@ -442,7 +443,7 @@ def test_a_handshake_that_breaks_off_is_tried_again(
         connected(having(config, base_url=f"https://{hasty.host}/v3")) as api,
     ):
         first, second = api.fetch(ACCOUNT).attempts
-    assert first.problem == f"the TLS connection to {hasty.host} broke (is base_url right?)"
+    assert first.problem == f"the TLS connection to {hasty.host} broke (check api.base_url)"
     assert second.status == 200
 
 
@@ -459,4 +460,4 @@ def test_a_missing_file_of_certificates_gives_a_message(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
     error = error_of(having(config, base_url=f"https://{secure.host}/v3"))
-    assert "what the environment says of proxies and certificates" in str(error)
+    assert "the environment's proxy and certificate settings" in str(error)

@@ -155,7 +155,7 @@ def test_without_a_log_a_mirror_with_other_columns_stays_as_it_is(edit: Edit, lo
     add_colour(edit)
     shutil.rmtree(log.folder.log)
     before = log.folder.mirror.read_bytes()
-    with pytest.raises(Failed, match="there is no log to make it from"):
+    with pytest.raises(Failed, match="there is no log to rebuild it from"):
         publish(log.folder)
     assert log.folder.mirror.read_bytes() == before
 

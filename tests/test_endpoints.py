@@ -282,7 +282,7 @@ def test_api_that_goes_down_during_the_run_ends_it_soon(path: str, quick: Config
     mirror = (quick.data_dir / "mirror.duckdb").read_bytes()
     sandbox.journal.clear()
     sandbox.faults.add(effects.status(503), where=after(path), count=None)
-    with pytest.raises(ApiUnavailable, match="the account does not answer either"):
+    with pytest.raises(ApiUnavailable, match="the account endpoint does not respond either"):
         pulled(quick)
     assert sandbox.journal.count(status=503) <= 2 * quick.api.concurrency * ATTEMPTS  # not seven for each record
     assert (quick.data_dir / "mirror.duckdb").read_bytes() == mirror
@@ -309,7 +309,7 @@ def test_account_alone_that_answers_ends_the_run_and_publishes_nothing(
     fault: str, quick: Config, sandbox: Sandbox
 ) -> None:
     fail(sandbox, "/(?!account).*", FAULTS[fault])
-    with pytest.raises(ApiUnavailable, match="nothing but the account can be read"):
+    with pytest.raises(ApiUnavailable, match="only the account itself can be read"):
         pulled(quick)
     assert not (quick.data_dir / "mirror.duckdb").exists()
 
@@ -388,4 +388,4 @@ def test_command_says_what_failed_with_quiet_and_in_status(
         tries = db.execute(
             "select status, problem from _cksync.requests where endpoint = ?", [f"broadcasts/{bad}/stats"]
         )
-        assert {(status, "answers 403" in problem) for status, problem in tries.fetchall()} == {(403, True)}
+        assert {(status, "responded with 403" in problem) for status, problem in tries.fetchall()} == {(403, True)}

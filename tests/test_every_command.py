@@ -158,10 +158,8 @@ def test_output_that_does_not_fit_is_reported_after_the_work(call: tuple[str, ..
     """1 if the output is the whole result, 3 (partly done) if the work itself is done."""
     done = run(*place, *call, lost=">/dev/full")
     is_done = call[0] in DOING
-    after = "; what was to be done is done" if is_done else ""
-    assert done.stderr.decode().splitlines()[-1] == (
-        f"cksync: the output cannot be written: No space left on device{after}"
-    )
+    after = "; the command itself completed" if is_done else ""
+    assert done.stderr.decode().splitlines()[-1] == (f"cksync: cannot write the output: No space left on device{after}")
     assert done.returncode == (3 if is_done else 1)
 
 
@@ -236,7 +234,7 @@ def test_the_demo_ends_without_anybody_who_reads_it(tmp_path: Path) -> None:
     assert done.returncode == 3
     done = run(tmp_path, environ, "demo")
     assert done.returncode == 0, done.stderr
-    assert "What next:" in done.stdout.decode("ascii")
+    assert "Next steps:" in done.stdout.decode("ascii")
 
 
 # -- warnings of the configuration
@@ -261,7 +259,7 @@ def test_no_thread_left_to_start_is_a_sentence(call: tuple[str, ...], place: Pla
     command = ["prlimit", f"--stack={10**14}", sys.executable, "-m", "cksync", *call]
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("cksync: this machine lets no more threads start; ")
+    assert done.stderr.splitlines()[-1].startswith("cksync: cannot start another thread; ")
 
 
 @pytest.mark.parametrize("lost", [">&- 2>&-", ">/dev/full 2>/dev/full"])

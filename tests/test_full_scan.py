@@ -163,7 +163,7 @@ def test_list_that_lost_a_row_already_read_is_incomplete() -> None:
     scan = FullScan(TAG)
     read(scan, remote(120), edits=[("remove", 0, 1)])
     assert (scan.checkpoint.is_complete, scan.checkpoint.is_done, scan.is_worth_repeating) == (False, True, True)
-    assert scan.checkpoint.doubt == "120 rows could be read, the API counts 119"
+    assert scan.checkpoint.doubt == "120 rows could be read, but the API counts 119"
 
 
 def test_list_whose_lost_row_is_explained_is_complete() -> None:
@@ -564,7 +564,7 @@ def test_list_without_totals_whose_pages_repeat_or_cannot_be_read_is_not_trusted
 def test_page_that_cannot_be_trusted_stops_the_scan_at_once() -> None:
     scan = FullScan(ACTIVE)
     assert read(scan, remote(230, lie=strangers)) == [1]
-    assert scan.checkpoint.doubt == "1 people in a state that does not belong there; the API ignores a parameter"
+    assert scan.checkpoint.doubt == "1 person in an unexpected state; the API ignores a parameter"
     assert not scan.is_worth_repeating
 
 
@@ -602,7 +602,7 @@ def test_keys_beyond_the_budget_wait_and_are_reported() -> None:
     assert len(keys_asked(scan, record_of("any"))) == 4
     checkpoint = scan.checkpoint
     assert (checkpoint.is_done, checkpoint.is_complete, checkpoint.rows, checkpoint.total) == (True, False, 4, 10)
-    assert checkpoint.doubt == "6 wait to be asked for by id"
+    assert checkpoint.doubt == "6 still to be requested by id"
 
 
 def test_killed_by_id_scan_asks_only_for_what_is_left() -> None:

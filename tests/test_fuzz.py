@@ -105,7 +105,7 @@ class Life:
             self.sandbox.faults.add(effects.edit_before(end), nth=self.chance.randint(2, 60))
             said, _ = process.communicate(timeout=120)
         assert process.returncode in STATUSES, said
-        assert "mistake of cksync" not in said
+        assert "a bug in cksync" not in said
         assert "Traceback" not in said
 
     def _undone(self) -> None:

@@ -160,7 +160,7 @@ def test_list_that_never_rests_is_given_up_for_tonight() -> None:
     scan, api = scan_of(range(2_000)), Remote([row for row in range(2_000) if row != 3])
     asked = read(scan, api, [lambda rows: rows.append(rows[-1] + 1)] * 1_000)
     assert result(scan) == (False, set(), None)
-    assert scan.checkpoint.doubt == "the list changes faster than it can be looked at"
+    assert scan.checkpoint.doubt == "the list changes faster than it can be checked"
     assert len(asked) <= 12 * (MOVES + 2)
 
 
@@ -286,10 +286,10 @@ def test_whatever_became_of_suspects_nobody_who_stayed_is_deleted(
 
 LIES: dict[str, tuple[Lie, str]] = {
     "no total": (lambda page: replace(page, total=None), "the API gives no total"),
-    "ignores page": (lambda page: replace(page, page_echo=3), "the API answers page 3 when asked for page 1"),
-    "404": (lambda page: replace(page, records=(), total=None, is_missing=True), "no such list"),
-    "stranger": (lambda page: replace(page, strangers=2), "2 people in a state that does not belong there"),
-    "no key": (lambda page: replace(page, records=(Record(None, b"{}"),)), "1 records without a key"),
+    "ignores page": (lambda page: replace(page, page_echo=3), "the API returned page 3 instead of page 1"),
+    "404": (lambda page: replace(page, records=(), total=None, is_missing=True), "does not exist"),
+    "stranger": (lambda page: replace(page, strangers=2), "2 people in an unexpected state"),
+    "no key": (lambda page: replace(page, records=(Record(None, b"{}"),)), "1 record without a readable key"),
 }
 
 
@@ -354,7 +354,7 @@ def test_few_rows_are_not_believed_to_be_gone_if_many_others_would_go_with_them(
     held = Held(range(200), along=lambda keys: 2 * len(keys))
     scan = scan_of(range(200), held=held)
     read(scan, Remote(list(range(120))))
-    assert "lost 80 of 200 rows at once, which 160 others hang on" in (scan.checkpoint.doubt or "")
+    assert "lost 80 of 200 rows at once, which 160 other rows depend on" in (scan.checkpoint.doubt or "")
     assert result(scan) == (False, set(), None)
 
 

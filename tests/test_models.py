@@ -105,11 +105,11 @@ def test_what_a_model_reads_is_what_duckdb_reads(sql: str, reads: set[str]) -> N
 def test_models_that_read_one_another_say_so_and_break_no_other() -> None:
     found = graph(a="from b", b="from c", c="from a", d="select 1", e="from e")
     assert found == {
-        "a": "a.sql: reads itself: a reads b reads c reads a",
-        "b": "b.sql: reads itself: a reads b reads c reads a",
-        "c": "c.sql: reads itself: a reads b reads c reads a",
+        "a": "a.sql: circular dependency: a reads b reads c reads a",
+        "b": "b.sql: circular dependency: a reads b reads c reads a",
+        "c": "c.sql: circular dependency: a reads b reads c reads a",
         "d": None,
-        "e": "e.sql: reads itself: e reads e",
+        "e": "e.sql: circular dependency: e reads e",
     }
 
 
@@ -125,7 +125,7 @@ def test_models_that_read_one_another_say_so_and_break_no_other() -> None:
     ],
 )
 def test_a_model_is_one_select_and_nothing_else(sql: str) -> None:
-    assert model("x", sql, "x.sql").problem == "x.sql: must be one select and nothing else"
+    assert model("x", sql, "x.sql").problem == "x.sql: must contain exactly one select"
 
 
 # -- built-in models
@@ -251,17 +251,17 @@ def test_what_is_wrong_with_a_model_is_reported_and_breaks_no_other(
     published = publish(config, log.folder)
     folder = config.models.path
     found = {name: text.replace(f"{folder}/", "") for name, text in problems(published).items()}
-    taken = "is the name of another table or model; take one of its own"
+    taken = "another table or model is already named {}; rename this one"
     assert found == {
         "typo": 'typo.sql:3: Binder Error: Referenced column "nme" not found in FROM clause!',
         "broken": 'broken.sql:2: Parser Error: syntax error at or near "where"',
-        "two": "two.sql: must be one select and nothing else",
-        "tags": f"tags.sql: tags {taken}",
-        "Model_Settings": f"Model_Settings.sql: Model_Settings {taken}",
-        "subscriber_fields": f"subscriber_fields.sql: subscriber_fields {taken}",
-        "odd": "odd.sql: @stored is view or table, not file",
+        "two": "two.sql: must contain exactly one select",
+        "tags": f"tags.sql: {taken.format('tags')}",
+        "Model_Settings": f"Model_Settings.sql: {taken.format('Model_Settings')}",
+        "subscriber_fields": f"subscriber_fields.sql: {taken.format('subscriber_fields')}",
+        "odd": "odd.sql: @stored must be view or table, not file",
         "late": found["late"],
-        "after": "after.sql: reads typo, which could not be made",
+        "after": "after.sql: reads typo, which could not be built",
     }
     assert found["late"].startswith("late.sql:3: Conversion Error: Could not convert string 'a' to INT32")
     assert log.rows("select one from good") == [(1,)]
@@ -296,8 +296,8 @@ def test_models_are_dropped_changed_and_moved(log: LogBuilder, config: Config, w
 
     gone = replace(config, models=ModelsConfig(tmp_path / "nowhere"))
     assert problems(publish(gone, log.folder)) == {
-        "models.path": f"there is no folder {tmp_path / 'nowhere'}; models.path in config.toml names the folder of"
-        " your own models"
+        "models.path": f"the folder {tmp_path / 'nowhere'} does not exist; set models.path in config.toml to the folder"
+        " of your own models"
     }
     assert sorted(kinds(log)) == sorted([*OURS, "model_settings"])
 
@@ -333,7 +333,7 @@ def test_a_fact_that_does_not_hold_is_reported_with_a_sample(log: LogBuilder, co
     write("checks/wrong.sql", "-- This is SQL.\nselect id\nfrom nowhere")
     write("twice.sql", "-- One row per tag.\n-- @key: id\nselect id from tags, range(2)")
     published = publish(config, log.folder)
-    assert published.analysis.complaints[0] == "short_names: does not hold (1 rows): Names of tags are long."
+    assert published.analysis.complaints[0] == "short_names: check failed (1 row): Names of tags are long."
     told = log.rows("select name, rows, sample, problem from _cksync.checks where rows > 0 or problem is not null")
     (short, wrong, twice) = sorted(told)
     assert (short[:2], json.loads(short[2])) == (("short_names", 1), [{"id": 1, "name": "a"}])

@@ -305,7 +305,7 @@ def test_people_beyond_the_budget_wait_and_status_says_so(tmp_path: Path) -> Non
             edits.delete_subscriber(account.world, person)
         account.clock.advance(hours=12)
         report = account.pull()
-        assert (report.exit_status, "wait to be asked for by id" in report.message) == (3, True)
+        assert (report.exit_status, "still to be requested by id" in report.message) == (3, True)
         waiting = dict(status(account.config.data_dir).incomplete)["subscribers/by_id"]
         ((left,),) = account.rows(f"select count(*) from subscribers where id in {tuple(gone)}")
         assert 0 < left <= int(waiting.split(" wait")[0]) < 20  # people in rotation also wait

@@ -206,7 +206,7 @@ def test_mirror_that_is_not_a_database_is_reported_and_stays_as_it_is(log: LogBu
     log.write(TAGS, 1, [tag(1)])
     log.folder.mirror.write_text("not a database " * 1_000)
     before = log.folder.mirror.read_bytes()
-    with pytest.raises(Failed, match=r"mirror\.duckdb is not a DuckDB database; `cksync rebuild` makes it anew"):
+    with pytest.raises(Failed, match=r"mirror\.duckdb is not a DuckDB database; `cksync rebuild` restores it"):
         publish(log.folder)
     assert log.folder.mirror.read_bytes() == before
     assert rebuild(log.folder).rows["tags"] == 1
@@ -247,8 +247,8 @@ def test_full_disk_is_one_sentence_and_leaves_the_mirror_and_no_rubbish(log: Log
     command = [sys.executable, "-c", ON_A_SMALL_DISK, str(log.folder.root), str(limit)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.stderr, done.returncode) == (
-        f"1 the disk is full: {log.folder.mirror} stays as it was, and what was read is kept in the log;"
-        " make room and run `cksync pull` again\n",
+        f"1 the disk is full: {log.folder.mirror} is unchanged, and everything read is kept in the log;"
+        " free some space and run `cksync pull` again\n",
         "",
         0,
     )

@@ -198,7 +198,7 @@ def test_secret_of_another_account_is_refused_and_nothing_is_written(config: Con
     with serve(generate(50, 8), rate_limit=None) as other:
         edits.change_account_email(other.world, "other@example.com")
         foreign = replace(config, api=replace(config.api, base_url=other.url))
-        with pytest.raises(Refused, match=r"belongs to .* opens the account of other@example\.com"):
+        with pytest.raises(Refused, match=r"belongs to .* belongs to the account other@example\.com"):
             pulled(foreign)
         with pytest.raises(Refused, match="not the account of"):
             pulled(foreign, accept_account=True)
@@ -251,7 +251,7 @@ def test_api_that_goes_down_fails_the_pull_and_keeps_what_was_read(config: Confi
         return "/purchases" in asked
 
     sandbox.faults.add(effects.status(503), where=is_down, count=None)
-    with pytest.raises(ApiUnavailable, match=r"GET purchases: 503 .* the account does not answer either"):
+    with pytest.raises(ApiUnavailable, match=r"GET purchases: 503 .* the account endpoint does not respond either"):
         pulled(config)
     sandbox.faults.clear()
     first = len(sandbox.journal)

@@ -56,7 +56,7 @@ SOMEBODY = {
     "html 404": effects.status(404, HTML),
     "html as json": effects.status(200, HTML, JSON),
     "empty 204": effects.status(204, "", None),
-    "another shape": effects.status(200, '{"ok": true}', JSON),
+    "unexpected structure": effects.status(200, '{"ok": true}', JSON),
     "another record": effects.status(200, json.dumps({"id": 1, "name": "x", "subject": "x", "state": "x"}), JSON),
 }
 # Where the documentation specifies an empty 204, its origin is unknown.
@@ -186,7 +186,7 @@ def test_answer_to_a_write_counts_by_its_type_its_shape_and_its_id(name: str) ->
         assert strangeness(200, body, "text/html", wanted)
         for key in wanted.same:
             other = json.dumps(GIVEN[name]).replace(f'"{key}": ', f'"{key}": 99, "was": ').encode()
-            assert strangeness(200, other, JSON, wanted) == f"it is about another {key}"
+            assert strangeness(200, other, JSON, wanted) == f"it concerns a different {key}"
 
 
 # -- what the API accepted
@@ -239,7 +239,7 @@ def test_value_that_the_api_passes_over_is_reported(work: Work, sandbox: Sandbox
     sandbox.faults.add(_passing_over("company"), path=f"/subscribers/{person}", method="PUT")
     report = work.push()
     assert [(r.outcome, r.message) for _, r in report.results] == [
-        ("rejected", "the API took the rest, but not fields.company")
+        ("rejected", "the API accepted the rest, but not fields.company")
     ]
     assert_synced(work, world)
 

@@ -291,9 +291,11 @@ def test_conflict_with_what_is_gone_says_what_it_was(work: Work, cksync: Command
     cksync("pull")
     shown = cksync("diff", "work.duckdb", ok=False)
     assert (shown.returncode, shown.stdout.splitlines()[0]) == (3, "conflicts (not pushed): 2")
-    assert f"  subscribers {ids['person']}: gone from the account (was {address!r}): first_name 'Zed'" in shown.stdout
     assert (
-        f"  subscribers {ids['other']}: the custom field {ids['field']} is gone from the account (was {label!r}):"
+        f"  subscribers {ids['person']}: no longer in the account (was {address!r}): first_name 'Zed'" in shown.stdout
+    )
+    assert (
+        f"  subscribers {ids['other']}: custom field {ids['field']} is no longer in the account (was {label!r}):"
         " company 'x'"
     ) in shown.stdout
     plan = json.loads(cksync("diff", "work.duckdb", "--format", "json", ok=False).stdout)

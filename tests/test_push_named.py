@@ -53,7 +53,7 @@ def test_address_that_somebody_else_has_meanwhile_takes_nobody_else(
     report = work.push(allow=ALLOW)
     (result,) = (result for _, result in report.results)
     assert (report.exit_status, result.outcome) == (3, "conflict")
-    assert f"the person {who} has another address meanwhile; push again" in result.message
+    assert f"person {who} has another address now; push again" in result.message
     assert sandbox.journal.writes() == []
     assert work.push(allow=ALLOW).exit_status == 0
     assert (world.subscribers[other].state, joined(world, other)) == ("active", lists[1])
@@ -81,7 +81,7 @@ def test_address_that_changes_hands_right_before_the_write_is_reported(
     report = work.push(allow=ALLOW)
     (result,) = (result for _, result in report.results)
     assert (report.exit_status, result.outcome) == (3, "rejected")
-    assert f"the person {others[0]}, who has that address now, and not {who}" in result.message
+    assert f"person {others[0]}, who now has that address, not {who}" in result.message
     writes = len(sandbox.journal.writes())
     edits.set_email(world, who, "moved-again@example.com")
     work.push(allow=ALLOW)
@@ -103,7 +103,7 @@ def test_person_deleted_between_plan_and_write_is_not_made_again(
     )
     report = work.push(allow=ALLOW)
     assert [(r.outcome, r.message) for _, r in report.results] == [
-        ("conflict", f"the person {who} is gone from the account")
+        ("conflict", f"person {who} is no longer in the account")
     ]
     assert (len(world.subscribers), sandbox.journal.writes()) == (people - 1, [])
     assert_synced(work, world)
@@ -121,7 +121,7 @@ def test_address_that_two_people_have_is_refused(kind: str, work: Work, sandbox:
     assert results.pop("update person").outcome == "done"
     ((_, result),) = results.items()
     assert (report.exit_status, result.outcome) == (3, "conflict")
-    assert result.message == f"not sent: the person {other} has the same address"
+    assert result.message == f"not sent: person {other} has the same address"
     assert [entry.method for entry in sandbox.journal.writes()] == ["PUT"]
 
 
@@ -143,7 +143,7 @@ def test_person_who_has_cancelled_since_the_plan_is_not_subscribed(work: Work, s
     sandbox.faults.add(effects.edit_before(lambda: edits.cancel(world, who)), path=f"/subscribers/{who}", method="GET")
     report = work.push()
     assert [(r.outcome, r.message) for _, r in report.results] == [
-        ("conflict", f"not sent: the person {who} is cancelled meanwhile; push again")
+        ("conflict", f"not sent: person {who} is cancelled now; push again")
     ]
     assert sandbox.journal.writes() == []
     assert [held.rule for held in work.plan().blocked] == ["resubscribe"]
@@ -165,7 +165,7 @@ def test_new_person_who_signed_up_meanwhile_is_not_written_over(work: Work, sand
     report = work.push()
     ((_, result),) = report.results
     assert (report.exit_status, result.outcome) == (3, "conflict")
-    assert "has that address meanwhile" in result.message
+    assert "has that address now" in result.message
     assert sandbox.journal.writes() == []
 
 
@@ -199,7 +199,7 @@ def test_address_in_another_spelling_is_taken(pair: tuple[str, str], work: Work,
     edits.set_email(world, one, there)
     list(pull(work.config, environ={}))
     work.edit(f"update subscribers set email_address = '{given}' where id = {other}")
-    assert [problem.reason for problem in work.plan().problems] == [f"{given} is taken by the person {one}"]
+    assert [problem.reason for problem in work.plan().problems] == [f"{given} already belongs to person {one}"]
 
 
 @pytest.mark.parametrize("pair", some(SPELLINGS, [SPELLINGS[2]]))

@@ -135,7 +135,7 @@ def test_row_that_the_api_does_not_create_again_is_rejected(work: Work, sandbox:
     (result,) = (result for _, result in work.push().results)
     assert (result.outcome, result.message) == (
         "rejected",
-        f"the API answers with the purchase {sold}, which was there before",
+        f"the API returned purchase {sold}, which already existed",
     )
     assert work.plan().problems == ()
     work.edit("delete from purchase_products where purchase_id < 0", "delete from purchases where id < 0")
@@ -190,11 +190,11 @@ PROBLEMS = {
     "a field by its name alone": ("insert into custom_fields (name) values ('Shoe size')", "needs a label"),
     "a field with another one's key": (
         "insert into custom_fields (label, key) values ('Employer', 'Company')",
-        "the key Company is another field's; leave it out: the API makes it of the label",
+        "the key Company belongs to another field; leave it out, the API derives it from the label",
     ),
     "two fields with one key": (
         "insert into custom_fields (label, key) values ('A size', 'size'), ('B size', 'size')",
-        "the key size is there twice among the new fields",
+        "several new fields have the key size",
     ),
     "a product without position": (
         "insert into purchase_products (purchase_id, name) values (-1, 'Book')",
@@ -202,12 +202,12 @@ PROBLEMS = {
     ),
     "a new person who has cancelled": (
         "insert into subscribers (email_address, state) values ('neo@example.com', 'cancelled')",
-        "state cannot be given: a new person is active, or waits to confirm",
+        "state cannot be set: the API sets the state of a new person",
     ),
     "a new subscription that is inactive": (
         "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id, state)"
         " select 'form', min(forms.id), {a}, 'inactive' from forms",
-        "state cannot be given: the API decides whether a subscription is active",
+        "state cannot be set: the API sets the state of a subscription",
     ),
 }
 

@@ -58,7 +58,7 @@ def test_more_than_ten_people_who_join_what_sends_mail_are_held_back(kind: str, 
         assert rules(work) == []
         return
     assert rules(work) == ["send"]
-    with pytest.raises(Refused, match="11 people would join forms or sequences, which may send them mail"):
+    with pytest.raises(Refused, match="11 people would be added to forms or sequences, which may send them email"):
         work.push()
     assert sandbox.journal.writes() == []
     work.edit("delete from subscriptions where id = (select min(id) from subscriptions)")

@@ -41,7 +41,7 @@ def test_broadcast_that_was_sent_since_the_checkout_is_a_conflict_and_the_rest_i
     (conflict,) = report.plan.conflicts
     assert (conflict.key, conflict.reason) == (
         (mail,),
-        f"this broadcast is {status} by now; only drafts and scheduled ones can be changed",
+        f"this broadcast is now {status}; only drafts and scheduled broadcasts can be changed",
     )
     assert work.plan().conflicts == (conflict,)  # what was read is in the mirror
     assert_synced(work, world)
@@ -90,7 +90,7 @@ def test_broadcast_without_a_status_is_a_draft_only_if_it_has_no_time(
     report = work.push()
     assert (report.exit_status, len(touched(sandbox))) == ((3, 0) if has_time else (0, 1))
     if has_time:
-        assert report.plan.conflicts[0].reason == "the API does not say whether this broadcast was sent"
+        assert report.plan.conflicts[0].reason == "the API does not report whether this broadcast was sent"
 
 
 @pytest.mark.heavy
@@ -98,7 +98,7 @@ def test_status_that_cannot_be_read_stops_the_push(work: Work, sandbox: Sandbox,
     mail = draft(world)
     work.edit(EDITS["update"].format(mail), "insert into tags (name) values ('first')")
     sandbox.faults.add(effects.status(403), path=f"/broadcasts/{mail}/stats", count=None)
-    with pytest.raises(ApiUnavailable, match=f"nothing was written, for the status of the broadcast {mail} could not"):
+    with pytest.raises(ApiUnavailable, match=f"nothing was written, because the status of broadcast {mail} could not"):
         work.push()
     assert sandbox.journal.writes() == []
     sandbox.faults.clear()
@@ -128,4 +128,4 @@ def test_conflict_of_a_broadcast_that_was_sent_is_reported(
     assert "Traceback" not in done.stderr
     refresh(Folder(work.config.data_dir), work.path)
     (problem,) = work.plan().problems
-    assert problem.reason == "this broadcast is completed; only drafts and scheduled ones can be changed"
+    assert problem.reason == "this broadcast is completed; only drafts and scheduled broadcasts can be changed"

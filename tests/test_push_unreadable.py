@@ -45,7 +45,9 @@ def test_edits_of_what_cannot_be_read_are_not_pushed(name: str, work: Work, sand
     edits, path = NEEDED[name]
     work.edit(*edits)
     sandbox.faults.add(effects.status(403), path=path, method="GET", count=None)
-    with pytest.raises(ApiUnavailable, match=r"nothing was written, for what the plan touches could not be read \("):
+    with pytest.raises(
+        ApiUnavailable, match=r"nothing was written, because the pull could not read what the plan changes \("
+    ):
         work.push()
     assert sandbox.journal.writes() == []
     sandbox.faults.clear()

@@ -95,5 +95,5 @@ def test_pull_reads_the_last_of_equal_keys_and_says_so(
 ) -> None:
     sandbox.faults.add(effects.repeated_key("first_name"), count=None)
     done = cksync("pull")
-    assert "records hold a key twice; the last value of each counts" in done.stderr
+    assert "with a repeated key; the last value is used" in done.stderr
     assert differences(config.data_dir / "mirror.duckdb", world) == []

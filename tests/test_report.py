@@ -79,7 +79,7 @@ def test_every_section_has_its_answer(small: LogBuilder, html: str) -> None:
     said = texts(html)
     assert all(question in said for question in QUESTIONS)
     assert "5 people are active" in said
-    assert "Cannot be shown" not in said
+    assert "Not available" not in said
     (unknown,) = small.rows("select unknown from _cksync.models where name = 'churn_monthly'")
     assert unknown[0] in said
 
@@ -118,9 +118,9 @@ def test_a_model_that_could_not_be_made_is_named(small: LogBuilder, tmp_path: Pa
     with duckdb.connect(str(copy.folder.mirror)) as db:
         db.execute("drop table tag_overlap; drop view list_health")
     said = texts(written(copy, tmp_path / "report.html"))
-    assert "Cannot be shown: tag_overlap could not be made" in said
-    assert "Cannot be shown: list_health could not be made" in said
-    assert said.count("Cannot be shown") == 2
+    assert "Not available: tag_overlap could not be built" in said
+    assert "Not available: list_health could not be built" in said
+    assert said.count("Not available") == 2
 
 
 # -- size
@@ -192,14 +192,14 @@ def test_currencies_are_many_and_never_added_up(db: duckdb.DuckDBPyConnection) -
     ("forms_of", "said"),
     [
         ([("a", 50, 20), ("b", 2, 2), ("c", 100, 1)], "“\u2068a\u2069” has the highest Conversion Rate"),
-        ([("a", 50, 20)], "“\u2068a\u2069” is the one form with 20 joins or more: 20 of 50 people bought"),
-        ([("a", 19, 5)], "1 form brought people; of none with buyers there are 20 joins"),
-        ([("a", 19, 5), ("b", 50, 0)], "2 forms brought people; of none with buyers there are 20 joins"),
-        ([("a", 50, 0), ("b", 10, 0)], "2 forms brought people; nobody has bought"),
+        ([("a", 50, 20)], "“\u2068a\u2069” is the only form with 20 joins or more: 20 of 50 people bought"),
+        ([("a", 19, 5)], "1 form brought people; none with buyers has 20 joins"),
+        ([("a", 19, 5), ("b", 50, 0)], "2 forms brought people; none with buyers has 20 joins"),
+        ([("a", 50, 0), ("b", 10, 0)], "2 forms brought people; no one has bought"),
         (
             [("a", 183, 9), ("b", 122, 6)],
             "No form is clearly the best: “\u2068a\u2069” (9 of 183 people bought after joining) and “\u2068b\u2069”"
-            " (6 of 122) differ by no more than chance can explain.",
+            " (6 of 122) show no significant difference.",
         ),
         # twice the rate, and still only chance: 8 of 100, 3.5 to 15.2 %, 3 of 80, 1.0 to 10.5 %
         ([("a", 100, 8), ("b", 80, 3)], "No form is clearly the best: "),
@@ -248,13 +248,16 @@ def wilson(of: int, among: int) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("pairs", "said"),
     [
-        ([(3.0, 2.0, 4.0)], "“\u2068a0\u2069” and “\u2068b0\u2069” go together most: 3.0 times as often as chance"),
+        (
+            [(3.0, 2.0, 4.0)],
+            "“\u2068a0\u2069” and “\u2068b0\u2069” have the strongest overlap: 3.0 times as often as expected",
+        ),
         (
             [(3.0, 2.0, 4.0), (2.9, 2.1, 3.7), (1.2, 0.9, 1.5)],
-            "“\u2068a1\u2069” and “\u2068b1\u2069” are together 2.9 times as often as chance would have it;"
+            "“\u2068a1\u2069” and “\u2068b1\u2069” occur together 2.9 times as often as expected by chance;"
             " 1 other pair may be as close.",
         ),
-        ([(1.4, 0.9, 1.9)], "No two tags are on the same people clearly more often than chance would have it."),
+        ([(1.4, 0.9, 1.9)], "No two tags are on the same people significantly more often than expected by chance."),
     ],
 )
 def test_tags_are_called_close_only_if_the_numbers_bear_it(
@@ -448,8 +451,8 @@ def test_a_link_stays_a_link(report: Callable[..., int], tmp_path: Path) -> None
     ("file", "said"),
     [
         ("no/such/folder/r.html", "cannot be written: No such file or directory"),
-        (".", "is a folder; name the file"),
-        ("/dev/null", "/dev/null is no file; name another place for the report"),
+        (".", "is a folder; name a file"),
+        ("/dev/null", "/dev/null is not a regular file; choose another path for the report"),
         (f"{'x' * 300}.html", "cannot be written: File name too long"),
     ],
 )
@@ -473,7 +476,7 @@ def test_a_full_disk_leaves_the_old_report(small: LogBuilder, tmp_path: Path) ->
     }
     done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == f"cksync: {path} cannot be written: File too large; name another place for the report\n"
+    assert done.stderr == f"cksync: {path} cannot be written: File too large; choose another path for the report\n"
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
     assert path.read_text() == "an older one"
 
@@ -486,6 +489,6 @@ def test_a_mirror_without_models_asks_for_a_rebuild(
     duckdb.connect(str(tmp_path / "mirror.duckdb")).close()
     assert _run(["report", str(tmp_path / "r.html")]) == 1
     assert (
-        "has no models: [models] build is false, or an older cksync made it; `cksync rebuild` makes them"
+        "has no models: models.build is false, or an older cksync built the mirror; build them with `cksync rebuild`"
         in capsys.readouterr().err
     )

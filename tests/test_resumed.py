@@ -123,7 +123,7 @@ def test_pull_that_was_stopped_ends_with_the_account_as_it_is(
     report, notes = pulled(known, depth=then)
     assert (report.exit_status, report.message) == (0, "complete")
     assert differences(mirror(known), world) == []
-    assert any("going on with" in note for note in notes) == (report.since is not None)
+    assert any("continuing" in note for note in notes) == (report.since is not None)
     if then == "full" and first != "full":
         assert report.since is None
     rows = everything(known)
@@ -162,7 +162,7 @@ def test_full_pull_goes_on_with_a_stopped_full_one_only_and_says_since_when(know
     assert stopped(known, sandbox, 16, depth="full")
     report, notes = pulled(known, depth="full")
     assert report.since is not None
-    assert f"{report.since:%Y-%m-%d %H:%M} UTC: the rows that it has read are those of then" in " ".join(notes)
+    assert f"{report.since:%Y-%m-%d %H:%M} UTC: rows read then are kept" in " ".join(notes)
 
 
 def test_what_a_pull_that_goes_on_reads_itself_is_not_asked_for_twice(config: Config, sandbox: Sandbox) -> None:
@@ -198,7 +198,7 @@ def test_api_that_fails_while_a_pull_catches_up_fails_it_and_keeps_what_was_read
     before = mirror(known).read_bytes()
     assert stopped(known, sandbox, 18)
     live(world, 2)
-    failing = _fails_when(lambda note: "bringing up to date" in note, known, sandbox)
+    failing = _fails_when(lambda note: "catching up" in note, known, sandbox)
     with pytest.raises(CksyncError):
         list(failing)
     assert mirror(known).read_bytes() == before

@@ -18,7 +18,7 @@ from cksync.errors import BadConfig
 from cksync.secrets import MASK, Redactor, SecretRef, redact, without_addresses
 from tests.conftest import some
 
-HIDDEN = "… (not shown: it may be the secret itself)"
+HIDDEN = "… (hidden: it may be the secret itself)"
 CANARY = "CANARY-s3cr+t/äöü=~%"
 
 
@@ -99,7 +99,7 @@ def test_file_may_be_absolute_or_in_the_home_folder(tmp_path: Path, monkeypatch:
     [
         ("file:none", f"file:{HIDDEN} could not be read: no such file or directory"),
         ("file:folder", "file:folder could not be read: is a directory"),
-        ("file:binary", "file:binary could not be read: it is not text"),
+        ("file:binary", "file:binary could not be read: not a text file"),
         ("file:empty", "file:empty is empty; put the account's API secret there"),
         ("file:~nobody-of-this-name/x", f"file:{HIDDEN} could not be read: "),
         ("file:a\0b", f"file:{HIDDEN} could not be read: "),
@@ -125,11 +125,11 @@ def test_cmd_is_no_shell() -> None:
     ("source", "reason"),
     [
         ("cmd:", "cmd: could not be read: write it as cmd:COMMAND"),
-        ("cmd:false", "cmd:false could not be read: the command ended with status 1"),
+        ("cmd:false", "cmd:false could not be read: the command exited with status 1"),
         ("cmd:no-such-program", f"cmd:{HIDDEN} could not be read: no such file or directory"),
         ("cmd:true", "cmd:true is empty; put the account's API secret there"),
         ("cmd:echo 'x", "cmd:echo … could not be read: No closing quotation"),
-        (r"cmd:printf '\377'", "cmd:printf … could not be read: it is not text"),
+        (r"cmd:printf '\377'", "cmd:printf … could not be read: not a text file"),
     ],
 )
 def test_cmd_that_gives_no_secret_says_why(source: str, reason: str) -> None:
@@ -147,7 +147,7 @@ def test_the_arguments_of_a_command_are_not_shown() -> None:
 @pytest.mark.parametrize("value", ["two words", "two\nlines", "bell\a", "line\u2028break", "no\u00a0break"])
 def test_a_secret_is_one_printable_word(value: str) -> None:
     problem = problem_of("env:S", environ={"S": value})
-    assert problem == "env:S holds more than one word; it must be the API secret alone"
+    assert problem == "env:S contains more than one word; it must contain only the API secret"
 
 
 def test_what_a_reference_shows_of_itself_never_holds_a_literal() -> None:
@@ -190,7 +190,7 @@ def test_what_is_no_secret_is_refused_and_not_shown(value: str, tmp_path: Path) 
     (tmp_path / "secret").write_text(value)
     for source, place in ((value, "a literal value"), ("file:secret", "file:secret")):
         problem = problem_of(source, tmp_path)
-        assert problem.startswith(f"{place} is no API secret")
+        assert problem.startswith(f"{place} is not an API secret")
         assert value not in problem.removeprefix(place)
 
 
@@ -200,12 +200,12 @@ def test_what_is_no_secret_is_refused_and_not_shown(value: str, tmp_path: Path) 
 def test_what_never_ends_is_read_as_far_as_a_secret_goes(source: str, tmp_path: Path) -> None:
     (tmp_path / "endless").symlink_to("/dev/urandom")
     reason = problem_of(source, tmp_path)
-    assert "holds more than a secret can be" in reason or "it is not text" in reason
+    assert "is too long" in reason or "not a text file" in reason
 
 
 def test_a_huge_file_is_no_secret(tmp_path: Path) -> None:
     (tmp_path / "huge").write_text("s3cret" * 1_000_000)
-    assert problem_of("file:huge", tmp_path).startswith("file:huge holds more than a secret can be")
+    assert problem_of("file:huge", tmp_path).startswith("file:huge is too long")
 
 
 def test_a_pipe_gives_a_secret_once_somebody_writes_it(tmp_path: Path) -> None:
@@ -217,8 +217,8 @@ def test_a_pipe_gives_a_secret_once_somebody_writes_it(tmp_path: Path) -> None:
 def test_what_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cksync.secrets.WAIT_SECONDS", 0.05)
     os.mkfifo(tmp_path / "pipe")
-    assert problem_of("file:pipe", tmp_path) == "file:pipe could not be read: it did not end within 0 seconds"
-    assert problem_of("cmd:sleep 100") == "cmd:sleep … could not be read: it did not end within 0 seconds"
+    assert problem_of("file:pipe", tmp_path) == "file:pipe could not be read: no result within 0 seconds"
+    assert problem_of("cmd:sleep 100") == "cmd:sleep … could not be read: no result within 0 seconds"
 
 
 # -- the system's keyring, in a process of its own: the library reads its settings once
@@ -278,7 +278,7 @@ def test_keyring_reads_an_entry_of_the_system(ask_keyring: Ask) -> None:
     [
         ("keyring:kit/nobody", "the keyring has no such entry; create it with: keyring set SERVICE USER"),
         ("keyring:kit", "write it as keyring:SERVICE/USER"),
-        ("keyring:locked/owner", "the system's keyring says: the keyring is locked"),
+        ("keyring:locked/owner", "the system keyring reported: the keyring is locked"),
     ],
 )
 def test_keyring_without_an_entry_says_what_to_do(source: str, reason: str, ask_keyring: Ask) -> None:

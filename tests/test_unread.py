@@ -105,9 +105,7 @@ def test_list_that_breaks_down_in_the_middle_is_left_after_three_pages() -> None
     checkpoint = read(scan, api)
     assert api.asked == ["1", "2", "3", "4", "5", "6", "7"]
     assert scan.keys == without(1000, *range(5, 21))
-    assert checkpoint.doubt == (
-        "pages 5, 6, 7 could not be read: 500 from kit; the pages after that were not asked for"
-    )
+    assert checkpoint.doubt == ("pages 5, 6, 7 could not be read: 500 from kit; later pages were not requested")
 
 
 def test_list_without_totals_is_read_behind_a_page_that_cannot_be_had() -> None:
@@ -182,7 +180,7 @@ def test_records_of_an_endpoint_that_is_down_are_not_asked_for_again() -> None:
 
 def test_unread_records_and_waiting_ones_are_both_named() -> None:
     checkpoint = read(ByIdScan(BY_ID, ["1", "2", "3"], budget=2), Remote(0, {"1": EVER}))
-    assert checkpoint.doubt == "record 1 could not be read: 500 from kit; 1 wait to be asked for by id"
+    assert checkpoint.doubt == "record 1 could not be read: 500 from kit; 1 still to be requested by id"
 
 
 # -- known lists

@@ -111,7 +111,7 @@ def test_workspace_on_a_read_only_file_system(
         text=True,
     )
     assert (done.returncode, sandbox.journal.writes()) == (status, []), done.stderr
-    assert "mistake of cksync" not in done.stderr
+    assert "a bug in cksync" not in done.stderr
     assert ("create tag: 1" in done.stdout) if status == 0 else ("written" in done.stderr)
 
 
@@ -199,6 +199,6 @@ def test_half_of_a_checkout_of_0_1_0_is_gone_after_the_next(work: Work, tmp_path
 @pytest.mark.heavy
 def test_log_of_a_workspace_that_is_gone_is_not_taken_for_the_new_ones(work: Work, tmp_path: Path) -> None:
     (tmp_path / "other.duckdb.wal").write_bytes(b"of another")
-    with pytest.raises(Rejected, match=r"other\.duckdb\.wal is left of a workspace that is gone; delete it"):
+    with pytest.raises(Rejected, match=r"other\.duckdb\.wal is left over from a deleted workspace; delete it"):
         checkout(Folder(work.config.data_dir), tmp_path / "other.duckdb")
     assert not (tmp_path / "other.duckdb").exists()

@@ -100,7 +100,7 @@ def find(known: Sequence[Entry], name: str) -> Entry:
         for entry in sorted(known, key=lambda entry: entry.problem is not None):
             if entry.label.lower() == each:
                 return entry
-    raise Rejected(f"there is no table or model {name}; {advice(wanted, [entry.label for entry in known])}")
+    raise Rejected(f"unknown table or model {name}; {advice(wanted, [entry.label for entry in known])}")
 
 
 def advice(wanted: str, known: Iterable[str]) -> str:
@@ -111,7 +111,7 @@ def advice(wanted: str, known: Iterable[str]) -> str:
         : 3 - len(close)
     ]
     if not close:
-        return "`cksync sql --list` shows what there is"
+        return "`cksync sql --list` lists them"
     *others, last = (names[name] for name in close)
     return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
 

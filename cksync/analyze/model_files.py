@@ -54,7 +54,7 @@ def _read(path: Path, shown: str) -> Model:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "not valid UTF-8"
         return Model(path.stem, "", shown, Header("", {}, {}), problem=f"{shown} cannot be read: {reason}")
     return model(path.stem, text, shown)
 
@@ -63,13 +63,13 @@ def model(name: str, text: str, shown: str) -> Model:
     """Return a model from its text; any error becomes its problem."""
     made = Model(name, text, shown, header(text))
     if made.kind not in ("view", "table"):
-        return replace(made, problem=f"{shown}: @stored is view or table, not {made.kind}")
+        return replace(made, problem=f"{shown}: @stored must be view or table, not {made.kind}")
     try:
         found = read(text)
     except duckdb.Error as error:
         return replace(made, problem=sentence(error, shown))
     except ValueError:
-        return replace(made, problem=f"{shown}: must be one select and nothing else")
+        return replace(made, problem=f"{shown}: must contain exactly one select")
     reads = frozenset(name for schema, name in found.tables if schema == "main")
     return replace(made, reads=reads, has_files=found.has_files)
 
@@ -95,4 +95,4 @@ def in_order(models: Sequence[Model]) -> list[Model]:
             cycle = list(reversed(error.args[1]))
             round_trip = " reads ".join(cycle)
             for name in set(cycle):
-                found[name] = replace(found[name], problem=f"{found[name].file}: reads itself: {round_trip}")
+                found[name] = replace(found[name], problem=f"{found[name].file}: circular dependency: {round_trip}")

@@ -23,27 +23,27 @@ SETTINGS = "model_settings"
 
 _NOTES = {
     "models": (
-        "One row per model, ours and the user's: what it is, and why it could not be made.",
+        "One row per model, built in or your own: its definition, and why it could not be built.",
         {
             "name": "The view or table in main.",
-            "kind": "`view` or `table`; `folder` where the folder of the user's models is not there.",
-            "file": "The file with its select.",
+            "kind": "`view` or `table`; `folder` if the folder of your own models does not exist.",
+            "file": "The file that contains its select.",
             "grain": "What one row is.",
-            "key": "The columns that identify a row, with commas between.",
-            "filter": "The usual filter of a reader, as SQL.",
+            "key": "The columns that identify a row, separated by commas.",
+            "filter": "The usual filter for queries, as SQL.",
             "unknown": "What the API cannot tell.",
-            "seconds": "How long making it took.",
-            "problem": "Why it could not be made; null: it is there.",
+            "seconds": "Build time in seconds.",
+            "problem": "Why it could not be built; null if it was.",
         },
     ),
     "checks": (
-        "One row per fact that must hold, looked at when the mirror was published.",
+        "One row per data check, run when the mirror was published.",
         {
-            "name": "The file of sql/checks, or the model whose key it is about.",
-            "fact": "What must hold.",
-            "rows": "How many rows contradict it.",
-            "sample": "Some of them, as JSON.",
-            "problem": "Why it could not be looked at; null: it was.",
+            "name": "The file in sql/checks, or the model whose key is checked.",
+            "fact": "The expected fact.",
+            "rows": "Number of rows that fail the check.",
+            "sample": "Some of these rows, as JSON.",
+            "problem": "Why the check could not be run; null if it was.",
         },
     ),
 }
@@ -103,13 +103,13 @@ def _user_models(folder: Path | None, taken: Collection[str]) -> tuple[list[Mode
     if folder is None:
         return [], []
     if not folder.is_dir():
-        problem = f"there is no folder {folder}; models.path in config.toml names the folder of your own models"
+        problem = f"the folder {folder} does not exist; set models.path in config.toml to the folder of your own models"
         return [], [Built("models.path", "folder", str(folder), 0.0, problem)]
     found: dict[str, Model] = {}
     refused = []
     for model in read_folder(folder, str(folder)):
         if (name := model.name.lower()) in taken or name in found:
-            problem = f"{model.file}: {model.name} is the name of another table or model; take one of its own"
+            problem = f"{model.file}: another table or model is already named {model.name}; rename this one"
             refused.append(Built(model.name, model.kind, model.file, 0.0, problem))
         else:
             found[name] = model
@@ -122,7 +122,7 @@ def _make_all(db: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> list[tu
     broken: set[str] = set()
     for model in models:
         missing = sorted(model.reads & broken)
-        problem = f"{model.file}: reads {', '.join(missing)}, which could not be made" if missing else None
+        problem = f"{model.file}: reads {', '.join(missing)}, which could not be built" if missing else None
         built = _make(db, replace(model, problem=model.problem or problem))
         if built.problem:
             broken.add(model.name.lower())

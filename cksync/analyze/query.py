@@ -37,11 +37,11 @@ def ask(
             f" subscribers`, or open the shell: duckdb -readonly {Folder(data_dir).mirror}"
         )
     if not words:
-        raise Rejected('there is no query; try: cksync sql "select state, count(*) from subscribers group by all"')
+        raise Rejected('the query is empty; try: cksync sql "select state, count(*) from subscribers group by all"')
     with open_mirror(Folder(data_dir)) as db:
         saved = saved_query(db, words[0][1:], models_path) if words[0].startswith("@") else None
         if saved and len(words) > 1:
-            raise Rejected(f"@{saved.name} is a whole query; to ask more of it, write its SQL yourself")
+            raise Rejected(f"@{saved.name} is a complete query and cannot be extended; write the SQL yourself")
         text = saved.sql if saved else query
         if not allow_files:
             check_reach(text)

@@ -46,7 +46,7 @@ def saved_query(db: duckdb.DuckDBPyConnection, name: str, models_path: Path | No
     if name.lower() in known:
         return query_of(db, known[name.lower()])
     close = advice(f"@{name.lower()}", [f"@{other}" for other in (*files, *known)])
-    raise Rejected(f"there is no saved query, table or model {name}; {close}")
+    raise Rejected(f"unknown saved query, table or model {name}; {close}")
 
 
 def query_of(db: duckdb.DuckDBPyConnection, entry: Entry) -> Saved:
@@ -66,7 +66,7 @@ def _read(folder: Path, shown: str) -> list[Saved]:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            reason = error.strerror if isinstance(error, OSError) else "not valid UTF-8"
             raise Rejected(f"{shown}/{path.name} cannot be read: {reason}") from None
         found.append(Saved(path.stem, header(text).grain, text, f"{shown}/{path.name}"))
     return found

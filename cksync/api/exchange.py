@@ -109,11 +109,11 @@ class Exchange:
         except Exception as error:  # urllib3 and zlib raise many errors for a truncated body
             response.close()
             raise self._cut_off(under_way, response.status) or Retry(
-                f"the answer broke off ({type(error).__name__})", response.status
+                f"the response broke off ({type(error).__name__})", response.status
             ) from None
         if held > most:
             response.close()
-            too_large = f"the answer is larger than {self._most_mb:g} MB (api.max_answer_mb)"
+            too_large = f"the response is larger than {self._most_mb:g} MB (api.max_answer_mb)"
             raise Refusal(too_large, ApiUnavailable(f"{self._host}: {too_large}"))
         if "Content-Length" not in response.headers and (cut_off := self._cut_off(under_way, response.status)):
             response.close()  # it ends where it was cut off
@@ -128,36 +128,34 @@ class Exchange:
         text = str(error)
         match error:
             case kinds.ProxyError():
-                return Retry(f"the proxy on the way to {host} does not answer")
+                return Retry(f"the proxy for {host} does not respond")
             case kinds.SSLError() if "CERTIFICATE_VERIFY_FAILED" not in text:
-                return Retry(f"the TLS connection to {host} broke", hint="is base_url right?")
+                return Retry(f"the TLS connection to {host} broke", hint="check api.base_url")
             case kinds.SSLError():
-                return Failed(
-                    f"the certificate of {host} is not trusted; check base_url, the clock, and proxies on the way"
-                )
+                return Failed(f"the certificate of {host} is not trusted; check api.base_url, the clock, and any proxy")
             case kinds.NameResolutionError():
-                hint = "is there a network, is base_url right?"
+                hint = "check the network and api.base_url"
                 return Retry(f"the name {host} cannot be resolved", is_harmless=True, hint=hint)
             case kinds.NewConnectionError() if "refused" in text:
-                return Retry(f"{host} refuses the connection", is_harmless=True, hint="is base_url right?")
+                return Retry(f"{host} refuses the connection", is_harmless=True, hint="check api.base_url")
             case kinds.NewConnectionError():
                 return Retry(f"the connection to {host} broke", is_harmless=True)
             case kinds.TimeoutError():
                 is_unsent = isinstance(error, kinds.ConnectTimeoutError)
-                return Retry(f"no answer from {host} within {self._timeout:g} s", is_harmless=is_unsent)
+                return Retry(f"no response from {host} within {self._timeout:g} s", is_harmless=is_unsent)
             case kinds.ProtocolError():
                 return Retry(f"the connection to {host} broke")
         return Failed(
-            f"a request to {host} cannot be made ({type(error).__name__}); check base_url, and what the environment"
-            " says of proxies and certificates"
+            f"cannot send a request to {host} ({type(error).__name__}); check api.base_url and the environment's"
+            " proxy and certificate settings"
         )
 
     def _cut_off(self, under_way: UnderWay, status: int | None = None) -> Retry | None:
         if under_way.was_cut == "ending":
-            return Retry("cut off, for the run is ending", status)
+            return Retry("cut off because the command is stopping", status)
         if under_way.was_cut == "late" and status is None:
-            return Retry(f"no answer from {self._host} within {self._timeout:g} s")
-        return Retry(f"the answer was not whole within {self._timeout:g} s", status) if under_way.was_cut else None
+            return Retry(f"no response from {self._host} within {self._timeout:g} s")
+        return Retry(f"no complete response within {self._timeout:g} s", status) if under_way.was_cut else None
 
     def close(self) -> None:
         """Close all connections."""

@@ -172,7 +172,9 @@ class HttpClient:
         bodies: list[bytes] = []
         if path != PULSE and not self._breaker.lets_pass(endpoint):
             reason = self._breaker.reason(endpoint)
-            raise EndpointFailed(f"GET {path}: not asked again, for {endpoint} fails: {reason}", reason, self._now())
+            raise EndpointFailed(
+                f"GET {path}: not requested again because {endpoint} keeps failing: {reason}", reason, self._now()
+            )
         try:
             answer: Response[Content] = self._until_known(
                 "GET",
@@ -193,7 +195,7 @@ class HttpClient:
     def _feel_pulse(self, endpoint: str, started: float, error: EndpointFailed) -> None:
         """Request the account after a failure that may be one of the whole API; raise if it does not answer."""
         with self._pulse_lock:
-            silence = ApiUnavailable(f"{error}, and the account does not answer either; try again later")
+            silence = ApiUnavailable(f"{error}, and the account endpoint does not respond either; try again later")
             if self._is_silent:
                 raise _with_attempts(silence, error.attempts)
             if not self._breaker.needs_pulse(endpoint, started, time.monotonic()):
@@ -270,9 +272,7 @@ class HttpClient:
                 if isinstance(failure, Retry) and (call.is_repeatable or failure.is_harmless):
                     raise
                 note.fail(failure)
-                raise OutcomeUnknown(
-                    f"{call.method} {call.path}: {failure}; whether it was executed is not known"
-                ) from None
+                raise OutcomeUnknown(f"{call.method} {call.path}: {failure}; outcome unknown") from None
         return Reply(answer.status, answer.body, note.sent_at, note.received_at, tuple(tries), message)
 
     @contextlib.contextmanager
@@ -328,8 +328,8 @@ class HttpClient:
                     body, note.problem = parse_json(body, bodies)
                     content, note.rows = cut(body)
             except Malformed as malformed:
-                problem = f"the answer is not the API's: {malformed}"
-                raise Retry(problem, note.status, hint="is base_url right?") from None
+                problem = f"not a response of the API: {malformed}"
+                raise Retry(problem, note.status, hint="check api.base_url") from None
             except Refusal as refusal:
                 alone = EndpointFailed(f"GET {ask.path}: {refusal.reason}", refusal.reason, note.sent_at)
                 raise (refusal.verdict if ask.path == PULSE else alone) from None

@@ -17,10 +17,10 @@ from cksync.secrets import Redactor
 SAME_BODY_TRIES = 3
 
 HINTS = {
-    "API Key not present": "no credential arrived there; set CKSYNC_API_SECRET or api.api_secret",
-    "API Key not valid": "the secret is wrong (it says 'API Key' for both); copy the API Secret from Kit's settings",
+    "API Key not present": "no credential was received; set CKSYNC_API_SECRET or api.api_secret",
+    "API Key not valid": "the secret is wrong (Kit says 'API Key' for both); copy the API Secret from Kit's settings",
     "You do not have sufficient permissions to access this resource": (
-        "that is the public API key; a mirror needs the API Secret, which stands below it in Kit's settings"
+        "this is the public API key; a mirror needs the API Secret, shown below the key in Kit's settings"
     ),
 }
 
@@ -51,22 +51,22 @@ def classify(status: int, body: bytes, location: str, *, path: str, host: str, r
     if status in (200, 404):
         return
     if status == 429:
-        raise Retry("429: another program uses this key's limit", 429, is_harmless=True)
+        raise Retry("429: another program is using up this key's rate limit", 429, is_harmless=True)
     if status >= 500:
         raise Retry(f"{status} from {host}", status)
     message = redactor.text(_message(body)) or "no reason given"
-    answers = f"{host} answers {status}"
+    answers = f"{host} responded with {status}"
     if status == 401:
         raise Unauthorized(_unauthorized(host, message))
     if status == 403:
-        no_more = f"{answers} ({message}): the account may not use API v3 (any more)"
+        no_more = f"{answers} ({message}): the account has no access to API v3"
         raise Refusal(f"{answers}: {message}", Unauthorized(no_more))
     if status == 410:
-        switched_off = f"{answers}: API v3 seems to be switched off; the mirror stays as it is"
+        switched_off = f"{answers}: API v3 appears to be switched off; the mirror is unchanged"
         raise Refusal(f"{answers}: {message}", Failed(switched_off))
     if 300 <= status < 400:
         redirects = f"{host} redirects to {_host(redactor.text(location)) or 'another place'}"
-        raise Refusal(redirects, Failed(f"{redirects}; put the right address into api.base_url"))
+        raise Refusal(redirects, Failed(f"{redirects}; set api.base_url to the right address"))
     raise Refusal(f"{answers}: {message}", ApiUnavailable(f"GET {path}: {answers}: {message}"))
 
 
@@ -108,37 +108,37 @@ def classify_write(
     content_type = headers.get("Content-Type", "")
     is_said = status < 300 or (400 <= status < 500 and status not in (407, 408, 429))
     if is_said and (problem := strangeness(status, body, content_type, expected)):
-        raise Retry(f"the answer ({status}) is not the API's: {problem}", status)
+        raise Retry(f"not a response of the API ({status}): {problem}", status)
     if status < 300 or (400 <= status < 500 and status not in (401, 403, 407, 408, 410, 429)):
-        return "" if status < 300 else redactor.text(_message(body)) or f"the API answers {status} and says no more"
+        return "" if status < 300 else redactor.text(_message(body)) or f"the API responded with {status} and no reason"
     try:
         classify(status, body, headers.get("Location", ""), path=path, host=host, redactor=redactor)
     except Refusal as refusal:
         if status == 408:
             raise Retry(f"408 from {host}", status) from None
         raise refusal.verdict from None
-    raise Retry(f"{host} answers {status}, which is no answer to a write", status)
+    raise Retry(f"{host} responded with {status}, which is not a response to a write", status)
 
 
 def strangeness(status: int, body: bytes, content_type: str, expected: Expected) -> str:
     """Return why a response to a write is not the API's: its content type, its shape, or a record that was not meant;
     '' if it is. A rejection has `error` or `errors` in a JSON object."""
     if not body.strip():
-        return "" if status == 204 and expected.is_empty else "it holds nothing"
+        return "" if status == 204 and expected.is_empty else "it is empty"
     if not _is_json_type(content_type):
         kind = "an HTML page" if body.lstrip()[:1] == b"<" else "something that is not JSON"
-        return f"it holds {kind}"
+        return f"it contains {kind}"
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return "it holds something that is not JSON"
+        return "it contains something that is not JSON"
     if status >= 300:
         is_error = isinstance(found, dict) and ("error" in found or "errors" in found)
-        return "" if is_error else "it holds no error"
+        return "" if is_error else "it contains no error"
     if status == 202:  # later reads show whether it is done
-        return "" if isinstance(found, dict | list) else "it holds another shape"
+        return "" if isinstance(found, dict | list) else "it has an unexpected structure"
     if expected.is_empty:
-        return "it holds something where nothing was to come"
+        return "it is not empty as expected"
     return _unlike(found, expected)
 
 
@@ -150,11 +150,11 @@ def _unlike(found: Any, expected: Expected) -> str:
         if isinstance(found, dict) and isinstance(found.get(expected.wrapper), dict | list):
             found = found[expected.wrapper]
     if not isinstance(found, dict) or any(key not in found for key in expected.keys):
-        return "it holds another shape"
+        return "it has an unexpected structure"
     if "id" in expected.keys and (not isinstance(found["id"], int) or isinstance(found["id"], bool)):
-        return "it holds another shape"
+        return "it has an unexpected structure"
     wrong = next((key for key, value in expected.same.items() if not _is_same(key, value, found[key])), None)
-    return f"it is about another {wrong}" if wrong else ""
+    return f"it concerns a different {wrong}" if wrong else ""
 
 
 def _is_same(key: str, wanted: object, found: object) -> bool:
@@ -194,12 +194,12 @@ def parse_json(body: bytes, earlier: list[bytes]) -> tuple[bytes, str | None]:
         text = body.decode("utf-8-sig", "replace")
         mended = _SURROGATE.sub(lambda m: r"\ufffd" if m[1] else m[0], text).encode()
         if is_json(mended):
-            return mended, "text that is not valid Unicode was read with a replacement character"
+            return mended, "invalid Unicode in the text was replaced"
         mended, strays = without_strays(mended, is_json)
         if strays and is_json(mended):
-            return mended, f"{strays} of the records are no JSON"
+            return mended, f"{strays} of the records are not valid JSON"
     kind = "an HTML page" if body.lstrip()[:1] == b"<" else "something that is not JSON" if body else "nothing"
-    raise Retry(f"the answer holds {kind}", 200, hint="is base_url the API's address?")
+    raise Retry(f"the response contains {kind}", 200, hint="check api.base_url")
 
 
 def _message(body: bytes) -> str:
@@ -221,4 +221,4 @@ def _host(address: str) -> str:
 
 def _unauthorized(host: str, message: str) -> str:
     hint = HINTS.get(message, "check the API Secret in Kit's settings")
-    return f"{host} turns the credentials down ({message}): {hint}"
+    return f"{host} rejects the credentials ({message}): {hint}"

@@ -13,13 +13,13 @@ from cksync.cli import Settings, common
 
 FOLDER = Path("cksync-demo")
 SUBSCRIBERS, SEED = 2000, 7
-# The real limit is 120 in 60 s; the demo's account takes as many in a second, so that it ends in one.
+# The real limit is 120 requests per 60 s; the demo allows as many per second, so that it finishes in one.
 RATE_LIMIT, RATE_PERIOD_SECONDS = 120, 1.0
 SECRET = "demo-secret-of-the-sandbox-0000"
 
 QUESTIONS = (
     (
-        "How is the list made up?",
+        "Who is on the list?",
         "select state, count(*) as people from subscribers group by all order by people desc, state",
     ),
     (
@@ -33,7 +33,7 @@ QUESTIONS = (
         """,
     ),
     (
-        "What do they buy?",
+        "Which products sell?",
         """
         select currency, product, units, revenue
         from revenue_by_product
@@ -48,7 +48,7 @@ QUESTIONS = (
 @common
 @click.pass_obj
 def demo(settings: Settings) -> int:
-    """Start a simulated account, pull it, and ask it three questions. Everything stays in ./cksync-demo."""
+    """Start a simulated account, pull it and run three queries. All files stay in ./cksync-demo."""
     import duckdb
 
     from cksync.analyze.report import write_report
@@ -76,25 +76,27 @@ def demo(settings: Settings) -> int:
             db.sql(query).show(max_width=100)
     report = write_report(Folder(config.data_dir), FOLDER / "report.html")
     command = "cksync" if shutil.which("cksync") else sys.argv[0]
-    click.echo("What next:")
+    click.echo("Next steps:")
     click.echo(f'  {command} sql --config {config_path} "from subscribers limit 5"')
     click.echo(f"  {command} status --config {config_path}")
     click.echo(f"  {command} report --config {config_path}")
-    click.echo(f"  {command} init       # then your own account: check, pull")
-    click.echo(f"\nAll of it in pictures, to open in a browser: {report.path}")
+    click.echo(f"  {command} init       # then, for your own account: check, pull")
+    click.echo(f"\nThe account in charts, to open in a browser: {report.path}")
     return event.exit_status
 
 
 def _fresh_folder() -> Path:
-    """An empty folder of the demo's own, with a config file that finds it again."""
+    """Create an empty folder for the demo, with a config file that points to it."""
     from cksync.errors import Refused
     from cksync.folder import Folder
 
     config = FOLDER / "config.toml"
     if FOLDER.exists() and not config.exists() and not (FOLDER / "format").exists():
-        raise Refused(f"{FOLDER} exists and is not a demo's; move it away, or run the demo in another folder")
+        raise Refused(
+            f"{FOLDER} already exists and was not created by `cksync demo`; move it, or run the demo in another folder"
+        )
     shutil.rmtree(FOLDER, ignore_errors=True)
-    Folder(FOLDER).prepare()  # before the config file, which would be content of a folder that is none yet
+    Folder(FOLDER).prepare()  # before the config file, which a new data folder must not contain
     config.write_text(
         f'data_dir = "."\n\n[api]\napi_secret = "env:CKSYNC_API_SECRET"\n'
         f"rate_limit = {RATE_LIMIT}\nrate_period_seconds = {RATE_PERIOD_SECONDS}\n"
@@ -104,7 +106,7 @@ def _fresh_folder() -> Path:
 
 @contextlib.contextmanager
 def _sandbox() -> Iterator[str]:
-    """A sandbox in a process of its own; its address."""
+    """Run a sandbox in its own process; yields its URL."""
     from cksync.errors import Failed
 
     command = [sys.executable, "-m", "kit_sandbox", "--subscribers", str(SUBSCRIBERS), "--seed", str(SEED)]
@@ -115,7 +117,7 @@ def _sandbox() -> Iterator[str]:
             assert process.stdout is not None
             line = process.stdout.readline()
             if " on " not in line:
-                raise Failed("the sandbox did not start; `cksync sandbox` shows why")
+                raise Failed("the sandbox did not start; run `cksync sandbox` to see why")
             yield line.rsplit(" ", 1)[1].strip()
         finally:
             process.terminate()
@@ -123,23 +125,37 @@ def _sandbox() -> Iterator[str]:
 
 @click.command()
 @click.option("--subscribers", type=click.IntRange(min=1), default=5000, show_default=True)
-@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same account.")
+@click.option(
+    "--seed", type=int, default=7, show_default=True, help="Random seed; the same seed gives the same account."
+)
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8333, show_default=True, help="0: any free one.")
-@click.option("--rate-limit", type=click.IntRange(min=0), default=120, show_default=True, help="0: no limit.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8333, show_default=True, help="Port; 0 picks a free one."
+)
+@click.option(
+    "--rate-limit",
+    type=click.IntRange(min=0),
+    default=120,
+    show_default=True,
+    help="Requests per period; 0 means no limit.",
+)
 @click.option("--rate-period", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Seconds.")
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
-@click.option("--api-secret", default=None, help="The secret it accepts; it shows one, where none is given.")
-@click.option("--control-token", default=None, help="Opens /_sandbox/; it shows one, where none is given.")
+@click.option("--api-secret", default=None, help="API secret to accept; prints the default if omitted.")
 @click.option(
-    "--drafts", type=click.IntRange(min=0), default=None, help="Old broadcasts never sent; the default is 5 %."
+    "--control-token",
+    default=None,
+    help="Token for the control routes under /_sandbox/; generated and printed if omitted.",
+)
+@click.option(
+    "--drafts", type=click.IntRange(min=0), default=None, help="Number of old, unsent broadcasts; 5 % by default."
 )
 @click.option(
     "--behaviour",
     "switches",
     multiple=True,
     metavar="NAME=VALUE",
-    help="What nobody knows about the API, such as cancelled_leave=sequence,form:0.9 (repeatable).",
+    help="API behaviour to simulate, such as cancelled_leave=sequence,form:0.9 (repeatable).",
 )
 @common
 def sandbox(
@@ -155,7 +171,7 @@ def sandbox(
     drafts: int | None,
     switches: tuple[str, ...],
 ) -> None:
-    """Serve a simulated account with the API's real behaviour, until Ctrl-C."""
+    """Serve a simulated account that behaves like the API, until Ctrl-C."""
     from cksync.errors import Failed, Rejected
     from kit_sandbox import Behaviour, run, switched
 
@@ -165,8 +181,8 @@ def sandbox(
         raise Rejected(f"--behaviour {error}") from None
     if api_secret is None:
         api_secret = SECRET
-        click.echo(f"it accepts the secret: export CKSYNC_API_SECRET={SECRET}", err=True)
-        click.echo("and is reached by:     export CKSYNC_BASE_URL=http://...  (the address below)", err=True)
+        click.echo(f"accepts the secret:  export CKSYNC_API_SECRET={SECRET}", err=True)
+        click.echo("reach it with:       export CKSYNC_BASE_URL=http://...  (the address below)", err=True)
     try:
         run(
             subscribers,
@@ -182,4 +198,4 @@ def sandbox(
             control_token=control_token,
         )
     except OSError as error:
-        raise Failed(f"{host}:{port} cannot be served: {error.strerror}; choose another --port") from None
+        raise Failed(f"cannot serve on {host}:{port}: {error.strerror}; choose another port with --port") from None

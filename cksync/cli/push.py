@@ -1,4 +1,4 @@
-"""`cksync checkout`, `cksync diff` and `cksync push`."""
+"""`cksync checkout`, `diff`, `push` and `revert`."""
 
 import signal
 import sys
@@ -11,6 +11,7 @@ import click
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_table
 from cksync.cli.streams import hide_addresses
+from cksync.plural import plural
 from cksync.write import EDITABLE_TABLES, RULES
 
 if TYPE_CHECKING:
@@ -19,36 +20,36 @@ if TYPE_CHECKING:
     from cksync.write.action import Action
     from cksync.write.plan import Conflict, Plan, Skipped
 
-# Changes from one line of progress to the next.
+# Number of changes per line of progress.
 PROGRESS_STEP = 50
 WORK = click.argument("work", type=click.Path(path_type=Path))
-ALLOW = click.option("--allow", multiple=True, type=click.Choice(RULES), help="Lift a safety rule; may be repeated.")
-LIMIT = click.option("--limit", type=click.IntRange(min=0), default=10, help="Changes of each kind to print.")
+ALLOW = click.option("--allow", multiple=True, type=click.Choice(RULES), help="Lift a safety rule (repeatable).")
+LIMIT = click.option("--limit", type=click.IntRange(min=0), default=10, help="Number of changes of each kind to print.")
 ONLY = click.option(
     "--only",
     multiple=True,
     type=click.Choice(EDITABLE_TABLES),
-    help="Print the edits of this table only (the checksum stays that of all); may be repeated.",
+    help="Print only the edits of this table (repeatable); the checksum still covers all tables.",
 )
-RETRY = click.option("--retry-rejected", is_flag=True, help="Send again what the API turned down earlier.")
-REDACT = click.option("--redact", is_flag=True, help="Print ids only: no names, addresses or values.")
+RETRY = click.option("--retry-rejected", is_flag=True, help="Retry edits that the API rejected earlier.")
+REDACT = click.option("--redact", is_flag=True, help="Print only ids: no names, addresses or values.")
 
 
 @click.command()
 @WORK
-@click.option("--refresh", is_flag=True, help="Take the mirror of today into WORK, and keep what is not pushed yet.")
+@click.option("--refresh", is_flag=True, help="Refresh WORK from the current mirror, keeping unpushed edits.")
 @FORMAT
 @common
 @click.pass_obj
 def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
-    """Write WORK, a copy of the mirror to edit with any SQL tool. Asks the account for nothing."""
+    """Create WORK, a copy of the mirror to edit with any SQL tool. Makes no API requests."""
     from cksync.folder import Folder
     from cksync.write.refresh import refresh as verb_again
     from cksync.write.workspace import check
     from cksync.write.workspace import checkout as verb
 
     folder = Folder(settings.load().data_dir)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no half of a workspace is left
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no partial workspace is left
     if refresh:
         check(work)
     rows = verb_again(folder, work) if refresh else verb(folder, work)
@@ -56,7 +57,7 @@ def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
         print_json({"workspace": str(work), "rows": rows})
     elif not settings.quiet:
         print_table(["table", "rows"], list(rows.items()))
-        click.echo(f"\nEdit it with any SQL tool (duckdb {work}); then: cksync diff {work}")
+        click.echo(f"\nEdit it with any SQL tool (duckdb {work}), then run: cksync diff {work}")
     return 0
 
 
@@ -80,7 +81,7 @@ def diff(
     redact: bool,
     form: str,
 ) -> int:
-    """What a push of WORK would do, compared with the mirror as it is. Asks the account for nothing."""
+    """Show what a push of WORK would change, based on the current mirror. Makes no API requests."""
     from cksync.pipeline.push import plan_push
     from cksync.write.plan import as_json
 
@@ -96,9 +97,9 @@ def diff(
 
 @click.command()
 @WORK
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--checksum", help="Push only if the plan is the one with this checksum.")
-@click.option("--skip-invalid", is_flag=True, help="Leave out the edits that the API cannot express; exit status 3.")
+@click.option("--yes", is_flag=True, help="Push without asking for confirmation.")
+@click.option("--checksum", help="Push only if the plan has this checksum.")
+@click.option("--skip-invalid", is_flag=True, help="Skip edits that the API does not support; exit status 3.")
 @ALLOW
 @RETRY
 @LIMIT
@@ -118,7 +119,7 @@ def push(
     redact: bool,
     form: str,
 ) -> int:
-    """Take the edits of WORK to the account, each once; the same command goes on after any interruption."""
+    """Apply the edits of WORK to the account, each only once. Run it again to continue after an interruption."""
     from cksync.cli.progress import said_left, shown, start_logging
     from cksync.cli.signals import asking, stop_on_signals
     from cksync.errors import Rejected
@@ -138,9 +139,9 @@ def push(
         if yes:
             return True
         if not sys.stdin.isatty():
-            raise Rejected("there is no terminal to ask on; `--yes` pushes without asking")
+            raise Rejected("cannot ask for confirmation without a terminal; add --yes to push without it")
         with asking():
-            return click.confirm("Push this?", err=True)
+            return click.confirm("Push these changes?", err=True)
 
     with shown(config, quiet=settings.quiet) as show:
         for event in verb(
@@ -175,41 +176,41 @@ def push(
     return report.exit_status
 
 
-@click.command(context_settings={"ignore_unknown_options": True})  # a key may be below zero
+@click.command(context_settings={"ignore_unknown_options": True})  # a key may be negative
 @WORK
 @click.argument("table", required=False)
 @click.argument("key", required=False)
-@click.option("--invalid", is_flag=True, help="All edits that the API cannot express.")
-@click.option("--all", "everything", is_flag=True, help="All edits that are not pushed.")
+@click.option("--invalid", is_flag=True, help="Revert all edits that the API does not support.")
+@click.option("--all", "everything", is_flag=True, help="Revert all unpushed edits.")
 @common
 @click.pass_obj
 def revert(settings: Settings, work: Path, table: str | None, key: str | None, invalid: bool, everything: bool) -> int:
-    """Take the edit of one row of WORK back, given by TABLE and KEY as `diff` shows them, or those of many.
+    """Undo the edits of one row of WORK, given by TABLE and KEY as shown by `diff`, or of many rows.
 
-    A new row goes with whatever names it. Asks the account for nothing.
+    Reverting a new row also removes the rows that refer to it. Makes no API requests.
     """
     from cksync.pipeline import revert as verb
 
     if (table is not None) + invalid + everything != 1 or (table is None) != (key is None):
-        raise click.UsageError("name the TABLE and KEY of a row, or give --invalid, or --all")
+        raise click.UsageError("name the TABLE and KEY of a row, or use --invalid or --all")
     config = settings.load()
     if everything:
         verb.revert_everything(config, work)
-        said = "every edit that was not pushed is taken back"
+        said = "reverted all unpushed edits"
     elif invalid:
-        said = f"{verb.revert_invalid(config, work):,} edits are taken back"
+        said = f"reverted {plural(verb.revert_invalid(config, work), 'edit')}"
     else:
         assert table is not None
         assert key is not None
         verb.revert(config, work, table, key)
-        said = f"{table} {key} is as it was"
+        said = f"reverted {table} {key}"
     if not settings.quiet:
         click.echo(said)
     return 0
 
 
 def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: Collection[str] = ()) -> None:
-    """A plan for people: by kind, before and after, then what stands in the way, then the price of all."""
+    """Print a plan: the changes by kind, then what prevents others, then the number of requests."""
     from cksync.api.throttle import floor_seconds
     from cksync.write.edits import shown_key
 
@@ -235,31 +236,31 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
         limit,
     )
     _list(
-        "turned down earlier (edit them to try again, or --retry-rejected)",
+        "rejected earlier (edit them, or add --retry-rejected)",
         (_said_skipped(p, redact) for p in plan.skipped if p.outcome != "unknown"),
         limit,
     )
     _list(
-        "nobody knows whether they were made (--allow repeat-unknown sends them again)",
+        "outcome unknown (--allow repeat-unknown sends them again)",
         (_said_skipped(p, redact) for p in plan.skipped if p.outcome == "unknown"),
         limit,
     )
     _list(
-        "held back by a safety rule",
+        "blocked by a safety rule",
         (f"{held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}" for held in plan.blocked),
         limit,
     )
     if others := len(whole.problems) - len(plan.problems):
-        click.echo(f"{others:,} more edits of other tables cannot be pushed: leave --only out")
+        click.echo(f"{plural(others, 'edit')} of other tables cannot be pushed either; run without --only to see them")
     if not whole.actions:
         if not whole.problems:
             click.echo("nothing to push")
         return
     seconds = floor_seconds(whole.requests, config.api.rate_limit, config.api.rate_period_seconds)
-    time = f"at least {seconds / 60:.0f} min" if seconds >= 60 else "less than a minute"
+    time = f"at least {seconds / 60:.0f} min" if seconds >= 60 else "under a minute"
     if only:
         click.echo("all tables together: ", nl=False)
-    click.echo(f"{whole.requests:,} request{'s'[: whole.requests != 1]}, {time}; checksum {whole.checksum}")
+    click.echo(f"{plural(whole.requests, 'request')}, {time} at the rate limit; checksum {whole.checksum}")
 
 
 def _list(title: str, lines: Iterable[str], limit: int) -> None:
@@ -292,7 +293,10 @@ def _said_conflict(conflict: "Conflict", redact: bool) -> str:
     from cksync.write.gone import ONE_OF
 
     if cell := conflict.cell:
-        values = f" was {_short(cell.base)}, is {_short(cell.mine)} here and {_short(cell.theirs)} in the account"
+        values = (
+            f": {_short(cell.base)} at checkout, {_short(cell.mine)} in the workspace, {_short(cell.theirs)} in"
+            " the account"
+        )
         return cell.column + ("" if redact else values)
     cells = [cell.column + ("" if redact else f" {_short(cell.mine)}") for cell in conflict.cells]
     if (gone := conflict.gone) is None:
@@ -300,7 +304,7 @@ def _said_conflict(conflict: "Conflict", redact: bool) -> str:
     is_itself = (gone.table, gone.key) == (conflict.table, conflict.key)
     who = "" if is_itself else f"{ONE_OF[gone.table]} {shown_key(gone.key)} is "
     was = "" if redact or gone.was is None else f" (was {_short(gone.was)})"
-    return f"{who}gone from the account{was}" + (f": {', '.join(cells)}" if cells else "")
+    return f"{who}no longer in the account{was}" + (f": {', '.join(cells)}" if cells else "")
 
 
 def _short(value: object) -> str:
@@ -309,7 +313,7 @@ def _short(value: object) -> str:
 
 
 def _reason(message: str, redact: bool) -> str:
-    """What the API said, which may be about anybody."""
+    """The message of the API, which may contain personal data."""
     return "(hidden)" if redact and message else message
 
 
@@ -340,6 +344,6 @@ def _print_report(report: "PushReport", work: Path, redact: bool) -> None:
     for action, text in bad[:20]:
         click.echo(f"{action.what} {action.target} {text}", err=True)
     if report.results or report.exit_status:
-        click.echo(f"{report.message}, with {report.requests:,} requests")
+        click.echo(f"{report.message}; {plural(report.requests, 'request')}")
     if any(not text.startswith("conflict") for _, text in bad):
-        click.echo(f"what was turned down stays in {work}; edit it and push again")
+        click.echo(f"rejected edits stay in {work}; correct them and push again")

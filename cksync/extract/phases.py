@@ -39,7 +39,7 @@ Members = dict[str, set[int]]
 def choose(names: Sequence[str]) -> frozenset[str]:
     """Return the streams to read: the named ones with what they need, or all. Raises Rejected for an unknown one."""
     if unknown := sorted(set(names) - STREAMS.keys()):
-        raise Rejected(f"there is no stream {', '.join(unknown)}; known are {', '.join(STREAMS)}")
+        raise Rejected(f"unknown stream {', '.join(unknown)}; choose from {', '.join(STREAMS)}")
     if not names:
         return frozenset(STREAMS)
     return frozenset(names).union({"account"}, *(NEEDS.get(name, set()) for name in names))

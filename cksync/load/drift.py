@@ -5,8 +5,8 @@ import duckdb
 from cksync.load.schema import create
 from cksync.load.tables import casts, fingerprint, tables
 
-ADVICE = "sql/tables has changed since this mirror was made: `cksync rebuild` makes the old rows by it, too"
-REBUILT = "sql/tables has other columns than the mirror had: the mirror was made anew from the log"
+ADVICE = "sql/tables has changed since this mirror was built; run `cksync rebuild` to apply it to existing rows"
+REBUILT = "sql/tables defines other columns than the mirror has; the mirror was rebuilt from the log"
 
 
 def is_outdated(db: duckdb.DuckDBPyConnection) -> bool:

@@ -114,6 +114,6 @@ def read_columns(path: Path, names: list[str]) -> list[list[Any]]:
 
 def damaged(path: Path, error: Exception) -> Failed:
     return Failed(
-        f"log: {path} is damaged ({type(error).__name__}); restore it from a backup, or move its folder"
-        " away: the next pull reads again what it held"
+        f"log: {path} is damaged ({type(error).__name__}); restore it from a backup, or move its folder away so"
+        " that the next pull reads its contents again"
     )

@@ -28,6 +28,7 @@ from cksync.load.schema import create
 from cksync.load.set_aside import set_aside
 from cksync.load.tables import Table, casts, tables
 from cksync.mirror import STORAGE_VERSION as STORAGE_VERSION
+from cksync.plural import plural
 from cksync.sqltext import literal
 
 # DuckDB spills to disk beyond this limit, because a nightly job shares its machine. What cannot spill (a record of many
@@ -86,7 +87,7 @@ def rebuild(folder: Folder, analyze: Analyze | None = None, wall: Clock = wall_c
     """Rebuild the mirror from the log alone, after correcting loads that a wrong clock dated into the future (`advice`
     says so). Raises Failed as `publish` does, and if there is no log."""
     if not load_ids(folder.log):
-        raise Failed(f"there is no log in {folder.root} to make a mirror from; `cksync pull` reads the account")
+        raise Failed(f"there is no log in {folder.root} to build a mirror from; read the account with `cksync pull`")
     moved = restamp(folder.log, folder.state / "put_right", wall())
     published = _publish(folder, analyze, from_scratch=True)
     return replace(published, advice=_put_right(moved)) if moved else published
@@ -96,8 +97,8 @@ def _put_right(moved: Sequence[Misdated]) -> str:
     days = max(each.ahead for each in moved) // timedelta(days=1)
     which = "1 load was" if len(moved) == 1 else f"{len(moved):,} loads were"
     return (
-        f"{which} stamped by a clock that was up to {days:,} days ahead of the API's; the times are put right now, from"
-        f" {moved[0].began_at - moved[0].ahead:%Y-%m-%d %H:%M} UTC on"
+        f"{which} recorded with a clock up to {plural(days, 'day')} ahead of the API's; their times, from"
+        f" {moved[0].began_at - moved[0].ahead:%Y-%m-%d %H:%M} UTC on, are now corrected"
     )
 
 
@@ -156,7 +157,9 @@ def _advice(folder: Folder) -> str | None:
         if not has_other_columns(db):
             return ADVICE
     if not load_ids(folder.log):
-        raise Failed(f"{folder.mirror} has other columns than sql/tables gives, and there is no log to make it from")
+        raise Failed(
+            f"{folder.mirror} has other columns than sql/tables defines, and there is no log to rebuild it from"
+        )
     return REBUILT
 
 
@@ -183,14 +186,14 @@ def _failure(folder: Folder, error: Exception) -> Failed:
     text = str(error)
     if is_disk_full(error):
         return Failed(
-            f"the disk is full: {folder.mirror} stays as it was, and what was read is kept in the log;"
-            " make room and run `cksync pull` again"
+            f"the disk is full: {folder.mirror} is unchanged, and everything read is kept in the log; free some"
+            " space and run `cksync pull` again"
         )
     if "not a valid DuckDB database" in text or "Corrupt" in text or "corrupt" in text:
-        return Failed(f"{folder.mirror} is not a DuckDB database; `cksync rebuild` makes it anew from the log")
+        return Failed(f"{folder.mirror} is not a DuckDB database; `cksync rebuild` restores it from the log")
     if isinstance(error, OSError):
         return Failed(f"{error.filename or folder.root} cannot be written: {error.strerror}")
-    return Failed(f"{folder.mirror} could not be published; it stays as it was. DuckDB says: {text}")
+    return Failed(f"{folder.mirror} could not be published and is unchanged; DuckDB reports: {text}")
 
 
 @contextlib.contextmanager

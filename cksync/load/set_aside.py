@@ -8,7 +8,7 @@ from cksync.load.observations import RECORD_BYTES
 from cksync.sqltext import literal
 
 _REASONS = {
-    "invalid": "is no JSON that a database can hold",
+    "invalid": "is not valid JSON for the database",
     "long": f"is longer than {RECORD_BYTES // 1_000_000} MB",
 }
 _NAMED = 3

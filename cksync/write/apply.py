@@ -21,6 +21,7 @@ from cksync.clock import Clock
 from cksync.config import ApiConfig
 from cksync.domain import DETAILS, STATS, Page
 from cksync.errors import ApiUnavailable, CksyncError, EndpointFailed, Interrupted
+from cksync.plural import plural
 from cksync.write import journal
 from cksync.write.action import Action, Needed, Result, call_of, new_key
 from cksync.write.edits import Edit
@@ -117,8 +118,8 @@ class Applier:
             try:
                 status, pages = self._status(edit.key[0])
             except EndpointFailed as error:
-                said = f"nothing was written, for the status of the broadcast {edit.key[0]} could not be read ({error})"
-                failed = ApiUnavailable(f"{said}: push again when it can be, or take that edit back")
+                said = f"nothing was written, because the status of broadcast {edit.key[0]} could not be read ({error})"
+                failed = ApiUnavailable(f"{said}; push again later, or revert that edit")
                 failed.attempts = error.attempts
                 raise failed from None
             self.statuses[edit.key[0]] = status
@@ -150,7 +151,7 @@ class Applier:
         if any(record.text is None for page in pages for record in page.records) or status == planned:
             return None  # the write itself will show that it is gone
         if status in UNSENT:
-            return Result("conflict", f"this broadcast is {status} now, and was {planned} in the plan: push again")
+            return Result("conflict", f"this broadcast was {planned} in the plan and is now {status}; push again")
         return Result("conflict", status_reason(status))
 
     def apply(self, plan: Plan) -> Iterator[Pushed]:
@@ -167,7 +168,7 @@ class Applier:
                     yield Pushed(action, result, done, total, max(seconds - spent, 0) if done < total else 0)
                 if self.stop.is_set():
                     sent = len(self.record.results)
-                    raise Interrupted(f"stopped after {sent} of {total} changes; push again to go on")
+                    raise Interrupted(f"stopped after {sent} of {plural(total, 'change')}; push again to continue")
 
     def _send(self, waiting: deque[Action], pool: ThreadPoolExecutor) -> Iterator[tuple[Action, Result]]:
         """Send as many actions at a time as there are connections; store the outcome of one before the next takes its
@@ -186,7 +187,7 @@ class Applier:
                 try:
                     call = call_of(action, ids, keys)
                 except KeyError:
-                    done.append((action, None, None, Result("rejected", "what it needs could not be made")))
+                    done.append((action, None, None, Result("rejected", "what it depends on could not be created")))
                     continue
                 if gone := self.gone.get(action.kind.needed(action, call)) or self._status_conflict(action):
                     done.append((action, None, None, gone))

@@ -70,7 +70,7 @@ class _Planned:
 
     def _plan(self, edit: Edit) -> None:
         if edit.kind == "insert" and edit.table in NUMBERED and not _is_new(edit):
-            raise ValueError("a new row gets its id, below zero, from the table: leave id out")
+            raise ValueError("leave id out of a new row; the table assigns a negative id")
         if edit.kind == "update" and not edit.is_there:
             raise IsGone(self._context.gone(edit.table, edit.key[0], edit.key), edit.cells)
         if edit.kind == "delete" and not edit.is_there and edit.table != "subscriptions":

@@ -135,25 +135,31 @@ def schema_errors(db: duckdb.DuckDBPyConnection, schemas: Schemas, table: str) -
     """Yield the differences between a table's shape and the checkout."""
     base, mine = schemas.get(("base", table), {}), schemas.get(("main", table), {})
     if not mine:
-        yield Problem(table, (), "the table is gone; `cksync checkout` makes a new workspace")
+        yield Problem(table, (), "the table is missing; create a new workspace with `cksync checkout`")
         return
     for name, kind in base.items():
         if name not in mine:
-            yield Problem(table, (), f"the column {name} is gone; rows are edited, columns are not")
+            yield Problem(table, (), f"the column {name} is missing; only rows can be edited, not columns")
         elif mine[name] != kind:
-            yield Problem(table, (), f"the column {name} has the type {mine[name]} now, it must be {kind}")
+            yield Problem(table, (), f"the column {name} now has type {mine[name]}, but must be {kind}")
     new = [name for name in mine if name not in base]
     known = {name.lower() for names in (new_columns(db), column_names(db)) for name in names.values()}
     for name in new:
         if table != "subscribers":
-            yield Problem(table, (), f"the column {name} is new; only subscribers takes new columns, for custom fields")
+            yield Problem(
+                table, (), f"the column {name} is new; only subscribers accepts new columns, for custom fields"
+            )
         elif mine[name] != "VARCHAR":
-            yield Problem(table, (), f"the column {name} has the type {mine[name]}, a custom field needs VARCHAR")
+            yield Problem(table, (), f"the column {name} has type {mine[name]}, but a custom field needs VARCHAR")
         elif name.lower() not in known:
-            yield Problem(table, (), f"the column {name} belongs to no custom field; insert one with this key")
+            yield Problem(
+                table,
+                (),
+                f"the column {name} belongs to no custom field; insert one with this key into custom_fields",
+            )
     key = quoted(key_of(table))
     for doubled in db.execute(f"select {key} from main.{table} group by {key} having count(*) > 1 limit 20").fetchall():
-        yield Problem(table, doubled, "there are several rows with this key")
+        yield Problem(table, doubled, "several rows have this key")
 
 
 def _edits(db: duckdb.DuckDBPyConnection, schemas: Schemas, table: str) -> Iterator[Edit]:

@@ -18,13 +18,13 @@ NAMED_BY = {
 }
 # Names of tables in messages.
 ONE_OF = {
-    "subscribers": "the person",
-    "tags": "the tag",
-    "forms": "the form",
-    "sequences": "the sequence",
-    "custom_fields": "the custom field",
-    "broadcasts": "the broadcast",
-    "purchases": "the purchase",
+    "subscribers": "person",
+    "tags": "tag",
+    "forms": "form",
+    "sequences": "sequence",
+    "custom_fields": "custom field",
+    "broadcasts": "broadcast",
+    "purchases": "purchase",
 }
 
 

@@ -66,7 +66,7 @@ def unresolved(db: duckdb.DuckDBPyConnection) -> list[Unresolved]:
 
 def _action(what: str, target: str, body: str, rows: str) -> Action:
     if what not in KINDS:
-        raise Failed(f"the workspace has a change {what!r}, which this cksync does not know; use the newer one")
+        raise Failed(f"the workspace contains a {what!r} change, unknown to this version of cksync; upgrade cksync")
     settles, cells = json.loads(rows)
     settled = tuple((table, _key(table, key)) for table, key in settles)
     return Action(KINDS[what], target, json.loads(body), settled, tuple(Cell(*cell) for cell in cells))

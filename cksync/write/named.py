@@ -86,14 +86,14 @@ def ask(api: Api, named: Named) -> tuple[list[Page], Result | None]:
             if verdict := _verdict(pages[-1], who, named):
                 return pages, verdict
     except EndpointFailed as error:
-        return pages, Result("conflict", f"not sent, for it could not be asked who has the address: {error.reason}")
+        return pages, Result("conflict", f"not sent: could not check who has the address: {error.reason}")
     return pages, None
 
 
 def _taken(page: Page, named: Named) -> Result | None:
     for person in _people(page):
         if folded(str(person["email_address"])) == folded(named.address):
-            return Result("conflict", f"not sent: {ONE_OF['subscribers']} {person['id']} has that address meanwhile")
+            return Result("conflict", f"not sent: {ONE_OF['subscribers']} {person['id']} has that address now")
     return None
 
 
@@ -102,19 +102,19 @@ def _verdict(page: Page, who: int, named: Named) -> Result | None:
     the_person = f"{ONE_OF['subscribers']} {who}"
     found = _people(page)
     if not found and not any(record.text is None for record in page.records):
-        return Result("conflict", f"not sent, for {the_person} could not be read: the answer is not the API's")
+        return Result("conflict", f"not sent: {the_person} could not be read, because the response is not the API's")
     if who != named.id:
         has_it = any(folded(str(person["email_address"])) == folded(named.address) for person in found)
         return Result("conflict", f"not sent: {the_person} has the same address") if has_it else None
     if not found:
-        return Result("conflict", f"{the_person} is gone from the account")
+        return Result("conflict", f"{the_person} is no longer in the account")
     (person,) = found
     if folded(str(person["email_address"])) != folded(named.address):
-        return Result("conflict", f"not sent: {the_person} has another address meanwhile; push again")
+        return Result("conflict", f"not sent: {the_person} has another address now; push again")
     if named.leaves:
-        return Result("done", "was cancelled already") if person["state"] == "cancelled" else None
+        return Result("done", "was already cancelled") if person["state"] == "cancelled" else None
     if person["state"] in LEFT and named.state not in LEFT:
-        return Result("conflict", f"not sent: {the_person} is {person['state']} meanwhile; push again")
+        return Result("conflict", f"not sent: {the_person} is {person['state']} now; push again")
     return None
 
 

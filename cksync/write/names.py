@@ -31,10 +31,10 @@ class Names:
         if not given:
             raise ValueError("a person needs an address")
         if not _ADDRESS.fullmatch(given):
-            raise ValueError(f"{given!r} is no e-mail address")
+            raise ValueError(f"{given!r} is not an email address")
         owner = self._account.addresses.get(folded(given))
         if owner is not None and owner != id_:
-            raise ValueError(f"{given} is taken by the person {owner}")
+            raise ValueError(f"{given} already belongs to person {owner}")
         if self._new_addresses[folded(given)] > 1:
             raise ValueError(f"{given} is given to several people")
 
@@ -44,9 +44,9 @@ class Names:
         if not name:
             raise ValueError("a tag needs a name")
         if there := self._tags.get(_folded(name)):
-            raise ValueError(f"there is a tag {there[1]!r} already ({there[0]}); use that one")
+            raise ValueError(f"there is already a tag {there[1]!r} ({there[0]}); use that one")
         if self._new_tags[_folded(name)] > 1:
-            raise ValueError(f"{name!r} is there twice among the new tags (upper case and blanks make no difference)")
+            raise ValueError(f"several new tags are named {name!r} (ignoring case and spaces)")
         return name
 
     def label(self, given: object, id_: int) -> str:
@@ -57,32 +57,34 @@ class Names:
         key = key_of_label(label)
         for other, there in self._account.labels.items():
             if other != id_ and _is_one(label, there):
-                raise ValueError(f"there is a custom field {there!r} already ({other})")
+                raise ValueError(f"there is already a custom field {there!r} ({other})")
             if other != id_ and key and key_of_label(self._account.keys.get(other, "")) == key:
-                raise ValueError(f"the custom field {there!r} ({other}) has the key already that {label!r} gets, {key}")
+                raise ValueError(f"the custom field {there!r} ({other}) already has the key of {label!r}, {key}")
         twins = [other for other in self._new_labels if _is_one(label, other)]
         if len(twins) > 1 and (others := [twin for twin in twins if twin != label]):
-            raise ValueError(f"{label!r} and {others[0]!r} are one custom field to the API: both get the key {key}")
+            raise ValueError(f"{label!r} and {others[0]!r} would be the same custom field: both get the key {key}")
         if len(twins) > 1:
-            raise ValueError(f"{label!r} is there twice among the new labels")
+            raise ValueError(f"several custom fields would have the label {label!r}")
         return label
 
     def key(self, given: object) -> None:
         """Check that a new custom field may have this key, which names its column."""
         for field in self._account.fields:
             if given and _folded(given) in (_folded(field.key), _folded(field.column)):
-                raise ValueError(f"the key {given} is another field's; leave it out: the API makes it of the label")
+                raise ValueError(
+                    f"the key {given} belongs to another field; leave it out, the API derives it from the label"
+                )
         if given and self._new_keys[_folded(given)] > 1:
-            raise ValueError(f"the key {given} is there twice among the new fields")
+            raise ValueError(f"several new fields have the key {given}")
 
     def purchase(self, given: str, address: str) -> None:
         """Check that a purchase with this transaction_id and buyer's address may be created."""
         if not _ADDRESS.fullmatch(address):
-            raise ValueError(f"{address!r} is no e-mail address")
+            raise ValueError(f"{address!r} is not an email address")
         if (given, folded(address)) in self._account.transactions:
-            raise ValueError(f"there is a purchase {given} of {address} already")
+            raise ValueError(f"there is already a purchase {given} by {address}")
         if self._new_transactions[given] > 1:
-            raise ValueError(f"the transaction_id {given} is there twice among the new purchases")
+            raise ValueError(f"several new purchases have the transaction_id {given}")
 
 
 def _wished(edits: Iterable[Edit], table: str, column: str) -> list[object]:

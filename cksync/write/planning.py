@@ -84,7 +84,7 @@ def noop(edit: Edit, cells: Iterable[Cell] = ()) -> Noop:
 def check_state(edit: Edit, reason: str) -> None:
     """Raise ValueError if a new row sets a state."""
     if edit.row.get("state") not in (None, "", "active"):
-        raise ValueError(f"state cannot be given: {reason}")
+        raise ValueError(f"state cannot be set: {reason}")
 
 
 def check_fixed(edit: Edit, fixed: Iterable[str], reason: str = "") -> None:

@@ -40,7 +40,7 @@ def compared(action: Action, call: Call, values: Mapping[str, Any], who: int | N
     missed = [name for name, value in basics.items() if not _is_taken(name, value, values[name])]
     missed += [f"fields.{name}" for name, value in fields.items() if not is_taken("", value, found.get(name))]
     if missed:
-        return Result("rejected", f"the API took the rest, but not {', '.join(missed)}")
+        return Result("rejected", f"the API accepted the rest, but not {', '.join(missed)}")
     return Result("done")
 
 
@@ -55,8 +55,8 @@ def _is_taken(name: str, sent: object, found: object) -> bool:
 def wrong_person(done: str, whom: object, who: int | None = None) -> Result:
     """Return the outcome of a write whose address belongs to another person: it cannot be undone, so it is reported and
     not repeated."""
-    instead = f", and not {who}" if who is not None else ""
-    return Result("rejected", f"the API {done} the person {whom}, who has that address now{instead}")
+    instead = f", not {who}" if who is not None else ""
+    return Result("rejected", f"the API {done} person {whom}, who now has that address{instead}")
 
 
 def record_of(reply: Reply) -> bytes:

@@ -97,7 +97,7 @@ class Resolver:
         if isinstance(reply, Result):
             return None, reply
         if reply.status == LATER:
-            later = "the API accepted it and has not done it yet"
+            later = "the API accepted it but has not applied it yet"
             return reply, self._after_silence_for_good(action, call, sent_at, later)
         if reply.status == 404 and action.kind.is_removal:
             return reply, self._removed(action, call, reply)
@@ -105,7 +105,7 @@ class Resolver:
             return reply, gone
         result = result_of(action, call, reply, self._person_of(action))
         if result is None:
-            said = f"the API answered {reply.status}, and not with what was meant"
+            said = f"the API responded with {reply.status}, but not with what was requested"
             return None, self._after_silence_for_good(action, call, sent_at, said)
         result = self._if_new(action, result)
         return reply, self._lost_field(action) or result if result.outcome == "rejected" and reply.is_done else result
@@ -116,8 +116,8 @@ class Resolver:
         try:
             is_gone = action.kind.is_done(self, call, action, self.read_list)
         except EndpointFailed as error:
-            return Result("unknown", f"{reply.message}; whether it is gone could not be read: {error.reason}")
-        return Result("done", "it was gone already") if is_gone else Result("rejected", reply.message)
+            return Result("unknown", f"{reply.message}; could not check whether it is gone: {error.reason}")
+        return Result("done", "already deleted") if is_gone else Result("rejected", reply.message)
 
     def read(self, path: str, stream: str) -> Any:
         """Read a path of the API."""
@@ -139,7 +139,7 @@ class Resolver:
             return result
         id_ = result.ids[table]
         if self.db.execute(f"select 1 from base.{table} where id = ?", [id_]).fetchone():
-            return Result("rejected", f"the API answers with {ONE_OF[table]} {id_}, which was there before")
+            return Result("rejected", f"the API returned {ONE_OF[table]} {id_}, which already existed")
         return result
 
     def _after_silence(self, action: Action, call: Call, sent_at: datetime, reason: str) -> Reply | Result:
@@ -157,7 +157,7 @@ class Resolver:
                 continue
             if reply.is_done:
                 return reply
-            result = self._found_or_unknown(action, sent_at, f"sent again, the API says: {reply.message}")
+            result = self._found_or_unknown(action, sent_at, f"sent again, and the API responded: {reply.message}")
         return result
 
     def _after_silence_for_good(self, action: Action, call: Call, sent_at: datetime, reason: str) -> Result:
@@ -169,7 +169,7 @@ class Resolver:
         """Return the outcome of a creation: what is found, or unknown."""
         found = self._found(self._with_ids(action), sent_at, LOOKUPS)
         if found is None or found.outcome == "unknown":
-            return Result("unknown", f"{reason}; {found.message if found else 'it is not to be found in the account'}")
+            return Result("unknown", f"{reason}; {found.message if found else 'it was not found in the account'}")
         return found
 
     def _found(self, action: Action, sent_at: datetime, samples: int) -> Result | None:
@@ -177,7 +177,7 @@ class Resolver:
         try:
             return self._look_up(sought, samples)
         except EndpointFailed as error:
-            return Result("unknown", f"it cannot be looked up: {error.reason}")
+            return Result("unknown", f"could not check the account: {error.reason}")
 
     def _look_up(self, sought: Sought, samples: int) -> Result | None:
         """Look up the result of a creation; None if it was not executed."""
@@ -188,7 +188,7 @@ class Resolver:
             self._wait(number)
             found = find(self, sought, number + 1 == samples)
             if len(found.rows) > sought.wishes:
-                many = f"{len(found.rows)} rows in the account look like it; which one it is cannot be told"
+                many = f"{len(found.rows)} rows in the account match it, and it is unclear which one it is"
                 return Result("unknown", many)
             if found.rows:
                 return found.rows[0]
@@ -225,7 +225,7 @@ class Resolver:
         else:
             request = ask_one(needed.slice, needed.key, 1)
             is_gone = any(record.text is None for record in self.fetch(request).records)
-        return Result("conflict", f"{needed.what} {needed.key} is gone from the account") if is_gone else None
+        return Result("conflict", f"{needed.what} {needed.key} is no longer in the account") if is_gone else None
 
     def _lost_field(self, action: Action) -> Result | None:
         """Decide, after a partly ignored update, whether a custom field is gone. The list it reads also serves the next
@@ -234,7 +234,7 @@ class Resolver:
         wanted = [str(columns[cell.column]) for cell in action.cells if cell.column in columns]
         there = {record.key for record in self.read_list(whole("custom_fields")).records} if wanted else set()
         gone = next((id_ for id_ in wanted if id_ not in there), None)
-        return Result("conflict", f"{ONE_OF['custom_fields']} {gone} is gone from the account") if gone else None
+        return Result("conflict", f"{ONE_OF['custom_fields']} {gone} is no longer in the account") if gone else None
 
     def _read_back(self, action: Action, call: Call, reason: str) -> Result:
         """Read the outcome of a write that creates nothing from the row it changes."""
@@ -245,7 +245,7 @@ class Resolver:
                 if action.kind.is_done(self, call, action, self.read_list):
                     return Result("done")
         except EndpointFailed as error:
-            reason = f"{reason}, and could not be read: {error.reason}"
+            reason = f"{reason}, and could not be read back: {error.reason}"
         return Result("unknown", reason)
 
     def _with_ids(self, action: Action) -> Action:

@@ -34,14 +34,14 @@ def held_back(actions: Sequence[Action], account: Account) -> Iterator[Blocked]:
             people[rule][action.kind.person(action, owners)] = None
     sent = account.counted
     if _is_over(MOST_MAILED, people["send"], sent.get("send", frozenset())):
-        yield _people("send", people, account, "people would join forms or sequences, which may send them mail")
+        yield _people("send", people, account, "people would be added to forms or sequences, which may send them email")
     mails = [action.target for action in actions if action.kind.is_mail(action, account)]
     if mails:
-        yield Blocked("send", len(mails), tuple(mails[:5]), "broadcasts would be sent, or published")
+        yield Blocked("send", len(mails), tuple(mails[:5]), "broadcasts would be sent or published")
     if _is_over(MOST_UNSUBSCRIBED, people["unsubscribe"], sent.get("unsubscribe", frozenset())):
         yield _people("unsubscribe", people, account, "people would be unsubscribed")
     if revived := list(_revived(actions, account)):
-        reason = "people who have cancelled, bounced or complained would be subscribed"
+        reason = "people who cancelled, bounced or complained would be resubscribed"
         yield Blocked("resubscribe", len(revived), tuple(revived[:5]), reason)
     ruled: dict[tuple[str, str], list[str]] = {}
     for action in actions:
@@ -60,7 +60,7 @@ def _is_over(most: float, now: Mapping[str, None], before: frozenset[str]) -> bo
 
 def _people(rule: str, people: Mapping[str, Mapping[str, None]], account: Account, reason: str) -> Blocked:
     now, before = people[rule], account.counted.get(rule, frozenset())
-    earlier = f", {len(before):,} were before" if before else ""
+    earlier = f" ({len(before):,} pushed before)" if before else ""
     return Blocked(rule, len(now), tuple(now)[:5], reason + earlier)
 
 

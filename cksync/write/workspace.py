@@ -71,11 +71,11 @@ def checkout(folder: Folder, path: Path) -> dict[str, int]:
     """
     _check_name(path)
     if path.exists():
-        raise Rejected(f"{path} is there already; take another name, or `cksync checkout --refresh {path}`")
+        raise Rejected(f"{path} already exists; choose another name, or run `cksync checkout --refresh {path}`")
     if (rest := path.with_name(f"{path.name}.wal")).exists():  # DuckDB would apply it to the new file
-        raise Rejected(f"{rest} is left of a workspace that is gone; delete it, or take another name")
+        raise Rejected(f"{rest} is left over from a deleted workspace; delete it, or choose another name")
     if not path.parent.is_dir():
-        raise Rejected(f"there is no folder {path.parent} to put the workspace into")
+        raise Rejected(f"the folder {path.parent} does not exist; create it first")
     with written(path) as temporary, opened(temporary, folder, is_new=True) as db:
         return fill(db)
 
@@ -126,7 +126,7 @@ def check(path: Path) -> None:
     """Raise Rejected if a file is not a workspace, Failed if it is damaged or unreadable, Locked if another program has
     it open for writing."""
     _check_name(path)
-    none = Rejected(f"{path} is no workspace; `cksync checkout NEW.duckdb` makes one")
+    none = Rejected(f"{path} is not a workspace; create one with `cksync checkout NEW.duckdb`")
     if not path.is_file():
         raise none
     try:
@@ -151,8 +151,8 @@ def unopened(path: Path, error: duckdb.Error) -> Failed:
     if _is_open_elsewhere(error):
         return Locked(f"{path} is open in another program; close it there")
     if "Permission denied" in reason or "Read-only file system" in reason:
-        return Failed(f"{path} cannot be written ({reason}); copy it to where it can be")
-    return Failed(f"{path} cannot be read as a workspace ({reason}); if it is damaged, take a copy that is not")
+        return Failed(f"{path} cannot be written ({reason}); copy it to a writable folder")
+    return Failed(f"{path} cannot be read as a workspace ({reason}); if it is damaged, restore a copy")
 
 
 def _is_open_elsewhere(error: duckdb.Error) -> bool:
@@ -169,13 +169,13 @@ def opened(
     with duckdb.connect(":memory:") as db:
         db.execute("set TimeZone = 'UTC'")
         if not folder.mirror.exists():
-            raise Failed(f"there is no mirror in {folder.root} yet; `cksync pull` makes it")
+            raise Failed(f"there is no mirror in {folder.root} yet; create it with `cksync pull`")
         try:
             db.execute(f"attach {literal(folder.mirror)} as mirror (read_only)")
         except duckdb.Error as error:
             raise Failed(
-                f"{folder.mirror} cannot be opened as a DuckDB database ({str(error).splitlines()[0]});"
-                " `cksync rebuild` makes it anew from the log"
+                f"{folder.mirror} cannot be opened as a DuckDB database ({str(error).splitlines()[0]}); `cksync"
+                " rebuild` restores it from the log"
             ) from None
         options = "read_only" if read_only else f"storage_version '{STORAGE_VERSION}'"
         try:

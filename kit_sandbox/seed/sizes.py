@@ -61,7 +61,7 @@ def spread(total: int, parts: int, cap: int) -> list[int]:
     With ten parts or more, some have sizes at the borders of pages. Raises ValueError if it cannot fit.
     """
     if total > parts * cap:
-        raise ValueError(f"{total} memberships do not fit into {parts} lists of {cap} people")
+        raise ValueError(f"{total} memberships do not fit into {parts} lists of at most {cap} people")
     edges = [size for size in EDGES if size <= cap] if parts >= 10 and total >= 1_000 else []
     large = parts - len(edges)
     if total - sum(edges) > large * cap:

@@ -18,7 +18,7 @@ def staging(target: Path) -> Iterator[Path]:
     Raises Rejected if the target's parent folder is missing, Locked if another export writes there.
     """
     if not target.parent.is_dir():
-        raise Rejected(f"there is no folder {target.parent} to put the export into")
+        raise Rejected(f"the folder {target.parent} does not exist; create it first")
     staging = target.with_name(f".{target.name}.new")
     staging.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(staging, os.O_RDONLY)
@@ -37,7 +37,7 @@ def _hold(descriptor: int, target: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Locked(f"another `cksync export` is writing {target}; wait for it to end, or stop it") from None
+        raise Locked(f"another `cksync export` is writing {target}; wait for it to finish, or stop it") from None
 
 
 def _repair(staging: Path, target: Path) -> None:

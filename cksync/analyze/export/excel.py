@@ -23,6 +23,7 @@ from cksync.analyze.export.naming import cut, fitting, length
 from cksync.analyze.export.source import ExportColumn, ExportTable
 from cksync.analyze.export.types import Kind, digits, kind_of, plain
 from cksync.errors import Rejected
+from cksync.plural import plural
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -56,13 +57,13 @@ def check_fits(tables: Sequence[ExportTable]) -> None:
     for table in tables:
         if table.rows > MOST_ROWS:
             raise Rejected(
-                f"{table.label} has {table.rows:,} rows, and a sheet of Excel holds {MOST_ROWS:,}: name the tables"
-                " without it, take a part of it with --query, or export to CSV or Parquet"
+                f"{table.label} has {table.rows:,} rows, but an Excel sheet can hold {MOST_ROWS:,}: export the"
+                " other tables by name, select part of this one with --query, or use CSV or Parquet"
             )
         if len(table.columns) > MOST_COLUMNS:
             raise Rejected(
-                f"{table.label} has {len(table.columns):,} columns, and a sheet of Excel holds {MOST_COLUMNS:,}:"
-                " take a part of it with --query"
+                f"{table.label} has {len(table.columns):,} columns, but an Excel sheet can hold"
+                f" {MOST_COLUMNS:,}: select some of them with --query"
             )
 
 
@@ -79,7 +80,9 @@ def write(
     }
     workbook = _driver()(str(path), options)
     workbook.use_zip64()
-    workbook.set_properties({"author": MAKER, "comments": f"made {stamp.made_at:%Y-%m-%d %H:%M} UTC; times are UTC"})
+    workbook.set_properties(
+        {"author": MAKER, "comments": f"exported {stamp.made_at:%Y-%m-%d %H:%M} UTC; times are UTC"}
+    )
     header = workbook.add_format({"bold": True, "bottom": 1})
     for name, table in zip(sheet_names([table.label for table in tables]), tables, strict=True):
         sheet = workbook.add_worksheet(name)
@@ -157,7 +160,9 @@ class _Cell:
 
     def note(self, table: ExportTable) -> str:
         """Return what could not be preserved."""
-        return f"{table.label}.{self.column.name}: {self.cut:,} cut at {MOST_CHARACTERS:,} characters"
+        return (
+            f"{table.label}.{self.column.name}: {plural(self.cut, 'value')} truncated to {MOST_CHARACTERS:,} characters"
+        )
 
 
 def _cell(workbook: "Workbook", column: ExportColumn) -> _Cell:

@@ -49,7 +49,7 @@ def write_folder(
     """
     columns = {table.label: _partition(table, partition_by) for table in tables}
     if partition_by not in (None, "none") and not any(columns.values()):
-        raise Rejected(f"--partition-by {partition_by}: no table of this export has such a column")
+        raise Rejected(f"--partition-by {partition_by}: no exported table has this column")
     folder.mkdir()
     db.execute(f"set partitioned_write_flush_threshold = {ROW_GROUP}")
     entries = []
@@ -119,8 +119,8 @@ def _refuse_many(db: duckdb.DuckDBPyConnection, table: ExportTable, value: str, 
     values = count(db, f"select distinct {value} from {table.relation}")
     if values > MOST_PARTITIONS:
         raise Rejected(
-            f"--partition-by {by.name}: {table.label} has {values:,} values of it, and each would be a folder"
-            f" (at most {MOST_PARTITIONS:,}); choose a column with fewer"
+            f"--partition-by {by.name}: {table.label} has {values:,} different values, but at most"
+            f" {MOST_PARTITIONS:,} folders are allowed; choose a column with fewer values"
         )
 
 

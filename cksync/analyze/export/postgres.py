@@ -114,14 +114,14 @@ def _no_connection(uri: str, text: str) -> Failed | Rejected:
     fatal = re.search(r"FATAL:\s*(.+)", text)
     if fatal:
         kind = Rejected if _YOURS.search(fatal[1]) else Failed
-        return kind(f"{place} turned the connection down: {fatal[1].strip()}")
+        return kind(f"{place} rejected the connection: {fatal[1].strip()}")
     reason = re.search(r"failed: (?!FATAL)(.+)", text) or re.search(r"could not translate host name.*?: (.+)", text)
     if reason:
         return Failed(f"{place} cannot be reached: {reason[1].strip()}; is a PostgreSQL server listening there?")
     if "no password supplied" in text:
-        return Rejected(f"{place} asks for a password: put it into PGPASSWORD, ~/.pgpass or the address")
+        return Rejected(f"{place} requires a password: set PGPASSWORD, or put it into ~/.pgpass or the URL")
     return Rejected(
-        "the address is none that PostgreSQL's library reads; write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+        "the URL is not valid; write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
         " with %40 for an @ in the password, %2F for a / and %25 for a %"
     )
 
@@ -139,7 +139,7 @@ def _worded(uri: str) -> Iterator[None]:
         reason = said[1].strip() if said else text.splitlines()[0]
         if error.sqlstate in ("42501", "28000", "28P01"):
             raise Rejected(f"{place_of(uri)}: {reason}; nothing was changed there") from None
-        raise Failed(f"{place_of(uri)} did not take the export, and is as it was: {reason}") from None
+        raise Failed(f"{place_of(uri)} rejected the export and is unchanged: {reason}") from None
 
 
 def _reserved(cursor: "Cursor") -> set[str]:
@@ -170,7 +170,7 @@ def _type(column: ExportColumn) -> str:
 def _prepare(cursor: "Cursor", schema: str, places: Sequence[_Place], *, is_forced: bool) -> None:
     key = literal(f"cksync export {schema}")
     if not _value(cursor, f"select pg_try_advisory_xact_lock(hashtextextended({key}, 0))"):
-        raise Locked(f"another `cksync export` is writing the schema {schema}; wait for it to end")
+        raise Locked(f"another `cksync export` is writing the schema {schema}; wait for it to finish")
     if not _value(cursor, f"select count(*) from pg_namespace where nspname = {literal(schema)}"):
         cursor.execute(f"create schema {identifier(schema)}")
     cursor.execute(
@@ -203,13 +203,16 @@ def _check(cursor: "Cursor", place: _Place, *, is_made_by_cksync: bool) -> None:
         return
     (kind, is_referenced), *_ = found
     if kind != "r":
-        raise Rejected(f"{place.title} is there and is no table; take another --schema")
+        raise Rejected(f"{place.title} exists and is not a table; choose another --schema")
     if not is_made_by_cksync:
         raise Refused(
-            f"{place.title} is there and no export made it; take another --schema, or --force replaces its rows"
+            f"{place.title} exists and cksync did not export it; choose another --schema, or replace its rows with"
+            " --force"
         )
     if is_referenced:
-        raise Rejected(f"a foreign key points to {place.title}, whose rows are replaced as a whole; drop the key")
+        raise Rejected(
+            f"a foreign key references {place.title}, but an export replaces all its rows; drop the foreign key"
+        )
 
 
 # -- the rows
@@ -293,8 +296,8 @@ def _fit(cursor: "Cursor", place: _Place, there: dict[str, str]) -> None:
             raise
         needed = "; ".join(re.findall(r"^(?:DETAIL:\s*)?(\S.* depends on .*)$", str(error), re.MULTILINE))
         raise Rejected(
-            f"the columns of {place.title} have changed ({', '.join(gone)}), and something of yours needs them"
-            f" ({needed}); drop it, export, and make it again, or take another --schema. Nothing was changed"
+            f"the columns of {place.title} have changed ({', '.join(gone)}), but other objects depend on them"
+            f" ({needed}); drop these, export, and recreate them, or choose another --schema; nothing was changed"
         ) from None
 
 

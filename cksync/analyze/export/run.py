@@ -69,7 +69,7 @@ def export(data_dir: Path, order: Order) -> Iterator[Event]:
     folder = Folder(data_dir)
     target = parse(order.target, order.form)
     if order.partition_by and not (target.form == "parquet" and target.is_folder):
-        raise Rejected("--partition-by goes with a folder of Parquet")
+        raise Rejected("--partition-by needs a folder of Parquet as the target")
     protect(target, folder)
     try:
         yield from _to_server(folder, target, order) if target.uri else _to_place(folder, target, order)
@@ -78,7 +78,7 @@ def export(data_dir: Path, order: Order) -> Iterator[Event]:
     except RuntimeError as error:
         if str(error) != "Query interrupted":  # DuckDB's message for Ctrl-C
             raise
-        raise Interrupted(f"interrupted; {target.name} stays as it was") from None
+        raise Interrupted(f"interrupted; {target.name} is unchanged") from None
 
 
 def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
@@ -134,7 +134,7 @@ def _tables(db: duckdb.DuckDBPyConnection, order: Order) -> list[ExportTable]:
     labels = [table.label.casefold() for table in tables]
     for table in tables:
         if labels.count(table.label.casefold()) > 1:
-            raise Rejected(f"two tables of this export are called {table.label}; choose another name with --as")
+            raise Rejected(f"two exported tables are named {table.label}; choose another name with --as")
     return [hashed(table) for table in tables] if order.is_hashed else tables
 
 
@@ -150,8 +150,8 @@ def _check(target: Target, tables: Sequence[ExportTable], *, is_forced: bool) ->
     """Raise Rejected if the target cannot hold the tables, Refused if it exists and no export made it."""
     if not target.is_folder and target.form in ("parquet", "csv") and len(tables) != 1:
         raise Rejected(
-            f"{target.name} is one file and holds one table, and these are {len(tables)}: name one,"
-            f" or end the target with / to make it a folder"
+            f"{target.name} can hold one table, not {len(tables)}; name one table,"
+            " or end the target with / to export to a folder"
         )
     if is_forced or not target.path.exists():
         return
@@ -159,11 +159,13 @@ def _check(target: Target, tables: Sequence[ExportTable], *, is_forced: bool) ->
         foreign_file = manifest.foreign_file(target.path)
         if foreign_file:
             raise Refused(
-                f"{target.name} is there and has {foreign_file}, which no export made; take another place,"
-                " or --force replaces the whole folder"
+                f"{target.name} exists and contains {foreign_file}, which cksync did not export; choose another"
+                " target, or replace the whole folder with --force"
             )
     elif target.is_folder or not _is_made_by_cksync(target, tables):
-        raise Refused(f"{target.name} is there and no export made it; take another name, or --force replaces it")
+        raise Refused(
+            f"{target.name} exists and cksync did not export it; choose another name, or replace it with --force"
+        )
 
 
 def _is_made_by_cksync(target: Target, tables: Sequence[ExportTable]) -> bool:
@@ -174,7 +176,7 @@ def _is_made_by_cksync(target: Target, tables: Sequence[ExportTable]) -> bool:
 
 def _failure(target: Target, error: Exception) -> Failed:
     if is_disk_full(error):
-        return Failed(f"the disk is full: {target.name} stays as it was; make room and export again")
+        return Failed(f"the disk is full: {target.name} is unchanged; free some space and export again")
     if isinstance(error, OSError):
         return Failed(f"{error.filename or target.name} cannot be written: {error.strerror}")
-    return Failed(f"{target.name} stays as it was: {str(error).splitlines()[0]}")
+    return Failed(f"{target.name} is unchanged: {str(error).splitlines()[0]}")

@@ -118,8 +118,8 @@ def _unknown(name: str, there: Sequence[Found]) -> str:
     titles = {found.title.lower(): found.title for found in there}
     close = difflib.get_close_matches(name.lower(), titles, n=1)
     names = ", ".join(found.title for found in there if found.schema == "main")
-    hint = f"did you mean {titles[close[0]]}?" if close else f"it has {names}"
-    return f"there is no table or model {name!r} in the mirror; {hint}"
+    hint = f"did you mean {titles[close[0]]}?" if close else f"choose from {names}"
+    return f"unknown table or model {name!r}; {hint}"
 
 
 def prepare(db: duckdb.DuckDBPyConnection, found: Found) -> ExportTable:
@@ -147,13 +147,16 @@ def prepare(db: duckdb.DuckDBPyConnection, found: Found) -> ExportTable:
 def answer(db: duckdb.DuckDBPyConnection, query: str, name: str) -> ExportTable:
     """Return the result of a query under a name. Raises Rejected with DuckDB's message."""
     if not name.replace("_", "").replace("-", "").isalnum():
-        raise Rejected(f"--as {name!r}: the name of a table is made of letters, digits, - and _")
+        raise Rejected(f"--as {name!r}: a table name may contain only letters, digits, - and _")
     try:
         statements = duckdb.extract_statements(query)
     except duckdb.Error as error:
         raise Rejected(f"--query: {error}") from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise Rejected("--query: give one select, as in --query 'select state, count(*) from subscribers group by all'")
+        raise Rejected(
+            "--query: must be exactly one select, such as --query 'select state, count(*) from subscribers group"
+            " by all'"
+        )
     made = _made(db, f"query.{name}", statements[0].query.strip().rstrip(";"), "--query")
     return ExportTable("main", name, None, _described(db, made), made, count(db, f"from {made}"))
 

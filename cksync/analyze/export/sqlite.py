@@ -22,6 +22,7 @@ from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.naming import fitting
 from cksync.analyze.export.source import ExportColumn, ExportTable, count
 from cksync.analyze.export.types import Kind, digits, is_common, kind_of, plain
+from cksync.plural import plural
 from cksync.sqltext import identifier, quoted
 
 FETCH_ROWS = 10_000
@@ -111,7 +112,10 @@ def _rounded(db: duckdb.DuckDBPyConnection, table: ExportTable) -> Iterator[str]
         is_other = f"try_cast({value}::varchar::double as {type_}) is distinct from {value}"
         rounded = count(db, f"from {table.relation} where {value} is not null and {is_other}")
         if rounded:
-            yield f"{table.label}.{column.name}: {rounded:,} with more than {FLOAT_DIGITS} digits, rounded by SQLite"
+            yield (
+                f"{table.label}.{column.name}: {plural(rounded, 'value')} with more than {FLOAT_DIGITS} digits,"
+                " rounded by SQLite"
+            )
 
 
 def _stamp(into: sqlite3.Connection, stamp: Stamp) -> None:

@@ -75,10 +75,10 @@ def parse(given: str, form: Form | None) -> Target:
     """Return the target of a text. Raises Rejected if it is invalid, or does not match `form`."""
     if is_server(given) or form == "postgres":
         if not is_server(given) or form not in (None, "postgres"):
-            raise Rejected(f"--to {form}: an address of a server begins with postgresql://, and only Postgres has one")
+            raise Rejected(f"--to {form}: a server URL begins with postgresql://, and only --to postgres accepts one")
         return Target("postgres", "", uri=given)
     if given == "-":
-        raise Rejected("an export goes into a file, a folder or a server; `cksync sql --format csv` prints to stdout")
+        raise Rejected("export cannot write to stdout; use `cksync sql --format csv`")
     path = Path(given).expanduser().resolve()
     is_folder = given.endswith("/") or path.is_dir() or (not path.suffix and form in (None, "parquet", "csv"))
     guess = "parquet" if is_folder else _SUFFIXES.get(path.suffix.lower())
@@ -86,10 +86,10 @@ def parse(given: str, form: Form | None) -> Target:
     if known is None:
         suffixes = ", ".join(_SUFFIXES)
         raise Rejected(
-            f"{given}: what is it to be? End it with {suffixes} or / (a folder), or say it: --to {'|'.join(FORMS)}"
+            f"{given}: unknown format; end it with {suffixes} or / (a folder), or add --to {'|'.join(FORMS)}"
         )
     if is_folder and known not in ("parquet", "csv"):
-        raise Rejected(f"{given} is a folder, and {known} is one file; name the file")
+        raise Rejected(f"{given} is a folder, but {known} needs a file; name a file")
     # Only databases have trouble with a ?.
     if reason := unusable(path if known == "duckdb" else Path(str(path).replace("?", "_"))):
         raise Rejected(f"{given} {reason}")
@@ -101,8 +101,8 @@ def protect(target: Target, folder: Folder) -> None:
     root = folder.root.resolve()
     if target.uri or not target.path.is_relative_to(root):
         if not target.uri and root.is_relative_to(target.path):
-            raise Rejected(f"{target.name} holds cksync's own data folder; take another place for the export")
+            raise Rejected(f"{target.name} contains the data folder of cksync; choose another target")
         return
     first = target.path.relative_to(root).parts[:1]
     if first in ((), ("log",), ("state",), ("parquet",), ("mirror.duckdb",), ("format",), (".gitignore",)):
-        raise Rejected(f"{target.name} is cksync's own; take another place for the export")
+        raise Rejected(f"{target.name} belongs to the data folder of cksync; choose another target")

@@ -61,8 +61,8 @@ def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetim
     there = {found["name"] for found in rows(db, _THERE)}
     if not {"_cksync.models", "_cksync.checks", "model_settings"} <= there:
         raise Failed(
-            f"{folder.mirror} has no models: [models] build is false, or an older cksync made it;"
-            " `cksync rebuild` makes them"
+            f"{folder.mirror} has no models: models.build is false, or an older cksync built the mirror;"
+            " build them with `cksync rebuild`"
         )
     settings = row(db, "select as_of, timezone from model_settings")
     account = row(db, "select name from account")
@@ -78,9 +78,7 @@ def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetim
 def _answer(db: duckdb.DuckDBPyConnection, section: Section, there: set[str]) -> SectionContent:
     missing = [name for name in section.models if name not in there]
     if missing:
-        return SectionContent(
-            nothing=f"Cannot be shown: {', '.join(missing)} could not be made; `cksync status` says why."
-        )
+        return SectionContent(nothing=f"Not available: {', '.join(missing)} could not be built; see `cksync status`.")
     return section.answer(db)
 
 
@@ -92,18 +90,18 @@ def _check(path: Path, *, force: bool) -> None:
     except OSError:  # missing, or writing gives a better error
         return
     if path.is_file() and not (is_report or force):
-        raise Refused(f"{path} is no report of cksync; name another file, or --force replaces it")
+        raise Refused(f"{path} is not a cksync report; choose another file, or replace it with --force")
 
 
 def _write(path: Path, data: bytes) -> None:
     place = path.resolve()  # a link stays a link
     try:
         if place.is_dir():
-            raise Failed(f"{path} is a folder; name the file, as in {path / 'report.html'}")
+            raise Failed(f"{path} is a folder; name a file, such as {path / 'report.html'}")
         if place.exists() and not place.is_file():
-            raise Failed(f"{path} is no file; name another place for the report")
+            raise Failed(f"{path} is not a regular file; choose another path for the report")
         write_whole(place, data)
     except OSError as error:
         with contextlib.suppress(OSError):
             place.with_name(f".{place.name}.new").unlink()
-        raise Failed(f"{path} cannot be written: {error.strerror}; name another place for the report") from None
+        raise Failed(f"{path} cannot be written: {error.strerror}; choose another path for the report") from None

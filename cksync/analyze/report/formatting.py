@@ -84,8 +84,3 @@ def named(name: str | None, length: int = 60) -> str:
     """A name inside a sentence: shortened, and isolated in its own text direction."""
     known = (name or "").strip() or "no name"
     return f"\u2068{known if len(known) <= length else known[: length - 1] + '…'}\u2069"
-
-
-def many(value: int, one: str, more: str = "") -> str:
-    """1 order, 2 orders."""
-    return f"{value:,} {one if value == 1 else more or one + 's'}"

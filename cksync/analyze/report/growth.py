@@ -15,7 +15,8 @@ from cksync.analyze.report.components import (
     row,
     rows,
 )
-from cksync.analyze.report.formatting import count, day, many, month, people, percent, signed
+from cksync.analyze.report.formatting import count, day, month, people, percent, signed
+from cksync.plural import plural
 
 RECENT_DAYS, RECENT_WEEKS = 90, 52
 # With fewer New Leads in these days, days are only noise, and weeks are shown.
@@ -33,7 +34,7 @@ _GROWTH = """
     group by all
     order by start
 """
-_NEW, _LOST, _MEAN = ("c1", "New Leads"), ("c2", "Lost"), ("ink", "Mean of seven days")
+_NEW, _LOST, _MEAN = ("c1", "New Leads"), ("c2", "Lost"), ("ink", "Seven-day average")
 _GROWTH_COLUMNS = (
     TableColumn("joined", "New Leads"),
     TableColumn("lost", "Lost"),
@@ -56,12 +57,12 @@ def growth(db: duckdb.DuckDBPyConnection) -> SectionContent:
     )
     glance = row(db, "select active, people, joined_28d, net_28d from audience_snapshot")
     if not span.get("joined") and not glance.get("people"):
-        return SectionContent(nothing="Nobody is on the list.")
+        return SectionContent(nothing="No one is on the list.")
     lead = f"{people(glance['active'])} {'is' if glance['active'] == 1 else 'are'} active"
     if glance["joined_28d"] is not None:
         lead += f"; {count(glance['joined_28d'])} joined in the last 28 days"
     if glance["net_28d"] is not None:
-        lead += f", and with those who left that makes {signed(glance['net_28d'])}"
+        lead += f", a net change of {signed(glance['net_28d'])}"
     figures = [_days(db, span) if _is_daily(span) else _weeks(db, span), *_active(db, span)]
     if span["days"] > RECENT_DAYS:
         figures.append(_whole(db, span))
@@ -88,16 +89,16 @@ def _days(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
         (TableColumn("start", "Day", "day"), *_GROWTH_COLUMNS, TableColumn("precision", "Precision", "text")),
         found[::-1],
     )
-    note = "The curve is the mean of seven days."
-    return _figure(span, found, "day", f"The last {many(len(found), 'day')}", note, table)
+    note = "The curve is the seven-day average."
+    return _figure(span, found, "day", f"The last {plural(len(found), 'day')}", note, table)
 
 
 def _weeks(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
     monday = span["last"] - timedelta(days=span["last"].weekday())
     found = rows(db, _GROWTH, {"grain": "week", "since": monday - timedelta(weeks=RECENT_WEEKS - 1)})
     table = FigureTable("Week by week", (TableColumn("start", "Week from", "day"), *_GROWTH_COLUMNS), found[::-1])
-    note = "Weeks begin on Monday; the running one is not over."
-    return _figure(span, found, "week", f"The last {many(len(found), 'week')}", note, table)
+    note = "Weeks begin on Monday; the current week is incomplete."
+    return _figure(span, found, "week", f"The last {plural(len(found), 'week')}", note, table)
 
 
 def _whole(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
@@ -107,7 +108,7 @@ def _whole(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
     found = rows(db, _GROWTH, {"grain": unit, "since": span["first"]})
     start = TableColumn("start", unit.capitalize(), "day" if unit == "week" else "month")
     table = FigureTable(f"{unit.capitalize()} by {unit}", (start, *_GROWTH_COLUMNS), found[::-1])
-    return _figure(span, found, unit, "From the beginning", f"Since {day(span['first'])}, by {unit}.", table)
+    return _figure(span, found, unit, "All time", f"Since {day(span['first'])}, by {unit}.", table)
 
 
 def _figure(span: Row, found: Rows, unit: str, title: str, note: str, table: FigureTable) -> Figure:
@@ -118,9 +119,9 @@ def _figure(span: Row, found: Rows, unit: str, title: str, note: str, table: Fig
     if "average" in found[0]:
         key.append(_MEAN)
     if span["known_from"] is None:
-        note += " Who left is not known before the first pull has ended."
+        note += " Losses are unknown until the first pull is complete."
     elif span["known_from"] > found[0]["start"]:
-        note += f" Who left is known from the first pull on, which was on {day(span['known_from'])}."
+        note += f" Losses are known from the first pull on, which was on {day(span['known_from'])}."
     label = f"New Leads and lost people by {unit}, {day(found[0]['start'])} to {day(found[-1]['start'])}."
     chart = Chart("growth", label, found, {"unit": unit, "knownFrom": span["known_from"]}, key)
     return Figure(title, note, chart, table)
@@ -146,7 +147,7 @@ def _active(db: duckdb.DuckDBPyConnection, span: Row) -> list[Figure]:
     table = FigureTable(
         "Active people", (TableColumn("day", "Day", "day"), TableColumn("active", "Active")), found[::-1]
     )
-    note = "At the end of the day. The axis does not begin at zero, so that changes show."
+    note = "At the end of each day. The axis does not start at zero, to show changes."
     return [Figure("Active people since the first pull", note, chart, table)]
 
 
@@ -154,25 +155,25 @@ def churn(db: duckdb.DuckDBPyConnection) -> SectionContent:
     """Answer "Who leaves?"."""
     found = rows(db, "from churn_monthly order by month")[-36:]
     if not found:
-        return SectionContent(nothing="Nothing yet: churn is known from the second day of pulls on.")
+        return SectionContent(nothing="Churn is available from the second day of pulls.")
     last = found[-1]
     lead = f"In {month(last['month'])}, {count(last['cancelled'])} of {people(last['active_start'])} cancelled"
     lead += f": a churn rate of {percent(last['churn_rate'])}"
     if last["days_covered"] < last["days_in_month"]:
-        lead += f", over the {many(last['days_covered'], 'day')} that are known"
+        lead += f", over {plural(last['days_covered'], 'known day')}"
     if last["lost"]:
-        lead += f". {count(last['early_lost'])} of {count(last['lost'])} who left had joined at most 30 days before"
+        lead += f". {count(last['early_lost'])} of the {people(last['lost'])} lost had joined at most 30 days earlier"
     reasons = ("cancelled", "bounced", "complained", "deleted")
     chart = Chart(
         "stack",
-        f"People lost by month, from {month(found[0]['month'])} to {month(last['month'])}, by what became of them.",
+        f"People lost by month, from {month(found[0]['month'])} to {month(last['month'])}, by reason.",
         [{"x": each["month"], "part": reason, "y": each[reason]} for each in found for reason in reasons],
         {"parts": reasons, "unit": "month", "what": "People"},
         (("c2", "cancelled"), ("c5", "bounced"), ("c4", "complained"), ("soft", "deleted")),
     )
     columns = (
         TableColumn("month", "Month", "month"),
-        TableColumn("days_covered", "Days known"),
+        TableColumn("days_covered", "Known days"),
         TableColumn("active_start", "Active at the start"),
         *(TableColumn(reason, reason.capitalize()) for reason in reasons),
         TableColumn("churn_rate", "Churn rate", "percent"),

@@ -3,7 +3,8 @@
 import duckdb
 
 from cksync.analyze.report.components import Chart, Figure, FigureTable, Rows, SectionContent, TableColumn, rows
-from cksync.analyze.report.formatting import count, many, month, named, people, percent
+from cksync.analyze.report.formatting import count, month, named, people, percent
+from cksync.plural import plural
 
 COHORTS, BARS = 24, 15
 
@@ -13,19 +14,19 @@ def health(db: duckdb.DuckDBPyConnection) -> SectionContent:
     found = rows(db, "from list_health order by people desc, name")
     states = [each for each in found if each["kind"] == "state"]
     if not states:
-        return SectionContent(nothing="Nobody is on the list.")
+        return SectionContent(nothing="No one is on the list.")
     problem = next(each for each in found if each["kind"] == "problem")
     untagged = next(each for each in found if each["kind"] == "tag")
     lead = f"{percent(problem['people_rate'])} bounced or complained"
-    lead += ", which is above the alarm" if problem["is_alarming"] else ""
-    lead += f"; {percent(untagged['people_rate'])} of the active people carry no tag." if untagged["of_people"] else "."
+    lead += ", above the alarm threshold" if problem["is_alarming"] else ""
+    lead += f"; {percent(untagged['people_rate'])} of active people have no tag." if untagged["of_people"] else "."
     figures = [
         _shares("People by state", "", states, "State", "c1"),
     ]
     fields = [each for each in found if each["kind"] == "field" and each["of_people"]]
     if fields:
-        note = "Of the active people, how many have a value in each custom field."
-        figures.append(_shares("Custom fields that are filled", note, fields, "Field", "c3"))
+        note = "Share of active people with a value in each custom field."
+        figures.append(_shares("Custom fields in use", note, fields, "Field", "c3"))
     return SectionContent(lead, figures)
 
 
@@ -69,19 +70,19 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> SectionContent:
         {"cohorts": COHORTS},
     )
     if not found:
-        return SectionContent(nothing="Nothing yet: nobody has joined.")
+        return SectionContent(nothing="No one has joined yet.")
     latest = max(each["month"] for each in found)
     now = [each for each in found if each["month"] == latest]
     kept, joined = sum(each["active"] for each in now), sum(each["size"] for each in now)
     lead = (
-        f"Of the {people(joined)} known from the last {many(len(now), 'month')} of joining, {count(kept)} are active."
+        f"Of {people(joined)} who joined in the last {plural(len(now), 'month')} with data, {count(kept)} are active."
     )
     chart = Chart(
         "retention",
-        f"Share of each month's New Leads that is active now, {month(now[0]['cohort'])} to {month(now[-1]['cohort'])}.",
+        f"Share of each month's New Leads still active, {month(now[0]['cohort'])} to {month(now[-1]['cohort'])}.",
         now,
         {"least": 0},
-        (("c1", "Share still active"), ("soft", "May be so by chance (95 %)")),
+        (("c1", "Share still active"), ("soft", "95 % confidence interval")),
     )
     columns = (
         TableColumn("cohort", "Joined in", "month"),
@@ -97,7 +98,7 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> SectionContent:
     if months >= 3:
         heat = Chart(
             "cohorts",
-            f"Share still active by month of joining and months since, for {months} months that pulls cover.",
+            f"Share still active by month of joining and months since, for {months} months covered by pulls.",
             found,
             {},
         )
@@ -109,6 +110,6 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> SectionContent:
             TableColumn("active", "Active"),
             TableColumn("retention_rate", "Still active", "percent"),
         )
-        note = "Each row is a month of joining, each column the end of a month; before the first pull nothing is known."
+        note = "Each row is a month of joining, each column the end of a month; nothing is known before the first pull."
         figures.append(Figure("Month after month", note, heat, FigureTable("The numbers", by_month, found[::-1])))
     return SectionContent(lead, figures)

@@ -3,7 +3,8 @@
 import duckdb
 
 from cksync.analyze.report.components import Chart, Figure, FigureTable, Row, Rows, SectionContent, TableColumn, rows
-from cksync.analyze.report.formatting import count, many, money, month, named
+from cksync.analyze.report.formatting import count, money, month, named
+from cksync.plural import plural
 
 CURRENCIES, BARS, SOURCES = 5, 12, 50
 WAYS = (("referrer_host", "Referrer"), ("utm_source", "utm_source"), ("first_tag", "First tag"))
@@ -27,14 +28,14 @@ def revenue(db: duckdb.DuckDBPyConnection) -> SectionContent:
         """,
     )
     if not totals:
-        return SectionContent(nothing="Nothing yet: no purchase is counted.")
+        return SectionContent(nothing="No purchases yet.")
     lead = "; ".join(map(_earned, totals[:4]))
     if len(totals) > 4:
-        lead += f"; and {many(len(totals) - 4, 'currency more', 'currencies more')}"
+        lead += f"; and {plural(len(totals) - 4, 'more currency', 'more currencies')}"
     columns = (
         TableColumn("currency", "Currency", "text"),
         TableColumn("orders", "Orders"),
-        TableColumn("orders_without_amount", "of unknown amount"),
+        TableColumn("orders_without_amount", "Of unknown amount"),
         TableColumn("units", "Units"),
         TableColumn("revenue", "Revenue", "money"),
         TableColumn("discount", "Discount given", "money"),
@@ -54,7 +55,7 @@ def _code(total: Row) -> str:
 
 def _earned(total: Row) -> str:
     """The total of a currency's orders, and the number without a known amount."""
-    said = f"{_code(total)} {money(total['revenue'])} from {many(total['orders'], 'order')}"
+    said = f"{_code(total)} {money(total['revenue'])} from {plural(total['orders'], 'order')}"
     unknown = total["orders_without_amount"]
     return f"{said}, {count(unknown)} of unknown amount" if unknown else said
 
@@ -110,7 +111,7 @@ def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> 
         """
         select coalesce(
                 product,
-                case product_key when 'unsplit' then '(several, at unknown prices)' else '(no product)' end
+                case product_key when 'unsplit' then '(several, unknown prices)' else '(no product)' end
             ) as product,
             orders, units, gross, discount, revenue,
             revenue_share_rate, buyers, new_buyers
@@ -142,7 +143,7 @@ def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> 
         TableColumn("buyers", "Buyers"),
         TableColumn("new_buyers", "New Buyers"),
     )
-    note = "" if len(found) <= BARS else f"The first {BARS} of {count(len(found))}."
+    note = "" if len(found) <= BARS else f"The top {BARS} of {count(len(found))}."
     return Figure(f"{code} by product", note, chart, FigureTable("The numbers", columns, found[:100]), fold)
 
 
@@ -155,7 +156,7 @@ def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Fig
         {
             "name": each["source"] if each["source_key"] else "(no form)",
             "value": each["new_lead_revenue"],
-            "text": f"{money(each['new_lead_revenue'])} · {money(each['new_lead_value'])} a lead",
+            "text": f"{money(each['new_lead_revenue'])} · {money(each['new_lead_value'])} per lead",
             "leads": each["new_leads"],
         }
         for each in found[:BARS]
@@ -164,7 +165,7 @@ def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Fig
     label = f"New Lead Revenue in {code} by first form: "
     label += ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
     chart = Chart("bars", label, bars, {"color": "c3", "tips": {"leads": "New Leads"}})
-    note = "All revenue ever from the people who came by each form first."
+    note = "All-time revenue from people, by the form they joined first."
     return Figure(f"{code} by source", note, chart, _source_table(found, "First form"), fold)
 
 

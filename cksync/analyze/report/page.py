@@ -66,8 +66,8 @@ def page(
 {sections}
 </main>
 <footer>
-<p>Written by cksync {__version__} from the mirror alone. No address and no name of a subscriber is in this file,
-and it asks nobody for anything. “{NONE}” means that it is not known, or that there is nothing to divide by.</p>
+<p>Written by cksync {__version__} from the mirror alone. This file contains no names or addresses of subscribers and
+makes no network requests. “{NONE}” means unknown or not applicable.</p>
 <p>Charts: Observable Plot and D3, © Observable, Inc. and Mike Bostock, ISC licence.</p>
 </footer>
 <script type="application/json" id="charts">{as_json(data)}</script>
@@ -109,7 +109,7 @@ def _section(shown: Shown, charts: list[Chart]) -> str:
         body = f'<p class="lead"><bdi>{escape(answer.lead)}</bdi></p>\n' + "".join(_figures(answer.figures, charts))
     unknown = "".join(f"<li>{escape(text)}</li>" for text in dict.fromkeys(shown.unknown))
     if unknown:
-        unknown = f"<details><summary>What is not known</summary><ul>{unknown}</ul></details>"
+        unknown = f"<details><summary>Limitations</summary><ul>{unknown}</ul></details>"
     return (
         f'<section class="card" id="{section.name}" aria-labelledby="{section.name}-title">\n'
         f'<h2 id="{section.name}-title">{escape(section.question)}</h2>\n{body}\n'

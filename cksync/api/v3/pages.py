@@ -58,11 +58,11 @@ class V3:
             return replace(page, records=tombstone, is_missing=True)
         if STREAMS[request.slice.stream].is_paged:
             return replace(page, is_missing=True)
-        unknown = f"GET {request.path} is not known there (404)"
+        unknown = f"GET {request.path} does not exist there (404)"
         error = (
-            Rejected(f"{unknown}: api.base_url is not API v3's address, which ends with /v3")
+            Rejected(f"{unknown}: api.base_url must be the address of API v3, ending in /v3")
             if request.slice.stream == "account"
-            else EndpointFailed(unknown, "not known there (404)", answer.sent_at)
+            else EndpointFailed(unknown, "does not exist there (404)", answer.sent_at)
         )
         error.attempts = answer.attempts
         raise error
@@ -83,7 +83,7 @@ def _cut(request: Request, body: bytes) -> tuple[_Cut, int]:
         top = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         cut = _one(stream, request, top, body) if not stream.records or request.key else _list(stream, request, top)
     except msgspec.DecodeError:
-        raise Malformed("another shape") from None
+        raise Malformed("unexpected structure") from None
     return cut, len(cut.records)
 
 
@@ -123,7 +123,7 @@ def _one(stream: Stream, request: Request, top: dict[str, msgspec.Raw], body: by
     texts = _texts(top[stream.one]) if stream.one in top else [body]
     key = _key(stream, texts[0]) if len(texts) == 1 else None
     if key is None or request.key not in (None, key):
-        raise Malformed(f"no {stream.one or stream.name} with the {stream.key} asked for")
+        raise Malformed(f"no {stream.one or stream.name} with the requested {stream.key}")
     return _Cut((Record(key, as_sent(texts[0])),))
 
 

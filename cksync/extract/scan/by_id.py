@@ -91,8 +91,8 @@ class ByIdScan:
 
     @property
     def _doubt(self) -> str | None:
-        proxied = f"{self._unanswered} times a 404 that was not the API's own: nothing is taken for deleted"
-        waiting = f"{self._waiting} wait to be asked for by id"
+        proxied = f"got {self._unanswered} 404 responses that are not the API's own; nothing is treated as deleted"
+        waiting = f"{self._waiting} still to be requested by id"
         doubts = (self._unread.doubt("record"), proxied * bool(self._unanswered), waiting * bool(self._waiting))
         return "; ".join(filter(None, doubts)) or None
 

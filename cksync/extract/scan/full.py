@@ -12,6 +12,7 @@ from typing import Protocol
 from cksync.api.v3.catalog import PAGE_ROWS, STREAMS, ask_page
 from cksync.domain import NOTHING_HELD, Checkpoint, Held, Miss, Page, Request, Slice
 from cksync.extract.scan.unread import Unread
+from cksync.plural import plural
 
 # How often to check the tail for rows added meanwhile; a busy list never rests.
 TAIL_RECHECKS = 3
@@ -203,7 +204,7 @@ class FullScan:
             self._short.add(number)
         self._empty = 0 if page.records else self._empty + 1
         if self._empty >= EMPTY_PAGES:
-            self._doubt = self._doubt or f"the API counts {page.total_pages} pages, and {number} is empty"
+            self._doubt = self._doubt or f"the API counts {page.total_pages} pages, but page {number} is empty"
         is_stale = number > 1 and bool(page.records) and not has_new
         self._stale_pages = self._stale_pages + 1 if is_stale else 0
         # With totals, one stale page may be drift; without totals, nothing else ends the list.
@@ -319,7 +320,7 @@ class FullScan:
     def _what_is_unread(self) -> str | None:
         doubt = self._unread.doubt("page" if self.keys else "")
         is_cut = self._is_down and bool(self.keys) and self._front < (self._last or 0)
-        return f"{doubt}; the pages after that were not asked for" if is_cut else doubt
+        return f"{doubt}; later pages were not requested" if is_cut else doubt
 
     @property
     def _to_repair(self) -> tuple[int, ...]:
@@ -358,17 +359,17 @@ class FullScan:
 
 def _miscount(rows: int, total: int | None) -> str:
     """Return the only problem that later reads may still clear: see `FullScan.explain`."""
-    return f"{rows} rows could be read, the API counts {total}"
+    return f"{plural(rows, 'row')} could be read, but the API counts {total}"
 
 
 def problem_of(page: Page) -> str | None:
     """Return why a page is unusable on its own; None if it is fine."""
     number = abs(page.request.page)
     if page.is_missing:
-        return "the API says there is no such list (404)"
+        return "the API responds that the list does not exist (404)"
     if page.page_echo not in (None, number):
-        return f"the API answers page {page.page_echo} when asked for page {number}"
+        return f"the API returned page {page.page_echo} instead of page {number}"
     if page.strangers:
-        return f"{page.strangers} people in a state that does not belong there; the API ignores a parameter"
+        return f"{plural(page.strangers, 'person', 'people')} in an unexpected state; the API ignores a parameter"
     unread = sum(record.key is None for record in page.records)
-    return f"{unread} records without a key that can be read" if unread else None
+    return f"{plural(unread, 'record')} without a readable key" if unread else None

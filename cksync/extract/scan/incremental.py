@@ -130,7 +130,7 @@ class IncrementalScan(SpotCheck):
             self._is_done = True
         elif self._has_moved:
             self._moves += 1
-            self._doubt = "the list changes faster than it can be looked at" if self._moves > MOVES else None
+            self._doubt = "the list changes faster than it can be checked" if self._moves > MOVES else None
             self._is_done = self._doubt is not None
             self._begin()
         elif total <= PAGE_ROWS and self._read.keys() & {1, -1}:

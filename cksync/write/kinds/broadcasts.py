@@ -59,15 +59,15 @@ def _was_sent(account: Account, edit: Edit, cells: Sequence[Cell] = ()) -> Confl
     if status in UNSENT:
         return None
     if edit.key[0] in account.sent:
-        raise ValueError(f"this broadcast is {status}; only drafts and scheduled ones can be changed")
+        raise ValueError(f"this broadcast is {status}; only drafts and scheduled broadcasts can be changed")
     return Conflict(edit.table, edit.key, cells=tuple(cells), reason=status_reason(status))
 
 
 def status_reason(status: str | None) -> str:
     """Explain why a broadcast with this status can no longer be changed."""
     if status is None:
-        return "the API does not say whether this broadcast was sent"
-    return f"this broadcast is {status} by now; only drafts and scheduled ones can be changed"
+        return "the API does not report whether this broadcast was sent"
+    return f"this broadcast is now {status}; only drafts and scheduled broadcasts can be changed"
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
                 others += 1
         if not new:
             break
-    doubt = f"{others} broadcast{'s' * (others > 1)} in the account came since, and may be it"
+    doubt = f"{others} newer broadcast{'s' * (others > 1)} in the account may be this one"
     return Found(sorted(rows, key=lambda result: result.ids["broadcasts"]), doubt if others else "")
 
 

@@ -24,14 +24,14 @@ _LIST = whole("custom_fields")
 def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     there = len(context.account.labels)
     if there + len(context.new["custom_fields"]) > MOST_FIELDS:
-        raise ValueError(f"an account has at most {MOST_FIELDS} custom fields, it has {there}")
+        raise ValueError(f"an account can have at most {MOST_FIELDS} custom fields, and this one has {there}")
     label = context.names.label(edit.row["label"], edit.key[0])
     context.names.key(edit.row["key"])
     yield action(CREATE, edit.key[0], {"label": label}, edit)
 
 
 def _update(context: Context, edit: Edit) -> Iterator[Planned]:
-    check_fixed(edit, ("name", "key"), ": the API makes them of the label")
+    check_fixed(edit, ("name", "key"), ": the API derives them from the label")
     for cell in (yield from context.wanted(edit)):
         args = {"field_id": int(edit.key[0]), "label": context.names.label(cell.mine, edit.key[0])}
         yield action(RENAME, edit.key[0], args, edit, [cell])
@@ -98,7 +98,7 @@ RENAME = Kind(
 DELETE = Kind(
     name="delete field",
     about="custom_fields",
-    rule=("delete-field", "custom fields would be deleted with everybody's values"),
+    rule=("delete-field", "custom fields would be deleted with all their values"),
     call=lambda args, _: CALLS.delete_custom_field(**args),
     settle=settle_removal,
     reread=_LIST,

@@ -35,7 +35,7 @@ def parent_of(context: Context, edit: Edit) -> tuple[str, int]:
     if kind not in there:
         raise ValueError(f"subscribable_type must be form, sequence or tag, not {kind!r}")
     if parent not in there[kind]:
-        raise ValueError(f"there is no {kind} {parent}")
+        raise ValueError(f"{kind} {parent} does not exist")
     return kind, int(parent)
 
 
@@ -56,15 +56,15 @@ def first_join(context: Context, who: int) -> Edit:
         gone = gone or lost
     if gone:
         raise IsGone(gone)
-    raise ValueError("a new person needs a row in subscriptions: the API makes people by subscribing them")
+    raise ValueError("a new person needs a row in subscriptions: the API creates people by subscribing them")
 
 
 def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     kind, parent = parent_of(context, edit)
     who = edit.row["subscriber_id"]
-    check_state(edit, "the API decides whether a subscription is active")
+    check_state(edit, "the API sets the state of a subscription")
     if context.wishes[kind, parent, who] > 1:
-        raise ValueError(f"this subscription of {who} is there twice")
+        raise ValueError(f"the subscription of {who} is inserted twice")
     if who in context.new["subscribers"]:
         if first_join(context, who) is not edit:  # the first membership is sent with the person
             yield _subscribe(edit, kind, parent, context.new["subscribers"][who].row["email_address"])
@@ -73,7 +73,7 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
         raise IsGone(context.gone("subscribers", who))
     person = context.account.people.get(who)
     if person is None:
-        raise ValueError(f"there is no person {who}")
+        raise ValueError(f"person {who} does not exist")
     if (kind, parent, who) in context.account.memberships:
         yield noop(edit)
     else:
@@ -91,7 +91,7 @@ def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
     if is_inserted_again or (kind, parent, who) not in context.account.memberships:
         yield noop(edit)
     elif kind != "tag":
-        raise ValueError("the API takes nobody out of a form or a sequence; set state = 'cancelled' to unsubscribe")
+        raise ValueError("the API cannot remove people from forms or sequences; set state = 'cancelled' to unsubscribe")
     else:
         yield action(UNTAG, who, {"subscriber_id": who, "tag_id": parent}, edit)
 
@@ -193,6 +193,6 @@ UNTAG = Kind(
 TABLE = WorkspaceTable(
     "subscriptions",
     planners={"insert": _insert, "delete": _delete},
-    refusals={"update": "a subscription is made or taken away, not changed"},
+    refusals={"update": "a subscription can be inserted or deleted, not updated"},
     streams=("subscribers", "tags", "forms", "sequences"),
 )

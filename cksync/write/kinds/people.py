@@ -37,7 +37,7 @@ _BASICS = ("email_address", "first_name")
 def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     address = str(edit.row["email_address"] or "")
     context.names.address(address)
-    check_state(edit, "a new person is active, or waits to confirm")
+    check_state(edit, "the API sets the state of a new person")
     first = first_join(context, edit.key[0])
     kind, parent = parent_of(context, first)
     yield from _lost(context, edit, _given(edit, context.account.lost))
@@ -78,7 +78,7 @@ def _update(context: Context, edit: Edit) -> Iterator[Planned]:
     for cell in cells:
         if cell.column == "state":
             if cell.mine != "cancelled":
-                raise ValueError(f"state can only become 'cancelled', which unsubscribes; not {cell.mine!r}")
+                raise ValueError(f"state can only be changed to 'cancelled', which unsubscribes; got {cell.mine!r}")
             yield action(UNSUBSCRIBE, id_, {"email_address": context.account.people[id_].email_address}, edit, [cell])
 
 
@@ -122,7 +122,7 @@ def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
         rows = memberships(api, sought, is_it, is_whole=bool(shown) and is_last)
     if not rows and shown:
         place = f"{args['parent']} {args['parent_id']}"
-        return Found((), f"the person {shown[0]['id']} has that address, and is not in the {place}")
+        return Found((), f"person {shown[0]['id']} has that address and is not in the {place}")
     return Found(rows)
 
 
@@ -194,6 +194,6 @@ UNSUBSCRIBE = Kind(
 TABLE = WorkspaceTable(
     "subscribers",
     planners={"insert": _insert, "update": _update},
-    refusals={"delete": "the API deletes nobody; set state = 'cancelled' to unsubscribe"},
+    refusals={"delete": "the API cannot delete people; set state = 'cancelled' to unsubscribe"},
     streams=("subscribers", "custom_fields"),
 )

@@ -51,7 +51,7 @@ def _insert_product(context: Context, edit: Edit) -> Iterator[Planned]:
     if edit.row["position"] is None:
         raise ValueError("a product needs its position in the purchase: 1, 2, 3 ...")
     if purchase not in context.new["purchases"]:
-        raise ValueError("only new purchases take products; the API changes none that is there")
+        raise ValueError("products can only be added with a new purchase; the API cannot change existing ones")
     yield from ()
 
 
@@ -69,7 +69,7 @@ def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
     ]
     buyer = folded(str(wanted["email_address"]))
     rows = [Result("done", ids={"purchases": row["id"]}) for row in new if folded(str(row["email_address"])) == buyer]
-    return Found(rows, "" if rows or not new else "a purchase by somebody else has that transaction_id since")
+    return Found(rows, "" if rows or not new else "another person's purchase has had this transaction_id since")
 
 
 def _purchases(api: WritingApi, *, is_whole: bool) -> Iterator[dict[str, Any]]:
@@ -109,12 +109,12 @@ CREATE = Kind(
 TABLE = WorkspaceTable(
     "purchases",
     planners={"insert": _insert},
-    refusals={"update": "the API changes no purchase", "delete": "the API deletes no purchase"},
+    refusals={"update": "the API cannot change purchases", "delete": "the API cannot delete purchases"},
     streams=("purchases",),
 )
 PRODUCTS = WorkspaceTable(
     "purchase_products",
     planners={"insert": _insert_product},
-    refusals={"update": "the API changes no purchase", "delete": "the API changes no purchase"},
+    refusals={"update": "the API cannot change purchases", "delete": "the API cannot change purchases"},
     streams=(),
 )

@@ -51,6 +51,6 @@ CREATE = Kind(
 TABLE = WorkspaceTable(
     "tags",
     planners={"insert": _insert},
-    refusals={"update": "the API renames no tag", "delete": "the API deletes no tag"},
+    refusals={"update": "the API cannot rename tags", "delete": "the API cannot delete tags"},
     streams=("tags",),
 )
