@@ -31,6 +31,11 @@ def some(values: Sequence[Any], few: Sequence[Any]) -> list[Any]:
     return [value if value in few else pytest.param(value, marks=pytest.mark.heavy) for value in values]
 
 
+def some_rows(rows: Sequence[tuple[Any, ...]], few: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """A few of the rows of a table of parameters for every day, the others for `make test-all`."""
+    return [row if row in few else pytest.param(*row, marks=pytest.mark.heavy) for row in rows]
+
+
 @pytest.fixture
 def world() -> World:
     """An account of 300 people with every edge case, private to a test and editable."""

@@ -89,7 +89,7 @@ DRIPPING: Mapping[str, Speech] = {
 }
 
 
-@pytest.mark.parametrize("name", DRIPPING)
+@pytest.mark.parametrize("name", some([*DRIPPING], ["header", "body"]))
 def test_what_drips_is_cut_off_at_the_time_out_and_asked_for_again(name: str, config: Config) -> None:
     with (
         Speaker(DRIPPING[name], good) as server,

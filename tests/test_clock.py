@@ -45,8 +45,8 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("is_first", [True, False])
-@pytest.mark.parametrize("days", [AHEAD.days, -2, 1.1])
+@pytest.mark.parametrize("is_first", some([True, False], [False]))
+@pytest.mark.parametrize("days", some([AHEAD.days, -2, 1.1], [AHEAD.days, -2]))
 def test_clock_that_contradicts_the_server_is_refused_before_anything_is_written(
     days: float, is_first: bool, config: Config, sandbox: Sandbox
 ) -> None:

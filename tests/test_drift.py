@@ -121,8 +121,8 @@ def test_new_column_rebuilds_the_mirror_with_what_the_log_has_for_it(edit: Edit,
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("    given.name,\n", ""),
-        ("given.name,", "as_bigint(given.name) as name,"),
+        pytest.param("    given.name,\n", "", marks=pytest.mark.heavy),
+        pytest.param("given.name,", "as_bigint(given.name) as name,", marks=pytest.mark.heavy),
         ("given.name,", "given.name as title,"),
     ],
 )

@@ -317,6 +317,7 @@ def test_account_alone_that_answers_ends_the_run_and_publishes_nothing(
 # -- other commands, and what users see
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("repair", some([False, True], [False]))
 def test_verify_names_what_it_could_not_read_and_proves_the_rest(
     repair: bool, quick: Config, sandbox: Sandbox, world: World

@@ -141,6 +141,7 @@ def test_rebuild_gives_every_model_row_for_row(week: Week, tmp_path: Path) -> No
     assert differing(nightly, read(config)) == {}
 
 
+@pytest.mark.heavy
 def test_growth(week: Week) -> None:
     moves = week.moves()
     assert {sign for _, _, sign in moves} == {1, -1}

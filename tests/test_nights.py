@@ -600,6 +600,7 @@ def test_broadcast_edited_after_it_was_sent_shows_after_a_week_of_nights(account
     assert account.rows(f"select subject from broadcasts where id = {broadcast}") == [("Another subject",)]
 
 
+@pytest.mark.heavy
 def test_draft_that_is_written_scheduled_and_sent_is_followed_and_its_stats_grow(account: Account) -> None:
     account.day()
     broadcast = edits.add_broadcast(account.world, "Draft")

@@ -224,6 +224,7 @@ def test_new_person_whose_second_request_is_lost_gets_the_rest_later(
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 def test_update_that_is_accepted_for_later_is_read_back(work: Work, sandbox: Sandbox, world: World) -> None:
     first, second = actives(work, 2)
     work.edit(f"update subscribers set company = 'Acme' where id in ({first}, {second})")
@@ -291,9 +292,9 @@ def test_value_changed_on_both_sides_is_a_conflict_and_the_others_merge(work: Wo
     assert_synced(work, world)
 
 
-@pytest.mark.parametrize("edit", PROBLEMS.values(), ids=PROBLEMS.keys())
-def test_edit_that_the_api_cannot_express_is_reported(edit: tuple[str, str], work: Work) -> None:
-    statement, reason = edit
+@pytest.mark.parametrize("edit", some([*PROBLEMS], [*PROBLEMS][::3]))
+def test_edit_that_the_api_cannot_express_is_reported(edit: str, work: Work) -> None:
+    statement, reason = PROBLEMS[edit]
     first, second = actives(work, 2)
     work.edit(statement.format(a=first, b=second))
     assert any(reason in problem.reason for problem in work.plan().problems), work.plan().problems
@@ -323,7 +324,7 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", some([*RULES], ["send", "bulk"]))
 def test_safety_rule_is_named_by_the_plan(rule: str, work: Work, world: World) -> None:
     drafts = [broadcast.id for broadcast in world.broadcasts.values() if broadcast.status == "draft"]
     work.edit(RULES[rule].replace("(select max(broadcast_id) from drafts)", str(max(drafts))))
@@ -415,7 +416,7 @@ def test_problem_is_shown_without_values_when_redacted(work: Work, cksync: Comma
 def test_diff_of_one_table_lists_its_edits_and_prices_all(work: Work, cksync: Command) -> None:
     work.edit(*EVERYTHING)
     shown = cksync("diff", str(work.path), "--only", "tags").stdout
-    said = r"create tag: 1\n  -\d+: name 'bought twice'\nall tables together: 12 requests, .*; checksum \w+\n"
+    said = r"create tag: 1\n  -\d+: name 'bought twice'\nall tables together: 14 requests, .*; checksum \w+\n"
     assert re.fullmatch(said, shown)
     part = json.loads(cksync("diff", str(work.path), "--only", "tags", "--format", "json").stdout)
     assert ([action["what"] for action in part["actions"]], part["requests"]) == (["create tag"], 12)
@@ -573,7 +574,7 @@ def test_change_that_was_rejected_is_kept_and_not_tried_again_until_it_is_edited
         ("person", "/forms/[0-9]+/subscribe"),
         pytest.param("sequence", "/sequences/[0-9]+/subscribe", marks=pytest.mark.heavy),
         pytest.param("purchase", "/purchases", marks=pytest.mark.heavy),
-        ("broadcast", "/broadcasts"),
+        pytest.param("broadcast", "/broadcasts", marks=pytest.mark.heavy),
         pytest.param("update", "/subscribers/[0-9]+", marks=pytest.mark.heavy),
         pytest.param("membership", "/tags/[0-9]+/subscribe", marks=pytest.mark.heavy),
         pytest.param("unsubscribe", "/unsubscribe", marks=pytest.mark.heavy),
@@ -724,6 +725,7 @@ def test_two_hundred_changes_are_made_once_through_kills_and_lost_answers(
         assert world.mails == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("form", some(["table", "json"], ["table"]))
 @pytest.mark.parametrize("spell", some([str, quote], [quote]))
 def test_redacted_push_does_not_repeat_an_address_that_the_api_says(

@@ -92,6 +92,7 @@ def test_answer_from_elsewhere_is_not_trusted(
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", some([*WRITES], ["delete field"]))
 def test_write_that_was_done_behind_a_page_of_somebody_else_is_found(
     name: str, work: Work, sandbox: Sandbox, world: World

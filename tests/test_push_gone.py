@@ -232,6 +232,7 @@ def test_tag_that_is_gone_is_asked_for_once_however_many_need_it(work: Work, san
     assert len(sandbox.journal.writes()) <= work.config.api.concurrency
 
 
+@pytest.mark.heavy
 def test_page_that_is_not_the_api_s_proves_nothing_to_be_gone(work: Work, sandbox: Sandbox, world: World) -> None:
     ids = chosen(work, world)
     work.edit(f"update subscribers set company = 'x' where id = {ids['person']}")
@@ -279,6 +280,7 @@ def test_edit_of_a_column_whose_field_was_renamed_survives_a_refresh(work: Work,
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 def test_conflict_with_what_is_gone_says_what_it_was(work: Work, cksync: Command, world: World) -> None:
     ids = chosen(work, world)
     address, label = world.subscribers[ids["person"]].email_address, world.custom_fields[ids["field"]].label

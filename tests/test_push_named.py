@@ -63,6 +63,7 @@ def test_address_that_somebody_else_has_meanwhile_takes_nobody_else(
         assert joined(world, who) == lists[0] + 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", KINDS)
 def test_address_that_changes_hands_right_before_the_write_is_reported(
     kind: str, work: Work, sandbox: Sandbox, world: World

@@ -66,6 +66,7 @@ def columns(world: World) -> list[str]:
     return [field.column for field in field_columns(fields) if field.key in KEYS]
 
 
+@pytest.mark.heavy
 def test_fields_with_names_of_ours_are_compared_pushed_and_refreshed(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:

@@ -70,6 +70,7 @@ def test_new_people_who_join_a_form_are_counted(work: Work) -> None:
     assert rules(work) == ["send"]
 
 
+@pytest.mark.heavy
 def test_refresh_forgets_nobody_who_was_counted(work: Work) -> None:
     work.edit(f"{LEAVE} order by id limit 10)")
     assert work.push().exit_status == 0

@@ -90,6 +90,7 @@ def test_last_of_equal_keys_is_in_the_mirror_wherever_they_stand(log: LogBuilder
         assert log.rows("select _extra ->> '$.new.x' from subscribers where id = 4") == [("2",)]
 
 
+@pytest.mark.heavy
 def test_pull_reads_the_last_of_equal_keys_and_says_so(
     cksync: Command, config: Config, sandbox: Sandbox, world: World
 ) -> None:

@@ -332,7 +332,7 @@ SPELLINGS: Mapping[str, Callable[[str], str]] = {
 SECRETS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=8, max_size=40).filter(str.isprintable)
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("spelling", some([*SPELLINGS], [*SPELLINGS][::4]))
 @given(secret=SECRETS)
 def test_every_secret_is_masked_in_every_spelling(spelling: str, secret: str) -> None:
     spelled = SPELLINGS[spelling](secret)

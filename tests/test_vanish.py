@@ -100,6 +100,7 @@ def test_list_that_lost_too_much_keeps_its_rows_and_what_hangs_on_them(
     assert wrong(account, world) == []
 
 
+@pytest.mark.heavy
 def test_members_are_not_lost_with_a_tag_that_nobody_believes_to_be_gone(
     account: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -186,6 +187,7 @@ def test_people_are_not_lost_with_an_empty_list(
     assert wrong(account, world) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("is_lie", some([False, True], [True]))
 def test_push_that_edits_fields_loses_no_other_field_to_a_wrong_response(
     is_lie: bool, account: Config, sandbox: Sandbox, world: World, tmp_path: Path

@@ -30,6 +30,7 @@ def names(folder: Path) -> set[str]:
     return {each.name for each in folder.iterdir()}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("command", some(["diff", "push", "refresh"], ["diff"]))
 def test_workspace_that_a_push_has_open_is_locked_for_others(
     command: str, work: Work, cksync: Command, sandbox: Sandbox
