@@ -291,7 +291,7 @@ def test_switches_are_read_from_text() -> None:
         ("nonsense=1", "unknown switch"),
         ("gzip", "unknown switch"),
         ("gzip=perhaps", "must be true or false"),
-        ("draft_stats=ones", "not one of zeros, missing"),
+        ("draft_stats=ones", "must be one of zeros, missing"),
         ("async_seconds=soon", "must be a number"),
         ("cancelled_leave=form:2", "a share from 0 to 1"),
         ("cancelled_leave=form:x", "a share from 0 to 1"),
