@@ -127,7 +127,7 @@ def test_new_column_has_the_mirror_made_anew_with_what_the_log_has_for_it(edit: 
     ],
 )
 def test_any_other_columns_do_not_stop_a_publish(edit: Edit, log: LogBuilder, old: str, new: str) -> None:
-    edit("tables/tags.sql", "-- name: The tag's name, unique in the account.\n", "")
+    edit("tables/tags.sql", "-- name: The tag's name, unique within the account.\n", "")
     edit("tables/tags.sql", old, new)
     log.write(TAGS, 2, [{"id": 2, "name": "b"}])
     assert publish(log.folder).advice == MADE_ANEW
