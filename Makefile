@@ -1,4 +1,4 @@
-# `make demo` and `make test` do all the set-up on a machine that has Python >= 3.11 and make.
+# `make demo` and `make test` need only Python >= 3.11 and make: they set up everything else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
