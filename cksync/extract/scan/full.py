@@ -147,11 +147,11 @@ class FullScan:
         if page.total is not None and (self._total_at is None or page.received_at >= self._total_at):
             self._total, self._total_at = page.total, page.received_at
         if page.request.page <= self._front:
-            self._take_again(page, bool(new))
+            self._receive_again(page, bool(new))
         else:
-            self._take_next(page, bool(new))
+            self._receive_next(page, bool(new))
         self._find_tail(page)
-        self._judge_at_tail()
+        self._decide_at_tail()
 
     def miss(self, missed: Miss) -> None:
         """Skip a page that cannot be read; the next one may show how long the list is."""
@@ -166,7 +166,7 @@ class FullScan:
             self._front = number
             if self._stream.is_paged and (self._last is None or not self._stream.total):
                 self._last = max(self._last or 1, number + 1)
-        self._judge_at_tail()
+        self._decide_at_tail()
 
     @property
     def _is_down(self) -> bool:
@@ -174,11 +174,11 @@ class FullScan:
         most = MISSES if self.keys else FIRST_MISSES if self._stream.is_paged else 1
         return self._unread.in_row >= most
 
-    def _judge_at_tail(self) -> None:
+    def _decide_at_tail(self) -> None:
         while not self._under_way and not self._is_done and self._is_at_tail:
             self._decide()
 
-    def _take_again(self, page: Page, has_new: bool) -> None:
+    def _receive_again(self, page: Page, has_new: bool) -> None:
         """Receive a page read again: if rows had slipped past it, others may have slipped past its neighbours."""
         number = page.request.page
         self._repairing.remove(number)
@@ -193,7 +193,7 @@ class FullScan:
                 n for n in (number - 1, number + 1) if 1 <= n <= self._front and n not in self._repairs
             )
 
-    def _take_next(self, page: Page, has_new: bool) -> None:
+    def _receive_next(self, page: Page, has_new: bool) -> None:
         """Receive a page in sequence: detect a drop of the total, and pages that repeat."""
         number = page.request.page
         if number > 1 and self._has_dropped(page):
@@ -251,9 +251,9 @@ class FullScan:
                 return
         self._is_done = True
         if self._doubt is None and not self._unread:
-            self._weigh()
+            self._check_plausible()
 
-    def _weigh(self) -> None:
+    def _check_plausible(self) -> None:
         """Decide if a finished read is plausible. A single answer that shows nothing may be wrong."""
         lost = self._held.lost(self.keys)
         if not self._held.is_odd(lost, is_empty=not self.keys):

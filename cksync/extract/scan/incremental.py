@@ -134,7 +134,7 @@ class IncrementalScan(SpotCheck):
             self._is_done = self._doubt is not None
             self._begin()
         elif total <= PAGE_ROWS and self._read.keys() & {1, -1}:
-            self._take_for_whole(set(self._read.get(1, ())) | set(self._read.get(-1, ())), total)
+            self._accept_as_whole(set(self._read.get(1, ())) | set(self._read.get(-1, ())), total)
         elif further := self._further(total):
             self._to_ask.extend(further)
         elif doubt := self._doubt_of(self._count - total):
@@ -163,7 +163,7 @@ class IncrementalScan(SpotCheck):
     def _read_all(self) -> None:
         self._whole = FullScan(self.slice, held=self._held)
 
-    def _take_for_whole(self, there: Set[int], total: int) -> None:
+    def _accept_as_whole(self, there: Set[int], total: int) -> None:
         """Treat one page as the whole list if it has as many rows as the API counts."""
         if len(there) == total:
             self._end({*self._known.keys, *self._new} - there, "content")
