@@ -89,9 +89,8 @@ class FullScan:
     def _begin(self, start: Checkpoint | None, keys: set[str]) -> None:
         """Go to the front, or to the end of `start`."""
         self.keys = keys
-        self.order = (
-            list(self.keys) if self._since else []
-        )  # of changes: in order of arrival, except those of an earlier load
+        # Of changes: in order of arrival, except those of an earlier load.
+        self.order = list(self.keys) if self._since else []
         self._stream = STREAMS[self.slice.stream]
         self._began_at = start.began_at if start else None
         self._read_from = start.read_from if start else None
@@ -115,7 +114,7 @@ class FullScan:
             start.doubt if start and is_settled and start.doubt != _miscount(start.rows, start.total) else None
         )
         self._is_done = start.is_done and is_settled if start else False
-        self._from_scratch = False
+        self._is_restarted = False
 
     def ask(self) -> Request | None:
         """Return a page to read again, else the next one up to the tail."""
@@ -136,9 +135,9 @@ class FullScan:
         """Receive a page; when no request is left, decide."""
         self._under_way -= 1
         self._unread.answered(str(page.request.page))
-        if self._began_at is None or self._from_scratch:
+        if self._began_at is None or self._is_restarted:
             self._began_at = min(page.sent_at, page.server_at or page.sent_at)
-            self._read_from, self._from_scratch = page.sent_at, False
+            self._read_from, self._is_restarted = page.sent_at, False
         new = {record.key for record in page.records if record.key is not None} - self.keys
         if self._since is not None:
             self.order += [record.key for record in page.records if record.key in new]
@@ -263,11 +262,8 @@ class FullScan:
             return
         self._was_read_twice, began_at, read_from = True, self._began_at, self._read_from
         self._begin(None, set())
-        self._began_at, self._read_from, self._from_scratch = (
-            began_at,
-            read_from,
-            True,
-        )  # until the first page arrives again
+        self._began_at, self._read_from = began_at, read_from
+        self._is_restarted = True  # until the first page arrives again
 
     @property
     def has_begun(self) -> bool:

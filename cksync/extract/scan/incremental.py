@@ -77,9 +77,8 @@ class IncrementalScan(SpotCheck):
         self._search: Search | None = None
         self._has_moved = self._was_sampled = False
         newest = 1 if self._is_newest_first else self._pages
-        later = self._random.randint(
-            min(2, self._pages), self._pages
-        )  # page 1 would hide that page numbers are ignored
+        # Not page 1, which would hide that page numbers are ignored.
+        later = self._random.randint(min(2, self._pages), self._pages)
         first = {"newest": -1, "both": newest, "none": later}
         self._to_ask = deque([first[self._ends]])
 
