@@ -65,14 +65,14 @@ def measure(people: int, segment_pages: int) -> Result:
         step("write", folder, people, segment_pages)
         log = folder / "data" / "log"
         files, log_mb = sum(1 for _ in log.rglob("*.parquet")), size_mb(log)
-        anew = step("rebuild", folder, people, segment_pages)
+        rebuild_figures = step("rebuild", folder, people, segment_pages)
         published = []
         for _ in range(RUNS):
             step("change", folder, people, PULLED_PAGES)
             published.append(step("publish", folder, people, segment_pages))
         copies = [step("copy", folder, people, segment_pages) for _ in range(RUNS)]
         mirror_mb = size_mb(folder / "data" / "mirror.duckdb")
-        return Result(people, files, log_mb, mirror_mb, anew, middle(published), middle(copies))
+        return Result(people, files, log_mb, mirror_mb, rebuild_figures, middle(published), middle(copies))
 
 
 def middle(steps: Sequence[Step]) -> Step:

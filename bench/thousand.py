@@ -72,8 +72,8 @@ def nights(place: Place, count: int, every: int, share: float) -> Iterator[Row]:
         tenth = median(times[1:]) if day <= MEDIAN_OF else tenth
         if day in (MEDIAN_OF, count) or day % every == 0:
             seconds = median(times[max(1, day + 1 - MEDIAN_OF) :])
-            anew = rebuilt(place) if day in (count // 10, count // 2, count) else ("", "", "")
-            yield (*_row(place, day, seconds, seconds / tenth, requests, size_of(place), first), *anew)
+            rebuild_figures = rebuilt(place) if day in (count // 10, count // 2, count) else ("", "", "")
+            yield (*_row(place, day, seconds, seconds / tenth, requests, size_of(place), first), *rebuild_figures)
 
 
 def rebuilt(place: Place) -> Row:

@@ -9,7 +9,7 @@ import pytest
 
 from cksync.api.responses import Expected, strangeness
 from cksync.api.v3.writes import CALLS
-from cksync.write.alike import is_alike, is_taken
+from cksync.write.alike import is_accepted, is_alike
 from kit_sandbox import Sandbox, World, effects
 from tests.conftest import some
 from tests.support.workspace import EVERYTHING, Work, actives, assert_synced, first, work, world
@@ -214,7 +214,7 @@ def test_answer_to_a_write_counts_by_its_type_its_shape_and_its_id(name: str) ->
     ],
 )
 def test_times_are_compared_as_times_and_texts_as_texts(column: str, sent: object, found: object, is_one: bool) -> None:
-    assert is_taken(column, sent, found) == is_one
+    assert is_accepted(column, sent, found) == is_one
 
 
 @pytest.mark.parametrize(

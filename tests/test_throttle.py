@@ -164,7 +164,7 @@ class Machine(RuleBasedStateMachine):
         assert all(later - earlier >= PERIOD for earlier, later in zip(arrivals, arrivals[limit:], strict=False))
 
     def teardown(self) -> None:
-        """Whatever the state, a caller that waits as long as the ledger says gets a slot within four waits."""
+        """Whatever the state, a caller that waits as told gets a slot within four times PERIOD + LONGEST."""
         for ledger in self.ledgers:
             began = self.now
             while (answer := ledger.reserve(self.now))[0] is None:

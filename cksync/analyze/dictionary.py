@@ -149,7 +149,7 @@ def table_headers() -> Mapping[str, Header]:
 
 
 @cache
-def _our_models() -> frozenset[str]:
+def _builtin_models() -> frozenset[str]:
     return frozenset([*(path.stem for path in (sql_folder() / "models").rglob("*.sql")), *_MADE])
 
 
@@ -194,8 +194,8 @@ def _entry(
 
 def _missing(row: Mapping[str, Any]) -> Entry:
     described = {name: row[name] for name in ("name", "kind", "filter", "unknown", "file", "problem")}
-    is_ours = row["name"] in _our_models() and str(row["file"]).startswith("sql/models/")
-    group = "models" if is_ours else "your own"
+    is_builtin = row["name"] in _builtin_models() and str(row["file"]).startswith("sql/models/")
+    group = "models" if is_builtin else "your own"
     return Entry(group, "main", rows=None, grain=row["grain"] or "", key=names(row["key"] or ""), **described)
 
 
@@ -204,6 +204,6 @@ def _group(schema: str, name: str, is_model: bool) -> str:
         return "history"
     if schema == "_cksync":
         return "cksync's own"
-    if name in _our_models():
+    if name in _builtin_models():
         return "models"
     return "your own" if is_model else "tables"

@@ -81,7 +81,7 @@ class Breaker:
 
     def needs_pulse(self, endpoint: str, since: float, at: float) -> bool:
         """Return True if a failure at `at` of a request first sent at `since` may be one of the whole API: nothing else
-        has answered meanwhile. After an endpoint's first failure, an answer in the last `fresh_seconds` suffices."""
+        has answered meanwhile. From an endpoint's second failure on, an answer in the last `fresh_seconds` suffices."""
         with self._lock:
             is_first = self._circuit(endpoint).failed <= 1
             return self._heard_at < since and (is_first or at - self._heard_at > self._fresh)

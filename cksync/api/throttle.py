@@ -65,8 +65,10 @@ class Ledger:
         if len(head) == _HEADER.size and head.startswith(_MAGIC):
             _, count, first, span, closed, careful = _HEADER.unpack(head)
         most_span = max(_DAY, 10 * (self.longest + self.period))
-        is_ours = 0 <= count <= MOST_SLOTS and 0 <= span <= most_span and 0 <= closed < _NEVER and 0 <= careful < _NEVER
-        if not is_ours or os.fstat(self._file).st_size > _HEADER.size + 8 * MOST_SLOTS:
+        is_valid = (
+            0 <= count <= MOST_SLOTS and 0 <= span <= most_span and 0 <= closed < _NEVER and 0 <= careful < _NEVER
+        )
+        if not is_valid or os.fstat(self._file).st_size > _HEADER.size + 8 * MOST_SLOTS:
             os.ftruncate(self._file, 0)  # not written by cksync: start from scratch
             count, first, span, closed, careful = 0, 0, 0.0, 0.0, 0.0
         span, count = max(span, self.longest + self.period), max(count, self.limit)

@@ -53,7 +53,7 @@ class Watch:
         with self._lock:
             self._under_way.add(one)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+                self._thread = threading.Thread(target=self._check_deadlines, name="watch", daemon=True)
                 self._thread.start()
         try:
             yield one
@@ -65,7 +65,7 @@ class Watch:
         """Note the connection that this thread's request uses."""
         self._here.one.uses(connection)
 
-    def _look(self) -> None:
+    def _check_deadlines(self) -> None:
         ending_at = float("inf")
         while not self._closed.wait(LOOK_SECONDS):
             now = time.monotonic()

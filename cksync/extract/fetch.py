@@ -64,11 +64,11 @@ def _fill(
     pool: ThreadPoolExecutor,
     concurrency: int,
 ) -> None:
-    room = concurrency - sum(map(len, under_way.values()))
+    free_slots = concurrency - sum(map(len, under_way.values()))
     for number, scan in enumerate(scans):
-        while room > 0 and (request := scan.ask()) is not None:
+        while free_slots > 0 and (request := scan.ask()) is not None:
             under_way[number].append(pool.submit(_fetched, api, request))
-            room -= 1
+            free_slots -= 1
 
 
 def _fetched(api: Api, request: Request) -> Page | Miss:

@@ -90,10 +90,10 @@ def rebuild(folder: Folder, analyze: Analyze | None = None, wall: Clock = wall_c
         raise Failed(f"there is no log in {folder.root} to build a mirror from; read the account with `cksync pull`")
     moved = restamp(folder.log, folder.state / "put_right", wall())
     published = _publish(folder, analyze, from_scratch=True)
-    return replace(published, advice=_put_right(moved)) if moved else published
+    return replace(published, advice=_restamp_advice(moved)) if moved else published
 
 
-def _put_right(moved: Sequence[Misdated]) -> str:
+def _restamp_advice(moved: Sequence[Misdated]) -> str:
     days = max(each.ahead for each in moved) // timedelta(days=1)
     which = "1 load was" if len(moved) == 1 else f"{len(moved):,} loads were"
     return (
@@ -139,8 +139,8 @@ def _publish_within(
                 analysis = analyze(db)
         # The mirror last: if the process is killed in between, the next merge finds the same changes.
         for path in filter(None, exported):
-            _put(path.with_name(f".{path.name}.new"), path)
-        _put(temporary, target)
+            _replace(path.with_name(f".{path.name}.new"), path)
+        _replace(temporary, target)
     finally:
         with contextlib.suppress(OSError):
             _clear(temporary)
@@ -163,7 +163,7 @@ def _advice(folder: Folder) -> str | None:
     return REBUILT
 
 
-def _put(temporary: Path, path: Path) -> None:
+def _replace(temporary: Path, path: Path) -> None:
     temporary.chmod(0o600)
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())

@@ -82,7 +82,7 @@ class Sought:
     action: Action
     sent_at: datetime
     known: Mapping[str, frozenset[int]]
-    wishes: int = 1
+    requested: int = 1
 
 
 @dataclass(frozen=True, slots=True)

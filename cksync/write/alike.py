@@ -15,7 +15,7 @@ _TAG = re.compile(r"<[^<>]*>")
 _BREAK = re.compile(r"<br\s*/?\s*>", re.IGNORECASE)
 
 
-def is_taken(column: str, sent: object, found: object) -> bool:
+def is_accepted(column: str, sent: object, found: object) -> bool:
     """Return True if the value in a reply is the one that was sent. The API treats null and '' as equal."""
     if column in TIMES:
         return _moment(sent) == _moment(found)

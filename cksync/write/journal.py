@@ -95,9 +95,10 @@ def rejected(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
 
 def forget_unwished(db: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """Forget rejected actions that are no longer in the plan, so that a later edit may request them again."""
-    wished = [skipped.action.id for skipped in plan.skipped]
+    still_wanted = [skipped.action.id for skipped in plan.skipped]
     db.execute(
-        "delete from _cksync.actions where state = 'rejected' and id not in (select unnest(?::varchar[]))", [wished]
+        "delete from _cksync.actions where state = 'rejected' and id not in (select unnest(?::varchar[]))",
+        [still_wanted],
     )
 
 

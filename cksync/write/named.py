@@ -80,7 +80,7 @@ def ask(api: Api, named: Named) -> tuple[list[Page], Result | None]:
     try:
         if named.id is None:
             pages.append(api.fetch(ask_address(named.address)))
-            return pages, _taken(pages[0], named)
+            return pages, _free_address_verdict(pages[0], named)
         for who in (named.id, *named.others):
             pages.append(api.fetch(ask_one(BY_ID, str(who), 1)))
             if verdict := _verdict(pages[-1], who, named):
@@ -90,7 +90,7 @@ def ask(api: Api, named: Named) -> tuple[list[Page], Result | None]:
     return pages, None
 
 
-def _taken(page: Page, named: Named) -> Result | None:
+def _free_address_verdict(page: Page, named: Named) -> Result | None:
     for person in _people(page):
         if folded(str(person["email_address"])) == folded(named.address):
             return Result("conflict", f"not sent: {ONE_OF['subscribers']} {person['id']} has that address now")

@@ -19,12 +19,12 @@ class Names:
         self._account = account
         self._tags = {_folded(name): (id_, name) for id_, name in account.tags.items()}
         self._new_addresses = Counter(
-            folded(str(address)) for address in _wished(edits, "subscribers", "email_address") if address
+            folded(str(address)) for address in _requested(edits, "subscribers", "email_address") if address
         )
-        self._new_tags = Counter(map(_folded, _wished(edits, "tags", "name")))
-        self._new_keys = Counter(map(_folded, _wished(edits, "custom_fields", "key")))
-        self._new_labels = [str(name or "").strip() for name in _wished(edits, "custom_fields", "label")]
-        self._new_transactions = Counter(_wished(edits, "purchases", "transaction_id"))
+        self._new_tags = Counter(map(_folded, _requested(edits, "tags", "name")))
+        self._new_keys = Counter(map(_folded, _requested(edits, "custom_fields", "key")))
+        self._new_labels = [str(name or "").strip() for name in _requested(edits, "custom_fields", "label")]
+        self._new_transactions = Counter(_requested(edits, "purchases", "transaction_id"))
 
     def address(self, given: str, id_: int | None = None) -> None:
         """Check that a person may have this address."""
@@ -87,7 +87,7 @@ class Names:
             raise ValueError(f"several new purchases have the transaction_id {given}")
 
 
-def _wished(edits: Iterable[Edit], table: str, column: str) -> list[object]:
+def _requested(edits: Iterable[Edit], table: str, column: str) -> list[object]:
     """Return the values requested for a column, by new and by updated rows."""
     mine = [edit for edit in edits if edit.table == table]
     new = [edit.row.get(column) for edit in mine if edit.kind == "insert"]

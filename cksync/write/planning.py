@@ -44,7 +44,7 @@ class Context:
         # New memberships by person, and new products by purchase.
         self.joins = _by(edits, "subscriptions", "subscriber_id")
         self.lines = _by(edits, "purchase_products", "purchase_id")
-        self.wishes = Counter(
+        self.requested = Counter(
             (e.row["subscribable_type"], e.row["subscribable_id"], who) for who, of in self.joins.items() for e in of
         )
         # The API's key of each custom field, by column of the workspace.

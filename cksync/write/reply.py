@@ -12,7 +12,7 @@ from cksync.addresses import folded
 from cksync.api.http import Call, Reply
 from cksync.domain import BY_ID, DETAILS, Page, Record, Request, Slice
 from cksync.write.action import Action, Result, Seen
-from cksync.write.alike import is_taken
+from cksync.write.alike import is_accepted
 
 # The status for "accepted, not done yet".
 LATER = 202
@@ -37,26 +37,26 @@ def compared(action: Action, call: Call, values: Mapping[str, Any], who: int | N
     """Compare the reply with what was sent, since the API silently ignores what it does not know or accept."""
     fields, found = call.body.get("fields") or {}, values.get("fields") or {}
     basics = {name: value for name, value in call.body.items() if name != "fields" and name in values}
-    missed = [name for name, value in basics.items() if not _is_taken(name, value, values[name])]
-    missed += [f"fields.{name}" for name, value in fields.items() if not is_taken("", value, found.get(name))]
+    missed = [name for name, value in basics.items() if not _is_accepted(name, value, values[name])]
+    missed += [f"fields.{name}" for name, value in fields.items() if not is_accepted("", value, found.get(name))]
     if missed:
         return Result("rejected", f"the API accepted the rest, but not {', '.join(missed)}")
     return Result("done")
 
 
-def _is_taken(name: str, sent: object, found: object) -> bool:
+def _is_accepted(name: str, sent: object, found: object) -> bool:
     if name in _DEFAULTED and not sent:
         return True
     if name == "email_address":
         return folded(str(sent)) == folded(str(found or ""))
-    return is_taken(name, sent, found)
+    return is_accepted(name, sent, found)
 
 
-def wrong_person(done: str, whom: object, who: int | None = None) -> Result:
+def wrong_person(done: str, affected: object, who: int | None = None) -> Result:
     """Return the outcome of a write whose address belongs to another person: it cannot be undone, so it is reported and
     not repeated."""
     instead = f", not {who}" if who is not None else ""
-    return Result("rejected", f"the API {done} person {whom}, who now has that address{instead}")
+    return Result("rejected", f"the API {done} person {affected}, who now has that address{instead}")
 
 
 def record_of(reply: Reply) -> bytes:

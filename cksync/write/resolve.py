@@ -173,7 +173,7 @@ class Resolver:
         return found
 
     def _found(self, action: Action, sent_at: datetime, samples: int) -> Result | None:
-        sought = Sought(action, sent_at, self._known(sent_at), self._wishes(action))
+        sought = Sought(action, sent_at, self._known(sent_at), self._alike_count(action))
         try:
             return self._look_up(sought, samples)
         except EndpointFailed as error:
@@ -187,7 +187,7 @@ class Resolver:
         for number in range(samples):
             self._wait(number)
             found = find(self, sought, number + 1 == samples)
-            if len(found.rows) > sought.wishes:
+            if len(found.rows) > sought.requested:
                 many = f"{len(found.rows)} rows in the account match it, and it is unclear which one it is"
                 return Result("unknown", many)
             if found.rows:
@@ -200,7 +200,7 @@ class Resolver:
         waited = self.period_seconds * LOOKUP_SHARE * 2**LOOKUPS
         return 1 if (self.now() - sent_at).total_seconds() > waited else LOOKUPS
 
-    def _wishes(self, action: Action) -> int:
+    def _alike_count(self, action: Action) -> int:
         """Return the number of like actions without an outcome."""
         alike = [each for each in journal.unresolved(self.db) if each.action.kind is action.kind]
         return max(sum(self._with_ids(each.action).args == action.args for each in alike), 1)

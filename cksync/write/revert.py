@@ -58,14 +58,14 @@ def revert_shape(db: duckdb.DuckDBPyConnection, table: str) -> None:
             copy_of_base(db, table)
             return
         for name in lost:
-            _put_column_back(db, table, name, base[name], is_there=name in mine)
-        wished = {name.lower() for name in new_columns(db).values()} if table == "subscribers" else set()
+            _restore_column(db, table, name, base[name], is_there=name in mine)
+        planned = {name.lower() for name in new_columns(db).values()} if table == "subscribers" else set()
         for name in mine.keys() - base.keys():
-            if mine[name] != "VARCHAR" or name.lower() not in wished:
+            if mine[name] != "VARCHAR" or name.lower() not in planned:
                 db.execute(f"alter table main.{table} drop column {identifier(name)}")
 
 
-def _put_column_back(db: duckdb.DuckDBPyConnection, table: str, name: str, kind: str, *, is_there: bool) -> None:
+def _restore_column(db: duckdb.DuckDBPyConnection, table: str, name: str, kind: str, *, is_there: bool) -> None:
     column = identifier(name)
     if is_there:
         db.execute(f"alter table main.{table} drop column {column}")

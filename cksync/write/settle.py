@@ -16,7 +16,7 @@ from cksync.write.workspace import column_names, key_of, new_columns, rows_of
 def settle_update(db: duckdb.DuckDBPyConnection, action: Action, row: Row, result: Result, ids: Ids) -> None:
     """Make the values that were sent the base."""
     table, key = row
-    _take_cells(db, table, [ids.get((table, key[0]), key[0])], action.cells)
+    _settle_cells(db, table, [ids.get((table, key[0]), key[0])], action.cells)
 
 
 def settle_removal(db: duckdb.DuckDBPyConnection, action: Action, row: Row, result: Result, ids: Ids) -> None:
@@ -30,9 +30,9 @@ def settle_creation(db: duckdb.DuckDBPyConnection, action: Action, row: Row, res
     table, key = row
     if table == "subscriptions":  # its tag may have been created in the same push
         key = (key[0], ids.get(("tags", key[1]), key[1]), key[2])
-    _take_row(db, table, key, result)
+    _settle_row(db, table, key, result)
     if table == "subscribers":  # what did not fit into one request is still an edit
-        _take_cells(db, table, [result.ids[table]], action.cells)
+        _settle_cells(db, table, [result.ids[table]], action.cells)
 
 
 def add_columns(db: duckdb.DuckDBPyConnection, cells: Iterable[Cell]) -> None:
@@ -49,14 +49,14 @@ def add_columns(db: duckdb.DuckDBPyConnection, cells: Iterable[Cell]) -> None:
 def settle_noop(db: duckdb.DuckDBPyConnection, noop: Noop) -> None:
     """Make what the account already has the base."""
     if noop.kind == "update":
-        _take_cells(db, noop.table, noop.key, noop.cells)
+        _settle_cells(db, noop.table, noop.key, noop.cells)
     elif noop.kind == "delete":
         db.execute(f"delete from base.{noop.table} where {_is(noop.table)}", noop.key)
     else:
-        _take_membership(db, noop.key)
+        _replace_membership(db, noop.key)
 
 
-def _take_membership(db: duckdb.DuckDBPyConnection, key: Key) -> None:
+def _replace_membership(db: duckdb.DuckDBPyConnection, key: Key) -> None:
     """Replace an inserted row of subscriptions with the one that the account has."""
     query = f"delete from main.subscriptions where {_is('subscriptions')} returning subscriber_id"
     ((who,),) = db.execute(query, key).fetchall()
@@ -76,13 +76,13 @@ def _is(table: str) -> str:
     return " and ".join(f'"{name}" = ?' for name in key_of(table))
 
 
-def _take_cells(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], cells: Sequence[Cell]) -> None:
+def _settle_cells(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], cells: Sequence[Cell]) -> None:
     if cells:
         sets = ", ".join(f"{identifier(cell.column)} = ?" for cell in cells)
         db.execute(f"update base.{table} set {sets} where {_is(table)}", [*(cell.mine for cell in cells), *key])
 
 
-def _take_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], result: Result) -> None:
+def _settle_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], result: Result) -> None:
     if table == "custom_fields":
         column = _column(db, key[0], result.values["key"])
         db.execute("insert into _cksync.columns values (?, ?, ?)", [column, result.ids[table], result.values["key"]])
@@ -119,11 +119,11 @@ def _number(db: duckdb.DuckDBPyConnection, purchase: int) -> int | None:
 
 def _column(db: duckdb.DuckDBPyConnection, id_: int, key: str) -> str:
     """Return the column of a new field: the one added for it, or one named after its key."""
-    wished = new_columns(db)
-    name = wished.pop(id_, None)
+    planned = new_columns(db)
+    name = planned.pop(id_, None)
     if name is not None and name in [name for name, *_ in db.execute("describe main.subscribers").fetchall()]:
         return name
-    others = (*PERSON, *column_names(db).values(), *wished.values())
+    others = (*PERSON, *column_names(db).values(), *planned.values())
     return free_column(key, {other.lower() for other in others})
 
 

@@ -241,8 +241,8 @@ def new_columns(db: duckdb.DuckDBPyConnection) -> dict[int, str]:
     rows = db.execute("select id, key, label from main.custom_fields where id < 0 order by id desc").fetchall()
     there = {name.lower(): name for name, *_ in db.execute("describe main.subscribers").fetchall()}
     taken = {*PERSON, *(name.lower() for name in column_names(db).values())}
-    wished = {id_: key or key_of_label(label or "") for id_, key, label in rows}
-    names = {id_: free_column(key, taken) for id_, key in wished.items() if key}
+    planned = {id_: key or key_of_label(label or "") for id_, key, label in rows}
+    names = {id_: free_column(key, taken) for id_, key in planned.items() if key}
     return {id_: there.get(name.lower(), name) for id_, name in names.items()}
 
 

@@ -49,7 +49,7 @@ def _repair(staging: Path, target: Path) -> None:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def put(new: Path, target: Path) -> int:
+def replace_target(new: Path, target: Path) -> int:
     """Move a finished file or folder to its target, which keeps its permissions; return its size in bytes."""
     files = [new] if new.is_file() else [path for path in sorted(new.rglob("*")) if path.is_file()]
     _keep_mode(new, files, target)

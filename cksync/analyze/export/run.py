@@ -13,7 +13,7 @@ import duckdb
 
 from cksync import __version__
 from cksync.analyze.export import csv, duck, excel, manifest, parquet, postgres, sqlite
-from cksync.analyze.export.atomic import put, staging
+from cksync.analyze.export.atomic import replace_target, staging
 from cksync.analyze.export.events import Event, Exported, Moving, Stamp, Written
 from cksync.analyze.export.hashing import hashed
 from cksync.analyze.export.source import ExportTable, answer, choose, opened, prepare
@@ -72,7 +72,7 @@ def export(data_dir: Path, order: Order) -> Iterator[Event]:
         raise Rejected("--partition-by needs a folder of Parquet as the target")
     protect(target, folder)
     try:
-        yield from _to_server(folder, target, order) if target.uri else _to_place(folder, target, order)
+        yield from _to_server(folder, target, order) if target.uri else _to_path(folder, target, order)
     except (duckdb.Error, sqlite3.Error, OSError) as error:
         raise _failure(target, error) from None
     except RuntimeError as error:
@@ -81,11 +81,11 @@ def export(data_dir: Path, order: Order) -> Iterator[Event]:
         raise Interrupted(f"interrupted; {target.name} is unchanged") from None
 
 
-def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
-    with staging(target.path) as beside:
-        new = beside / "new" / target.path.name
+def _to_path(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
+    with staging(target.path) as staged:
+        new = staged / "new" / target.path.name
         new.parent.mkdir()
-        with opened(folder, beside / "spill", within=_reach(order, beside / "new")) as db:
+        with opened(folder, staged / "spill", within=_reach(order, staged / "new")) as db:
             tables, stamp = _tables(db, order), _stamp(db, order)
             if target.form == "excel":
                 excel.check_fits(tables)
@@ -95,7 +95,7 @@ def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
                 if isinstance(event, Written):
                     written.append(event)
                 yield event
-        yield Exported(target.name, target.form, tuple(written), put(new, target.path), stamp)
+        yield Exported(target.name, target.form, tuple(written), replace_target(new, target.path), stamp)
 
 
 def _to_server(folder: Folder, target: Target, order: Order) -> Iterator[Event]:

@@ -90,9 +90,8 @@ class FullScan:
     def _begin(self, start: Checkpoint | None, keys: set[str]) -> None:
         """Go to the front, or to the end of `start`."""
         self.keys = keys
-        self.order = (
-            list(self.keys) if self._since else []
-        )  # of changes: in order of arrival, except those of an earlier load
+        # Of changes: in order of arrival, except those of an earlier load.
+        self.order = list(self.keys) if self._since else []
         self._stream = STREAMS[self.slice.stream]
         self._began_at = start.began_at if start else None
         self._read_from = start.read_from if start else None
@@ -116,7 +115,7 @@ class FullScan:
             start.doubt if start and is_settled and start.doubt != _miscount(start.rows, start.total) else None
         )
         self._is_done = start.is_done and is_settled if start else False
-        self._from_scratch = False
+        self._is_restarted = False
 
     def ask(self) -> Request | None:
         """Return a page to read again, else the next one up to the tail."""
@@ -137,9 +136,9 @@ class FullScan:
         """Receive a page; when no request is left, decide."""
         self._under_way -= 1
         self._unread.answered(str(page.request.page))
-        if self._began_at is None or self._from_scratch:
+        if self._began_at is None or self._is_restarted:
             self._began_at = min(page.sent_at, page.server_at or page.sent_at)
-            self._read_from, self._from_scratch = page.sent_at, False
+            self._read_from, self._is_restarted = page.sent_at, False
         new = {record.key for record in page.records if record.key is not None} - self.keys
         if self._since is not None:
             self.order += [record.key for record in page.records if record.key in new]
@@ -148,11 +147,11 @@ class FullScan:
         if page.total is not None and (self._total_at is None or page.received_at >= self._total_at):
             self._total, self._total_at = page.total, page.received_at
         if page.request.page <= self._front:
-            self._take_again(page, bool(new))
+            self._receive_again(page, bool(new))
         else:
-            self._take_next(page, bool(new))
+            self._receive_next(page, bool(new))
         self._find_tail(page)
-        self._judge_at_tail()
+        self._decide_at_tail()
 
     def miss(self, missed: Miss) -> None:
         """Skip a page that cannot be read; the next one may show how long the list is."""
@@ -167,7 +166,7 @@ class FullScan:
             self._front = number
             if self._stream.is_paged and (self._last is None or not self._stream.total):
                 self._last = max(self._last or 1, number + 1)
-        self._judge_at_tail()
+        self._decide_at_tail()
 
     @property
     def _is_down(self) -> bool:
@@ -175,11 +174,11 @@ class FullScan:
         most = MISSES if self.keys else FIRST_MISSES if self._stream.is_paged else 1
         return self._unread.in_row >= most
 
-    def _judge_at_tail(self) -> None:
+    def _decide_at_tail(self) -> None:
         while not self._under_way and not self._is_done and self._is_at_tail:
             self._decide()
 
-    def _take_again(self, page: Page, has_new: bool) -> None:
+    def _receive_again(self, page: Page, has_new: bool) -> None:
         """Receive a page read again: if rows had slipped past it, others may have slipped past its neighbours."""
         number = page.request.page
         self._repairing.remove(number)
@@ -194,7 +193,7 @@ class FullScan:
                 n for n in (number - 1, number + 1) if 1 <= n <= self._front and n not in self._repairs
             )
 
-    def _take_next(self, page: Page, has_new: bool) -> None:
+    def _receive_next(self, page: Page, has_new: bool) -> None:
         """Receive a page in sequence: detect a drop of the total, and pages that repeat."""
         number = page.request.page
         if number > 1 and self._has_dropped(page):
@@ -252,9 +251,9 @@ class FullScan:
                 return
         self._is_done = True
         if self._doubt is None and not self._unread:
-            self._weigh()
+            self._check_plausible()
 
-    def _weigh(self) -> None:
+    def _check_plausible(self) -> None:
         """Decide if a finished read is plausible. A single answer that shows nothing may be wrong."""
         lost = self._held.lost(self.keys)
         if not self._held.is_odd(lost, is_empty=not self.keys):
@@ -264,11 +263,8 @@ class FullScan:
             return
         self._was_read_twice, began_at, read_from = True, self._began_at, self._read_from
         self._begin(None, set())
-        self._began_at, self._read_from, self._from_scratch = (
-            began_at,
-            read_from,
-            True,
-        )  # until the first page arrives again
+        self._began_at, self._read_from = began_at, read_from
+        self._is_restarted = True  # until the first page arrives again
 
     @property
     def has_begun(self) -> bool:

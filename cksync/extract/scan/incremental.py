@@ -77,9 +77,8 @@ class IncrementalScan(SpotCheck):
         self._search: Search | None = None
         self._has_moved = self._was_sampled = False
         newest = 1 if self._is_newest_first else self._pages
-        later = self._random.randint(
-            min(2, self._pages), self._pages
-        )  # page 1 would hide that page numbers are ignored
+        # Not page 1, which would hide that page numbers are ignored.
+        later = self._random.randint(min(2, self._pages), self._pages)
         first = {"newest": -1, "both": newest, "none": later}
         self._to_ask = deque([first[self._ends]])
 
@@ -134,7 +133,7 @@ class IncrementalScan(SpotCheck):
             self._is_done = self._doubt is not None
             self._begin()
         elif total <= PAGE_ROWS and self._read.keys() & {1, -1}:
-            self._take_for_whole(set(self._read.get(1, ())) | set(self._read.get(-1, ())), total)
+            self._accept_as_whole(set(self._read.get(1, ())) | set(self._read.get(-1, ())), total)
         elif further := self._further(total):
             self._to_ask.extend(further)
         elif doubt := self._doubt_of(self._count - total):
@@ -163,7 +162,7 @@ class IncrementalScan(SpotCheck):
     def _read_all(self) -> None:
         self._whole = FullScan(self.slice, held=self._held)
 
-    def _take_for_whole(self, there: Set[int], total: int) -> None:
+    def _accept_as_whole(self, there: Set[int], total: int) -> None:
         """Treat one page as the whole list if it has as many rows as the API counts."""
         if len(there) == total:
             self._end({*self._known.keys, *self._new} - there, "content")

@@ -108,7 +108,7 @@ class Search:
             return []
         is_each = self._sees_all or missing == len(inside)
         share = min(1.0, max(0, missing) / len(inside))
-        stood = (
+        positions = (
             inside[n] - left.after - round(n * share) for n in (range(len(inside)) if is_each else [len(inside) // 2])
         )
-        return sorted({min(max(place // PAGE_ROWS + 1, page + 1), later - 1) for place in stood})
+        return sorted({min(max(place // PAGE_ROWS + 1, page + 1), later - 1) for place in positions})

@@ -63,7 +63,7 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     kind, parent = parent_of(context, edit)
     who = edit.row["subscriber_id"]
     check_state(edit, "the API sets the state of a subscription")
-    if context.wishes[kind, parent, who] > 1:
+    if context.requested[kind, parent, who] > 1:
         raise ValueError(f"the subscription of {who} is inserted twice")
     if who in context.new["subscribers"]:
         if first_join(context, who) is not edit:  # the first membership is sent with the person
@@ -87,7 +87,7 @@ def _subscribe(edit: Edit, kind: str, parent: int, address: str) -> Action:
 
 def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
     kind, parent, who = (edit.row[name] for name in ("subscribable_type", "subscribable_id", "subscriber_id"))
-    is_inserted_again = (kind, parent, who) in context.wishes
+    is_inserted_again = (kind, parent, who) in context.requested
     if is_inserted_again or (kind, parent, who) not in context.account.memberships:
         yield noop(edit)
     elif kind != "tag":
