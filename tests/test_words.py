@@ -42,6 +42,11 @@ DIALECT = {
     r"make room": "free some space",
 }
 WORDS = re.compile("|".join(rf"\b(?:{words})\b" for words in DIALECT), re.IGNORECASE)
+# In running text these are also plain English: looked up, in turn, asked for, as it was.
+PLAIN_IN_PROSE = ("looks?", "turns?", "(?:goes", "asked? for", "stays? as", "so many", "take[sn]? back", "is to be")
+PROSE = re.compile(
+    "|".join(rf"\b(?:{words})\b" for words in DIALECT if not words.startswith(PLAIN_IN_PROSE)), re.IGNORECASE
+)
 # A code span or a code block of Markdown: names that are stored or typed.
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 SQL = re.compile(
@@ -49,10 +54,10 @@ SQL = re.compile(
 )
 
 
-def found(text: str) -> list[str]:
-    """The old words in a text, each with what stands around it."""
+def found(text: str, words: re.Pattern[str] = WORDS) -> list[str]:
+    """Return the old words in a text, each with its surroundings."""
     text = CODE.sub("``", text)
-    return [text[max(match.start() - 40, 0) : match.end() + 40] for match in WORDS.finditer(text)]
+    return [text[max(match.start() - 40, 0) : match.end() + 40] for match in words.finditer(text)]
 
 
 def literals(source: str) -> Iterator[tuple[int, str]]:
@@ -98,7 +103,7 @@ def test_snapshots_and_example_are_plain_english(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_documents_are_plain_english(path: Path) -> None:
-    assert found(path.read_text()) == []
+    assert found(path.read_text(), PROSE) == []
 
 
 def test_an_old_word_is_found_where_a_user_reads_it_and_nowhere_else() -> None:

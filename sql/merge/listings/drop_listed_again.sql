@@ -1,4 +1,4 @@
--- Deletes from the people requested by id those whom a list shows again, by `newest`: if they leave it, they may be
+-- Deletes from the people requested by id those that a list shows again, by `newest`: if they leave it, they may be
 -- requested again.
 delete from _cksync.listings as old using newest
 where old.slice = 'subscribers/by_id'

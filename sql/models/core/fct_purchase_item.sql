@@ -6,7 +6,7 @@
 -- rounding difference. If the price or quantity of one of several lines is unknown, it cannot be split.
 -- purchase_id: The purchase.
 -- position: The line's position in the purchase, from 1.
--- subscriber_id: The buyer in the mirror; null: the mirror has nobody with the address.
+-- subscriber_id: The buyer in the mirror; null: the mirror has no one with the address.
 -- buyer: The buyer, as in fct_purchase.
 -- currency: The currency code of all amounts, in capitals.
 -- purchased_on: The day in the configured zone.

@@ -2,7 +2,7 @@
 -- for a person who was always active. lead_magnet_conversion and sequence_funnel count from it who was still there
 -- after 30 and 90 days.
 -- @filter: subscribable_type = 'form' and subscribable_id = 5000000
--- @unknown: Since when a person whom the first pull found inactive had been so, and people removed before it.
+-- @unknown: Since when a person that the first pull found inactive had been so, and people removed before it.
 -- subscribable_type: `form`, `sequence` or `tag`.
 -- subscribable_id: Its id.
 -- subscriber_id: The person.

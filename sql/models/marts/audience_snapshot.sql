@@ -13,7 +13,7 @@
 -- last_sent_at: When it was sent.
 -- last_recipients: Number of people it was sent to.
 -- last_open_rate: Its open rate in percent.
--- customers: Buyers ever: people, and addresses of nobody on the list, with a counted purchase.
+-- customers: Buyers ever: people, and addresses that no one on the list has, with a counted purchase.
 -- orders_28d: Counted purchases in the last 28 days, in all currencies.
 -- revenue_28d: Net revenue of these in revenue_currency; null if no amount is known. revenue_daily has all
 -- currencies.

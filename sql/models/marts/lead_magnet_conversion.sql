@@ -4,7 +4,7 @@
 -- @stored: table
 -- @filter: joins > 0
 -- @unknown: Views of a form (so a rate of views to joins is unavailable); people removed before the first pull;
--- whether the form or tag caused a purchase (a person in several counts in each); and when people left whom the first
+-- whether the form or tag caused a purchase (a person in several counts in each); and when people left that the first
 -- pull found gone: they are the unknown ones in the active columns.
 -- subscribable_type: `form` or `tag`.
 -- subscribable_id: The id of the form or tag.

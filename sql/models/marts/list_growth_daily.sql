@@ -20,7 +20,7 @@
 -- joined_average_28d: The same over 28 days.
 -- net_average_7d: Mean of net over this day and the six before; null if fewer are known.
 -- net_average_28d: The same over 28 days.
--- precision: `exact`: nobody left and everyone who came joined that day; `interval`: it is the day of the pull that
+-- precision: `exact`: no one left and everyone who came joined that day; `interval`: it is the day of the pull that
 -- saw it; `unknown`: up to the day of the first pull.
 with bounds as (
     select

@@ -4,7 +4,7 @@
 -- @stored: table
 -- @filter: entered > 0
 -- @unknown: The emails of a sequence, their opens and clicks, a person's progress, who finished or was removed
--- before the first pull, whether the sequence caused a purchase, and when people unsubscribed whom the first pull
+-- before the first pull, whether the sequence caused a purchase, and when people unsubscribed that the first pull
 -- found cancelled: they are the unknown ones.
 -- sequence_id: The sequence's id.
 -- sequence: Its current name; names need not be unique.
@@ -15,7 +15,7 @@
 -- entered_30_days: People who entered at least 30 days ago.
 -- bought_within_30_days: Of these, people with a counted order within 30 days of entering.
 -- bought_within_30_days_rate: In percent: 100 * bought_within_30_days / entered_30_days.
--- unsubscribed_within_30_days: Of these, people whom the pulls saw cancelled 30 days after entering.
+-- unsubscribed_within_30_days: Of these, people that the pulls saw cancelled 30 days after entering.
 -- unknown_within_30_days: Of these, people first seen after that and already cancelled, so that the time is unknown.
 -- unsubscribed_within_30_days_rate: In percent, lower bound: 100 * unsubscribed_within_30_days / entered_30_days.
 -- unsubscribed_within_30_days_rate_at_most: In percent, upper bound: 100 * (unsubscribed_within_30_days +
@@ -23,13 +23,13 @@
 -- entered_90_days: People who entered at least 90 days ago.
 -- bought_within_90_days: Of these, people with a counted order within 90 days of entering.
 -- bought_within_90_days_rate: In percent: 100 * bought_within_90_days / entered_90_days.
--- unsubscribed_within_90_days: Of these, people whom the pulls saw cancelled 90 days after entering.
+-- unsubscribed_within_90_days: Of these, people that the pulls saw cancelled 90 days after entering.
 -- unknown_within_90_days: Of these, people first seen after that and already cancelled, so that the time is unknown.
 -- unsubscribed_within_90_days_rate: In percent, lower bound: 100 * unsubscribed_within_90_days / entered_90_days.
 -- unsubscribed_within_90_days_rate_at_most: In percent, upper bound: 100 * (unsubscribed_within_90_days +
 -- unknown_within_90_days) / entered_90_days.
 -- precision: Of the unsubscribed columns: exact (all are known), interval (the rates lie between the two bounds),
--- unknown (nobody is known to have unsubscribed, but some may have).
+-- unknown (no one is known to have unsubscribed, but some may have).
 with active_people as (
     select id from subscribers where state = 'active'
 ),
