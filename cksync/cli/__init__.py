@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 # command -> (module, summary in the list of commands)
 COMMANDS = {
     "demo": ("demo", "Try it on a simulated account; needs no setup."),
-    "init": ("setup", "Write a config file."),
-    "check": ("setup", "Test the credentials, folder, disk and clock; show the account."),
-    "plan": ("verify", "Estimate the next pull, in requests and minutes."),
+    "init": ("init", "Write a config file."),
+    "check": ("check", "Test the credentials, folder, disk and clock; show the account."),
+    "plan": ("plan", "Estimate the next pull, in requests and minutes."),
     "pull": ("pull", "Bring the mirror up to date."),
     "verify": ("verify", "Compare the mirror with the account, and repair it."),
     "status": ("status", "Show how current and complete the mirror is, and what failed."),
     "sql": ("sql", "Query the mirror with SQL, read-only."),
     "export": ("export", "Export tables and models for other tools."),
     "report": ("report", "Write a one-page HTML report about the account."),
-    "checkout": ("push", "Create a copy of the mirror to edit with any SQL tool."),
-    "diff": ("push", "Show what a push would change."),
+    "checkout": ("checkout", "Create a copy of the mirror to edit with any SQL tool."),
+    "diff": ("diff", "Show what a push would change."),
     "push": ("push", "Apply the edits to the account, each only once."),
-    "revert": ("push", "Undo edits in a workspace."),
-    "rebuild": ("pull", "Rebuild mirror.duckdb from the log."),
-    "sandbox": ("demo", "Serve a simulated account on this machine."),
+    "revert": ("revert", "Undo edits in a workspace."),
+    "rebuild": ("rebuild", "Rebuild mirror.duckdb from the log."),
+    "sandbox": ("sandbox", "Serve a simulated account on this machine."),
 }
 
 # Commands with side effects: they complete even if their output is lost.

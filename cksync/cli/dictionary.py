@@ -87,7 +87,7 @@ def _listed_query(saved: "Saved") -> dict[str, Any]:
 
 def _print_rows(db: "duckdb.DuckDBPyConnection", rows: Sequence[dict[str, Any]], form: str) -> None:
     """Print rows of text, and the number `rows`, in a format of `cksync sql`."""
-    from cksync.cli.sql import PRINTERS
+    from cksync.cli.formats import PRINTERS
 
     names = rows[0] if rows else {"column": None}
     kinds = ", ".join(f'"{name}" {"bigint" if name == "rows" else "varchar"}' for name in names)

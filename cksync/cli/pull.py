@@ -1,4 +1,4 @@
-"""`cksync pull` and `cksync rebuild`."""
+"""`cksync pull`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -121,7 +121,7 @@ def print_changes(published: "Published", requests: Mapping[str, int]) -> None:
     print_table(("table", "rows", "new", "changed", "gone", "requests"), rows)
 
 
-def _changes(published: "Published", requests: Mapping[str, int]) -> list[dict[str, object]]:
+def changes_as_json(published: "Published", requests: Mapping[str, int]) -> list[dict[str, object]]:
     from dataclasses import asdict
 
     return [
@@ -143,42 +143,8 @@ def _report(report: "PullReport") -> dict[str, object]:
         "seconds": round(report.seconds, 3),
         "since": report.since,
         "advice": report.published.advice,
-        "tables": _changes(report.published, report.requests),
+        "tables": changes_as_json(report.published, report.requests),
         "complaints": list(report.published.analysis.complaints),
         "repeated": report.published.merged.repeated,
         "incomplete": [asdict(verdict) for verdict in report.verdicts if not verdict.is_complete],
     }
-
-
-@click.command()
-@FORMAT
-@common
-@click.pass_obj
-def rebuild(settings: Settings, form: str) -> int:
-    """Rebuild mirror.duckdb from log/. Makes no API requests.
-
-    Exits with status 3 if the log contains a record that no table can hold.
-    """
-    from cksync.folder import Folder
-    from cksync.pipeline import publishing
-
-    config = settings.load()
-    folder = Folder(config.data_dir)
-    with folder.lock("rebuild"):
-        published = publishing.rebuild(config, folder)
-    if published.advice:
-        click.echo(published.advice, err=True)
-    if form == "json":
-        print_json(
-            {
-                "tables": _changes(published, {}),
-                "complaints": list(published.analysis.complaints),
-                "set_aside": dict(published.set_aside),
-            }
-        )
-    elif not settings.quiet:
-        print_changes(published, {})
-        print_complaints(published)
-    for slice_, what in published.set_aside.items():
-        click.echo(f"incomplete: {slice_}: {what}", err=True)
-    return 3 if published.set_aside else 0
