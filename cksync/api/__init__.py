@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-import cksync
 from cksync.api.http import ATTEMPTS, Call, HttpClient, Reply
 from cksync.api.throttle import MOST_SLOTS, Ledger, Stopped, Throttle
 from cksync.api.v3.pages import V3
@@ -15,6 +14,7 @@ from cksync.domain import Page, Request
 from cksync.errors import BadConfig
 from cksync.folder import Folder
 from cksync.secrets import Redactor
+from cksync.version import __version__
 
 __all__ = ["Api", "Credential", "Stopped", "WritingApi", "connect", "credentials"]
 
@@ -90,7 +90,7 @@ def connect(
         most_mb=settings.max_answer_mb,
         concurrency=settings.concurrency,
         stop=stop,
-        user_agent=f"cksync/{cksync.__version__}",
+        user_agent=f"cksync/{__version__}",
         attempts=attempts,
     )
     try:

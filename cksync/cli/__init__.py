@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cksync import __version__
 from cksync.cli.streams import open_streams
+from cksync.version import __version__
 
 if TYPE_CHECKING:
     from cksync.config import Config

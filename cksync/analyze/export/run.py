@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 
-from cksync import __version__
 from cksync.analyze.export import csv, duck, excel, manifest, parquet, postgres, sqlite
 from cksync.analyze.export.atomic import replace_target, staging
 from cksync.analyze.export.events import Event, Exported, Moving, Stamp, Written
@@ -20,6 +19,7 @@ from cksync.analyze.export.source import ExportTable, answer, choose, opened, pr
 from cksync.analyze.export.target import Form, Target, parse, protect
 from cksync.errors import Failed, Interrupted, Refused, Rejected
 from cksync.folder import Folder, is_disk_full
+from cksync.version import __version__
 
 Writer = Callable[[duckdb.DuckDBPyConnection, Sequence[ExportTable], Path, Stamp], Iterator[Moving | Written]]
 

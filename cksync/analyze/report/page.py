@@ -9,10 +9,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cksync import __version__
 from cksync.analyze.report.components import Chart, Figure, FigureTable, SectionContent, Tile
 from cksync.analyze.report.embed import as_json, columnar, policy
 from cksync.analyze.report.formatting import FORMS, NONE, TEXTS, moment
+from cksync.version import __version__
 
 if TYPE_CHECKING:
     from cksync.analyze.report.contents import Section
