@@ -224,7 +224,7 @@ def test_a_query_that_is_no_utf_8_is_one_sentence(call: tuple[str, ...], place: 
     (folder / "query.sql").write_bytes(b"select '\xff'")
     done = run(folder, environ, *call, lost="<query.sql")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == b"cksync: the query is no text in UTF-8; save it as UTF-8, or set LC_ALL=C.UTF-8\n"
+    assert done.stderr == b"cksync: the query is not valid UTF-8; save it as UTF-8, or set LC_ALL=C.UTF-8\n"
 
 
 @pytest.mark.heavy

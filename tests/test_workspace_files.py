@@ -69,7 +69,7 @@ def test_workspace_that_this_process_has_open_is_locked(where: str, work: Work) 
             plan_push(work.config, path)
     else:
         path.write_bytes(b"a clock")
-        with pytest.raises(Rejected, match="is no workspace"):
+        with pytest.raises(Rejected, match="is not a workspace"):
             plan_push(work.config, path)
 
 
@@ -137,7 +137,7 @@ def test_damaged_workspace_is_reported_and_nothing_is_pushed(damage: str, work: 
     data = work.path.read_bytes()
     work.path.write_bytes(DAMAGES[damage](data))
     for go in (work.plan, work.push, lambda: refresh(Folder(work.config.data_dir), work.path)):
-        with pytest.raises((Failed, Rejected), match=r"cannot be read as a workspace \(|is no workspace|could not be"):
+        with pytest.raises((Failed, Rejected), match=r"cannot be read as a workspace \(|is not a workspace|could not be"):
             go()
     assert sandbox.journal.writes() == []
 
