@@ -66,7 +66,7 @@ def test_every_value_comes_back(given_rows: list[Row]) -> None:
 
 
 @pytest.mark.heavy
-@settings(max_examples=300, deadline=None, phases=WITHOUT_SHRINKING)
+@settings(max_examples=150, deadline=None, phases=WITHOUT_SHRINKING)
 @given(st.lists(with_nulls, min_size=1, max_size=25))
 def test_every_value_comes_back_often(given_rows: list[Row]) -> None:
     check(given_rows)

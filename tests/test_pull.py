@@ -151,7 +151,7 @@ def test_wrong_list_is_marked_incomplete_and_takes_no_row_out(lie: str, config: 
         *(
             pytest.param(path, id_, marks=pytest.mark.heavy)
             for path in ("/subscribers", "/tags/[0-9]+/subscriptions")
-            for id_ in (None, 1.5, 10**19, True, [1])
+            for id_ in (None, 10**19, [1])
         ),
     ],
     ids=str,

@@ -87,7 +87,7 @@ STOPS = [14, 26]
 
 
 @pytest.mark.parametrize("how", some(["signal", "kill"], ["kill"]))
-@pytest.mark.parametrize("request_number", some(range(2, FIRST + 4), STOPS[:1]))
+@pytest.mark.parametrize("request_number", some(range(2, FIRST + 4, 4), STOPS[:1]))
 def test_first_pull_that_was_stopped_ends_with_the_account_as_it_is(
     request_number: int, how: str, config: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -109,7 +109,7 @@ def known(config: Config, sandbox: Sandbox, world: World) -> Config:
 COMMANDS: list[tuple[Depth, Depth]] = [(first, then) for first in get_args(Depth) for then in get_args(Depth)]
 
 
-@pytest.mark.parametrize("request_number", some(range(2, FIRST + 4, 5), [12]))
+@pytest.mark.parametrize("request_number", some(range(2, FIRST + 4, 10), [12]))
 @pytest.mark.parametrize("depths", some(COMMANDS, [("nightly", "nightly")]))
 def test_pull_that_was_stopped_ends_with_the_account_as_it_is(
     depths: tuple[Depth, Depth], request_number: int, known: Config, sandbox: Sandbox, world: World
@@ -140,7 +140,7 @@ def everything(config: Config) -> dict[str, list[tuple[Any, ...]]]:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("again", some(range(2, NIGHT + 20, 3), [26]))
+@pytest.mark.parametrize("again", some(range(2, NIGHT + 20, 6), [26]))
 def test_pull_that_is_stopped_again_while_it_goes_on_leaves_the_mirror_and_nothing_out(
     again: int, known: Config, sandbox: Sandbox, world: World
 ) -> None:

@@ -137,7 +137,9 @@ def test_damaged_workspace_is_reported_and_nothing_is_pushed(damage: str, work: 
     data = work.path.read_bytes()
     work.path.write_bytes(DAMAGES[damage](data))
     for go in (work.plan, work.push, lambda: refresh(Folder(work.config.data_dir), work.path)):
-        with pytest.raises((Failed, Rejected), match=r"cannot be read as a workspace \(|is not a workspace|could not be"):
+        with pytest.raises(
+            (Failed, Rejected), match=r"cannot be read as a workspace \(|is not a workspace|could not be"
+        ):
             go()
     assert sandbox.journal.writes() == []
 
