@@ -263,7 +263,7 @@ def test_seven_tries_in_vain_end_with_what_to_check(config: Config, tmp_path: Pa
     assert refused.startswith(f"GET account: 127.0.0.1:{port} refuses the connection")
     assert unknown.startswith("GET account: the name nope.invalid cannot be resolved")
     for sentence in (refused, unknown):
-        assert "check api.base_url" in sentence
+        assert "api.base_url)" in sentence
         assert sentence.endswith("(tried 7 times); try again later")
 
 
