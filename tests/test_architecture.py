@@ -89,7 +89,7 @@ def test_every_stream_is_called_by_its_own_name() -> None:
     assert {name: stream.name for name, stream in STREAMS.items()} == {name: name for name in STREAMS}
 
 
-def test_the_tables_are_those_of_the_contract() -> None:
+def test_the_tables_are_those_that_are_promised() -> None:
     assert {table.name for table in tables()} == {
         "account",
         "subscribers",

@@ -81,6 +81,8 @@ class _Planned:
         if planner is None:
             refusals = table.refusals if table else {}
             raise ValueError(refusals.get(edit.kind, f"the API cannot {edit.kind} a row of {edit.table}"))
+        if edit.kind == "update" and table:
+            table.check_writable(self._context, edit)
         for planned in planner(self._context, edit):
             match planned:
                 case Action():

@@ -1,7 +1,7 @@
 """What the planners share: turning an edit into actions, given the account and the other edits."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,15 +16,28 @@ Planned = Action | Conflict | Noop
 Planner = Callable[["Context", Edit], Iterator[Planned]]
 
 
+def _no_columns(context: "Context") -> Collection[str]:
+    return ()
+
+
 @dataclass(frozen=True)
 class WorkspaceTable:
     """How the edits of one workspace table are planned: a planner or a refusal for each kind of edit, and the streams
-    to pull first."""
+    to pull first. `writable` gives the columns that an update may change; the others are refused before the planner
+    sees them, for the reason in `why_fixed`."""
 
     name: str
     planners: Mapping[EditKind, Planner]
     refusals: Mapping[EditKind, str]
     streams: tuple[str, ...]
+    writable: Callable[["Context"], Collection[str]] = _no_columns
+    why_fixed: str = ""
+
+    def check_writable(self, context: "Context", edit: Edit) -> None:
+        """Raise ValueError when an update changes what cannot be changed."""
+        writable = self.writable(context)
+        if fixed := [cell.column for cell in edit.cells if cell.column not in writable]:
+            raise ValueError(f"{', '.join(fixed)} cannot be changed{self.why_fixed}")
 
 
 class IsGone(Exception):
@@ -85,12 +98,6 @@ def check_state(edit: Edit, reason: str) -> None:
     """Raise ValueError if a new row sets a state."""
     if edit.row.get("state") not in (None, "", "active"):
         raise ValueError(f"state cannot be set: {reason}")
-
-
-def check_fixed(edit: Edit, fixed: Iterable[str], reason: str = "") -> None:
-    """Raise ValueError when one of the `fixed` columns was edited."""
-    if columns := [cell.column for cell in edit.cells if cell.column in set(fixed)]:
-        raise ValueError(f"{', '.join(columns)} cannot be changed{reason}")
 
 
 def plain(value: object) -> Any:

@@ -91,7 +91,7 @@ def test_records_become_the_expected_rows_of(name: str, mirror: Making) -> None:
     assert found == json.loads(path.read_text())
 
 
-# Section 4 of the contract: key, then columns in their order; a column without a type is VARCHAR.
+# The columns that users rely on: key, then columns in their order; a column without a type is VARCHAR.
 COLUMNS = {
     "account": "primary_email_address | name, plan_type, primary_email_address",
     "subscribers": "id | id BIGINT, email_address, first_name, state, created_at TIME, fields JSON",
@@ -117,22 +117,22 @@ SYSTEM = [("_first_seen_at", TYPES["TIME"]), ("_synced_at", TYPES["TIME"]), ("_e
 VERSION = [("valid_from", TYPES["TIME"]), ("valid_to", TYPES["TIME"]), ("change", "VARCHAR")]
 
 
-def contract(name: str) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
-    """Return the key and the columns with their types that the contract gives a table."""
+def promised(name: str) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """Return the key and the columns with their types promised for a table."""
     key, _, columns = COLUMNS[name].partition(" | ")
     pairs = [column.split(" ") for column in columns.split(", ")]
     typed = [(pair[0], TYPES.get(pair[1], pair[1]) if len(pair) == 2 else "VARCHAR") for pair in pairs]
     return tuple(key.split(", ")), typed
 
 
-def test_tables_are_those_of_the_contract() -> None:
+def test_tables_are_those_that_are_promised() -> None:
     assert {table.name for table in tables()} == COLUMNS.keys()
 
 
-def test_columns_types_and_order_are_those_of_the_contract(mirror: Making) -> None:
+def test_columns_types_and_order_are_those_that_are_promised(mirror: Making) -> None:
     made = mirror()
     for table in tables():
-        key, columns = contract(table.name)
+        key, columns = promised(table.name)
         assert table.key == key
         for schema, more in (("main", SYSTEM), ("history", [*SYSTEM, *VERSION])):
             described = made.rows(f"describe {schema}.{table.name}")

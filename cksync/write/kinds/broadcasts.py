@@ -33,8 +33,6 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
 
 def _update(context: Context, edit: Edit) -> Iterator[Planned]:
     id_ = int(edit.key[0])
-    if fixed := [cell.column for cell in edit.cells if cell.column not in _COLUMNS]:
-        raise ValueError(f"{', '.join(fixed)} cannot be changed")
     cells = yield from context.wanted(edit)
     if not cells:
         return
@@ -176,4 +174,5 @@ TABLE = WorkspaceTable(
     planners={"insert": _insert, "update": _update, "delete": _delete},
     refusals={},
     streams=("broadcasts",),
+    writable=lambda _: _COLUMNS,
 )

@@ -15,7 +15,7 @@ from cksync.write.alike import is_alike
 from cksync.write.edits import Edit
 from cksync.write.gone import ONE_OF
 from cksync.write.lookup import read
-from cksync.write.planning import Context, Planned, WorkspaceTable, action, check_fixed
+from cksync.write.planning import Context, Planned, WorkspaceTable, action
 from cksync.write.settle import settle_creation, settle_removal, settle_update
 
 _LIST = whole("custom_fields")
@@ -31,7 +31,6 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
 
 
 def _update(context: Context, edit: Edit) -> Iterator[Planned]:
-    check_fixed(edit, ("name", "key"), ": the API derives them from the label")
     for cell in (yield from context.wanted(edit)):
         args = {"field_id": int(edit.key[0]), "label": context.names.label(cell.mine, edit.key[0])}
         yield action(RENAME, edit.key[0], args, edit, [cell])
@@ -110,4 +109,6 @@ TABLE = WorkspaceTable(
     planners={"insert": _insert, "update": _update, "delete": _delete},
     refusals={},
     streams=("custom_fields",),
+    writable=lambda _: ("label",),
+    why_fixed=": the API derives them from the label",
 )

@@ -27,7 +27,7 @@ from cksync.write.kinds.memberships import (
 from cksync.write.lookup import has_tag, memberships, read
 from cksync.write.named import ask_address
 from cksync.write.plan import Conflict
-from cksync.write.planning import Context, Planned, WorkspaceTable, action, check_fixed, check_state
+from cksync.write.planning import Context, Planned, WorkspaceTable, action, check_state
 from cksync.write.reply import compared, page_of, records, wrong_person
 from cksync.write.settle import settle_creation, settle_update
 
@@ -58,7 +58,6 @@ def _given(edit: Edit, columns: Mapping[str, object]) -> list[Cell]:
 
 
 def _update(context: Context, edit: Edit) -> Iterator[Planned]:
-    check_fixed(edit, ("id", "created_at"))
     yield from _lost(context, edit, edit.cells)
     lost = context.account.lost
     kept = tuple(cell for cell in edit.cells if cell.column not in lost or not cell.mine)
@@ -196,4 +195,5 @@ TABLE = WorkspaceTable(
     planners={"insert": _insert, "update": _update},
     refusals={"delete": "the API cannot delete people; set state = 'cancelled' to unsubscribe"},
     streams=("subscribers", "custom_fields"),
+    writable=lambda context: {*_BASICS, "state", *context.keys, *context.account.lost},
 )
