@@ -56,11 +56,9 @@ PARENTS = {"form": "forms", "sequence": "sequences", "tag": "tags"}
 MEMBERSHIPS = "subscriptions"
 ACTIVE = Slice("subscribers", "subscribers/active")
 CANCELLED = Slice("subscribers", "subscribers/cancelled")
-# The same two lists, limited to people who changed since a day.
-CHANGED = {
-    ACTIVE: Slice("subscribers", "subscribers/active/changed"),
-    CANCELLED: Slice("subscribers", "subscribers/cancelled/changed"),
-}
+# The same two lists, limited to people who changed since a day; this ends their names.
+CHANGED_ONLY = "/changed"
+CHANGED = {slice_: Slice(slice_.stream, slice_.name + CHANGED_ONLY) for slice_ in (ACTIVE, CANCELLED)}
 BY_ID = Slice("subscribers", "subscribers/by_id")
 BROADCASTS = Slice("broadcasts", "broadcasts")
 DETAILS = Slice("broadcasts", "broadcasts/detail")

@@ -6,7 +6,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from cksync.domain import DETAILS, MEMBERSHIPS, members_sql
 from cksync.load.steps import step
+from cksync.load.tables import tables
 from cksync.sqltext import header, sql_folder
 
 FOLDER = sql_folder() / "merge"
@@ -42,3 +44,9 @@ def test_every_step_is_taken() -> None:
 def test_placeholder_that_nothing_is_given_for_is_refused() -> None:
     with pytest.raises(KeyError, match="table"):
         step("tombstones")
+
+
+def test_tables_name_their_slices_as_the_rest_does() -> None:
+    (memberships,) = [table for table in tables() if table.name == MEMBERSHIPS]
+    assert memberships.slice == members_sql("subscribable_type", "subscribable_id")
+    assert f"slice = '{DETAILS.name}'" in (sql_folder() / "tables/broadcasts.sql").read_text()

@@ -8,26 +8,39 @@ from collections.abc import Collection, Iterator
 
 import duckdb
 
+from cksync.domain import (
+    ACTIVE,
+    BROADCASTS,
+    BY_ID,
+    CANCELLED,
+    DETAILS,
+    PURCHASES,
+    SINGLE,
+    STATS,
+    Slice,
+    members_sql,
+)
 from cksync.load.steps import step
 from cksync.sqltext import literal
 
-# The streams with paged lists, and the slices whose single records are requested by id.
+# The streams with paged lists.
 LISTED = ("subscribers", "subscriptions", "broadcasts", "broadcast_stats", "purchases")
-SINGLE = ("subscribers/by_id", "broadcasts/detail", "broadcast_stats")
-# Ends the name of a slice that shows only rows that changed.
-CHANGED_ONLY = "/changed"
 # The position of a row: counted from the front, or (negative) from the newest row.
 PLACE = "case when page > 0 then page * 1000 + position else page * 1000 - position end"
 
-_SINGLE = ", ".join(map(literal, SINGLE))
+
+def _named(*slices: Slice) -> str:
+    """SQL for the names of some slices."""
+    return ", ".join(literal(slice_.name) for slice_ in slices)
 
 
+_SINGLE = _named(*SINGLE)
 # The slices whose order loses a row of a table when it is deleted.
 _SLICES_OF = {
-    "subscribers": "('subscribers/active', 'subscribers/cancelled', 'subscribers/by_id')",
-    "subscriptions": "('subscriptions/' || gone.subscribable_type || '/' || gone.subscribable_id)",
-    "broadcasts": "('broadcasts', 'broadcasts/detail', 'broadcast_stats')",
-    "purchases": "('purchases')",
+    "subscribers": f"({_named(ACTIVE, CANCELLED, BY_ID)})",
+    "subscriptions": f"({members_sql('gone.subscribable_type', 'gone.subscribable_id')})",
+    "broadcasts": f"({_named(BROADCASTS, DETAILS, STATS)})",
+    "purchases": f"({_named(PURCHASES)})",
 }
 _KEYS = {"subscriptions": "subscribable_type, subscribable_id, id"}
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.load.list_order import CHANGED_ONLY, LISTED, PLACE
+from cksync.domain import CHANGED_ONLY
+from cksync.load.list_order import LISTED, PLACE
 from cksync.load.log import ABSENT, PUSHES, REQUESTS
 from cksync.load.log_files import PORTION_BYTES, portions, row_of, size
 from cksync.load.repeated_keys import OBJECTS

@@ -3,7 +3,7 @@ they are gone or usable."""
 
 import duckdb
 
-from cksync.load.list_order import CHANGED_ONLY
+from cksync.domain import CHANGED_ONLY
 from cksync.load.observations import RECORD_BYTES
 from cksync.sqltext import literal
 

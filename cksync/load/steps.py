@@ -8,16 +8,24 @@ import re
 from functools import cache
 from itertools import dropwhile
 
+from cksync.domain import ACTIVE, BY_ID, CANCELLED, members_sql
 from cksync.load.tables import Table
-from cksync.sqltext import quoted, sql_folder
+from cksync.sqltext import literal, quoted, sql_folder
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+# The names of slices, for every step.
+_SLICES = {
+    "active": literal(ACTIVE.name),
+    "cancelled": literal(CANCELLED.name),
+    "by_id": literal(BY_ID.name),
+    "members": members_sql("membership.subscribable_type", "membership.subscribable_id"),
+}
 
 
 def step(name: str, of: Table | None = None, /, **given: str) -> str:
     """Return the statement of sql/merge/`name`.sql, with the placeholders of a table and the `given` ones filled in.
     Raises KeyError if one is left."""
-    values = (_of_table(of) if of else {}) | given
+    values = _SLICES | (_of_table(of) if of else {}) | given
     return _PLACEHOLDER.sub(lambda match: values[match[1]], _statement(name))
 
 

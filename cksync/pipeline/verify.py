@@ -12,11 +12,11 @@ from typing import Any
 from cksync.api.v3.catalog import STREAMS
 from cksync.clock import Clock, wall_clock
 from cksync.config import Config
+from cksync.domain import CHANGED_ONLY, SINGLE
 from cksync.errors import Failed
 from cksync.extract.schedule import Depth
 from cksync.folder import Folder
 from cksync.load.history import Change
-from cksync.load.list_order import CHANGED_ONLY, SINGLE
 from cksync.load.state import mirror_state
 from cksync.load.tables import tables
 from cksync.pipeline.events import Event, PullReport, Verdict
@@ -26,6 +26,7 @@ from cksync.pipeline.pull import pull
 NO_LIST = ("broadcast_stats",)
 # The number of incomplete slices named per stream.
 DOUBTS_NAMED = 3
+_SINGLE = {slice_.name for slice_ in SINGLE}
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _finding(name: str, verdicts: Sequence[Verdict], report: PullReport, *, repa
         verdict, reason = "counts proved", "the whole list, and the details of unsent broadcasts"
     else:
         verdict, reason = "counts proved", "totals and sampled pages"
-    lists = [each for each in verdicts if each.slice not in SINGLE and not each.slice.endswith(CHANGED_ONLY)]
+    lists = [each for each in verdicts if each.slice not in _SINGLE and not each.slice.endswith(CHANGED_ONLY)]
     return Finding(name, verdict, len(lists), report.requests.get(name, 0), reason)
 
 

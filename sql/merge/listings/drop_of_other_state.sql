@@ -1,7 +1,9 @@
 -- Deletes from the lists of people those who are in another state.
+-- active: The slice of active people.
+-- cancelled: The slice of cancelled people.
 delete from _cksync.listings as old using main.subscribers as person
 where old.key = person.id
     and (
-        (old.slice = 'subscribers/active' and person.state is distinct from 'active')
-        or (old.slice = 'subscribers/cancelled' and person.state is distinct from 'cancelled')
+        (old.slice = {active} and person.state is distinct from 'active')
+        or (old.slice = {cancelled} and person.state is distinct from 'cancelled')
     )

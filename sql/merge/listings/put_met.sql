@@ -1,4 +1,5 @@
 -- Inserts the people of `met` into the listings, as if they had been requested by id.
+-- by_id: The slice of people requested by id.
 insert into _cksync.listings
-select 'subscribers/by_id', key, place
+select {by_id}, key, place
 from met
