@@ -6,7 +6,7 @@ from cksync.load.schema import create
 from cksync.load.tables import casts, fingerprint, tables
 
 ADVICE = "sql/tables has changed since this mirror was built; run `cksync rebuild` to apply it to existing rows"
-REBUILT = "sql/tables defines other columns than the mirror has; the mirror was rebuilt from the log"
+REBUILT = "the columns in sql/tables differ from the mirror's; the mirror was rebuilt from the log"
 
 
 def is_outdated(db: duckdb.DuckDBPyConnection) -> bool:

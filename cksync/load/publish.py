@@ -158,7 +158,7 @@ def _advice(folder: Folder) -> str | None:
             return ADVICE
     if not load_ids(folder.log):
         raise Failed(
-            f"{folder.mirror} has other columns than sql/tables defines, and there is no log to rebuild it from"
+            f"{folder.mirror} has different columns from those in sql/tables, and there is no log to rebuild it from"
         )
     return REBUILT
 

@@ -97,7 +97,7 @@ def written(path: Path) -> Iterator[Path]:
             temporary.chmod(0o600)
             put_in_place(temporary, path)
     except BlockingIOError:
-        raise Locked(f"{path} is being written by another cksync; wait for it to end") from None
+        raise Locked(f"{path} is being written by another cksync; wait for it to finish") from None
     except (duckdb.Error, OSError) as error:
         raise Failed(f"{path} could not be written: {str(error).splitlines()[0]}") from None
 

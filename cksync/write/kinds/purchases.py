@@ -69,7 +69,7 @@ def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
     ]
     buyer = folded(str(wanted["email_address"]))
     rows = [Result("done", ids={"purchases": row["id"]}) for row in new if folded(str(row["email_address"])) == buyer]
-    return Found(rows, "" if rows or not new else "another person's purchase has had this transaction_id since")
+    return Found(rows, "" if rows or not new else "a purchase by another person now has this transaction_id")
 
 
 def _purchases(api: WritingApi, *, is_whole: bool) -> Iterator[dict[str, Any]]:
