@@ -1,4 +1,4 @@
--- One row per person of the account, with the most asked-for facts.
+-- One row per person of the account, with the facts used most often.
 -- @key: id
 -- @stored: table
 -- @filter: state = 'active'
@@ -6,7 +6,7 @@
 -- opened or clicked: v3 has no events for individuals.
 -- id: The person's id; it stays when the address changes.
 -- email_address: The address, as the person wrote it.
--- email_hash: SHA-256 of the address in lower case, for joins that do not reveal it.
+-- email_hash: SHA-256 of the address in lower case, for joins that do not reveal the address.
 -- email_domain: The part after the @, in lower case.
 -- first_name: The first name; often null.
 -- state: `active`, `inactive` (not yet confirmed), `cancelled`, `bounced` or `complained`.
@@ -15,7 +15,7 @@
 -- created_on: The day of created_at in the configured zone, no later than that of the newest observation.
 -- first_seen_at: When the mirror first saw the person.
 -- tenure_days: Days from created_on to the newest observation.
--- state_since: When the state was first seen, or its exact start; null: it was so at the first pull.
+-- state_since: When the state was first seen, or its exact start; null if it was already so at the first pull.
 -- state_since_from: The state began after this; null if unknown.
 -- state_precision: `exact`, `interval` (between state_since_from and state_since) or `unknown`.
 -- first_form_id: The first form joined; among several in the same second, the one with the smallest id.

@@ -8,7 +8,7 @@
 -- created_at: When it was created.
 -- published_at: When it was published; null before.
 -- send_at: When it is or was scheduled.
--- sent_at: When it was sent, as far as v3 tells: scheduled, else published, else created, the first of them between
+-- sent_at: When it was sent, as far as v3 shows: scheduled, else published, else created, the first of them between
 -- model_settings.plausible_from and plausible_to; null if it was not sent.
 -- sent_on: The day of sent_at in the configured zone.
 -- status: `draft`, `scheduled`, `sending`, `completed`, `aborted`; null if v3 has no statistics.

@@ -1,8 +1,8 @@
 -- One row per person who ever joined a form, sequence or tag, and period in which that person was not active; one row
--- for a person who was always active. lead_magnet_conversion and sequence_funnel count from it who was still there
+-- for a person who was always active. lead_magnet_conversion and sequence_funnel use it to count who was still there
 -- after 30 and 90 days.
 -- @filter: subscribable_type = 'form' and subscribable_id = 5000000
--- @unknown: Since when a person that the first pull found inactive had been so, and people removed before it.
+-- @unknown: When people who were inactive at the first pull became so, and people removed before it.
 -- subscribable_type: `form`, `sequence` or `tag`.
 -- subscribable_id: Its id.
 -- subscriber_id: The person.
@@ -11,7 +11,7 @@
 -- is_first: Whether this is the first of the person's rows here; those rows count each join once.
 -- day_30: 30 days after joined_at.
 -- day_90: 90 days after joined_at.
--- state: The state during the period, `deleted` for people who are gone, `unknown` if the API gave none; null: there
+-- state: The state during the period: `deleted` for people who are gone, `unknown` if the API gave none; null if there
 -- is no period.
 -- seen_from: When the period was first seen.
 -- away_from: When it began; -infinity if the person was already away when first seen, since the start is unknown.

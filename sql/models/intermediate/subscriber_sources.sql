@@ -1,5 +1,5 @@
--- One row per person and dimension of origin: how the person came. ltv_by_source counts these people,
--- revenue_by_source their purchases.
+-- One row per person and dimension of origin: how the person found the account. ltv_by_source counts these
+-- people, revenue_by_source their purchases.
 -- @filter: dimension = 'first_form'
 -- @unknown: The origin of people who joined no form, and people deleted before the first pull.
 -- subscriber_id: The person.

@@ -3,21 +3,21 @@
 -- @unknown: What happened before the first pull: changes over 7 and 28 days are null until pulls cover that period.
 -- as_of: The newest observation.
 -- active: Active people.
--- people: Everyone the mirror knows.
+-- people: Everyone in the mirror.
 -- joined_7d: New Leads in the last seven days.
 -- joined_28d: New Leads in the last 28 days.
--- net_7d: Change of the number of active people in the last seven days; null if pulls do not cover them.
+-- net_7d: Change in the number of active people in the last seven days; null if pulls do not cover them.
 -- net_28d: The same for 28 days.
 -- last_broadcast_id: The broadcast sent most recently.
 -- last_subject: Its subject.
 -- last_sent_at: When it was sent.
 -- last_recipients: Number of people it was sent to.
 -- last_open_rate: Its open rate in percent.
--- customers: Buyers ever: people, and addresses that no one on the list has, with a counted purchase.
+-- customers: Everyone who ever bought: people and addresses with a counted purchase, on the list or not.
 -- orders_28d: Counted purchases in the last 28 days, in all currencies.
 -- revenue_28d: Net revenue of these in revenue_currency; null if no amount is known. revenue_daily has all
 -- currencies.
--- revenue_currency: The currency of most of these ('' if orders have none); null: there is no order.
+-- revenue_currency: The currency of most of these orders ('' if they have none); null if there are no orders.
 -- orders_without_amount_28d: Of these in revenue_currency, those whose amount is unknown.
 -- last_pull_at: When the last complete pull ended.
 -- hours_since_pull: Hours from then to the newest observation.

@@ -11,7 +11,7 @@
 -- bounced: Active people who were seen to have bounced.
 -- complained: Active people who were seen to have complained.
 -- deleted: Active people who were seen to be gone from the account.
--- lost: All who left the active state, for whichever reason.
+-- lost: All who stopped being active, for any reason.
 -- churn_rate: 100 * cancelled / active_start.
 -- lost_rate: 100 * lost / active_start.
 -- early_lost: Of these, people who had joined at most 30 days before.

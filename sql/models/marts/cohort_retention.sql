@@ -17,7 +17,7 @@
 -- retention_low: Lower bound of the rate, given the size of the group (Wilson, 95 %).
 -- retention_high: Upper bound.
 -- is_supported: Whether size is at least model_settings.minimum_support.
--- precision: `interval`: people who left count from the pull that saw it; `unknown`: the cohort is older than the
+-- precision: `interval`: people who left count from the pull that saw that; `unknown`: the cohort is older than the
 -- first pull, so size lacks people deleted before.
 with bounds as (
     select

@@ -4,8 +4,8 @@
 -- @stored: table
 -- @filter: joins > 0
 -- @unknown: Views of a form (so a rate of views to joins is unavailable); people removed before the first pull;
--- whether the form or tag caused a purchase (a person in several counts in each); and when people left that the first
--- pull found gone: they are the unknown ones in the active columns.
+-- whether the form or tag caused a purchase (a person in several counts in each); and when people left who
+-- were already gone at the first pull: the unknown columns count them.
 -- subscribable_type: `form` or `tag`.
 -- subscribable_id: The id of the form or tag.
 -- name: Its current name; names need not be unique.
@@ -28,7 +28,7 @@
 -- buyers: People with a counted order at or after joining.
 -- conversion_rate: In percent: 100 * buyers / joins.
 -- conversion_low: Lower bound of the rate, given the number of joins (Wilson, 95 %).
--- conversion_high: Upper bound. Rates whose ranges overlap do not rank.
+-- conversion_high: Upper bound. Do not rank rates whose ranges overlap.
 -- median_days_to_buy: Median over the buyers of the days from joining to the first such order.
 -- precision: Of the active columns: exact (all statuses are known), interval (the rates lie between the two bounds),
 -- unknown (no status is known).

@@ -3,11 +3,11 @@
 -- @key: day
 -- @stored: table
 -- @filter: day > (select max(day) from list_growth_daily) - 90
--- @unknown: When someone left, except between two pulls: it counts on the day it was seen. People who left before the
--- first pull, and therefore how many were active then.
+-- @unknown: Exactly when someone left between two pulls: it counts on the day of the second. People who left before
+-- the first pull, and therefore how many were active then.
 -- day: The day.
 -- joined: New Leads: people who joined the account that day, whatever happened since; deleted people only if the
--- mirror knew them.
+-- mirror had them.
 -- undated: People first seen that day who have no plausible join date (see dim_subscriber.created_at); they are not
 -- in joined.
 -- new: People who became active; up to the day of the first pull the same as joined, without the undated.
@@ -20,8 +20,8 @@
 -- joined_average_28d: The same over 28 days.
 -- net_average_7d: Mean of net over this day and the six before; null if fewer are known.
 -- net_average_28d: The same over 28 days.
--- precision: `exact`: no one left and everyone who came joined that day; `interval`: it is the day of the pull that
--- saw it; `unknown`: up to the day of the first pull.
+-- precision: `exact`: no one left and everyone who came joined that day; `interval`: changes count on the day of the
+-- pull that saw them; `unknown`: up to the day of the first pull.
 with bounds as (
     select
         timezone(model_settings.timezone, dim_pull.ended_at)::date as first_pull_on,

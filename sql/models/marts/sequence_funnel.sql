@@ -4,8 +4,8 @@
 -- @stored: table
 -- @filter: entered > 0
 -- @unknown: The emails of a sequence, their opens and clicks, a person's progress, who finished or was removed
--- before the first pull, whether the sequence caused a purchase, and when people unsubscribed that the first pull
--- found cancelled: they are the unknown ones.
+-- before the first pull, whether the sequence caused a purchase, and when people unsubscribed who were
+-- already cancelled at the first pull: the unknown columns count them.
 -- sequence_id: The sequence's id.
 -- sequence: Its current name; names need not be unique.
 -- entered: People who ever entered, each counted once, at the first time.

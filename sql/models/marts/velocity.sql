@@ -2,7 +2,7 @@
 -- that had bought by its end.
 -- @key: place
 -- @filter: customers > 0
--- @unknown: Purchases never reported to the account, and buyers whose address no one on the list has (orphans
+-- @unknown: Purchases never reported to the account, and buyers whose address is not on the list (orphans
 -- have no sign-up).
 -- place: The stretch's position in time, from 0; the last one is for unknown times.
 -- stretch: The stretch in words: `before sign-up` for people who bought on a day before sign-up, `unknown` for people
