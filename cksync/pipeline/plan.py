@@ -81,7 +81,7 @@ def priced(
     seconds = None if total is None else floor_seconds(total, api.rate_limit, api.rate_period_seconds)
     note = None
     if open_since:
-        note = f"continues the pull of {open_since:%Y-%m-%d %H:%M} UTC, then catches up on what that pull had read"
+        note = f"continues the pull of {open_since:%Y-%m-%d %H:%M} UTC, then updates what that pull had read"
     elif total is None:
         note = "no estimate for data that was never read; expect one request per 50 rows, and two per broadcast"
     return PullPlan(lines, total, seconds, note)

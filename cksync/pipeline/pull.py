@@ -126,7 +126,7 @@ def pull(
                 yield from _read(run, lists, is_time_up)
                 verdicts = close(run, {}, is_time_up=is_time_up.is_set())
                 if run.read_before() and not is_time_up.is_set():
-                    yield Note(f"catching up on {plural(len(run.read_before()), 'list')} read before the interruption")
+                    yield Note(f"updating {plural(len(run.read_before()), 'list')} read before the interruption")
                     run = _catch_up(run, mirror, start)
                     yield from _read(run, lists, is_time_up)
                     verdicts = close(run, verdicts, is_time_up=is_time_up.is_set())
