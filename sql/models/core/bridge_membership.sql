@@ -1,7 +1,8 @@
 -- One row per membership of a person in a form, sequence or tag, current or ended.
 -- @key: subscribable_type, subscribable_id, subscription_id
 -- @filter: is_current and subscribable_type = 'form' and subscriber_id = 412000000
--- @unknown: When a membership ended, except between which two pulls. Memberships that ended before the first pull.
+-- @unknown: Exactly when a membership ended: only the two pulls around it are known. Memberships that ended before the
+-- first pull.
 -- subscribable_type: `form`, `sequence` or `tag`.
 -- subscribable_id: Id of the form, sequence or tag.
 -- name: Its name; null if it is gone.
@@ -10,8 +11,8 @@
 -- joined_at: When the membership was created; null if the API gave no readable time, or one before
 -- model_settings.plausible_from or after plausible_to.
 -- state: The person's state as last shown in the membership.
--- referrer: The page with the form, if v3 knows it.
--- source: What created the membership, if v3 knows it.
+-- referrer: The page with the form, if v3 gives it.
+-- source: What created the membership, if v3 gives it.
 -- is_current: Whether it still exists.
 -- left_after: Start of the last pull before it was found gone; null if it exists, or no such pull is known.
 -- left_before: When it was found gone; null: it exists.

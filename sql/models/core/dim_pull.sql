@@ -1,7 +1,7 @@
 -- One row per pull that read the lists of people to the end: the times between which any change can be dated.
 -- @key: load_id
 -- @filter: is_first
--- @unknown: When exactly something happened between two pulls: only the two are known as bounds.
+-- @unknown: Exactly when something happened between two pulls.
 -- load_id: Its last load; a stopped pull continues in another load.
 -- began_at: When it started reading.
 -- ended_at: When it had read everything.

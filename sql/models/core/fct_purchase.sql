@@ -8,8 +8,8 @@
 -- transaction_id: The shop's order id.
 -- status: As the shop gave it; usually `paid`.
 -- is_counted: Whether it is a sale: not refunded, voided, failed or still open.
--- subscriber_id: The buyer in the mirror: the person who had the address when the purchase was first seen, else who
--- has it now or had it last; null: the mirror has no such person.
+-- subscriber_id: The buyer in the mirror: the person who had the address when the purchase was first seen, else the
+-- one who has it now or had it last; null: the mirror has no such person.
 -- email_address: The buyer's address, as the shop gave it.
 -- buyer: The buyer: the person's current address in lower case, so that orders under a former address belong to the
 -- same buyer; for an orphan, the address of the order.

@@ -2,19 +2,19 @@
 -- @key: subscriber_id, seen_at, to_state
 -- @stored: table
 -- @filter: is_leaving
--- @unknown: When someone left, except between which two pulls. Everything before the first pull. Two changes between
--- two pulls are seen as one, or as none.
+-- @unknown: Exactly when someone left: only the two pulls around it are known. Everything before the first pull. Two
+-- changes between two pulls are seen as one, or as none.
 -- subscriber_id: The person.
 -- created_at: When the person joined the account; null if unknown (see dim_subscriber).
--- from_state: The state before; null: the person was not known.
+-- from_state: The state before; null: the person was new to the mirror.
 -- to_state: The state after; `deleted`: the person is gone from the account.
 -- seen_at: When the change was seen.
 -- changed_after: It happened after this: the start of the previous pull, or when the person joined.
 -- changed_before: It happened before this.
 -- precision: `exact`: a person's first state, since created_at; `interval`: between the two times.
 -- happened_on: The day it counts for, in the configured zone: that of created_at if exact, else of seen_at.
--- is_entering: Whether the person thereby became active.
--- is_leaving: Whether the person was active until then.
+-- is_entering: Whether the person became active with this change.
+-- is_leaving: Whether the person was active until this change.
 with first_pull as (
     select ended_at from dim_pull where is_first
 ),

@@ -4,7 +4,7 @@
 -- @stored: table
 -- @filter: dimension = 'first_form' and currency_rank = 1
 -- @unknown: The origin of people who joined no form, acquisition costs, and the buyer of an order whose address
--- no one on the list has (orphans are in no row).
+-- is not on the list (orphans are in no row).
 -- dimension: `first_form`, `first_tag`, `acquisition_source`, `referrer_host`, `utm_source`, `utm_medium`,
 -- `utm_campaign` or `signup_month` (in the configured zone).
 -- source_key: Id of the form or tag, the host, the utm value, or the month as 2026-01; '' if there is none.
