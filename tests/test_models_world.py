@@ -164,6 +164,7 @@ def test_growth(week: Week) -> None:
     ]
 
 
+@pytest.mark.heavy
 def test_sign_ups_before_the_first_pull(week: Week) -> None:
     joined = Counter(week.everybody().values())
     found = week.rows("select day, joined from list_growth_daily where joined > 0")

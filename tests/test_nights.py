@@ -215,6 +215,7 @@ def account(request: pytest.FixtureRequest, tmp_path: Path, firsts: Callable[[st
 # -- people
 
 
+@pytest.mark.heavy
 def test_reactivation_is_a_new_version(account: Account) -> None:
     person = account.someone("cancelled", besides=-13)
     account.day()
@@ -443,6 +444,7 @@ def asked_of_members(account: Account) -> int:
     return sum("/subscriptions" in entry.path and "/tags/" not in entry.path for entry in account.sandbox.journal)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("behaviour", some([LEAVING, replace(LEAVING, cancelled_return=False), Behaviour()], [LEAVING]))
 def test_night_on_which_people_cancelled_costs_about_a_page_for_each_membership(
     tmp_path: Path, behaviour: Behaviour

@@ -93,7 +93,7 @@ def test_a_workspace_that_no_database_can_be_is_refused(name: str, tmp_path: Pat
             refused()
 
 
-@pytest.mark.parametrize("name", [":memory:", "sqlite:x", "md:x", "-x.duckdb"])
+@pytest.mark.parametrize("name", some([":memory:", "sqlite:x", "md:x", "-x.duckdb"], [":memory:"]))
 def test_a_workspace_is_a_file_whatever_its_name_says(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +123,9 @@ def test_every_command_works_in_a_folder_with_any_name(name: str, cksync: Comman
         cksync(*call, "--", work, env=env)
 
 
-@pytest.mark.parametrize("target", ["x.csv", "x.parquet", "x.xlsx", "x.sqlite", "x.duckdb", "x/"])
+@pytest.mark.parametrize(
+    "target", some(["x.csv", "x.parquet", "x.xlsx", "x.sqlite", "x.duckdb", "x/"], ["x.csv", "x/"])
+)
 @pytest.mark.parametrize("name", some(["a[b]c", "a*b", "a'b", "a\nb", "é漢字🚀", "x" * 200], ["a[b]c"]), ids=repr)
 def test_an_export_goes_where_it_is_sent_and_replaces_itself(
     name: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,6 +24,7 @@ def test_price_of_a_first_pull_is_unknown_and_says_so(config: Config, sandbox: S
     assert len(sandbox.journal) == 0
 
 
+@pytest.mark.heavy
 def test_night_on_which_nothing_happens_costs_what_was_planned(config: Config, sandbox: Sandbox) -> None:
     assert pulled(config).planned is None
     sandbox.journal.clear()
@@ -33,6 +34,7 @@ def test_night_on_which_nothing_happens_costs_what_was_planned(config: Config, s
     assert (report.planned, sum(report.requests.values()), len(sandbox.journal)) == (planned, planned, planned)
 
 
+@pytest.mark.heavy
 def test_list_of_broadcasts_that_ends_with_a_full_page_is_planned_with_the_empty_one_behind(
     config: Config, sandbox: Sandbox, world: World
 ) -> None:

@@ -167,6 +167,7 @@ def test_id_that_is_none_spoils_one_night_and_not_the_next(
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("path", some(["/broadcasts", "/purchases", "/tags/[0-9]+/subscriptions"], ["/broadcasts"]))
 def test_no_list_passes_when_the_api_ignores_its_page(
     path: str, config: Config, sandbox: Sandbox, world: World
@@ -350,6 +351,7 @@ def test_pull_after_the_mirror_was_deleted_makes_it_from_the_log(
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("when", some(["after the tail", "between two pages"], ["between two pages"]))
 def test_person_who_cancels_after_the_active_list_was_read_leaves_no_doubt(
     when: str, config: Config, sandbox: Sandbox, world: World

@@ -76,6 +76,7 @@ def test_killed_pull_repeats_at_most_ten_pages(
     assert night <= len(sandbox.journal)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", some(range(3), [0]))
 def test_pull_killed_again_and_again_still_ends_level(
     seed: int, cksync: Cksync, environ: dict[str, str], sandbox: Sandbox, world: World, tmp_path: Path

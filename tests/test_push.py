@@ -332,6 +332,7 @@ def test_safety_rule_is_named_by_the_plan(rule: str, work: Work, world: World) -
     assert work.plan(allow=[rule]).blocked == ()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("rule", some([*RULES], ["send"]))
 def test_safety_rule_holds_back_everything_until_it_is_lifted(
     rule: str, work: Work, sandbox: Sandbox, world: World
@@ -638,6 +639,7 @@ def test_pull_after_a_push_does_not_go_on_with_one_from_before_it(work: Work, wo
 # -- kills
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("after", some([False, True], [True]), ids=["before", "after"])
 @pytest.mark.parametrize("request_", some(range(1, 13, 3), (4,)))
 def test_push_killed_at_any_write_is_completed_by_the_same_command(

@@ -110,6 +110,7 @@ def test_write_that_was_done_behind_a_page_of_somebody_else_is_found(
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 def test_write_answered_from_elsewhere_holds_up_no_other_edit(work: Work, sandbox: Sandbox, world: World) -> None:
     one, other = actives(work, 2)
     work.edit(f"update subscribers set first_name = 'Zed' where id in ({one}, {other})")

@@ -178,6 +178,7 @@ AGREED: dict[str, tuple[Edits, Deletion]] = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", some([*AGREED], ("everything of a form",)))
 def test_deletion_of_what_is_gone_is_nothing_to_do(name: str, work: Work, sandbox: Sandbox, world: World) -> None:
     edits, delete = AGREED[name]

@@ -79,6 +79,7 @@ def test_rows_with_nothing_but_what_the_api_needs_are_made_once(work: Work, sand
     assert work.plan() == Plan()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("nth", some(range(1, REQUESTS + 1), (9,)))
 def test_answer_that_is_lost_makes_no_row_twice(nth: int, work: Work, sandbox: Sandbox, world: World) -> None:
     """Two empty drafts differ only in their ids."""

@@ -247,6 +247,7 @@ def test_change_that_was_rejected_can_be_requested_again_after_another(
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 def test_change_that_was_rejected_is_sent_again_if_asked_to(
     work: Work, sandbox: Sandbox, world: World, cksync: Command
 ) -> None:

@@ -242,6 +242,7 @@ def test_values_survive_any_change_of_any_keys(
         assert tables.merge()["subscribers"] == Change("subscribers")
 
 
+@pytest.mark.heavy
 def test_log_merged_in_one_go_gives_the_same_people_as_night_by_night(tmp_path: Path) -> None:
     """A field list in the first part of a pull, people in the others, and a list read again in the same round."""
     log = LogBuilder(tmp_path / "data")

@@ -56,6 +56,7 @@ def test_reading_every_row_proves_the_content(config: Config) -> None:
     assert set(verdicts(findings).values()) == {"content proved"}
 
 
+@pytest.mark.heavy
 def test_what_differs_is_named_and_nothing_is_written(config: Config, world: World) -> None:
     list(pull(config))
     edits.delete_subscriber(world, someone(world, 20))

@@ -53,6 +53,7 @@ def test_rebuild_gives_every_model_row_for_row(name: str, tied: LogBuilder, tmp_
     assert log.rows("select name from _cksync.checks where rows > 0 or problem is not null") == []
 
 
+@pytest.mark.heavy
 def test_models_do_not_depend_on_the_order_in_which_rows_are_stored(tied: LogBuilder, tmp_path: Path) -> None:
     stored = read(Config(tied.folder.root, "the test"))
     shutil.copy(tied.folder.mirror, tmp_path / "mirror.duckdb")
