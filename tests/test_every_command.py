@@ -227,6 +227,13 @@ def test_a_query_that_is_no_utf_8_is_one_sentence(call: tuple[str, ...], place: 
     assert done.stderr == b"cksync: the query is not valid UTF-8; save it as UTF-8, or set LC_ALL=C.UTF-8\n"
 
 
+def test_a_query_that_does_not_end_is_refused(place: Place) -> None:
+    folder, environ = place
+    done = run(folder, environ, "sql", lost="</dev/zero")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"cksync: the query on stdin has more than 10 MB; check where it comes from\n"
+
+
 @pytest.mark.heavy
 def test_the_demo_ends_without_anybody_who_reads_it(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONIOENCODING": "ascii"}

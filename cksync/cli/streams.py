@@ -35,6 +35,9 @@ _UNSEEN = re.compile(
 # Whether to mask email addresses in all output (`--redact`).
 _hides_addresses = False
 
+# No query has more.
+MOST_BYTES = 10_000_000
+
 
 def hide_addresses(is_wanted: bool) -> None:
     """Mask email addresses in all output from now on."""
@@ -229,8 +232,11 @@ def while_read(rows: Iterable[T]) -> Iterator[T]:
 
 
 def from_stdin(what: str) -> str:
-    """Read stdin as UTF-8. Raises UsageError if it is not."""
-    return _text(sys.stdin.buffer.read(), what)
+    """Read stdin as UTF-8. Raises UsageError if it is not, or if it does not end within MOST_BYTES."""
+    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise click.UsageError(f"{what} on stdin has more than {MOST_BYTES // 1_000_000} MB; check where it comes from")
+    return _text(data, what)
 
 
 def as_typed(argument: str, what: str) -> str:
