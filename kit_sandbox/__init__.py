@@ -1,4 +1,4 @@
-"""An account on a simulated API v3: for the demo, the tests and the benchmarks.
+"""An account on a simulated API v3 and v4: for the demo, the tests and the benchmarks.
 
 Written from the API's papers alone; imports nothing of cksync, so that it cannot share its mistakes.
 
@@ -14,6 +14,7 @@ from .behaviour import Behaviour
 from .clock import Clock
 from .effects import Effect
 from .expected import Expected, expected_mirror
+from .expected_v4 import ExpectedV4, expected_v4
 from .faults import Faults, Rule
 from .journal import Entry, Journal
 from .messages import Answer, Request
@@ -21,6 +22,7 @@ from .records import Account, Hook, Mail
 from .seed import generate
 from .server import Sandbox, run, serve
 from .switches import switched
+from .v4 import OAuth
 from .world import World
 
 __all__ = [
@@ -31,10 +33,12 @@ __all__ = [
     "Effect",
     "Entry",
     "Expected",
+    "ExpectedV4",
     "Faults",
     "Hook",
     "Journal",
     "Mail",
+    "OAuth",
     "Request",
     "Rule",
     "Sandbox",
@@ -42,6 +46,7 @@ __all__ = [
     "edits",
     "effects",
     "expected_mirror",
+    "expected_v4",
     "generate",
     "run",
     "serve",

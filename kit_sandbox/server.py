@@ -14,6 +14,7 @@ from .control import TOKEN_HEADER, is_loopback
 from .faults import Faults
 from .journal import Journal
 from .limit import RollingLimit
+from .v4 import OAuth
 from .world import World
 
 
@@ -23,6 +24,7 @@ class Sandbox:
     def __init__(self, app: App, host: str, port: int) -> None:
         self.app = app
         self.url = f"http://{_in_address(host)}:{port}/v3"
+        self.url_v4 = f"http://{_in_address(host)}:{port}/v4"
         # Control is loopback's, wherever else the account is served.
         self.control_url = f"http://{_in_address(host if is_loopback(host) else '127.0.0.1')}:{port}/_sandbox"
 
@@ -44,6 +46,15 @@ class Sandbox:
         return self.world.api_secret
 
     @property
+    def v4_key(self) -> str:
+        return self.world.v4_key
+
+    @property
+    def oauth(self) -> OAuth:
+        """The clients and tokens of v4; `oauth.grant()` is a pair as a login would get it."""
+        return self.app.v4.oauth
+
+    @property
     def faults(self) -> Faults:
         return self.app.faults
 
@@ -61,7 +72,7 @@ class Sandbox:
 
     def violations(self) -> int:
         """How many arrivals the limit rejected."""
-        return self.app.limit.rejected
+        return self.app.limit.rejected + self.app.v4_limits.rejected
 
 
 def _in_address(host: str) -> str:
@@ -84,8 +95,9 @@ def serve(
     """Serves a world until the block ends; ready when the block begins.
 
     Port 0 takes a free one. `behaviour` replaces the world's own. `counts_rejected` tells whether a request
-    that the limit rejected still takes a place in its window. `rate_limit` None: no limit. `control_token` opens the
-    control routes (`Sandbox.control_headers`); None: one of its own.
+    that the limit rejected still takes a place in its window. `rate_limit` is what v3 takes, and v4 of each key; of
+    each OAuth client it takes five times as much. None: no limit. `control_token` opens the control routes
+    (`Sandbox.control_headers`); None: one of its own.
     """
     from .listener import Listener
 
@@ -110,6 +122,7 @@ def run(
     sizes: Mapping[str, Any] | None = None,
     behaviour: Behaviour | None = None,
     control_token: str | None = None,
+    v4_key: str | None = None,
 ) -> None:
     """Serves a generated world (`sizes`: see `generate`) until SIGTERM or SIGINT; call it from the main thread.
 
@@ -119,6 +132,7 @@ def run(
 
     world = generate(subscribers, seed, behaviour=behaviour, **(sizes or {}))
     world.api_secret = api_secret or world.api_secret
+    world.v4_key = v4_key or world.v4_key
     with (
         _until_signalled() as stopped,
         serve(
@@ -137,6 +151,7 @@ def run(
         print(f"sandbox listening on {sandbox.url}", flush=True)
         if control_token is None:
             print(f"its control routes want the header {TOKEN_HEADER}: {sandbox.app.control_token}", flush=True)
+        print(f"it is at {sandbox.url_v4} too, with the header X-Kit-Api-Key: {sandbox.v4_key}", flush=True)
         stopped.wait()
 
 
