@@ -107,7 +107,7 @@ def _engagement(world: World) -> dict[int, Row]:
     return {
         person.id: {
             "subscriber_id": person.id,
-            **shapes.figures(engagement.figures(engagement.sent_to(world, person, rows))),
+            **shapes.engagement(rows, person),
             "window_days": ENGAGEMENT_DAYS,
         }
         for person in world.subscribers.values()

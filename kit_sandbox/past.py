@@ -49,4 +49,4 @@ def _roster(key: tuple[Kind, int], roster: Roster, last: World | None) -> Roster
     before = last.rosters.get(key) if last else None
     if before is not None and before.version == roster.version:
         return before
-    return Roster(dict(roster.members), {}, roster.version)
+    return Roster(dict(roster.members), dict(roster.former), roster.version)

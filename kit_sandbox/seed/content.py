@@ -24,7 +24,7 @@ def make_content(world: World, seed: int, span: Span) -> None:
         _add_snippet(world, name, number, span.at(random.random() * 0.8))
     for sequence_id in list(world.parents["sequence"]):
         _fill_sequence(world, random, sequence_id)
-    edits.add_webhook_endpoint(world, "Shop", "https://shop.example.com/kit", ("subscriber.created",))
+    _add_endpoint(world, span.at(0.9))
     world.past.clear()  # an account that is new to us did not come to be within the lag
 
 
@@ -34,6 +34,12 @@ def _add_snippet(world: World, name: str, number: int, created_ms: int) -> None:
     content, key = f"<p>{name}</p>", f"snippet-{number}"
     made = Snippet(snippet_id, name, key, content, created_ms, created_ms + 5_000, kind, is_archived)
     world.extras.snippets[snippet_id] = made
+
+
+def _add_endpoint(world: World, created_ms: int) -> None:
+    endpoint_id = edits.add_webhook_endpoint(world, "Shop", "https://shop.example.com/kit", ("subscriber.created",))
+    endpoint = world.extras.webhook_endpoints[endpoint_id]
+    world.extras.webhook_endpoints[endpoint_id] = endpoint._replace(created_ms=created_ms)
 
 
 def _fill_sequence(world: World, random: Random, sequence_id: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from ..details import engagement, mailings, people
 from ..details.draws import mixed
 from ..details.engagement import Sent
-from ..records import STATES, Broadcast, Subscriber
+from ..records import STATES, Subscriber
 from ..world import World
 from . import asked
 from .refusals import Refusal, invalid
@@ -51,15 +51,13 @@ def test_of(world: World, condition: Condition) -> Test:
 def _happened(world: World, kind: str, condition: Condition) -> Test:
     """How often a person was sent, opened or clicked, at the least once unless a count is named."""
     window = asked.window(condition, "after", "before", world.behaviour)
-    rows = [(at, row) for at, row in engagement.mailings(world, None, None) if at in window]
-    ids = _broadcast_ids(condition)
-    rows = [(at, row) for at, row in rows if ids is None or row.id in ids]
+    rows, ids = engagement.mailings(world, window.start_ms, window.end_ms), _broadcast_ids(condition)
     counts = [(_COUNTS[name], int(condition[name])) for name in _COUNTS if name in condition] or [(gt, 0)]
     follows, has_happened = _follows(world, kind, condition), _HAPPENED[kind]
 
     def test(person: Subscriber) -> bool:
-        sent = engagement.sent_to(world, person, rows)
-        count = sum(has_happened(each) and follows(person, each.broadcast) for each in sent)
+        sent = [each for each in rows.to(person) if ids is None or each.broadcast_id in ids]
+        count = sum(has_happened(each) and follows(person, each) for each in sent)
         return all(holds(count, number) for holds, number in counts)
 
     return test
@@ -71,15 +69,16 @@ def _broadcast_ids(condition: Condition) -> frozenset[int] | None:
     return frozenset(int(each) for part in any_of for each in part.get("ids", [])) if any_of else None
 
 
-def _follows(world: World, kind: str, condition: Condition) -> Callable[[Subscriber, Broadcast], bool]:
+def _follows(world: World, kind: str, condition: Condition) -> Callable[[Subscriber, Sent], bool]:
     """Whether a click was on one of the links asked for; who clicks a mail clicks one link of it."""
     wanted = [each for each in condition.get("any") or [] if each.get("type") == "urls"]
     if kind != "clicks" or not wanted:
-        return lambda person, row: True
+        return lambda person, sent: True
 
-    def follows(person: Subscriber, row: Broadcast) -> bool:
-        links = mailings.links(world, row)
-        link = links[mixed(row.id, person.id) % len(links)] if links else None
+    def follows(person: Subscriber, sent: Sent) -> bool:
+        row = world.broadcasts.get(sent.mail_id)
+        links = mailings.links(world, row) if row else []
+        link = links[mixed(sent.mail_id, person.id) % len(links)] if links else None
         return link is not None and any(_is_link(each, link) for each in wanted)
 
     return follows

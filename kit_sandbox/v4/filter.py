@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
+from ..details import engagement
+from ..details.engagement import Mailings
 from ..messages import Answer, Request, as_json
 from ..params import flat
 from ..records import Subscriber
@@ -34,7 +36,9 @@ def subscribers_filter(view: View, request: Request) -> Answer:
     place = pagination(found, cut, params)
     if cut.before is not None:  # seen so in life: backwards, the two have changed places
         place.update(has_previous_page=found.has_next, has_next_page=found.has_previous)
-    return as_json({"subscribers": [_shape(view, row, include) for row in found.rows], "pagination": place})
+    window = include.get("stats", Window())
+    sent = engagement.mailings(view.world, window.start_ms, window.end_ms)
+    return as_json({"subscribers": [_shape(view, row, include, sent) for row in found.rows], "pagination": place})
 
 
 def _version(world: World) -> tuple[object, ...]:
@@ -77,8 +81,8 @@ def _includes(world: World, body: Mapping[str, Any]) -> Mapping[str, Window]:
     return found
 
 
-def _shape(view: View, person: Subscriber, include: Mapping[str, Window]) -> dict[str, Any]:
-    """A person without a state, the tags twice."""
+def _shape(view: View, person: Subscriber, include: Mapping[str, Window], sent: Mailings) -> dict[str, Any]:
+    """A person without a state, the tags twice; `sent` is what counts for the stats."""
     world, tags = view.world, people.tags_of(view, person.id)
     shown: dict[str, Any] = {
         "id": person.id if world.behaviour.v4_filter_ids == "integer" else str(person.id),
@@ -94,7 +98,7 @@ def _shape(view: View, person: Subscriber, include: Mapping[str, Window]) -> dic
     if "tags" in include:
         shown["tags"] = tags
     if "stats" in include:
-        shown["stats"] = people.stats(world, person, include["stats"])
+        shown["stats"] = shapes.engagement(sent, person)
     return {**shown, "fields": shapes.fields(world, person)} if "custom_fields" in include else shown
 
 

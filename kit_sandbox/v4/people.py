@@ -72,7 +72,7 @@ def order_of(world: World, sort: str, is_ascending: bool) -> Order:
     name, rows = ENGAGEMENT[sort], engagement.mailings(world, days_ago(world, ENGAGEMENT_DAYS), None)
 
     def key(person: Subscriber) -> tuple[float, int]:
-        return engagement.figures(engagement.sent_to(world, person, rows))[name], person.id
+        return engagement.figures(rows.to(person))[name], person.id
 
     return by_pair(key, is_ascending=is_ascending)
 
@@ -153,13 +153,8 @@ def subscriber_stats(view: View, request: Request, subscriber_id: str) -> Answer
     sent = asked.window(request.params, "email_sent_after", "email_sent_before", view.world.behaviour)
     if sent == Window() and view.world.behaviour.v4_person_stats_days:
         sent = Window(days_ago(view.world, view.world.behaviour.v4_person_stats_days))
-    return as_json({"subscriber": {"id": person.id, "stats": stats(view.world, person, sent)}})
-
-
-def stats(world: World, person: Subscriber, sent: Window) -> dict[str, Any]:
-    """A person's figures for the mails of a window."""
-    rows = engagement.mailings(world, sent.start_ms, sent.end_ms)
-    return shapes.figures(engagement.figures(engagement.sent_to(world, person, rows)))
+    rows = engagement.mailings(view.world, sent.start_ms, sent.end_ms)
+    return as_json({"subscriber": {"id": person.id, "stats": shapes.engagement(rows, person)}})
 
 
 def retained(world: World, sent: Window) -> Window:

@@ -1,11 +1,11 @@
 """API v4's shape of every record, its keys in the order of the documents; times in whole seconds."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from ..details import mailings, people, sequences
+from ..details.engagement import Mailings, figures
 from ..extras import EmailTemplate, Segment, SequenceEmail, Snippet, WebhookEndpoint
 from ..records import Broadcast, CustomField, Hook, Parent, Purchase, Subscriber, Subscription
 from ..serializers import ACCOUNT_ID
@@ -255,6 +255,7 @@ def webhook_endpoint(record: WebhookEndpoint) -> Payload:
     }
 
 
-def figures(known: Mapping[str, Any]) -> Payload:
-    """A person's engagement with its moments as texts."""
+def engagement(sent: Mailings, record: Subscriber) -> Payload:
+    """A person's figures for the mails of a window, the moments as texts."""
+    known = figures(sent.to(record))
     return {key: whole(value) if key.startswith("last_") else value for key, value in known.items()}
