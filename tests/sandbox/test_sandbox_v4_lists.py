@@ -102,8 +102,12 @@ def lists(world: World) -> dict[str, int]:
 
 
 def join(world: World, plural: str, person: int, parent: int, at: datetime = JOINED) -> int:
-    enter = {"tags": edits.tag, "forms": edits.join_form, "sequences": edits.join_sequence}[plural]
-    return enter(world, person, parent, at)
+    match plural:
+        case "tags":
+            return edits.tag(world, person, parent, at)
+        case "forms":
+            return edits.join_form(world, person, parent, at)
+    return edits.join_sequence(world, person, parent, at)
 
 
 def test_a_member_has_the_time_of_joining(kit: AskV4, world: World, lists: dict[str, int]) -> None:

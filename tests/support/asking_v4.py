@@ -55,6 +55,11 @@ class AskV4:
             after = {"after": body["pagination"]["end_cursor"]}
             between()
 
+    def walk_links(self, broadcast_id: int) -> list[Any]:
+        """The links of a mail, which stand a level deeper than other rows."""
+        links: list[Any] = self.json(f"broadcasts/{broadcast_id}/clicks")["broadcast"]["clicks"]
+        return links
+
 
 def rows_of(body: dict[str, Any]) -> list[Any]:
     rows: list[Any] = next(value for value in body.values() if isinstance(value, list))
