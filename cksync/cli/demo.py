@@ -16,6 +16,7 @@ SUBSCRIBERS, SEED = 2000, 7
 # The real limit is 120 in 60 s; the demo's account takes as many in a second, so that it ends in one.
 RATE_LIMIT, RATE_PERIOD_SECONDS = 120, 1.0
 SECRET = "demo-secret-of-the-sandbox-0000"
+V4_KEY = "kit_demo_key_of_the_sandbox_0000"
 
 QUESTIONS = (
     (
@@ -130,6 +131,8 @@ def _sandbox() -> Iterator[str]:
 @click.option("--rate-period", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Seconds.")
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option("--api-secret", default=None, help="The secret it accepts; it shows one, where none is given.")
+@click.option("--v4-key", default=None, help="The key it accepts under /v4; it shows one, where none is given.")
+@click.option("--lag", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Seconds v4's lists lag.")
 @click.option("--control-token", default=None, help="Opens /_sandbox/; it shows one, where none is given.")
 @click.option(
     "--drafts", type=click.IntRange(min=0), default=None, help="Old broadcasts never sent; the default is 5 %."
@@ -151,6 +154,8 @@ def sandbox(
     rate_period: float,
     latency_ms: float,
     api_secret: str | None,
+    v4_key: str | None,
+    lag: float,
     control_token: str | None,
     drafts: int | None,
     switches: tuple[str, ...],
@@ -160,7 +165,7 @@ def sandbox(
     from kit_sandbox import Behaviour, run, switched
 
     try:
-        behaviour = switched(Behaviour(), switches)
+        behaviour = switched(Behaviour(v4_lag_seconds=lag), switches)
     except ValueError as error:
         raise Rejected(f"--behaviour {error}") from None
     if api_secret is None:
@@ -180,6 +185,7 @@ def sandbox(
             sizes={} if drafts is None else {"drafts": drafts},
             behaviour=behaviour,
             control_token=control_token,
+            v4_key=v4_key or V4_KEY,
         )
     except OSError as error:
         raise Failed(f"{host}:{port} cannot be served: {error.strerror}; choose another --port") from None
