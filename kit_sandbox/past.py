@@ -15,6 +15,7 @@ def keep(world: World) -> None:
     if lag_ms <= 0:
         return
     last = world.past[-1] if world.past else None
+    world.past = [each for each in world.past if each[0] > now - lag_ms]
     if last is None or now - last[0] > lag_ms / _STEPS:
         world.past.append((now, _copied(world, last[1] if last else None)))
 

@@ -2,14 +2,12 @@
 
 from random import Random
 
-from ..extras import Extras
-
 _MASK = 0xFFFF_FFFF
 
 
-def random_of(extras: Extras, what: str, record_id: int) -> Random:
+def random_of(seed: int, what: str, record_id: int) -> Random:
     """A generator of its own for one property of one record."""
-    return Random(f"{extras.seed} {what} {record_id}")
+    return Random(f"{seed} {what} {record_id}")
 
 
 def mixed(one: int, other: int) -> int:

@@ -6,9 +6,9 @@ person's figures agree. The totals of a broadcast (`mailings.stats`) are drawn a
 it. Opens by an edit count from the moment the mail was sent.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 from ..records import Json, Roster, Subscriber
@@ -21,10 +21,9 @@ _HOUR_MS = 3_600_000
 
 
 class Sent(NamedTuple):
-    """A mail to a person: moments in milliseconds, None for what did not happen; no broadcast: from a sequence."""
+    """A mail to a person, a broadcast or one of a sequence: moments in milliseconds, None for what did not happen."""
 
     mail_id: int
-    broadcast_id: int | None
     sent_ms: int
     opened_ms: int | None
     clicked_ms: int | None
@@ -42,14 +41,20 @@ class Mailings:
     broadcasts: list[tuple[int, int]]
     sequences: list[tuple[Roster, list[tuple[int, int]]]]
 
+    def only(self, broadcast_ids: Collection[int] | None) -> "Mailings":
+        """These broadcasts alone, without sequences; None: all there is."""
+        if broadcast_ids is None:
+            return self
+        kept = [each for each in self.broadcasts if each[1] in broadcast_ids]
+        return replace(self, broadcasts=kept, sequences=[])
+
     def to(self, person: Subscriber) -> list[Sent]:
         """What a person got, the oldest first."""
         left_ms = person.cancelled_ms or self.end_ms
         if person.state == "inactive":
             return []
-        rows = [_sent(self.world, person, row_id, row_id, at) for at, row_id in self._broadcasts(person, left_ms)]
-        rows += [_sent(self.world, person, row_id, None, at) for at, row_id in self._mails(person, left_ms)]
-        return sorted(rows, key=attrgetter("sent_ms", "mail_id"))
+        rows = sorted(chain(self._broadcasts(person, left_ms), self._mails(person, left_ms)))
+        return [_sent(self.world, person, mail_id, at) for at, mail_id in rows]
 
     def _broadcasts(self, person: Subscriber, left_ms: int) -> Iterator[tuple[int, int]]:
         return ((at, row_id) for at, row_id in self.broadcasts if person.created_ms < at < left_ms)
@@ -82,7 +87,7 @@ def _delays(world: World, sequence_id: int) -> list[tuple[int, int]]:
     return found
 
 
-def _sent(world: World, person: Subscriber, mail_id: int, broadcast_id: int | None, at: int) -> Sent:
+def _sent(world: World, person: Subscriber, mail_id: int, at: int) -> Sent:
     """Some mails bounce; some are opened, within a day, and of those some are followed."""
     draw, pair = mixed(person.id, mail_id), (person.id, mail_id)
     is_bounced, opened = draw % 211 == 0, at + draw % DAY_MS // 1000 * 1000
@@ -90,7 +95,7 @@ def _sent(world: World, person: Subscriber, mail_id: int, broadcast_id: int | No
     is_by_hand = pair in world.extras.opens
     opened_ms = (opened if is_opened else at) if is_opened or is_by_hand else None
     has_clicked = (is_opened and draw % 7 == 0) or pair in world.extras.clicks
-    return Sent(mail_id, broadcast_id, at, opened_ms, opened_ms if has_clicked else None, is_bounced)
+    return Sent(mail_id, at, opened_ms, opened_ms if has_clicked else None, is_bounced)
 
 
 def figures(rows: Iterable[Sent]) -> dict[str, Json]:

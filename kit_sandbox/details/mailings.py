@@ -52,7 +52,7 @@ def publication_id(row: Broadcast) -> int:
 
 def set_details(world: World, row: Broadcast) -> Mapping[str, Json]:
     """What v3 does not tell: preview_text, subscriber_filter and whatever else an edit set."""
-    random = random_of(world.extras, "broadcast", row.id)
+    random = random_of(world.extras.seed, "broadcast", row.id)
     segments = sorted(world.extras.segments)
     targets = [{"all": [{"type": "segment", "ids": segments[:1]}], "any": [], "none": []}]
     is_targeted = random.random() < 0.2 and bool(segments)

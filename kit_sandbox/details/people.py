@@ -1,6 +1,7 @@
 """Where people came from, and where they live."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
 from ..extras import Person
@@ -10,6 +11,7 @@ from .draws import random_of
 
 UTM = ("source", "medium", "campaign", "term", "content")
 _NOBODY = Person()
+_KEPT = 200_000
 _SOURCES = (
     ("form_subscription", "Footer sign-up", "landing_page", 5_000_001),
     ("form_subscription", "Quiz result", "recommendations", 5_000_006),
@@ -37,7 +39,12 @@ def attribution(world: World, subscriber_id: int) -> Mapping[str, Json] | None:
     set_by_hand = world.extras.people.get(subscriber_id, _NOBODY)
     if set_by_hand.has_attribution:
         return set_by_hand.attribution
-    random = random_of(world.extras, "attribution", subscriber_id)
+    return _drawn_attribution(world.extras.seed, subscriber_id)
+
+
+@lru_cache(_KEPT)
+def _drawn_attribution(seed: int, subscriber_id: int) -> Mapping[str, Json] | None:
+    random = random_of(seed, "attribution", subscriber_id)
     if random.random() < 0.15:
         return None
     referrer, source = random.choice(_REFERRERS), random.choice(_SOURCES)
@@ -50,7 +57,12 @@ def location(world: World, subscriber_id: int) -> Mapping[str, Json] | None:
     set_by_hand = world.extras.people.get(subscriber_id, _NOBODY)
     if set_by_hand.has_location:
         return set_by_hand.location
-    random = random_of(world.extras, "location", subscriber_id)
+    return _drawn_location(world.extras.seed, subscriber_id)
+
+
+@lru_cache(_KEPT)
+def _drawn_location(seed: int, subscriber_id: int) -> Mapping[str, Json] | None:
+    random = random_of(seed, "location", subscriber_id)
     known = random.random()
     if known < 0.3:
         return None

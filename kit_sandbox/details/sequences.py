@@ -14,7 +14,7 @@ COUNTS = ("recipients", "opens", "clicks", "email_unsubscribes", "bounces", "com
 
 def settings(world: World, row: Parent) -> dict[str, Json]:
     """When and from whom a sequence sends, and whether it does."""
-    random = random_of(world.extras, "sequence", row.id)
+    random = random_of(world.extras.seed, "sequence", row.id)
     drawn = {
         "hold": row.details.get("hold"),
         "repeat": row.details.get("repeat"),
@@ -43,7 +43,7 @@ def email_stats(world: World, row: SequenceEmail) -> dict[str, Json]:
 
 
 def _drawn(world: World, row: SequenceEmail) -> Mapping[str, int]:
-    random = random_of(world.extras, "sequence mail", row.id)
+    random = random_of(world.extras.seed, "sequence mail", row.id)
     recipients = random.randrange(1, 2_000) if row.published and random.random() < 0.8 else 0
     opens = int(recipients * random.uniform(0.2, 0.6))
     numbers = (recipients, opens, opens // 9, recipients // 120, recipients // 200, recipients // 900)

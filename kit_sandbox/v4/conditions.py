@@ -51,13 +51,12 @@ def test_of(world: World, condition: Condition) -> Test:
 def _happened(world: World, kind: str, condition: Condition) -> Test:
     """How often a person was sent, opened or clicked, at the least once unless a count is named."""
     window = asked.window(condition, "after", "before", world.behaviour)
-    rows, ids = engagement.mailings(world, window.start_ms, window.end_ms), _broadcast_ids(condition)
+    rows = engagement.mailings(world, window.start_ms, window.end_ms).only(_broadcast_ids(condition))
     counts = [(_COUNTS[name], int(condition[name])) for name in _COUNTS if name in condition] or [(gt, 0)]
     follows, has_happened = _follows(world, kind, condition), _HAPPENED[kind]
 
     def test(person: Subscriber) -> bool:
-        sent = [each for each in rows.to(person) if ids is None or each.broadcast_id in ids]
-        count = sum(has_happened(each) and follows(person, each) for each in sent)
+        count = sum(has_happened(each) and follows(person, each) for each in rows.to(person))
         return all(holds(count, number) for holds, number in counts)
 
     return test

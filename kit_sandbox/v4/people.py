@@ -24,6 +24,7 @@ ENGAGEMENT = {
     "engagement__open_rate": "open_rate",
     "engagement__click_rate": "click_rate",
 }
+Taggings = Mapping[int, list[Subscription]]
 _TIMES: Mapping[str, Callable[[Subscriber], Any]] = {
     "created_at": attrgetter("created_ms"),
     "updated_at": attrgetter("updated_ms"),
@@ -46,14 +47,13 @@ def subscribers(view: View, request: Request) -> Answer:
     key = ("people", sort, is_ascending, *(request.params.get(name) for name in _ASKED))
     version = (view.world.versions["people"], minute(view.world) if sort in ENGAGEMENT else 0)
     shown = view.keep(key, version, lambda: listing(_selected(view.world, request), order))
-    slim = asked.is_on(request.params, "slim")
-    return paged(view, request, "subscribers", shown, lambda row: shape(view, row, include, slim))
+    slim, tagged = asked.is_on(request.params, "slim"), taggings(view) if "tags" in include else None
 
+    def shape(row: Subscriber) -> dict[str, Any]:
+        person = shapes.subscriber(view.world, row, include, slim)
+        return person if tagged is None else {**person, "tags": tags_of(view.world, tagged, row.id)}
 
-def shape(view: View, person: Subscriber, include: frozenset[str], slim: bool = False) -> dict[str, Any]:
-    """A person with what is included, tags too."""
-    shown = shapes.subscriber(view.world, person, include, slim)
-    return {**shown, "tags": tags_of(view, person.id)} if "tags" in include else shown
+    return paged(view, request, "subscribers", shown, shape)
 
 
 def _sort_field(request: Request) -> str:
@@ -116,11 +116,11 @@ def person_of(world: World, subscriber_id: str) -> Subscriber:
 # -- tags
 
 
-def taggings(view: View) -> Mapping[int, list[Subscription]]:
+def taggings(view: View) -> Taggings:
     """Everybody's taggings, the latest id first."""
     rosters = [(key, roster) for key, roster in view.world.rosters.items() if key[0] == "tag"]
 
-    def build() -> Mapping[int, list[Subscription]]:
+    def build() -> Taggings:
         found: dict[int, list[Subscription]] = {}
         for _, roster in rosters:
             for person_id, row in roster.members.items():
@@ -130,9 +130,10 @@ def taggings(view: View) -> Mapping[int, list[Subscription]]:
     return view.keep("taggings", tuple((key[1], roster.version) for key, roster in rosters), build)
 
 
-def tags_of(view: View, subscriber_id: int) -> list[dict[str, Any]]:
-    rows = taggings(view).get(subscriber_id, [])
-    return [{"id": row.parent_id, "name": view.world.parents["tag"][row.parent_id].name} for row in rows]
+def tags_of(world: World, tagged: Taggings, subscriber_id: int) -> list[dict[str, Any]]:
+    """The tags of a person, as id and name."""
+    names = world.parents["tag"]
+    return [{"id": row.parent_id, "name": names[row.parent_id].name} for row in tagged.get(subscriber_id, [])]
 
 
 def subscriber_tags(view: View, request: Request, subscriber_id: str) -> Answer:
