@@ -7,6 +7,10 @@ Written from the API's papers alone; imports nothing of cksync, so that it canno
         edits.cancel(sandbox.world, subscriber_id)
         ...  # a client pulls from sandbox.url with sandbox.api_secret
         assert sandbox.violations() == 0
+
+Under v4 the same account is at `sandbox.url_v4`, with the key `sandbox.v4_key` or with the tokens of
+`sandbox.oauth.grant()`; `expected_v4` tells what a mirror of it must equal. The paths of faults and
+journal begin with `/v4`.
 """
 
 from . import edits, effects

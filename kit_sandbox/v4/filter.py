@@ -23,7 +23,14 @@ _SORTS = ("id", "created_at", *people.ENGAGEMENT)
 
 
 def subscribers_filter(view: View, request: Request) -> Answer:
-    """The people who meet every condition; without any, everybody."""
+    """The people who meet every condition; without any, everybody. What makes no sense breaks the server."""
+    try:
+        return _answer(view, request)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise Refusal(500) from None
+
+
+def _answer(view: View, request: Request) -> Answer:
     body: Mapping[str, Any] = request.body if isinstance(request.body, dict) else {}
     params = flat(body)
     asked.choice(params, "counting_mode", "raw", ("raw", "unique_email"))

@@ -9,6 +9,7 @@ from kit_sandbox import Behaviour, Clock, World, edits
 from tests.support.asking import Ask, add_people
 from tests.support.asking_v4 import AskV4, refused, send
 
+NONSENSE = {"type": "opens", "any": [{"type": "broadcasts", "ids": ["x"]}]}
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -186,6 +187,8 @@ def test_figures_are_of_the_last_90_days_or_of_a_range(kit: AskV4, world: World,
     assert refused(kit.post("subscribers/filter", old))[0] == 400
 
 
-@pytest.mark.parametrize("condition", [{"type": "shoes"}, {}, {"type": "custom_field", "comparison": "rhymes"}, 7])
+@pytest.mark.parametrize(
+    "condition", [{"type": "shoes"}, {}, {"type": "custom_field", "comparison": "rhymes"}, 7, NONSENSE]
+)
 def test_a_condition_that_does_not_exist_breaks_the_server(kit: AskV4, condition: Any) -> None:
     assert kit.post("subscribers/filter", {"all": [condition]}).status_code == 500

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import requests
 
-from kit_sandbox import Behaviour, Clock, World, edits, effects, expected_v4, generate, switched
+from kit_sandbox import Behaviour, Clock, World, edits, effects, expected_mirror, expected_v4, generate, switched
+from kit_sandbox.seed.content import make_content
+from kit_sandbox.seed.people import Span
 from tests.support.asking import Ask, Serving
 from tests.support.asking_v4 import AskV4, refused, send
 
@@ -133,6 +135,12 @@ def test_the_truth_moves_with_the_account(world: World) -> None:
     edits.delete_subscriber(world, person)
     truth = expected_v4(world)
     assert (truth.subscribers, truth.subscriptions) == ({}, {})
+
+
+def test_records_of_v4_change_nothing_in_v3(account: World) -> None:
+    before = expected_mirror(account)
+    make_content(account, 9, Span(0, 1))
+    assert expected_mirror(account) == before
 
 
 def test_the_same_seed_gives_the_same_account_and_another_one_does_not(clock: Clock) -> None:
