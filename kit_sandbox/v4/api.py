@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..messages import Answer, Request
 from ..past import seen
 from ..world import World
-from . import account, filter, mailings, members, people, rest, sequences
+from . import account, filter, mailings, members, people, sequences, small_lists
 from .auth import admit
 from .oauth import OAuth
 from .refusals import Refusal, answer_of, not_found
@@ -99,14 +99,14 @@ ROUTES: tuple[Route, ...] = (
     _get(r"/broadcasts/([^/]+)/clicks", mailings.clicks),
     _get(r"/posts", mailings.posts),
     _get(r"/posts/([^/]+)", mailings.post),
-    _get(r"/custom_fields", rest.custom_fields),
-    _get(r"/segments", rest.segments),
-    _get(r"/email_templates", rest.email_templates),
-    _get(r"/snippets", rest.snippets),
-    _get(r"/snippets/([^/]+)", rest.snippet),
-    _get(r"/webhooks", rest.webhooks),
-    _get(r"/webhook_endpoints", rest.webhook_endpoints),
-    _get(r"/webhook_endpoints/([^/]+)", rest.webhook_endpoint),
-    _get(r"/purchases", rest.purchases, is_oauth_only=True),
-    _get(r"/purchases/([^/]+)", rest.purchase, is_oauth_only=True),
+    _get(r"/custom_fields", small_lists.custom_fields),
+    _get(r"/segments", small_lists.segments),
+    _get(r"/email_templates", small_lists.email_templates),
+    _get(r"/snippets", small_lists.snippets),
+    _get(r"/snippets/([^/]+)", small_lists.snippet),
+    _get(r"/webhooks", small_lists.webhooks),
+    _get(r"/webhook_endpoints", small_lists.webhook_endpoints),
+    _get(r"/webhook_endpoints/([^/]+)", small_lists.webhook_endpoint),
+    _get(r"/purchases", small_lists.purchases, is_oauth_only=True),
+    _get(r"/purchases/([^/]+)", small_lists.purchase, is_oauth_only=True),
 )

@@ -6,7 +6,7 @@ from typing import Any
 from ..details import sequences as details
 from ..lists import is_shown
 from ..messages import Answer, Request, as_json
-from ..records import STATES, Kind, Parent, Roster, Subscription
+from ..records import Kind, Parent, Roster, Subscription
 from ..routes import KIND_OF, id_of
 from ..world import World
 from . import asked, shapes
@@ -14,7 +14,6 @@ from .cursors import Listing, by_bare_id, by_id, by_tagging, listing
 from .refusals import not_found
 from .view import View, listed, paged
 
-_EVERYBODY = frozenset(STATES)
 _BY_ID = by_id(attrgetter("id"))
 _TAGS = by_bare_id(attrgetter("id"))
 _TAGGED = by_tagging(lambda row: (row.created_ms, row.id))

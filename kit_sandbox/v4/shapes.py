@@ -13,7 +13,6 @@ from ..world import World
 
 Payload = dict[str, Any]
 USER_ID = 7_654_321
-EVERY_DETAIL = frozenset({"attribution", "location", "canceled_at"})
 SLIM_LACKS = ("content", "public_url", "email_address", "email_template", "subscriber_filter")
 
 

@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kit_sandbox import Behaviour, World, edits
+from kit_sandbox.v4.cursors import Cut, by_id, listing, page
 from tests.support.asking import Ask, add_people
 from tests.support.asking_v4 import AskV4, refused
 
@@ -156,3 +159,20 @@ def test_mails_of_a_sequence_go_by_position(kit: AskV4, world: World) -> None:
 def test_the_greatest_page_can_be_smaller(ask: Ask, kit: AskV4) -> None:
     ask.sandbox.behaviour = Behaviour(v4_page_limit=100)
     assert kit.json("subscribers", per_page=1000)["pagination"]["per_page"] == 100
+
+
+@given(st.sets(st.integers(1, 10**12), max_size=30), st.integers(1, 7), st.booleans())
+def test_a_walk_forward_and_one_backward_give_every_row_once(ids: set[int], per_page: int, is_ascending: bool) -> None:
+    shown = listing(ids, by_id(int, is_ascending=is_ascending))
+    assert shown.rows == sorted(ids, reverse=not is_ascending)
+    forward, found = [], page(shown, Cut(per_page))
+    while found.rows:
+        forward += found.rows
+        assert found.has_next == (len(forward) < len(ids))
+        last, found = found, page(shown, Cut(per_page, after=found.end_cursor))
+    assert forward == shown.rows
+    backward = last.rows if ids else []
+    while ids and last.has_previous:
+        last = page(shown, Cut(per_page, before=last.start_cursor))
+        backward = last.rows + backward
+    assert backward == shown.rows

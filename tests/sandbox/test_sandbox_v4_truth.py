@@ -44,7 +44,8 @@ def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def test_the_lists_hold_what_a_mirror_must_equal(kit: AskV4, account: World) -> None:
     truth = expected_v4(account)
-    assert kit.json("account")["account"] == truth.account
+    told = kit.json("account")["account"]
+    assert {**told, "timezone": told["timezone"]["name"]} == truth.account
     for table in ("custom_fields", "tags", "segments", "email_templates", "webhooks", "purchases"):
         assert by_id(kit.walk(table, per_page=7)) == json.loads(
             json.dumps(getattr(truth, table), default=float), object_hook=_ids
@@ -157,9 +158,8 @@ def test_the_truth_of_v4_can_be_read_over_http(plain: AskV4, world: World) -> No
         return plain.session.get(url, params=params, headers=sandbox.control_headers, timeout=5).json()
 
     assert read(version="v4")["subscriber_stats"] == 1
-    assert read(version="v4", table="subscribers")[0]["attribution_referrer"] is not ...
     assert read(version="v4", table="subscribers")[0]["id"] == person
-    assert read(version="v4", table="account")[0]["timezone"]["name"] == "America/Bogota"
+    assert read(version="v4", table="account")[0]["timezone"] == "America/Bogota"
     assert "subscriber_stats" not in read()
 
 
