@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from .faults import Faults
 from .journal import Journal
 from .limit import RollingLimit
-from .messages import NOT_FOUND, RETRY_LATER, WRITE_METHODS, Answer, Request
+from .messages import NOT_FOUND, OAUTH_PREFIXES, RETRY_LATER, WRITE_METHODS, Answer, Request
 from .params import flat, nested, read_body
 from .v3 import V3
 from .v4 import V4, Limits
@@ -59,7 +59,7 @@ class App:
         return self.faults.apply(request, ask)
 
     def _admits(self, request: Request, arrived_at: float) -> bool:
-        if "/oauth/" in request.path:
+        if request.path.startswith(OAUTH_PREFIXES):
             return True
         return self.v4_limits.admits(request, arrived_at) if _is_v4(request) else self.limit.admits(arrived_at)
 
@@ -93,4 +93,5 @@ def read_request(method: str, path: str, query: str, body: bytes, headers: Mappi
 
 def outside(path: str) -> Answer | None:
     """What a path is worth that is below neither `/v3` nor `/v4`."""
-    return None if path.startswith((PREFIX + "/", *_V4)) else NOT_FOUND
+    inner = path.removeprefix(PREFIX)
+    return None if path.startswith(_V4) or (inner != path and not inner.startswith(_V4)) else NOT_FOUND

@@ -10,11 +10,12 @@ from .params import without
 CREDENTIALS = ("api_key", "api_secret", "integration_key")
 WRITE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 READS_BY_POST = ("/v4/subscribers/filter",)
+OAUTH_PREFIXES = ("/v4/oauth/", "/oauth/")
 
 
 def is_write(method: str, path: str) -> bool:
     """Whether a request is there to change the account."""
-    return method in WRITE_METHODS and path not in READS_BY_POST and "/oauth/" not in path
+    return method in WRITE_METHODS and path not in READS_BY_POST and not path.startswith(OAUTH_PREFIXES)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Request:
     @property
     def public_params(self) -> dict[str, Any]:
         """The parameters without the credentials; those of a write as they were sent."""
-        if "/oauth/" in self.path:
+        if self.path.startswith(OAUTH_PREFIXES):
             return {name: self.params[name] for name in ("client_id", "grant_type") if name in self.params}
         shown: dict[str, Any] = without(CREDENTIALS, self.params if self.method == "GET" else self.given)
         return shown

@@ -66,6 +66,12 @@ def test_an_unknown_path_is_404_and_so_is_a_write(kit: AskV4) -> None:
     assert refused(kit.get("subscribers/filter")) == (404, ["Not Found"])
 
 
+@pytest.mark.parametrize("path", ["/v3/v4/account", "/v3/oauth/token", "/account", "/v5/account", "/v3account", "/v4"])
+def test_a_path_below_neither_version_is_404(ask: Ask, kit: AskV4, path: str) -> None:
+    address = ask.sandbox.url.removesuffix("/v3") + path
+    assert ask.session.get(address, headers=kit.headers, timeout=5).status_code == 404
+
+
 def test_every_answer_has_a_request_id_and_no_word_of_the_limit(kit: AskV4) -> None:
     for path in ("account", "nothing"):
         headers = {name.lower() for name in kit.get(path).headers}

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from kit_sandbox import Behaviour, Clock, World
+from kit_sandbox import Behaviour, Clock, World, effects
 from kit_sandbox.v4.oauth import CLIENT_ID, CLIENT_SECRET, PUBLIC_CLIENT_ID, challenge_of
 from tests.support.asking import Ask
 from tests.support.asking_v4 import AskV4, refused
@@ -114,6 +114,15 @@ def test_a_refresh_token_is_good_once_and_gives_the_next(ask: Ask, kit: AskV4) -
     assert (replayed.status_code, replayed.json()["error"]) == (400, "invalid_grant")
     assert refresh(kit, second).status_code == 200
     assert ask.sandbox.oauth.refreshed == 2
+
+
+def test_a_refresh_whose_answer_is_lost_has_used_up_the_token(ask: Ask, kit: AskV4) -> None:
+    tokens = ask.sandbox.oauth.grant()
+    ask.sandbox.faults.add(effects.lost_response(), path="/v4/oauth/token")
+    with pytest.raises(requests.ConnectionError):
+        refresh(kit, tokens)
+    assert refresh(kit, tokens).json()["error"] == "invalid_grant"
+    assert AskV4(ask, tokens["access_token"]).get("account").status_code == 200
 
 
 def test_a_refresh_token_of_another_client_is_not_used_up(ask: Ask, kit: AskV4) -> None:
