@@ -1,10 +1,14 @@
-# `make demo` and `make test` do all the set-up on a machine that has Python >= 3.11 and make.
+# `make demo` and `make test` need only Python >= 3.11 and make: they set up everything else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all lint docs bench clean
+.PHONY: demo test test-all quick cover lint format docs bench clean
+
+# Tests without HTTP, processes and published mirrors, found by timing: run them at every save.
+QUICK := $(addprefix tests/test_,$(addsuffix .py,full_scan search tail_scan unread suspects overlaps \
+	due fetch breaker config names addresses steps incremental_scan))
 
 demo: $(VENV)/ready
 	$(BIN)/cksync demo
@@ -16,6 +20,19 @@ test: $(VENV)/ready
 test-all: $(VENV)/ready
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n auto -m "heavy or not heavy" --timeout=1800
+
+quick: $(VENV)/ready
+	$(BIN)/python -m pytest $(QUICK)
+
+cover: $(VENV)/ready
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine
+	$(BIN)/coverage report
+
+format: $(VENV)/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 lint: $(VENV)/ready
 	$(BIN)/ruff format --check .

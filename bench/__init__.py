@@ -1,1 +1,1 @@
-"""Measured comparisons, run by hand: `python -m bench.pull`, and each module here that has a `main`."""
+"""Measured comparisons, run by hand: `python -m bench.pull`, and every other module here with a `main`."""

@@ -1,10 +1,10 @@
 """A first pull of a whole account, side by side: cksync with and without models, and dlt; then a night of 500 changes.
 
-    python -m bench.account                  100,000 people with everything that belongs to them, no limit
+    python -m bench.account                  100,000 people with all their data, no limit
     python -m bench.account --share 0.1      a trial: everything scaled
 
 Every tool runs as a process of its own, in turn, several times; requests are counted by the sandbox, seconds, CPU
-and memory by the kernel, and the rows are compared with the sandbox's truth.
+and memory by the kernel, and the rows are compared with the sandbox's expected content.
 """
 
 import argparse
@@ -33,7 +33,7 @@ SIZES = {
     "broadcasts": 383,
     "purchases": 5_000,
 }
-# What 500 people do in a day.
+# A day of changes to 500 people.
 DAY = {"sign_up": 100, "edit": 250, "tag": 120, "cancel": 20, "untag": 5, "buy": 5}
 
 CKSYNC_TABLES = {
@@ -46,7 +46,7 @@ NO_MODELS = "[models]\nbuild = false\n"
 
 
 def tools(server: Sandbox, python: str) -> list[Tool]:
-    """The ways to read everything."""
+    """Return the tools to read everything."""
     expected = account_keys(server)
 
     def check(tables: Mapping[str, str]) -> Check:
@@ -66,7 +66,7 @@ def tools(server: Sandbox, python: str) -> list[Tool]:
 
 
 def without_models(command: Command) -> Command:
-    """The same with `[models] build = false`."""
+    """Return the same command with `[models] build = false`."""
 
     def changed(server: Sandbox, folder: Path) -> Sequence[str]:
         given = command(server, folder)
@@ -78,7 +78,7 @@ def without_models(command: Command) -> Command:
 
 
 def night(server: Sandbox, command: Command) -> list[tuple[object, ...]]:
-    """A first pull, a day of 500 changes, and the night after it."""
+    """Measure a first pull, a day of 500 changes, and the night after it."""
     with tempfile.TemporaryDirectory(prefix="cksync-bench-") as name:
         folder = Path(name)
         pull = command(server, folder)
@@ -91,7 +91,7 @@ def night(server: Sandbox, command: Command) -> list[tuple[object, ...]]:
 
 
 def live(server: Sandbox) -> None:
-    """A day passes in the account."""
+    """Simulate a day in the account."""
     random = Random(SEED)
     active = [person["id"] for person in server.truth("subscribers") if person["state"] == "active"]
     tags = [tag["id"] for tag in server.truth("tags")]
@@ -111,7 +111,7 @@ def live(server: Sandbox) -> None:
 
 
 def untag(server: Sandbox, row: Mapping[str, int]) -> object:
-    """Take one membership of a tag away."""
+    """Remove one membership of a tag."""
     return server.edit("untag", subscriber_id=row["subscriber_id"], tag_id=row["subscribable_id"])
 
 

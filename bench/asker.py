@@ -1,4 +1,4 @@
-"""Asks the same thing again and again as fast as the shared budget allows: a process of bench/throttle.py.
+"""Send the same request again and again as fast as the shared budget allows: a process of bench/throttle.py.
 
 python -m bench.asker CONFIG REQUESTS
 """
@@ -18,7 +18,7 @@ from cksync.folder import Folder
 
 
 def main(config_file: Path, requests: int) -> None:
-    """Through the product's own client, with as many threads as a pull has."""
+    """Use the product's own client, with as many threads as a pull has."""
     config = load_config(config_file)
     given, redactor = credentials(config, os.environ)
     Folder(config.data_dir).state.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def main(config_file: Path, requests: int) -> None:
 
 
 def ask(api: Api) -> None:
-    """One request that costs the sandbox next to nothing."""
+    """Send one request that costs the sandbox next to nothing."""
     api.fetch(ask_page(whole("account"), 1))
 
 

@@ -1,10 +1,10 @@
-"""A night in a large mirror: what it costs to take 1,000 changed rows in, and to make all of it anew.
+"""A night in a large mirror: the cost of merging 1,000 changed rows, and of a rebuild.
 
     python -m bench.big                        1,000,000 people, 3,000,000 subscriptions, and a tenth of both
     python -m bench.big --people 100000        a trial
 
-The log of a first pull is written without HTTP, `segment-pages` pages a file (5 is what a pull without a
-limit stores). Then, each a process of its own: a rebuild of that log, a publish of 1,000 changed rows
+The log of a first pull is written without HTTP, `segment-pages` pages per file (5 is what a pull without a
+limit stores). Then, each in a process of its own: a rebuild of that log, a publish of 1,000 changed rows
 (600 people, 400 new memberships; the median of three such nights), and a copy of the mirror to compare with.
 """
 
@@ -30,7 +30,7 @@ HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step took: seconds without those of starting Python, peak memory of the whole process."""
+    """The cost of one step: seconds without those of starting Python, peak memory of the whole process."""
 
     seconds: float
     peak_mb: float
@@ -50,7 +50,7 @@ class Result:
 
 
 def step(name: str, folder: Path, people: int, segment_pages: int) -> Step:
-    """One step, as a process."""
+    """Run one step as a process."""
     command = [sys.executable, "-m", "bench.stages", name, str(folder / "data"), str(people), str(segment_pages)]
     spent = run_well(command, folder)
     done = Step(float((folder / "output.txt").read_text()), spent.peak_mb)
@@ -59,29 +59,29 @@ def step(name: str, folder: Path, people: int, segment_pages: int) -> Step:
 
 
 def measure(people: int, segment_pages: int) -> Result:
-    """All steps in an empty folder; publish and copy are medians of a few."""
+    """Measure all steps in an empty folder; publish and copy are medians of a few."""
     with tempfile.TemporaryDirectory(prefix="cksync-bench-") as name:
         folder = Path(name)
         step("write", folder, people, segment_pages)
         log = folder / "data" / "log"
         files, log_mb = sum(1 for _ in log.rglob("*.parquet")), size_mb(log)
-        anew = step("rebuild", folder, people, segment_pages)
+        rebuild_figures = step("rebuild", folder, people, segment_pages)
         published = []
         for _ in range(RUNS):
             step("change", folder, people, PULLED_PAGES)
             published.append(step("publish", folder, people, segment_pages))
         copies = [step("copy", folder, people, segment_pages) for _ in range(RUNS)]
         mirror_mb = size_mb(folder / "data" / "mirror.duckdb")
-        return Result(people, files, log_mb, mirror_mb, anew, middle(published), middle(copies))
+        return Result(people, files, log_mb, mirror_mb, rebuild_figures, middle(published), middle(copies))
 
 
 def middle(steps: Sequence[Step]) -> Step:
-    """The median of some runs."""
+    """Return the median of some runs."""
     return Step(median(each.seconds for each in steps), median(each.peak_mb for each in steps))
 
 
 def table(results: Sequence[Result]) -> str:
-    """A line a size."""
+    """Return a line per size."""
     rows = [
         (
             f"{each.people:,}",

@@ -1,4 +1,4 @@
-"""A clock that runs like any other and can be put forward: the virtual days of a benchmark."""
+"""A clock that runs in real time and can be advanced: the virtual days of a benchmark."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ START = datetime(2026, 11, 1, 2, tzinfo=UTC)
 
 
 class RunningClock:
-    """Callable as a world's `now` and a pull's `wall`; while a pull runs it goes on as fast as the pull's own."""
+    """A world's `now` and a pull's `wall`; during a pull it runs at normal speed."""
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start
@@ -17,5 +17,5 @@ class RunningClock:
         return self._start + timedelta(seconds=time.monotonic() - self._began)
 
     def advance(self, seconds: float) -> None:
-        """Put it forward."""
+        """Advance the clock."""
         self._start += timedelta(seconds=seconds)

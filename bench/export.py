@@ -1,11 +1,11 @@
-"""Exports of a large mirror: how long each format takes, and how much memory.
+"""Exports of a large mirror: the time and memory that each format takes.
 
     python -m bench.export                      1,000,000 people, 3,000,000 subscriptions
     python -m bench.export --people 100000      a trial
-    python -m bench.export --mirror FOLDER      a data folder that is there
+    python -m bench.export --mirror FOLDER      an existing data folder
 
 The log is that of bench.big, rebuilt once. Then the real command, a process of its own for each format: the people
-alone, and (Parquet and CSV) every table and model. Postgres is a server of this machine on loopback; its rows a second
+alone, and (Parquet and CSV) every table and model. Postgres is a local server on loopback; its rows per second
 are those of the whole command, and of the people alone.
 """
 
@@ -27,7 +27,7 @@ HEADER = ("export", "rows", "seconds", "of it CPU", "rows a second", "peak MB", 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One export: what it was, its rows, what it took, and the size of what it made (None: a server has it)."""
+    """One export: its name, its rows, its cost, and the size of its output (None: stored by a server)."""
 
     name: str
     rows: int
@@ -36,7 +36,7 @@ class Run:
 
 
 def export(folder: Path, data: Path, name: str, rows: int, target: str, *arguments: str) -> Run:
-    """One export by the real command, with the time of starting Python."""
+    """Export with the real command, including the time of starting Python."""
     command = [sys.executable, "-m", "cksync", "export", target, *arguments, "--quiet"]
     config = folder / "config.toml"
     config.write_text(f'data_dir = "{data}"\n')
@@ -52,7 +52,7 @@ def export(folder: Path, data: Path, name: str, rows: int, target: str, *argumen
 
 
 def measure(folder: Path, data: Path, people: int) -> list[Run]:
-    """Every export of one mirror, one after the other."""
+    """Measure every export of one mirror, one after the other."""
     both, every = ("subscribers", "subscriptions"), people * (1 + TAGS_OF_A_PERSON)
     tenth = f"from subscribers limit {people // 10}"
     runs = [
@@ -75,7 +75,7 @@ def measure(folder: Path, data: Path, people: int) -> list[Run]:
 
 
 def table(runs: Sequence[Run]) -> str:
-    """A line a run."""
+    """Return a line per run."""
     return markdown(
         HEADER,
         [

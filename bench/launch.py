@@ -1,9 +1,9 @@
-"""Starts one program from a small process and tells what the kernel saw of it.
+"""Start one program from a small process and report the kernel's figures.
 
     python launch.py OUTPUT COMMAND...  ->  exit status, seconds, CPU seconds, peak KiB
 
-A child's peak memory begins at its parent's at the moment of the fork, and the benchmark itself holds a
-hundred thousand rows: measured from there, every tool would seem to need as much.
+A child's peak memory starts at its parent's at the fork, and the benchmark itself holds a hundred thousand rows:
+started from there, every tool would seem to need as much.
 """
 
 import os
@@ -13,7 +13,7 @@ import time
 
 
 def main() -> None:
-    """Run it to its end; the figures are for this child alone, with everything it waited for."""
+    """Run it to its end; the figures are for this child alone, including everything it waited for."""
     with open(sys.argv[1], "wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen(sys.argv[2:], stdout=output, stderr=subprocess.STDOUT)

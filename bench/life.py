@@ -1,4 +1,4 @@
-"""What happens to an account in a day: people come, change and go, at moments all over the day."""
+"""Simulate an account's day: people join, change and leave, at moments all over the day."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ DAY_SECONDS = 86_400
 STATS_GROW_FOR = timedelta(days=7)
 DAYS_BETWEEN_MAILS = 3
 
-# How many people something happens to in a day, by the name of the event.
+# How many people each event affects in a day, by the name of the event.
 Mix = Mapping[str, int]
 Event = Callable[[World, Random, int], object]
 
@@ -38,12 +38,12 @@ STEADY: Mix = {**NIGHT, "sign_up": 10, "edit": 240, "cancel": 8, "tag": 27, "joi
 
 
 def scaled(mix: Mix, share: float) -> Mix:
-    """The same day of a smaller account: what happened at all still happens once."""
+    """Return the same day of a smaller account: every event still happens at least once."""
     return {name: max(1, round(count * share)) if count else 0 for name, count in mix.items()}
 
 
 def live(world: World, clock: RunningClock, random: Random, mix: Mix, day: int, seconds: float = DAY_SECONDS) -> int:
-    """One day passes, or the same in so many seconds; tells how many people something happened to."""
+    """Simulate one day, or the same in so many seconds; return how many people were affected."""
     drawn = _drawn(world, random)
     events = [
         partial(event, world, random, next(drawn)) for name, event in EVENTS.items() for _ in range(mix.get(name, 0))
@@ -58,7 +58,7 @@ def live(world: World, clock: RunningClock, random: Random, mix: Mix, day: int, 
 
 
 def _drawn(world: World, random: Random) -> Iterator[int]:
-    """Active people, each once."""
+    """Yield active people, each once."""
     active = [person.id for person in world.subscribers.values() if person.state == "active"]
     return iter(random.sample(active, min(len(active), 1_000)))
 
@@ -67,7 +67,7 @@ def _drawn(world: World, random: Random) -> Iterator[int]:
 
 
 def sign_up(world: World, random: Random, drawn: int) -> None:
-    """A new person, through a form, and every second one into a sequence."""
+    """Add a person through a form, and every second one to a sequence."""
     number = world.last_ids["subscriber"]
     person = edits.add_subscriber(world, f"new.{number}@example.com", "Noor", fields={"plan": "free"})
     _join(world, random, "form", person)
@@ -76,38 +76,38 @@ def sign_up(world: World, random: Random, drawn: int) -> None:
 
 
 def edit(world: World, random: Random, person: int) -> None:
-    """Another value of a custom field, which nobody had before."""
+    """Change the value of a custom field to a new one."""
     edits.set_field(world, person, "company", f"Company {random.randrange(10**9)}")
 
 
 def cancel(world: World, random: Random, person: int) -> None:
-    """Unsubscribes."""
+    """Unsubscribe a person."""
     edits.cancel(world, person)
 
 
 def readdress(world: World, random: Random, person: int) -> None:
-    """Has a new address."""
+    """Change a person's address."""
     edits.set_email(world, person, f"moved.{person}.{random.randrange(10**9)}@example.com")
 
 
 def reactivate(world: World, random: Random, drawn: int) -> None:
-    """Somebody who had cancelled comes back."""
+    """Reactivate a person who had cancelled."""
     cancelled = [person.id for person in world.subscribers.values() if person.state == "cancelled"]
     edits.reactivate(world, random.choice(cancelled))
 
 
 def bounce(world: World, random: Random, person: int) -> None:
-    """Leaves every list of people without having cancelled."""
+    """Remove a person from every list of people without cancelling."""
     edits.bounce(world, person)
 
 
 def delete(world: World, random: Random, person: int) -> None:
-    """Is deleted by the owner, with all memberships."""
+    """Delete a person as the owner would, with all memberships."""
     edits.delete_subscriber(world, person)
 
 
 def buy(world: World, random: Random, person: int) -> None:
-    """Orders something."""
+    """Add an order."""
     edits.add_purchase(world, world.subscribers[person].email_address, total=29.0)
 
 
@@ -115,30 +115,30 @@ def buy(world: World, random: Random, person: int) -> None:
 
 
 def tag(world: World, random: Random, person: int) -> None:
-    """Gets one more tag."""
+    """Add a tag to a person."""
     _join(world, random, "tag", person)
 
 
 def join(world: World, random: Random, person: int) -> None:
-    """Fills in one more form."""
+    """Add a person to another form."""
     _join(world, random, "form", person)
 
 
 def untag(world: World, random: Random, drawn: int) -> None:
-    """Somebody loses a tag; large tags lose the most."""
+    """Remove a tag from a person; large tags lose the most."""
     tag_id = _by_size(world, random, "tag", [key for key in world.parents["tag"] if world.rosters["tag", key].members])
     edits.untag(world, random.choice(list(world.rosters["tag", tag_id].members)), tag_id)
 
 
 def finish(world: World, random: Random, drawn: int) -> None:
-    """Somebody gets the last mail of a sequence and leaves it."""
+    """Let a person finish a sequence and leave it."""
     filled = [key for key in world.parents["sequence"] if world.rosters["sequence", key].members]
     sequence = _by_size(world, random, "sequence", filled)
     edits.finish_sequence(world, next(iter(world.rosters["sequence", sequence].members)), sequence)
 
 
 def _join(world: World, random: Random, kind: Kind, person: int) -> None:
-    """Into a list that does not have the person yet."""
+    """Add the person to a list that lacks them."""
     free = [key for key in world.parents[kind] if person not in world.rosters[kind, key].members]
     if free:
         list_id = _by_size(world, random, kind, free)
@@ -152,7 +152,7 @@ def _join(world: World, random: Random, kind: Kind, person: int) -> None:
 
 
 def _by_size(world: World, random: Random, kind: Kind, keys: list[int]) -> int:
-    """One of these lists; large ones the most often."""
+    """Return one of these lists, large ones most often."""
     return random.choices(keys, [len(world.rosters[kind, key].members) + 1 for key in keys])[0]
 
 
@@ -171,11 +171,11 @@ EVENTS: Mapping[str, Event] = {
     "finish": finish,
 }
 
-# -- mails
+# -- broadcasts
 
 
 def mail(world: World, *, is_new_due: bool) -> None:
-    """What was scheduled or under way is sent, young mails find readers, and now and then there is a new one."""
+    """Send what was scheduled or being sent, add readers to young broadcasts, and now and then create one."""
     now = world.now()
     for broadcast in list(world.broadcasts.values()):
         if broadcast.status == "sending":

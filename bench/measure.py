@@ -1,4 +1,4 @@
-"""A program as the operating system saw it, and a table of what was seen."""
+"""Measure a program as the operating system sees it, and print the figures as a table."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ LAUNCH = Path(__file__).parent / "launch.py"
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one process took, from start to exit."""
+    """The cost of one process, from start to exit."""
 
     status: int
     seconds: float
@@ -21,11 +21,11 @@ class Spent:
 
 
 class ToolFailed(Exception):
-    """A tool that was to do its job did not; the text is the end of what it said."""
+    """A tool failed; the text is the end of its output."""
 
 
 def run(command: Sequence[str], folder: Path) -> Spent:
-    """Run a program in a folder to its end, whatever that is; what it says goes to `output.txt` there."""
+    """Run a program in a folder to its end, whatever its status; its output goes to `output.txt` there."""
     launch = [sys.executable, "-I", "-S", str(LAUNCH), str(folder / "output.txt"), *command]
     done = subprocess.run(launch, cwd=folder, env=_environment(), check=True, capture_output=True, text=True)
     status, seconds, cpu_seconds, peak_kib = done.stdout.split()
@@ -42,17 +42,17 @@ def run_well(command: Sequence[str], folder: Path) -> Spent:
 
 
 def _environment() -> dict[str, str]:
-    """The environment without what would lead a tool to somebody's real account or folder."""
+    """Return the environment without variables that would lead a tool to a real account or folder."""
     return {name: value for name, value in os.environ.items() if not name.startswith("CKSYNC_")}
 
 
 def size_mb(path: Path) -> float:
-    """The size of a file, or of all files in a folder, in millions of bytes."""
+    """Return the size of a file, or of all files in a folder, in millions of bytes."""
     files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
     return sum(each.stat().st_size for each in files) / 1e6
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table: the first column is text, the others numbers."""
+    """Return a table: the first column is text, the others numbers."""
     rules = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (header, rules, *rows))

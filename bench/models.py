@@ -1,11 +1,11 @@
-"""The models of a large mirror: what making them at a publish costs, and how soon each answers.
+"""The models of a large mirror: the cost of building them at a publish, and the time of a query of each.
 
     python -m bench.models                  1,000,000 people, 3,000,000 subscriptions, 100,000 purchases, 400 broadcasts
-    python -m bench.models --people 50000   and all but the broadcasts in proportion
+    python -m bench.models --people 50000   everything but the broadcasts in proportion
 
-The mirror is written by SQL of this file: eight years of sign-ups, and thirty nights after the first pull of which
-each saw 600 people change and 400 memberships end. Then the models are made as a publish makes them (256 MB, two
-threads), in a process of its own; and each is asked `select *` with the filter that its header names.
+This file's SQL writes the mirror: eight years of sign-ups, and thirty nights after the first pull of which
+each saw 600 people change and 400 memberships end. Then the models are built as in a publish (256 MB, two
+threads), in a process of its own; and each is queried by `select *` with the filter in its header.
 """
 
 import argparse
@@ -32,7 +32,7 @@ RUNS = 3  # the best of them: the machine has other work, too
 TABLES = [table.name for table in tables()]
 FIRST = "timestamptz '2026-10-01 03:00:00+00'"
 
-# Everything as it was at the first pull; `{people}` is how many people there are.
+# The state at the first pull; `{people}` is the number of people.
 ROWS = {
     "account": "select 'Acme' as name, 'pro' as plan_type, 'owner@example.com' as primary_email_address",
     "custom_fields": "select i as id, 'field_' || i as key, 'Field ' || i as label, 'ck_field_' || i as name"
@@ -118,7 +118,7 @@ def make(path: Path, people: int) -> None:
 
 
 def _pass_night(db: duckdb.DuckDBPyConnection, night: int, people: int) -> None:
-    """600 people change their state, 400 memberships end."""
+    """Simulate a night: 600 people change their state, 400 memberships end."""
     now = f"({FIRST} + interval {night} day)"
     step = max(1, people // 600)
     db.execute(
@@ -149,7 +149,7 @@ def _pass_night(db: duckdb.DuckDBPyConnection, night: int, people: int) -> None:
 
 
 def build_models(path: Path) -> None:
-    """Make the models as a publish does; prints the seconds of each, of all, and what is wrong."""
+    """Build the models as a publish does; print the seconds of each, of all, and any problem."""
     with duckdb.connect(
         config={
             "memory_limit": MODEL_MEMORY,
@@ -172,7 +172,7 @@ def build_models(path: Path) -> None:
 
 
 def answers(path: Path) -> list[Sequence[object]]:
-    """A line for each model: rows, and seconds, of `select *` with its filter and without."""
+    """Return a line per model: rows, and seconds, of `select *` with its filter and without."""
     found: list[Sequence[object]] = []
     with duckdb.connect(str(path), read_only=True, config={"threads": 2}) as db:
         db.execute("set TimeZone = 'UTC'")

@@ -20,7 +20,7 @@ from cksync.secrets import SecretRef
 from kit_sandbox import Sandbox, World, serve
 from tests.support.comparison import differences
 
-# What a request was for, by its path below /v3; the first pattern that fits.
+# The purpose of a request, by its path below /v3; the first pattern that matches.
 GROUPS: Mapping[str, re.Pattern[str]] = {
     "lists": re.compile(r"/(account|custom_fields|forms|sequences|courses|tags)"),
     "people": re.compile(r"/subscribers"),
@@ -42,13 +42,13 @@ class Place:
 
     @property
     def folder(self) -> Folder:
-        """Where the mirror and its log are."""
+        """The folder of the mirror and its log."""
         return Folder(self.config.data_dir)
 
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What one pull took: requests are the server's count; `planned` is what the pull had foretold, if it did."""
+    """The cost of one pull: requests are the server's count; `planned` is the pull's own estimate, if it made one."""
 
     seconds: float
     requests: Mapping[str, int]
@@ -57,13 +57,13 @@ class Night:
 
     @property
     def total(self) -> int:
-        """All its requests."""
+        """The total number of requests."""
         return sum(self.requests.values())
 
 
 @contextmanager
 def served(world: World, clock: RunningClock) -> Iterator[Place]:
-    """The world without a rate limit, with an empty data folder that goes away after."""
+    """Serve the world without a rate limit, with an empty data folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="cksync-bench-") as name, serve(world, rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", Path(name))
         api = ApiConfig(base_url=sandbox.url, api_secret=secret, rate_limit=NO_LIMIT, rate_period_seconds=1.0)
@@ -71,7 +71,7 @@ def served(world: World, clock: RunningClock) -> Iterator[Place]:
 
 
 def spend_night(place: Place) -> Night:
-    """Pull once. What keeps the pull from vouching for everything goes to stderr."""
+    """Pull once. The reasons why a slice is incomplete go to stderr."""
     place.sandbox.journal.clear()
     began = time.perf_counter()
     *_, report = pull(place.config, wall=place.clock, environ={})
@@ -83,18 +83,18 @@ def spend_night(place: Place) -> Night:
 
 
 def by_group(sandbox: Sandbox) -> dict[str, int]:
-    """The journal's requests by what they were for."""
+    """Return the journal's requests by purpose."""
     counted = Counter(group_of(path) for path in (entry.path for entry in sandbox.journal))
     return {group: counted[group] for group in (*GROUPS, "other") if group in GROUPS or counted[group]}
 
 
 def group_of(path: str) -> str:
-    """The group of a path."""
+    """Return the group of a path."""
     return next((group for group, pattern in GROUPS.items() if pattern.fullmatch(path)), "other")
 
 
 def verdict(place: Place) -> str:
-    """Whether the mirror is equal to the world; the first differences go to stderr."""
+    """Return if the mirror equals the world; the first differences go to stderr."""
     found = differences(place.folder.mirror, place.world)
     for text in found[:5]:
         print(f"  {text}", file=sys.stderr)

@@ -3,7 +3,7 @@
     python -m bench.pull                    100,000 people, nothing else: 2,001 pages (bench.account has the rest)
 
 Every tool runs as a process of its own, in turn, several times; requests are counted by the sandbox,
-seconds and memory by the kernel, and the rows are compared with the sandbox's truth.
+seconds and memory by the kernel, and the rows are compared with the sandbox's expected content.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from bench.sandbox import Sandbox, sandbox
 from bench.tools import Command, cksync_pull, peer
 from bench.venv import peers_python, versions
 
-# Of the sandbox's people 7.5 % are in states that no list shows: so many give 100,000 in the two lists.
+# Of the sandbox's people, 7.5 % are in states that no list shows: this many give 100,000 in the two lists.
 PEOPLE = 108_108
 SEED = 7
 PACKAGES = ("cksync", "dlt", "duckdb", "pyarrow", "requests")
@@ -41,7 +41,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run of one tool, as the kernel, the sandbox and the database tell it."""
+    """One run of one tool, as measured by the kernel, the sandbox and the database."""
 
     tool: str
     spent: Spent
@@ -52,7 +52,7 @@ class Result:
 
 
 def people_tools(server: Sandbox, python: str) -> list[Tool]:
-    """The three ways to read the people."""
+    """Return the three ways to read the people."""
     expected = listed_people(server)
 
     def check(database: Path) -> str:
@@ -66,7 +66,7 @@ def people_tools(server: Sandbox, python: str) -> list[Tool]:
 
 
 def measure(tool: Tool, server: Sandbox) -> Result:
-    """One run in an empty folder."""
+    """Run one tool in an empty folder."""
     server.clear_journal()
     with tempfile.TemporaryDirectory(prefix="cksync-bench-") as name:
         folder = Path(name)
@@ -77,7 +77,7 @@ def measure(tool: Tool, server: Sandbox) -> Result:
 
 
 def interleaved(tools: Sequence[Tool], server: Sandbox, runs: int) -> list[list[Result]]:
-    """Rounds of all tools in turn, so that a slow minute of the machine hits all of them."""
+    """Run all tools in turn for several rounds, so that a slow minute of the machine affects all of them."""
     rounds: list[list[Result]] = []
     for number in range(1, runs + 1):
         rounds.append([])
@@ -90,7 +90,7 @@ def interleaved(tools: Sequence[Tool], server: Sandbox, runs: int) -> list[list[
 
 
 def table(rounds: Sequence[Sequence[Result]]) -> str:
-    """Medians by tool, and the medians of the ratios to cksync within each round."""
+    """Return medians by tool, and the medians of the ratios to cksync within each round."""
     header = ("tool", "seconds", "x cksync", "CPU s", "x cksync", "peak MB", "requests", "database MB", "folder MB")
     rows = []
     for place, first in enumerate(rounds[0]):
@@ -117,7 +117,7 @@ def _ratio(rounds: Sequence[Sequence[Result]], place: int, figure: Callable[[Spe
 
 
 def _all_same(values: Iterable[object]) -> str:
-    """The one value all runs agree on, or all that came up."""
+    """Return the one value all runs agree on, or all different ones."""
     return " / ".join(dict.fromkeys(f"{value:,}" if isinstance(value, int) else str(value) for value in values))
 
 

@@ -1,4 +1,4 @@
-"""A push at the limit, and a diff of many edits.
+"""A push at the rate limit, and a diff of many edits.
 
     python -m bench.push                       both, about five minutes
     python -m bench.push --only limit --period 6
@@ -29,7 +29,7 @@ EDITED = """
 
 
 def limit(period: float) -> str:
-    """A push of 300 updates, and the same push again."""
+    """Measure a push of 300 updates, and the same push again."""
     with tempfile.TemporaryDirectory(prefix="cksync-bench-") as name:
         folder = Path(name)
         with sandbox(PEOPLE, seed=SEED, rate_limit=0) as server:
@@ -56,7 +56,7 @@ def limit(period: float) -> str:
 
 
 def many(people: int) -> str:
-    """Checkout and diff against a large mirror."""
+    """Measure checkout and diff of a large mirror."""
     with tempfile.TemporaryDirectory(prefix="cksync-bench-") as name:
         folder = Path(name)
         for each in ("write", "rebuild"):

@@ -1,4 +1,4 @@
-"""What a tool's database holds, compared with the truth of the sandbox."""
+"""Compare a tool's database with the sandbox's expected content."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,7 +19,7 @@ KEYED = ("custom_fields", "forms", "sequences", "tags", "broadcasts", "broadcast
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How many of the rows there should be are there, and how many others."""
+    """How many of the expected rows exist, and how many others."""
 
     right: int
     expected: int
@@ -31,17 +31,17 @@ class Compared:
 
 
 def compare(found: Rows, expected: Rows) -> Compared:
-    """Row by row."""
+    """Compare row by row."""
     return Compared(len(found & expected), len(expected), len(found - expected))
 
 
 def person(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A person of the API as PERSON selects one."""
+    """Return a person of the API as PERSON selects one."""
     return (*(record[name] for name in ("id", "email_address", "first_name", "state")), _epoch_ms(record["created_at"]))
 
 
 def _epoch_ms(text: str) -> int | None:
-    """A moment in milliseconds, None for the few that the sandbox spells wrongly on purpose."""
+    """Return a moment in milliseconds; None for the few that the sandbox writes in an invalid format on purpose."""
     for form in ("%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%SZ"):
         with suppress(ValueError):
             return round(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp() * 1000)
@@ -49,23 +49,23 @@ def _epoch_ms(text: str) -> int | None:
 
 
 def listed_people(sandbox: Sandbox) -> Rows:
-    """Everybody whom the two lists of /subscribers show."""
+    """Return all people in the two lists of /subscribers."""
     return {person(record) for record in sandbox.truth("subscribers") if record["state"] in ("active", "cancelled")}
 
 
 def people_in(database: Path) -> Rows:
-    """The people of a tool's database."""
+    """Return the people in a tool's database."""
     return select(database, PERSON)
 
 
 def select(database: Path, query: str) -> Rows:
-    """A query's rows as a set."""
+    """Return a query's rows as a set."""
     with duckdb.connect(str(database), read_only=True) as db:
         return set(db.execute(query).fetchall())
 
 
 def account_keys(sandbox: Sandbox) -> dict[str, Rows]:
-    """The keys of every table of the account that some list of the API shows."""
+    """Return the keys of every table of the account that some list of the API shows."""
     keys: dict[str, Rows] = {name: {(record["id"],) for record in sandbox.truth(name)} for name in KEYED}
     keys["subscribers"] = {(key,) for key in sandbox.truth("listed")}
     keys["subscriptions"] = {(record["id"],) for record in sandbox.truth("subscriptions")}
@@ -73,5 +73,5 @@ def account_keys(sandbox: Sandbox) -> dict[str, Rows]:
 
 
 def keys_in(database: Path, tables: Mapping[str, str]) -> dict[str, Rows]:
-    """The keys of a tool's tables; `tables` gives for each the column of its key."""
+    """Return the keys of a tool's tables; `tables` maps each to the column of its key."""
     return {name: select(database, f'select distinct "{key}" from main."{name}"') for name, key in tables.items()}

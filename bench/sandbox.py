@@ -1,6 +1,6 @@
-"""The sandbox as a process of its own: whom it serves, what it saw, and the truth it knows.
+"""The sandbox as a process of its own: its account, its journal, and the expected content.
 
-What a tool did is counted here, by the server, and never taken from the tool.
+The work of a tool is counted here, by the server, and never taken from the tool.
 """
 
 import json
@@ -25,35 +25,35 @@ class Sandbox:
         self._control = url.removesuffix("/v3") + "/_sandbox/"
 
     def get(self, path: str, **params: str) -> Any:
-        """One GET of the API."""
+        """Send one GET to the API."""
         return _ask(f"{self.url}/{path}?{urlencode({**params, 'api_secret': SECRET})}")
 
     def truth(self, table: str) -> Any:
-        """The records that a right mirror holds."""
+        """Return the records of a correct mirror."""
         return _ask(f"{self._control}truth?{urlencode({'table': table})}")
 
     def edit(self, edit: str, **args: Any) -> Any:
-        """Change the account: an edit of the sandbox's world by its name."""
+        """Change the account with an edit of the sandbox's world, by name."""
         body = json.dumps({"edit": edit, "args": args}).encode()
         request = urllib.request.Request(self._control + "edits", data=body, headers=CONTROL, method="POST")
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)["result"]
 
     def journal(self) -> Any:
-        """The requests since it was last cleared: counts and the list."""
+        """Return the requests since the journal was last cleared: counts and the list."""
         return _ask(self._control + "journal")
 
     def clear_journal(self) -> None:
-        """Begin to count anew."""
+        """Restart the count."""
         _ask(self._control + "journal/clear", method="POST")
 
     def pages(self, path: str, **params: str) -> int:
-        """How many pages a list has."""
+        """Return how many pages a list has."""
         return int(self.get(path, **params)["total_pages"])
 
     def warm(self, *, with_members: bool) -> None:
-        """Ask for every page once: the sandbox keeps the texts it builds, so that without this the first
-        tool would wait for work that the others find done."""
+        """Request every page once: the sandbox caches the texts it builds, so otherwise the first tool would wait for
+        work that the others find done."""
         lists = [("subscribers", params) for params in LISTS]
         if with_members:
             parents = [(path, each["id"]) for path in KINDS for each in self.truth(path)]
@@ -63,7 +63,7 @@ class Sandbox:
                 self.get(path, **params, page=str(page))
 
 
-# The two lists that hold everybody whom /subscribers shows.
+# The two lists with all people that /subscribers shows.
 LISTS: tuple[dict[str, str], ...] = ({}, {"sort_field": "cancelled_at"})
 KINDS = ("tags", "forms", "sequences")
 
@@ -78,8 +78,8 @@ def _ask(url: str, method: str = "GET") -> Any:
 def sandbox(
     subscribers: int, *, seed: int, sizes: Mapping[str, int] | None = None, **options: float
 ) -> Iterator[Sandbox]:
-    """Serves a generated account until the block ends; `options` are those of `python -m kit_sandbox`, `sizes`
-    how much of everything it has."""
+    """Serve a generated account until the block ends; `options` are those of `python -m kit_sandbox`, `sizes` those of
+    the account."""
     given = {"subscribers": subscribers, "seed": seed, "port": 0, **options}
     flags = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     flags += [text for name, number in (sizes or {}).items() for text in ("--size", f"{name}={number}")]

@@ -1,11 +1,11 @@
-"""What it costs to find d removed rows in a list of P pages: people who were deleted, tags that were removed.
+"""The cost of finding d removed rows in a list of P pages: people who were deleted, tags that were removed.
 
     python -m bench.search                  100,000 active people, one tag with 100,000 members: 2,000 pages each
     python -m bench.search --rows 5000      a trial
 
-One pull reads everything; then, a day apart each, rows go and a pull has to find and mend it. The price of
-a pull after a day on which nothing happened is taken off: what is left is the search, to be held against
-d * (log2(P) + 2) + 4 requests, and against reading the P pages again.
+One pull reads everything; then, a day apart each, rows go and a pull has to find and repair it. The cost of
+a pull after a day without changes is subtracted: the rest is the search, to be compared with
+d * (log2(P) + 2) + 4 requests, and with reading the P pages again.
 """
 
 import argparse
@@ -39,31 +39,31 @@ Row = tuple[object, ...]
 
 
 def delete_people(world: World, random: Random, count: int) -> None:
-    """Active people from anywhere in the list; their memberships go with them."""
+    """Delete active people from anywhere in the list, with their memberships."""
     active = [person.id for person in world.subscribers.values() if person.state == "active"]
     for person in random.sample(active, count):
         edits.delete_subscriber(world, person)
 
 
 def remove_tags(world: World, random: Random, count: int) -> None:
-    """The one tag, from people anywhere in its list."""
+    """Remove the one tag from people anywhere in its list."""
     (tag_id,) = world.parents["tag"]
     for person in random.sample(list(world.rosters["tag", tag_id].members), count):
         edits.untag(world, person, tag_id)
 
 
 def remove_both(world: World, random: Random, count: int) -> None:
-    """So many of each."""
+    """Remove so many of each."""
     delete_people(world, random, count)
     remove_tags(world, random, count)
 
 
 def nothing(world: World, random: Random, count: int) -> None:
-    """What every pull asks for in any case."""
+    """Remove nothing, to measure the requests of every pull."""
 
 
 def cases() -> Iterator[tuple[str, Removal, int, int]]:
-    """What is removed: in words, how, how many, and how many searches with a bound of their own it takes."""
+    """Yield what is removed: in words, how, how many, and how many searches with a bound of their own it takes."""
     yield "nothing", nothing, 0, 0
     for words, removal in (("deleted people", delete_people), ("removed tags", remove_tags)):
         for count in COUNTS:
@@ -72,12 +72,12 @@ def cases() -> Iterator[tuple[str, Removal, int, int]]:
 
 
 def bound(removed: int, pages: int) -> float:
-    """The requests that a bisection over pages may take."""
+    """Return the most requests that a bisection over pages may take."""
     return removed * (log2(pages) + 2) + 4
 
 
 def search(place: Place, rows: int) -> list[Row]:
-    """All cases, one day each, on one mirror."""
+    """Measure all cases, one day each, on one mirror."""
     random, pages, base = Random(SEED), -(-rows // PAGE_ROWS), 0
     table: list[Row] = []
     spend_night(place)

@@ -1,4 +1,4 @@
-"""One step of bench/big.py, in a process of its own so that its peak memory is true.
+"""One step of bench/big.py, in a process of its own so that its peak memory is correct.
 
     python -m bench.stages STEP FOLDER PEOPLE SEGMENT_PAGES
 
@@ -40,7 +40,7 @@ class Book:
         self.writer = Writer(folder.log, load_id_at(self.at), start, segment_pages)
 
     def read(self, slice_: Slice, records: Iterable[Record], *, is_complete: bool) -> None:
-        """A slice from its first page on; complete ones say so with the last."""
+        """Read a slice from its first page on; a complete one is marked with the last."""
         began_at, rows = self.at, 0
         for number, page_records in enumerate(_pages(records), 1):
             self.at += PAGE_TAKES
@@ -54,7 +54,7 @@ class Book:
         self.writer.mark([done])
 
     def end(self) -> None:
-        """The load ended well."""
+        """End the load successfully."""
         self.writer.flush(LoadEnd(self.at, 0, "complete", is_finished=True))
 
 
@@ -65,7 +65,7 @@ def _pages(records: Iterable[Record]) -> Iterator[tuple[Record, ...]]:
 
 
 def person(number: int, company: str) -> str:
-    """The JSON of a person with five custom fields."""
+    """Return the JSON of a person with five custom fields."""
     mixed = _mix(number)
     first, last = FIRST_NAMES[mixed % len(FIRST_NAMES)], LAST_NAMES[mixed // 100 % len(LAST_NAMES)]
     plan = f'"{PLANS[mixed % 3]}"' if mixed % 2 else "null"
@@ -78,19 +78,19 @@ def person(number: int, company: str) -> str:
 
 
 def _mix(number: int) -> int:
-    """A number that looks like chance, so that nothing compresses better than in a real account."""
+    """Return a pseudo-random number, so that data compresses no better than in a real account."""
     return (number * 2_654_435_761 ^ number >> 3) % 2**32
 
 
 def _moment(number: int) -> str:
-    """Some time in eight years."""
+    """Return a time within eight years."""
     mixed = _mix(number)
     date = f"{2018 + mixed % 8}-{mixed // 8 % 12 + 1:02d}-{mixed // 96 % 28 + 1:02d}"
     return f"{date}T{mixed // 2_688 % 24:02d}:{mixed // 64_512 % 60:02d}:{mixed // 3_870_720 % 60:02d}.000Z"
 
 
 def subscription(number: int, tag: int, of: int) -> Record:
-    """The membership of one person in one tag, with the whole person inside."""
+    """Return the membership of one person in one tag, with the whole person inside."""
     key = FIRST_SUBSCRIPTION + 3 * number
     text = (
         f'{{"id":{key},"state":"active","created_at":"{_moment(number)}","source":null,'
@@ -113,7 +113,7 @@ def _people(numbers: Iterable[int], suffix: str = "") -> Iterator[Record]:
 
 
 def _members(tag: int, people: int) -> Iterator[Record]:
-    """A twentieth of the people: everybody is in three of the sixty tags."""
+    """Yield a twentieth of the people: each one is in three of the sixty tags."""
     share = TAGS // TAGS_OF_A_PERSON
     for place, of in enumerate(range(tag % share, people, share)):
         yield subscription(tag * people + place, tag, of)
@@ -123,7 +123,7 @@ def _members(tag: int, people: int) -> Iterator[Record]:
 
 
 def write(folder: Folder, people: int, segment_pages: int) -> None:
-    """The log of a first pull."""
+    """Write the log of a first pull."""
     book = Book(folder, 0, segment_pages)
     book.read(ACTIVE, _people(range(people)), is_complete=True)
     for tag in range(TAGS):
@@ -132,7 +132,7 @@ def write(folder: Folder, people: int, segment_pages: int) -> None:
 
 
 def change(folder: Folder, people: int, segment_pages: int) -> None:
-    """A night of 1,000 changed rows: people edited all over the list, and new memberships in a few tags."""
+    """Write a night of 1,000 changed rows: people edited all over the list, and new memberships in a few tags."""
     night, step = len(load_ids(folder.log)), people // CHANGED_PEOPLE
     book = Book(folder, 30 + night, segment_pages)
     edited = range(0, CHANGED_PEOPLE * step, step)
@@ -146,7 +146,7 @@ def change(folder: Folder, people: int, segment_pages: int) -> None:
 
 
 def copy(folder: Folder, people: int, segment_pages: int) -> None:
-    """The mirror copied, and safe on the disk."""
+    """Copy the mirror, and sync it to disk."""
     target = folder.root / "copy"
     shutil.copyfile(folder.mirror, target)
     with open(target, "rb") as file:
@@ -164,7 +164,7 @@ STEPS: Mapping[str, Callable[[Folder, int, int], object]] = {
 
 
 def main(step: str, folder: Path, people: int, segment_pages: int) -> None:
-    """Do it and say how long it took."""
+    """Run the step and print its seconds."""
     began = time.perf_counter()
     STEPS[step](Folder(folder), people, segment_pages)
     print(time.perf_counter() - began)

@@ -1,4 +1,4 @@
-"""A thousand nights: whether a night gets slower, and whether the mirror fills up with dead space.
+"""A thousand nights: does a night get slower, and does the mirror fill up with dead space?
 
     python -m bench.thousand --nights 1000        50,000 people, 300 of them changed each night
     python -m bench.thousand --nights 20 --people 2000 --every 5
@@ -6,8 +6,8 @@
 On a virtual clock, without a rate limit, the sandbox in a thread of the same process (its time is in the
 seconds). A night's time is the median of the ten nights up to it. Versions are the rows of all tables of
 `history`; the bytes of a version are what the used part of the mirror grew by since the first pull, by
-version written since. After a tenth, a half and all of the nights a process of its own makes the mirror
-anew from the log beside it, and its rows are compared.
+version written since. After a tenth, a half and all of the nights a process of its own rebuilds the mirror
+from the log beside it, and the rows are compared.
 """
 
 import argparse
@@ -39,7 +39,7 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What the mirror holds, and how much of its file is in use."""
+    """The content of the mirror, and how much of its file is in use."""
 
     versions: int
     used_bytes: int
@@ -47,7 +47,7 @@ class Size:
 
 
 def size_of(place: Place) -> Size:
-    """As DuckDB tells it of the published file."""
+    """Read the size from DuckDB."""
     with duckdb.connect(str(place.folder.mirror), read_only=True) as db:
         ((block, total, used, free),) = db.execute(
             "select block_size, total_blocks, used_blocks, free_blocks from pragma_database_size()"
@@ -58,7 +58,8 @@ def size_of(place: Place) -> Size:
 
 
 def nights(place: Place, count: int, every: int, share: float) -> Iterator[Row]:
-    """All nights; a line of the table at the first pull, at night 10 and whenever `every` nights have passed."""
+    """Run all nights; yield a line of the table at the first pull, at night 10 and whenever `every` nights have
+    passed."""
     random, mix = Random(SEED), scaled(STEADY, share)
     times, requests, tenth = [spend_night(place).seconds], 0, 0.0
     first = size_of(place)
@@ -71,13 +72,13 @@ def nights(place: Place, count: int, every: int, share: float) -> Iterator[Row]:
         tenth = median(times[1:]) if day <= MEDIAN_OF else tenth
         if day in (MEDIAN_OF, count) or day % every == 0:
             seconds = median(times[max(1, day + 1 - MEDIAN_OF) :])
-            anew = rebuilt(place) if day in (count // 10, count // 2, count) else ("", "", "")
-            yield (*_row(place, day, seconds, seconds / tenth, requests, size_of(place), first), *anew)
+            rebuild_figures = rebuilt(place) if day in (count // 10, count // 2, count) else ("", "", "")
+            yield (*_row(place, day, seconds, seconds / tenth, requests, size_of(place), first), *rebuild_figures)
 
 
 def rebuilt(place: Place) -> Row:
-    """A rebuild of the log: seconds without those of starting Python, peak memory, and whether main and history
-    have the same rows as the mirror that grew night by night."""
+    """Rebuild from the log: seconds without those of starting Python, peak memory, and whether main and history have
+    the same rows as the mirror that grew night by night."""
     with tempfile.TemporaryDirectory(prefix="cksync-bench-") as name:
         folder = Path(name)
         data = folder / "data"
@@ -89,7 +90,7 @@ def rebuilt(place: Place) -> Row:
 
 
 def same_rows(one: Path, other: Path) -> str:
-    """Whether all tables of main and history have the same rows in both mirrors."""
+    """Compare all tables of main and history in both mirrors."""
     with duckdb.connect() as db:
         db.execute(f"attach '{one}' as one (read_only); attach '{other}' as other (read_only)")
         names = db.execute(
@@ -124,7 +125,7 @@ def _row(place: Place, day: int, seconds: float, ratio: float, requests: int, si
 
 
 def main() -> None:
-    """Measure; the table so far goes to stderr line by line, whole to stdout at the end."""
+    """Measure; the table so far goes to stderr line by line, the complete one to stdout at the end."""
     parser = argparse.ArgumentParser(prog="python -m bench.thousand", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--nights", type=int, default=1_000)
     parser.add_argument("--people", type=int, default=REFERENCE_PEOPLE, help="everything else is scaled with them")

@@ -1,10 +1,10 @@
-"""The rate limit: how near to it cksync comes, and that it never crosses it.
+"""The rate limit: how close cksync gets to it without ever crossing it.
 
     python -m bench.throttle            all three, about five minutes
     python -m bench.throttle --only virtual
 
 `real`: a pull of about 300 pages under 120 requests a minute, on the real clock, beside dlt's.
-`virtual`: the budget's share of the limit that is used in an hour without pause, on a virtual clock.
+`virtual`: the budget's share of the limit that is used in an hour of continuous requests, on a virtual clock.
 `shared`: two processes with one data folder at once under a strict limit.
 """
 
@@ -40,7 +40,7 @@ LATENCIES_SECONDS = (0.05, 0.5, 2.0)
 CONCURRENCIES = (4, 16, LIMIT)
 HOUR_SECONDS = 3600.0
 WARM_UP_SECONDS = 5 * PERIOD_SECONDS
-# Of a request's time: how long it may be under way if nothing is heard of it. As in the product.
+# The longest time that a request may be in flight without a response, as in the product.
 LONGEST_SECONDS = 60.0
 
 STRICT_LIMIT, STRICT_PERIOD_SECONDS = 60, 4.0
@@ -48,7 +48,7 @@ REQUESTS_EACH = 300
 
 
 def real() -> str:
-    """A pull under the real limit: seconds against the least that is possible, and the 429s."""
+    """Pull under the real limit: seconds against the least possible, and the 429s."""
     python = peers_python()
     latency_ms = LATENCY_SECONDS * 1000
     with sandbox(PEOPLE, seed=SEED, rate_limit=LIMIT, rate_period=PERIOD_SECONDS, latency_ms=latency_ms) as server:
@@ -72,7 +72,7 @@ def _under_limit(server: Sandbox, name: str, command: Command, database: str) ->
 
 
 def _people_in(database: Path) -> int:
-    """How many people a tool has stored, if it came as far as making their table."""
+    """Return how many people a tool has stored, if it got as far as creating their table."""
     try:
         return len(people_in(database))
     except duckdb.Error:
@@ -84,7 +84,7 @@ def _rejected(journal: Any) -> int:
 
 
 def virtual() -> str:
-    """An hour of asking without pause, for several latencies and numbers of requests under way."""
+    """Simulate an hour of continuous requests, for several latencies and numbers of requests in flight."""
     header = ("latency", "under way", "limit used", "at least wanted", "429")
     return markdown(header, [_hour(latency, most) for latency in LATENCIES_SECONDS for most in CONCURRENCIES])
 
@@ -104,10 +104,10 @@ def _hour(latency: float, concurrency: int) -> Sequence[object]:
 
 
 def _share_used(sent: Sequence[float]) -> float:
-    """The share of the limit that was used, once the first windows are over.
+    """Return the share of the limit that was used, after the first windows.
 
-    Measured over whole rounds of `LIMIT` requests: they come in bursts, and an hour cut anywhere would
-    hold one burst more or less.
+    Measured over whole rounds of `LIMIT` requests: they come in bursts, and an hour cut anywhere would hold one burst
+    more or less.
     """
     first = next(place for place, at in enumerate(sent) if at >= WARM_UP_SECONDS)
     rounds = (len(sent) - 1 - first) // LIMIT
@@ -115,7 +115,7 @@ def _share_used(sent: Sequence[float]) -> float:
 
 
 def _sends(latency: float, concurrency: int) -> list[float]:
-    """When requests are sent: workers ask the ledger as Throttle does, and time only passes between events.
+    """Return when requests are sent: workers use the ledger as Throttle does, and time only passes between events.
 
     An event is (time, number for the order, what the worker holds).
     """
@@ -138,7 +138,7 @@ def _sends(latency: float, concurrency: int) -> list[float]:
 
 
 def _crossings(sent: Sequence[float], latency: float) -> int:
-    """How many of them a server would reject that sees each at a random moment before its answer."""
+    """Return how many requests a server would reject that sees each at a random moment before its response."""
     random, limit = Random(SEED), RollingLimit(LIMIT, PERIOD_SECONDS)
     for arrived_at in sorted(at + latency * random.random() for at in sent):
         limit.admits(arrived_at)
@@ -146,7 +146,7 @@ def _crossings(sent: Sequence[float], latency: float) -> int:
 
 
 def shared() -> str:
-    """Two processes with one data folder, at once and as fast as they may."""
+    """Run two processes with one data folder, at once and as fast as possible."""
     with (
         sandbox(100, seed=SEED, rate_limit=STRICT_LIMIT, rate_period=STRICT_PERIOD_SECONDS, latency_ms=20) as server,
         tempfile.TemporaryDirectory(prefix="cksync-bench-") as name,
@@ -167,7 +167,7 @@ def shared() -> str:
 
 
 def _peak(arrivals: Sequence[float], period: float) -> int:
-    """The most arrivals in any rolling window."""
+    """Return the most arrivals in any rolling window."""
     first = most = 0
     for number, at in enumerate(arrivals, 1):
         while arrivals[first] <= at - period:

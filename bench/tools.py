@@ -1,4 +1,4 @@
-"""How each tool is started."""
+"""The command that starts each tool."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -7,15 +7,15 @@ from pathlib import Path
 from bench.sandbox import SECRET, Sandbox
 
 PEERS = Path(__file__).parent / "peers"
-# So much that it never matters.
+# So high that it never matters.
 NO_LIMIT = 100_000
 
-# Makes a command line that reads an account into an empty folder.
+# Returns a command line that reads an account into an empty folder.
 Command = Callable[[Sandbox, Path], Sequence[str]]
 
 
 def cksync_pull(streams: Sequence[str], rate_limit: int = NO_LIMIT) -> Command:
-    """`cksync pull` as a user starts it; its mirror is `data/mirror.duckdb`."""
+    """Return `cksync pull` as a user starts it; its mirror is `data/mirror.duckdb`."""
 
     def command(server: Sandbox, folder: Path) -> Sequence[str]:
         config = write_config(server, folder, rate_limit=rate_limit)
@@ -25,7 +25,7 @@ def cksync_pull(streams: Sequence[str], rate_limit: int = NO_LIMIT) -> Command:
 
 
 def write_config(server: Sandbox, folder: Path, **settings: float) -> Path:
-    """A config file for the sandbox; `settings` are those of its [api] that are no text."""
+    """Write a config file for the sandbox; `settings` are those of its [api] that are not text."""
     lines = ["[api]", f'base_url = "{server.url}"', f'api_secret = "{SECRET}"']
     path = folder / "config.toml"
     path.write_text("\n".join([*lines, *(f"{name} = {value}" for name, value in settings.items()), ""]))
@@ -33,5 +33,5 @@ def write_config(server: Sandbox, folder: Path, **settings: float) -> Path:
 
 
 def peer(script: str, python: str) -> Command:
-    """A program of bench/peers in the peers' environment; its database is `mirror.duckdb`."""
+    """Return a program of bench/peers in the peers' environment; its database is `mirror.duckdb`."""
     return lambda server, folder: [python, str(PEERS / script), server.url, SECRET, str(folder)]

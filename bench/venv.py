@@ -1,4 +1,4 @@
-"""The peers' own virtual environment: made on first use, at the top of the checkout, ignored by git."""
+"""The peers' own virtual environment: created on first use, at the top of the checkout, ignored by git."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ PACKAGES = ("dlt[duckdb,parquet]", "requests")
 
 
 def peers_python() -> str:
-    """The interpreter with the peers' newest versions; remove the folder to get newer ones."""
+    """Return the interpreter with the peers' newest versions; remove the folder to get newer ones."""
     python = FOLDER / "bin" / "python"
     ready = FOLDER / "ready"
     if not ready.exists():
@@ -25,7 +25,7 @@ def peers_python() -> str:
 
 
 def versions(python: str, names: tuple[str, ...]) -> dict[str, str]:
-    """The installed versions of some packages there; missing ones are left out."""
+    """Return the installed versions of some packages there; missing ones are left out."""
     code = (
         "import sys, importlib.metadata as m\n"
         "have = {d.metadata['Name'].lower(): d.version for d in m.distributions()}\n"

@@ -11,6 +11,8 @@ Everything is loaded on first use, so that `import cksync` stays cheap.
 
 from typing import TYPE_CHECKING
 
+from cksync.version import __version__
+
 if TYPE_CHECKING:
     from cksync.analyze.export.events import Exported, Moving, Written
     from cksync.api.client import Client, Kit, connect
@@ -100,7 +102,6 @@ __all__ = [
     "status",
     "verify",
 ]
-__version__ = "0.1.0"
 
 _HOMES = {
     "cksync.analyze.export.events": ("Exported", "Moving", "Written"),
@@ -124,7 +125,7 @@ _HOMES = {
     "cksync.write.plan": ("Conflict", "Plan"),
 }
 
-if not TYPE_CHECKING:  # a type checker would take every misspelt name for a public one
+if not TYPE_CHECKING:  # otherwise type checkers would accept misspelt names
 
     def __getattr__(name):
         """Load a public name from its module on first use."""

@@ -1,4 +1,4 @@
-"""Time for observations: it never runs backwards, whatever happens to the machine's clock."""
+"""Time for observations: it never runs backwards, even if the machine's clock does."""
 
 import time
 from collections.abc import Callable
@@ -8,15 +8,15 @@ Clock = Callable[[], datetime]
 
 
 def wall_clock() -> datetime:
-    """The machine's idea of now, in UTC."""
+    """The machine's current time, in UTC."""
     return datetime.now(UTC)
 
 
 def steady_clock(
     not_before: datetime | None, wall: Clock = wall_clock, ticks: Callable[[], float] = time.monotonic
 ) -> Clock:
-    """A clock that starts now, but later than `not_before` (the newest observation of the log), and goes
-    on by the monotonic clock: what is observed later always gets the later time."""
+    """A clock that starts now, or just after `not_before` (the newest observation in the log), and then follows the
+    monotonic clock: a later observation always gets a later time."""
     start = wall()
     if not_before is not None and start <= not_before:
         start = not_before + timedelta(microseconds=1)

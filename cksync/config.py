@@ -1,4 +1,4 @@
-"""config.toml and the environment -> a frozen Config; every problem is reported at once."""
+"""Load config.toml and the environment into a frozen Config, reporting all problems at once."""
 
 import contextlib
 import difflib
@@ -25,13 +25,13 @@ LARGEST = 1_000_000  # bytes of a config file
 
 
 def _number(default: float, lowest: float, highest: float = 1e9) -> Any:
-    """A setting that is a number: its default, and the range it must be in."""
+    """A numeric setting with its default and allowed range."""
     return field(default=default, metadata={"range": (lowest, highest)})
 
 
 @dataclass(frozen=True)
 class ApiConfig:
-    """How to reach the API, and how hard it may be asked."""
+    """Address, credentials and request limits of the API."""
 
     base_url: str = DEFAULT_URL
     api_secret: SecretRef | None = None
@@ -45,7 +45,7 @@ class ApiConfig:
 
 @dataclass(frozen=True)
 class PullConfig:
-    """How much a nightly pull looks at beyond what is new."""
+    """How much a nightly pull checks beyond recent changes."""
 
     overlap_days: float = _number(2.0, 1, 365)
     verify_cycle_days: float = _number(7.0, 1, 365)
@@ -68,7 +68,7 @@ class ModelsConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything a command needs to know. `source` names where it came from, for messages."""
+    """The settings of a command. `source` names their origin, for messages."""
 
     data_dir: Path
     source: str
@@ -81,7 +81,7 @@ class Config:
 def find_config(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
     """The config file: --config, else $CKSYNC_CONFIG, else ./config.toml, else the user's config folder.
 
-    Raises BadConfig when a file that was named does not exist.
+    Raises BadConfig if a named file does not exist.
     """
     given = _given(environ, "CKSYNC_CONFIG")
     named = flag or (Path(given) if given else None)
@@ -89,10 +89,10 @@ def find_config(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
         if not named.is_file():
             where = "--config" if flag else "CKSYNC_CONFIG"
             if named.is_dir():
-                raise BadConfig([f"{where}: {named} is a folder; name the file in it"])
+                raise BadConfig([f"{where}: {named} is a folder; name a file"])
             shown = named if named.suffix == ".toml" else shown_path(str(named), Path.cwd())
             meant = shown if shown == named else "FILE.toml"
-            raise BadConfig([f"{where}: there is no file {shown}; `cksync init --config {meant}` writes one"])
+            raise BadConfig([f"{where}: {shown} does not exist; create it with `cksync init --config {meant}`"])
         return named
     for candidate in (Path("config.toml"), user_config()):
         if candidate.is_file():
@@ -101,22 +101,22 @@ def find_config(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def _given(environ: Mapping[str, str], name: str) -> str:
-    """A variable without the line end that a file or a shell has left behind it; '' where there is none."""
+    """A variable without trailing line ends, which files and shells may leave; '' if it is unset."""
     return environ.get(name, "").rstrip("\r\n")
 
 
 def user_config() -> Path:
-    """The config file in the platform's folder for user settings."""
+    """The path of the config file in the platform's folder for user settings."""
     return Path(platformdirs.user_config_dir("cksync")) / "config.toml"
 
 
 def load_config(
     path: Path | str | None = None, environ: Mapping[str, str] | None = None, data_dir: Path | None = None
 ) -> Config:
-    """Read the configuration: that of `path`, else the one that the commands find (see `find_config`). An argument wins
-    over the environment, that over the file, that over the default.
+    """Load the configuration from `path`, or from the file that the commands use (see `find_config`). Arguments take
+    precedence over the environment, the environment over the file, the file over defaults.
 
-    Raises BadConfig with every problem, each with its key and what to do. Secrets are not read here.
+    Raises BadConfig with all problems, each with its key and what to do. Secrets are not read here.
     """
     environ = environment() if environ is None else environ
     path = find_config(Path(path) if path else None, environ)
@@ -156,7 +156,7 @@ def _models(raw: dict[str, Any], numbers: dict[str, Any], base: Path, problems: 
 
 
 def _numbers(table: str, raw: dict[str, Any], problems: list[str]) -> dict[str, Any]:
-    """The numbers of a table, each in its range; the default in place of one that is not."""
+    """The numeric settings of a table; the default in place of an invalid one."""
     found: dict[str, Any] = {}
     for setting in (each for each in fields(_TABLES[table]) if "range" in each.metadata):
         lowest, highest = setting.metadata["range"]
@@ -174,7 +174,7 @@ def _numbers(table: str, raw: dict[str, Any], problems: list[str]) -> dict[str, 
 def _timezone(value: object, problems: list[str]) -> str:
     if value == "UTC":
         return "UTC"
-    from pytz import all_timezones, all_timezones_set  # a list of 600 names, for those who need it
+    from pytz import all_timezones, all_timezones_set  # a list of 600 names, loaded only when needed
 
     if isinstance(value, str) and value in all_timezones_set:
         return value
@@ -190,12 +190,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
         if len(data) > LARGEST:
-            raise BadConfig([f"{path}: is too large for a config file; config.example.toml shows the form"])
+            raise BadConfig([f"{path}: too large for a config file; see config.example.toml"])
         return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise BadConfig([f"{path}: not a text file in UTF-8; config.example.toml shows the form"]) from None
-    except (ValueError, RecursionError) as error:  # beside TOML's own: numbers too long, brackets too deep
-        raise BadConfig([f"{path}: not valid TOML: {error}; config.example.toml shows the form"]) from None
+        raise BadConfig([f"{path}: not a UTF-8 text file; see config.example.toml"]) from None
+    except (ValueError, RecursionError) as error:  # not only syntax errors: also numbers too long, nesting too deep
+        raise BadConfig([f"{path}: not valid TOML: {error}; see config.example.toml"]) from None
     except OSError as error:
         raise BadConfig([f"{path}: cannot be read: {error.strerror}"]) from None
 
@@ -212,15 +212,15 @@ def _table(raw: dict[str, Any], name: str, where: str, problems: list[str]) -> d
 def _unknown(raw: dict[str, Any], known: set[str], prefix: str, where: str, problems: list[str]) -> None:
     for key in raw.keys() - known:
         close = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {prefix}{close[0]}?" if close else f"known here: {', '.join(sorted(known))}"
+        hint = f"did you mean {prefix}{close[0]}?" if close else f"known keys: {', '.join(sorted(known))}"
         problems.append(f"{prefix}{key}: unknown key in {where}; {hint}")
 
 
 def _split(address: str) -> SplitResult | None:
-    """The parts of an address, or None where it has none that a request could go to."""
+    """The parts of a URL; None if it is invalid."""
     try:
         parts = urlsplit(address)
-        parts.port  # noqa: B018 # raises for a port that is none
+        parts.port  # noqa: B018 # raises for an invalid port
     except ValueError:
         return None
     return parts if address.isprintable() and " " not in address else None
@@ -229,11 +229,11 @@ def _split(address: str) -> SplitResult | None:
 def _base_url(value: object, problems: list[str]) -> str:
     parts = _split(value) if isinstance(value, str) else None
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        # Not the value itself: a secret may stand in it, where nobody looks for one.
-        problems.append(f"api.base_url: must be an http(s) address such as {DEFAULT_URL}")
+        # Do not show the value: it may contain a secret.
+        problems.append(f"api.base_url: must be an http(s) URL such as {DEFAULT_URL}")
         return DEFAULT_URL
     if parts.query or parts.fragment or parts.username or parts.password:
-        problems.append("api.base_url: must be an address alone, without ?, # or a password")
+        problems.append("api.base_url: must be a plain URL, without ?, # or a password")
         return DEFAULT_URL
     return str(value).rstrip("/")
 
@@ -248,7 +248,7 @@ def _secret(
     if value is None:
         return None
     if not isinstance(value, str) or not value:
-        problems.append(f'api.{key}: must be text such as "env:{variable}"')
+        problems.append(f'api.{key}: must be a string such as "env:{variable}"')
         return None
     return SecretRef(source=value.strip(), key=f"api.{key}", base_dir=base)
 
@@ -269,14 +269,14 @@ def _data_dir(
 
 
 def no_folder(value: object, path: Path) -> str | None:
-    """Why a path, given as `value`, cannot be a data folder, as far as its name and what is there tell."""
+    """The reason why a path, given as `value`, cannot be a data folder, judged by its name and current contents."""
     if "://" in str(value):
-        return "is an address; name a folder of this machine"
+        return "is a URL; choose a local folder"
     if reason := unusable(path):
         return reason
     if os.path.exists(path) and not os.path.isdir(path):
-        return "is a file; name a folder"
-    with contextlib.suppress(OSError):  # what cannot be read is told when it is to be written
+        return "is a file; choose a folder"
+    with contextlib.suppress(OSError):  # reported later, when the folder is used
         if found := foreign_file(path, is_read=True):
             return NO_DATA_FOLDER.format(found)
     return None
@@ -286,7 +286,7 @@ def _path(value: object, key: str, example: str, base: Path, problems: list[str]
     try:
         if isinstance(value, str) and value:
             return (base / Path(value).expanduser()).resolve()
-    except (RuntimeError, ValueError):  # ~somebody who is nobody; a NUL
+    except (RuntimeError, ValueError):  # an unknown ~user; a NUL
         pass
     problems.append(f'{key}: must be a path such as "{example}", not {_said(value)}')
     return base
@@ -295,7 +295,7 @@ def _path(value: object, key: str, example: str, base: Path, problems: list[str]
 def _warnings(
     path: Path | None, api: ApiConfig, api_raw: dict[str, Any], environ: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """What works, and should not be left so, each with what mends it."""
+    """Warnings about insecure settings, each with its fix."""
     literal = [
         key
         for key in ("api_secret", "api_key")
@@ -303,8 +303,8 @@ def _warnings(
         and SecretRef(api_raw[key], key, Path()).scheme == "literal"
         and not environ.get(f"CKSYNC_{key.upper()}")
     ]
-    mend = _open_to_others(path) if path is not None and literal else None
-    till_then = f"; others can read it there, which is mended with: {mend}" if mend else ""
+    fix = _open_to_others(path) if path is not None and literal else None
+    till_then = f"; other users can read the file, fix it with: {fix}" if fix else ""
     held = [
         f'{path} holds api.{key} itself; keep it elsewhere and write "env:{ENV_SECRET}" (or file:, keyring:, cmd:)'
         f"{till_then}"
@@ -312,21 +312,21 @@ def _warnings(
     ]
     for reference in (api.api_secret, api.api_key):
         if reference is not None and reference.scheme == "file":
-            with contextlib.suppress(RuntimeError):  # ~somebody who is nobody: told when it is read
+            with contextlib.suppress(RuntimeError):  # an unknown ~user: reported when it is read
                 place = reference.base_dir / Path(reference.source.partition(":")[2]).expanduser()
-                if mend := _open_to_others(place):
-                    held.append(f"{place} holds a secret and can be read by others; mend it with: {mend}")
+                if fix := _open_to_others(place):
+                    held.append(f"{place} holds a secret and is readable by other users; fix it with: {fix}")
     parts = urlsplit(api.base_url)
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         held.append(
-            f"api.base_url: http sends the secret so that everybody on the way can read it; mend it with:"
-            f" export CKSYNC_BASE_URL=https{api.base_url.removeprefix('http')}"
+            "api.base_url: http sends the secret unencrypted; fix it with: export"
+            f" CKSYNC_BASE_URL=https{api.base_url.removeprefix('http')}"
         )
     return tuple(held)
 
 
 def _open_to_others(path: Path) -> str | None:
-    """The command that closes a file which others than its owner can read; None where they cannot."""
+    """The command that restricts a file to its owner; None if other users cannot read it."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
@@ -344,5 +344,5 @@ def _is_loopback(host: str) -> bool:
 
 
 def _said(value: object) -> str:
-    """A value as a message may have it: a long text may be a secret that was put in the wrong place."""
-    return "such a text" if isinstance(value, str) and len(value) >= SHORTEST else repr(value)
+    """A value for a message; long text is hidden, as it may be a misplaced secret."""
+    return "text of this length" if isinstance(value, str) and len(value) >= SHORTEST else repr(value)

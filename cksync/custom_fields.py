@@ -1,4 +1,4 @@
-"""People with a column for each custom field: how the columns are named, and the select that fills them."""
+"""Subscribers with one column per custom field: the names of the columns, and the select that fills them."""
 
 import re
 import unicodedata
@@ -28,7 +28,7 @@ def field_columns(fields: Sequence[tuple[int, str]]) -> list[Field]:
 
 
 def free_column(key: str, taken: set[str]) -> str:
-    """The column of one more key; `taken` are those before it, in lower case, and has it afterwards."""
+    """The column name of one more key, which is added to `taken`, the lower-case names already in use."""
     column = key
     while not column or column.lower() in taken:
         column = f"field_{column}"
@@ -37,14 +37,14 @@ def free_column(key: str, taken: set[str]) -> str:
 
 
 def key_of_label(label: str) -> str:
-    """The key that the API makes of a label, as its documentation has it: ASCII, lower case, underscores. '' when
-    nothing is left. What the API really made comes with its answer."""
+    """The key that the API derives from a label, according to its documentation: ASCII, lower case, underscores;
+    '' if nothing is left. The response contains the actual key."""
     plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
 
 
 def people(fields: Sequence[Field], table: str) -> str:
-    """A select of the people of a table with a column for each field."""
+    """A select of the people in a table, with a column for each field."""
     places = [field.key.replace("~", "~0").replace("/", "~1") for field in fields]
     values = ", ".join(f"values[{n}] as {identifier(field.column)}" for n, field in enumerate(fields, 1))
     paths = ", ".join(literal(f"/{place}") for place in places)

@@ -1,4 +1,7 @@
-"""The words of cksync: values without I/O that every room shares."""
+"""The vocabulary of cksync: values without I/O, shared by all packages.
+
+A round is the loads that belong together: it ends with the first load that has read everything it was to read.
+"""
 
 from array import array
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
@@ -7,11 +10,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
-# How well a slice is known: what changed was read; its total fits; pages of it stand where they should;
-# every row was read, so that what was not seen is not there.
+from cksync.plural import plural
+
+# How well a slice is proved: its changes were read; its total matches; sampled pages match; every row was read, so
+# that a row not seen does not exist.
 Proof = Literal["changes", "counts", "borders", "content"]
 
-# A list that loses more than this share of its rows, and at least so many with what hangs on them, is not believed.
+# Deletions are not accepted from a list that loses more than this share of its rows, and at least this many rows
+# including dependent ones.
 VANISH_SHARE, VANISH_ROWS = 0.3, 100
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -19,7 +25,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The unit that is read, checkpointed and called complete, such as `subscriptions/tag/123`."""
+    """The unit that is read, checkpointed and marked complete, such as `subscriptions/tag/123`."""
 
     stream: str
     name: str
@@ -31,17 +37,17 @@ class Slice:
 
     @property
     def is_single(self) -> bool:
-        """Whether its records are asked for one by one: what was not asked for is not gone."""
+        """Whether its records are requested one by one: a record that was not requested is not deleted."""
         return self in SINGLE
 
     @property
     def is_left_by_itself(self) -> bool:
-        """Whether its rows go without anybody's doing, however many: people finish a sequence."""
+        """Whether its rows may disappear on their own, in any number: people finish a sequence."""
         return self.parent is not None and self.parent[0] == "sequence"
 
     @property
     def is_changed_only(self) -> bool:
-        """Whether it shows only those rows of a list that changed since a day."""
+        """Whether it shows only the rows of a list that changed since a day."""
         return self in CHANGED.values()
 
 
@@ -50,7 +56,7 @@ PARENTS = {"form": "forms", "sequence": "sequences", "tag": "tags"}
 MEMBERSHIPS = "subscriptions"
 ACTIVE = Slice("subscribers", "subscribers/active")
 CANCELLED = Slice("subscribers", "subscribers/cancelled")
-# The same two lists cut down to people who changed since a day.
+# The same two lists, limited to people who changed since a day.
 CHANGED = {
     ACTIVE: Slice("subscribers", "subscribers/active/changed"),
     CANCELLED: Slice("subscribers", "subscribers/cancelled/changed"),
@@ -64,7 +70,7 @@ SINGLE = (BY_ID, DETAILS, STATS)
 
 
 def whole(stream: str) -> Slice:
-    """The slice of a stream that is read in one piece."""
+    """The slice of a stream that is read as a whole."""
     return Slice(stream, stream)
 
 
@@ -89,8 +95,8 @@ def members_sql(parent: str, parent_id: str) -> str:
 class Request:
     """One GET of the API: the path below the base URL and its parameters, never a credential.
 
-    `page` is the number asked for in a list (-1 is the first page of the same list newest first), or the
-    place in the order of asking where single records are asked for by `key`.
+    `page` is the requested page number (-1 is the first page of the list in newest-first order), or the position in
+    the order of requests if single records are requested by `key`.
     """
 
     slice: Slice
@@ -104,8 +110,8 @@ class Request:
 class Record:
     """One record as the API sent it.
 
-    `key` is its identity within its stream as text (None: it has none that can be read); `text` is
-    its own JSON, byte for byte (None: the API answered 404, so the thing is gone).
+    `key` identifies it within its stream, as text (None: no readable key); `text` is its original JSON, byte for byte
+    (None: the API responded with 404, so it was deleted).
     """
 
     key: str | None
@@ -114,8 +120,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request as it was made, for `_cksync.requests`; `status` is None when no answer came, `slice` the name of the
-    one it read, if it read one."""
+    """One request that was made, for `_cksync.requests`. `status` is None without a response; `slice` is the name of
+    the slice it read, if any."""
 
     requested_at: datetime
     endpoint: str
@@ -130,11 +136,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer of the API, cut into records.
+    """A response of the API, split into records.
 
-    `total`, `total_pages` and `page_echo` are None where the answer has none. `strangers` counts records
-    in a state that does not belong into the slice. `is_missing`: 404; the one
-    record is then a tombstone, or there is none because the answer was not the API's own.
+    `total`, `total_pages` and `page_echo` are None if the response has none. `strangers` counts records in a state
+    that does not belong in the slice. `is_missing` means 404: the only record is a tombstone, or there is none because
+    the response did not come from the API itself.
     """
 
     request: Request
@@ -152,9 +158,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A request to which no usable answer came, while the API answers elsewhere.
+    """A request without a usable response, while other endpoints of the API work.
 
-    `at` is when it was first sent, or would have been: an endpoint that keeps failing is not asked every time.
+    `at` is when it was first sent, or would have been: requests to an endpoint that keeps failing are skipped.
     """
 
     request: Request
@@ -165,15 +171,14 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What is known about a slice once a segment is stored: how far it was read, and how well.
+    """The state of a slice as of a stored segment: how far it was read, and whether it is complete.
 
-    `began_at` is when the reading began, the earlier of the local clock and the server's `Date`: the
-    cursor of the next reading. `read_from` is the first observation that counts: rows not seen since are
-    not in the slice. `mend` are pages to read again because rows may have slipped past them. `rows` are
-    distinct keys, `total` what the API counted last (None where it does not). `doubt` says what keeps
-    the slice from being complete, whatever follows. `is_gone`: its form, sequence or tag is no more.
-    `proof` says what a complete slice rests on. `unread` is what had no usable answer: page numbers of a list, or
-    keys where single records are asked for.
+    `began_at` is when the scan began, the earlier of the local clock and the server's `Date`: the cursor of the next
+    scan. `read_from` is the first observation that counts: rows not seen since are not in the slice. `mend` lists pages
+    to read again because rows may have moved past them. `rows` counts distinct keys, `total` is the last count of the
+    API (None if it gives none). `doubt` is the reason why the slice cannot be complete, whatever follows. `is_gone`:
+    its form, sequence or tag was deleted. `proof` is the evidence for a complete slice. `unread` lists what had no
+    usable response: page numbers of a list, or keys of single records.
     """
 
     slice: Slice
@@ -192,7 +197,7 @@ class Checkpoint:
 
 
 class Listing:
-    """The rows of one list that the mirror knows: their keys, in the order in which the API lists them."""
+    """The rows of a list in the mirror: their keys, in the order of the API."""
 
     def __init__(self, keys: Iterable[int] = ()) -> None:
         self.keys = array("q", keys)
@@ -205,16 +210,15 @@ class Listing:
 
     @cached_property
     def places(self) -> dict[int, int]:
-        """Where each key stands, from 0."""
+        """The position of each key, from 0."""
         return {key: place for place, key in enumerate(self.keys)}
 
 
 @dataclass(frozen=True, slots=True)
 class LoadEnd:
-    """How a load (one run that read the API) ended.
+    """How a load (one run that reads the API) ended.
 
-    `is_finished`: everything that was to be read was read, so the next load begins a new round instead
-    of going on with this one.
+    `is_finished`: everything was read, so the next load begins a new round instead of continuing this one.
     """
 
     ended_at: datetime
@@ -225,8 +229,8 @@ class LoadEnd:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A model as a publish left it: `kind` is `view` or `table`, `file` where its SQL is; `problem` says why it
-    could not be made. `seconds` are those of making it."""
+    """The result of building a model: `kind` is `view` or `table`, `file` contains its SQL, `seconds` is the build
+    time; `problem` says why it could not be built."""
 
     name: str
     kind: str
@@ -237,8 +241,8 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A fact that must hold: how many rows contradict it, and some of them as JSON. `problem` says why it could
-    not be looked at."""
+    """The result of a data check: how many rows fail it, and some of them as JSON. `problem` says why it could not be
+    run."""
 
     name: str
     fact: str
@@ -249,17 +253,17 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What a publish made beside the mirror's own tables, and whether it holds."""
+    """The models that a publish built, and the results of its data checks."""
 
     models: tuple[Built, ...] = ()
     checks: tuple[Checked, ...] = ()
 
     @property
     def complaints(self) -> tuple[str, ...]:
-        """Everything that is not as it should be, a sentence each."""
+        """Every problem, one sentence each."""
         models = (f"{model.name}: {model.problem}" for model in self.models if model.problem)
         checks = (
-            f"{check.name}: {check.problem or f'does not hold ({check.rows:,} rows): {check.fact}'}"
+            f"{check.name}: " + (check.problem or f"check failed ({plural(check.rows, 'row')}): {check.fact}")
             for check in self.checks
             if check.problem or check.rows
         )
@@ -267,12 +271,15 @@ class Analysis:
 
 
 def vanish_doubt(lost: int, rows: int, along: int = 0, least: int = VANISH_ROWS) -> str | None:
-    """Why a list that lost so many of its rows at once is not believed; None: it is. `along` are the memberships,
-    values and other rows that would go with them, `least` how many must go for a doubt."""
+    """The reason to reject a list that lost this many rows at once; None to accept it. `along` counts dependent rows
+    that would be deleted with them, `least` is the number of deletions from which the rule applies."""
     if lost + along < least or lost <= VANISH_SHARE * rows:
         return None
-    with_them = f", which {along:,} others hang on" if along else ""
-    return f"lost {lost:,} of {rows:,} rows at once{with_them}; its old rows stay unless you `pull --allow vanish`"
+    with_them = f", which {along:,} other rows depend on" if along else ""
+    return (
+        f"lost {lost:,} of {rows:,} rows at once{with_them}; the mirror keeps the old rows unless you run `cksync"
+        " pull --allow vanish`"
+    )
 
 
 def _nothing(keys: Collection[int]) -> int:
@@ -281,10 +288,10 @@ def _nothing(keys: Collection[int]) -> int:
 
 @dataclass(frozen=True)
 class Held:
-    """The rows of a list that the mirror holds, as the rule `vanish` weighs them.
+    """The rows of a list in the mirror, for the safety rule `vanish`.
 
-    `along` counts what would go with some of them; `may_vanish`: they may all go (a safety rule was lifted, people
-    finish sequences); so many must go for a doubt as `least` says.
+    `along` counts dependent rows; `may_vanish`: all of them may be deleted (the rule was lifted, or people finish a
+    sequence); `least` is the number of deletions from which the rule applies.
     """
 
     keys: Collection[int] = ()
@@ -293,19 +300,19 @@ class Held:
     least: int = VANISH_ROWS
 
     def lost(self, there: Container[str]) -> list[int]:
-        """The rows that a reading did not show, given the keys that it did, as text."""
+        """The rows missing from a scan, given the keys that it found, as text."""
         return [key for key in self.keys if str(key) not in there]
 
     def doubt(self, lost: Collection[int]) -> str | None:
-        """Why a list without these rows is not believed; None: it is."""
+        """The reason to reject a list without these rows; None to accept it."""
         if self.may_vanish or not lost or len(lost) <= VANISH_SHARE * len(self.keys):
             return None
         return vanish_doubt(len(lost), len(self.keys), self.along(lost), self.least)
 
     def is_odd(self, lost: Collection[int], *, is_empty: bool) -> bool:
-        """Whether a list without these rows is to be asked for once more before anything is made of it."""
+        """Whether to request a list without these rows again before using it."""
         return bool(lost) and (is_empty or self.doubt(lost) is not None)
 
 
-# A list of which nothing is known.
+# A list that the mirror does not have.
 NOTHING_HELD = Held()

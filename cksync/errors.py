@@ -3,13 +3,13 @@
     CksyncError                 exit status
     ├── Failed             1    something went wrong outside; the message says what and what to try
     │   ├── Locked         1    another cksync works in this folder
-    │   ├── ApiUnavailable 1    the API did not answer usefully, after every retry
-    │   │   └── EndpointFailed 1    one endpoint did not, while others do: a pull goes on without it
-    │   ├── OutcomeUnknown 1    a write was sent, and nobody can say whether it was executed
-    │   └── TurnedDown     1    the API refused a write, and says why
+    │   ├── ApiUnavailable 1    no usable response from the API, after all retries
+    │   │   └── EndpointFailed 1    one endpoint fails while others work: a pull continues without it
+    │   ├── OutcomeUnknown 1    a write was sent, but it is unclear whether it was executed
+    │   └── TurnedDown     1    the API rejected a write, with a reason
     ├── Rejected           2    the caller must change something: usage, configuration, credentials
     │   ├── BadConfig      2    every problem of the configuration at once
-    │   └── Unauthorized   2    the API turned the credentials down
+    │   └── Unauthorized   2    the API rejected the credentials
     ├── Refused            4    a safety rule stopped it before anything was written
     └── Interrupted      130    the user or the system asked it to stop; the log is kept
 
@@ -24,7 +24,7 @@ from cksync.domain import Attempt
 class CksyncError(Exception):
     """The base of every error that cksync raises on purpose.
 
-    `attempts` holds the requests that were made in vain (values of domain.Attempt), where there were any.
+    `attempts` holds the failed requests, if any.
     """
 
     exit_status = 1
@@ -36,17 +36,17 @@ class Failed(CksyncError):
 
 
 class Locked(Failed):
-    """Another process works in the data folder."""
+    """Another process is using the data folder."""
 
 
 class ApiUnavailable(Failed):
-    """The API did not give a usable answer, after every retry that makes sense."""
+    """The API gave no usable response, after all sensible retries."""
 
 
 class EndpointFailed(ApiUnavailable):
-    """One endpoint gave no usable answer, while the API answers elsewhere.
+    """One endpoint gave no usable response, while other endpoints work.
 
-    `reason` is the short cause, without the request; `at` is when the endpoint was first asked.
+    `reason` is the cause without the request; `at` is the time of the first attempt.
     """
 
     def __init__(self, message: str, reason: str, at: datetime) -> None:
@@ -55,15 +55,15 @@ class EndpointFailed(ApiUnavailable):
 
 
 class OutcomeUnknown(Failed):
-    """A write was sent, and nobody can say whether it was executed; look before sending it again."""
+    """A write was sent, but it is unclear whether it was executed; check before sending it again."""
 
 
 class TurnedDown(Failed):
-    """The API refused a write; the message has its reason."""
+    """The API rejected a write; the message contains the reason."""
 
 
 class Rejected(CksyncError):
-    """The caller must change something before it can work."""
+    """The caller must change something first: usage, configuration or credentials."""
 
     exit_status = 2
 
@@ -77,7 +77,7 @@ class BadConfig(Rejected):
 
 
 class Unauthorized(Rejected):
-    """The API turned the credentials down (401 or 403)."""
+    """The API rejected the credentials (401 or 403)."""
 
 
 class Refused(CksyncError):

@@ -1,4 +1,4 @@
-"""The data folder: its layout, its lock, its format version, and files that are whole or not there."""
+"""The data folder: its layout, lock and format version, and atomic file writes."""
 
 import contextlib
 import fcntl
@@ -11,13 +11,13 @@ from cksync.errors import Failed, Locked, Rejected
 from cksync.paths import NO_DATA_FOLDER, foreign_file
 
 FORMAT = 1
-# How the system, and a database in its place, say that nothing more can be stored.
+# How the operating system and DuckDB report that storage is full.
 DISK_FULL = ("No space left", "not enough disk", "Not enough disk", "File too large", "quota exceeded", "disk is full")
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Where things are under `data_dir`. Reading needs no folder; `prepare` makes it."""
+    """The layout of `data_dir`. Reading does not require the folder; `prepare` creates it."""
 
     root: Path
 
@@ -33,7 +33,7 @@ class Folder:
 
     @property
     def log(self) -> Path:
-        """The system of record: one folder a load."""
+        """The system of record: one folder per load."""
         return self.root / "log"
 
     @property
@@ -42,17 +42,17 @@ class Folder:
         return self.root / "state"
 
     def prepare(self) -> None:
-        """Make the folder (0700) with its .gitignore and format version.
+        """Create the folder (0700) with its .gitignore and format version.
 
-        Raises Rejected, and changes nothing, when it holds what cksync did not make, or a link stands where something
-        is to be written; Failed when it cannot be written or was made by a newer cksync.
+        Raises Rejected, and changes nothing, if it contains files that cksync did not write, or a symbolic link in a
+        place that cksync writes to; Failed if it cannot be written or was created by a newer cksync.
         """
         self.check_format(is_read=False)
         self._check_links()
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.chmod(0o700)
-            # The format first: a folder that a killed process has only begun is one of ours.
+            # The format first, to recognise a folder that a killed process had only begun.
             for name, text in (("format", f"{FORMAT}\n"), (".gitignore", "*\n")):
                 if not (self.root / name).exists():
                     write_whole(self.root / name, text.encode())
@@ -60,11 +60,12 @@ class Folder:
                 path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise Failed(
-                f"data_dir: {self.root} cannot be written: {error.strerror}; choose another or mend it"
+                f"data_dir: {self.root} cannot be written: {error.strerror}; choose another folder or fix its"
+                " permissions"
             ) from None
 
     def check_format(self, *, is_read: bool = True) -> None:
-        """Raise Failed when a newer cksync has made this folder, Rejected when it holds what none has made."""
+        """Raise Failed if a newer cksync created this folder, Rejected if it contains foreign files."""
         try:
             found = foreign_file(self.root, is_read=is_read)
             text = (self.root / "format").read_text(errors="replace").strip()
@@ -75,10 +76,13 @@ class Folder:
         if found:
             raise Rejected(f"data_dir: {self.root} {NO_DATA_FOLDER.format(found)}")
         if text.isdecimal() and int(text) > FORMAT:
-            raise Failed(f"{self.root} was written by a newer cksync (format {text}, this one reads {FORMAT}); upgrade")
+            raise Failed(
+                f"{self.root} was written by a newer cksync (format {text}, this version reads up to {FORMAT});"
+                " upgrade cksync"
+            )
 
     def _check_links(self) -> None:
-        """Raise Rejected when a link stands where this folder is written to."""
+        """Raise Rejected if there is a symbolic link in a place that cksync writes to."""
         links = [path for path in (self.root / "format", *self.root.glob(".*.new")) if path.is_symlink()]
         for below in (self.log, self.parquet, self.state):
             links += [below] if below.is_symlink() else []
@@ -86,16 +90,17 @@ class Folder:
                 links += [path for name in (*folders, *files) if (path := Path(folder, name)).is_symlink()]
         if links:
             raise Rejected(
-                f"data_dir: {links[0]} is a link, and nothing is written through one; put what it leads to in its place"
+                f"data_dir: {links[0]} is a symbolic link, which cksync does not write through; replace it with"
+                " the file or folder it points to"
             )
 
     def is_locked(self) -> bool:
-        """Whether a writer is at work right now."""
+        """Whether a process holds the lock."""
         return _is_taken(self.state / "lock")
 
     @contextlib.contextmanager
     def lock(self, who: str) -> Iterator[None]:
-        """Hold the folder for one writer. Raises Locked at once, naming the holder, when it is taken."""
+        """Lock the folder for one writer. Raises Locked immediately, naming the holder, if it is locked."""
         self.prepare()
         try:
             descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -107,7 +112,7 @@ class Folder:
             except BlockingIOError:
                 holder = file.read().strip() or "another process"
                 raise Locked(
-                    f"{holder} is working in {self.root}; wait for it to end, or stop it and try again"
+                    f"{holder} is using {self.root}; wait for it to finish, or stop it and try again"
                 ) from None
             file.truncate(0)
             file.write(f"process {os.getpid()} (cksync {who})")
@@ -129,7 +134,7 @@ def _is_taken(path: Path) -> bool:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, and still there after a power cut."""
+    """Write a file atomically and durably: complete or not at all, even after a power cut."""
     temporary = path.with_name(f".{path.name}.new")
     if temporary.is_symlink():
         temporary.unlink()
@@ -141,13 +146,13 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
-    """Rename a finished, fsynced file over its place and make the rename last."""
+    """Rename a finished, fsynced file to its final path, durably."""
     os.replace(temporary, path)
     sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:
-    """Make renames and new names in a folder survive a power cut."""
+    """Make renames and new files in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -156,5 +161,5 @@ def sync_folder(path: Path) -> None:
 
 
 def is_disk_full(error: Exception) -> bool:
-    """Whether nothing more can be stored: no space, no quota, or no file may be so large."""
+    """Whether storage is full: no space, no quota, or the file size limit is reached."""
     return getattr(error, "errno", None) in (27, 28, 122) or any(words in str(error) for words in DISK_FULL)

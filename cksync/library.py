@@ -1,7 +1,7 @@
-"""The functions of the public face: each runs to its end and gives its report.
+"""The functions of the public API: each runs to completion and returns its report.
 
-`config` is what `load_config` gives. While a function runs, `on_event` is called with each event; setting `stop` ends
-it cleanly. All raise CksyncError.
+`config` comes from `load_config`. While a function runs, it calls `on_event` with each event; setting `stop` ends it
+cleanly. All raise CksyncError.
 """
 
 import threading
@@ -64,9 +64,9 @@ def iter_pull(
     allow: Sequence[str] = (),
     stop: threading.Event | None = None,
 ) -> Iterator[PullEvent]:
-    """Bring the mirror up to date, event by event; the last event is the PullReport.
+    """Bring the mirror up to date, yielding events; the last one is the PullReport.
 
-    `streams` names what to read (all when empty), `depth` how much of it, `allow` the safety rules to lift.
+    `streams` names the streams to read (all by default), `depth` how much of them, `allow` the safety rules to lift.
     """
     return pulls.pull(
         config,
@@ -88,7 +88,7 @@ def pull(
     stop: threading.Event | None = None,
     on_event: Callable[[PullEvent], object] | None = None,
 ) -> PullReport:
-    """Bring the mirror up to date. Its arguments are those of `iter_pull`."""
+    """Bring the mirror up to date. Takes the arguments of `iter_pull`."""
     events = iter_pull(config, streams=streams, depth=depth, max_minutes=max_minutes, allow=allow, stop=stop)
     return _run(events, PullReport, on_event)
 
@@ -102,24 +102,24 @@ def verify(
     stop: threading.Event | None = None,
     on_event: Callable[[PullEvent | VerifyReport], object] | None = None,
 ) -> VerifyReport:
-    """Compare the mirror with the account: by counts and samples, or every row (`full`); `repair` fixes it."""
+    """Compare the mirror with the account, by counts and samples or row by row (`full`); `repair` fixes differences."""
     events = verifies.verify(config, repair=repair, full=full, allow=allow, stop=stop)
     return _run(events, VerifyReport, on_event)
 
 
 def plan(config: Config, *, streams: Sequence[str] = (), depth: Depth = "nightly") -> PullPlan:
-    """What the next pull will ask for, without a request."""
+    """Estimate the requests of the next pull, without making any."""
     return plans.plan(config, tuple(streams), depth)
 
 
 def status(config: Config) -> Status:
-    """How fresh and how complete the mirror is."""
+    """Report how current and complete the mirror is."""
     return read_status(config.data_dir)
 
 
 def query(config: Config, sql: str) -> "pa.Table":
-    """The answer of the mirror to a query, or to a saved one (`@name`), as an Arrow table; it has no columns where a
-    statement gives no rows. Nothing but the mirror is read, and nothing written."""
+    """Run a query, or a saved one (`@name`), on the mirror and return an Arrow table, which has no columns if a
+    statement returns no rows. Read-only, and limited to the mirror."""
     import pyarrow as pa
 
     with ask(config.data_dir, sql, config.models.path) as answer:
@@ -136,17 +136,17 @@ def export(
     force: bool = False,
     on_event: Callable[[ExportEvent], object] | None = None,
 ) -> Exported:
-    """Write tables and models (all when none is named), or the answer to a query, to a file, a folder or a server.
+    """Export tables and models (all by default), or the result of a query, to a file, a folder or a server.
 
-    `form` is the format where the target does not tell; `force` replaces what no export wrote.
+    `form` is the format, inferred from the target by default; `force` replaces targets that cksync did not export.
     """
     order = Order(str(target), tuple(tables), query, form=form, is_forced=force)
     return _run(exports.export(config.data_dir, order), Exported, on_event)
 
 
 def checkout(config: Config, path: str | Path, *, refresh: bool = False) -> dict[str, int]:
-    """Write a workspace to edit with any SQL tool, or take the mirror of now into it (`refresh`); the number of rows of
-    each table."""
+    """Create a workspace to edit with any SQL tool, or refresh one from the current mirror (`refresh`). Returns the
+    number of rows per table."""
     folder, path = Folder(config.data_dir), Path(path)
     if not refresh:
         return workspace.checkout(folder, path)
@@ -155,7 +155,7 @@ def checkout(config: Config, path: str | Path, *, refresh: bool = False) -> dict
 
 
 def diff(config: Config, path: str | Path, *, allow: Sequence[str] = ()) -> Plan:
-    """The edits of a workspace as a plan of what a push would do, compared with the mirror."""
+    """Plan a push: the edits of a workspace, compared with the mirror."""
     return pushes.plan_push(config, Path(path), allow)
 
 
@@ -170,8 +170,8 @@ def push(
     stop: threading.Event | None = None,
     on_event: Callable[[PushEvent], object] | None = None,
 ) -> PushReport:
-    """Take the edits of a workspace to the account, each once. `confirm` is given the plan, and says whether to go on;
-    `allow` are the safety rules to lift."""
+    """Apply the edits of a workspace to the account, each only once. `confirm` receives the plan and returns whether to
+    proceed; `allow` names the safety rules to lift."""
     events = pushes.push(
         config,
         Path(path),
@@ -185,14 +185,14 @@ def push(
 
 
 def rebuild(config: Config) -> Published:
-    """Make the mirror anew from its log, without a request."""
+    """Rebuild the mirror from its log, without API requests."""
     folder = Folder(config.data_dir)
     with folder.lock("rebuild"):
         return publishing.rebuild(config, folder)
 
 
 def _run(events: Iterator[Any], kind: type[_Report], on_event: Callable[[Any], object] | None) -> _Report:
-    """Take every event, and give the report that comes last."""
+    """Consume all events and return the report, which comes last."""
     report: _Report | None = None
     for event in events:
         if on_event is not None:

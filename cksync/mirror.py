@@ -9,22 +9,22 @@ import duckdb
 from cksync.errors import Failed, Refused
 from cksync.folder import Folder
 
-# What DuckDB 1.2 and everything after it can read.
+# Readable by DuckDB 1.2 and later.
 STORAGE_VERSION = "v1.2.0"
 
 
 @contextlib.contextmanager
 def open_mirror(folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published mirror, read-only, times in UTC. Raises Failed when there is none, or it is none."""
+    """Open the published mirror read-only, with times in UTC. Raises Failed if it is missing or not a database."""
     folder.check_format()
     if not folder.mirror.exists():
-        raise Failed(f"there is no mirror in {folder.root} yet; `cksync pull` makes it, `cksync demo` shows one")
+        raise Failed(f"there is no mirror in {folder.root} yet; create it with `cksync pull`, or try `cksync demo`")
     try:
         db = duckdb.connect(str(folder.mirror), read_only=True)
     except duckdb.Error as error:
         raise Failed(
-            f"{folder.mirror} cannot be opened as a DuckDB database ({str(error).splitlines()[0]});"
-            " `cksync rebuild` makes it anew from the log"
+            f"{folder.mirror} cannot be opened as a DuckDB database ({str(error).splitlines()[0]}); `cksync"
+            " rebuild` restores it from the log"
         ) from None
     with db:
         db.execute("set TimeZone = 'UTC'")
@@ -32,21 +32,21 @@ def open_mirror(folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def lock(db: duckdb.DuckDBPyConnection) -> None:
-    """Let a database reach nothing but what it has open; no statement can undo it.
+    """Restrict a connection to the databases it has open; no statement can undo this.
 
-    DuckDB counts the open file itself, and the folder in which it spills, as its own: see `check_reach`.
+    DuckDB still allows access to the open file itself and to its spill folder: see `check_reach`.
     """
     close_in(db)
     db.execute("set lock_configuration = true")
 
 
 def close_in(db: duckdb.DuckDBPyConnection) -> None:
-    """Keep a database from files and from Python's variables; other settings can still be changed."""
+    """Deny a connection access to files and Python variables; other settings can still be changed."""
     db.execute("set python_enable_replacements = false")
     db.execute("set enable_external_access = false")
 
 
-# What they do is done to files, or to the settings that keep files out of reach.
+# Statements that access files, or the settings that prevent this.
 _OUTSIDE = {
     duckdb.StatementType.COPY: "copy",
     duckdb.StatementType.EXPORT: "export database",
@@ -55,14 +55,14 @@ _OUTSIDE = {
     duckdb.StatementType.LOAD: "load or install",
     duckdb.StatementType.COPY_DATABASE: "copy database",
 }
-# They have another statement inside, which DuckDB's parser does not show.
+# Statements that contain another statement, hidden by DuckDB's parser.
 _AROUND = (duckdb.StatementType.EXPLAIN, duckdb.StatementType.PREPARE)
 
 
 def check_reach(query: str) -> None:
-    """Raise Refused for a statement that reaches outside the mirror by its kind.
+    """Raise Refused for a kind of statement that accesses something outside the mirror.
 
-    `lock` alone would let `copy` write over the mirror's own file. What is no SQL passes: DuckDB says so itself.
+    `lock` alone would let `copy` overwrite the mirror's own file. Invalid SQL passes: DuckDB reports it.
     """
     try:
         statements = duckdb.extract_statements(query)
@@ -77,7 +77,7 @@ def check_reach(query: str) -> None:
 
 
 def refusal(error: duckdb.Error) -> Refused | None:
-    """The sentence for what `lock` has kept a statement from; None for any other error."""
+    """The message for a statement stopped by `lock`; None for any other error."""
     text = str(error)
     if isinstance(error, duckdb.PermissionException) and (at := re.search(r'Cannot access \w+ "([^"]*)"', text)):
         return _refused(f"access to {at[1]}")
@@ -90,6 +90,6 @@ def refusal(error: duckdb.Error) -> Refused | None:
 
 def _refused(what: str) -> Refused:
     return Refused(
-        f"{what}: a query reads the mirror and nothing outside it, and writes nothing; `--allow-files` lets it read and"
-        " write files, attach databases and change settings"
+        f"{what}: queries can only read the mirror; to read and write files, attach databases or change settings,"
+        " add --allow-files"
     )

@@ -1,22 +1,22 @@
-"""Paths: which a data folder can be, which DuckDB can open at all, and those that it would take for patterns."""
+"""Paths: valid data folders, paths that DuckDB can open, and quoting of its glob patterns."""
 
 import os
 import re
 from pathlib import Path
 
-# What cksync puts into a data folder stands so much deeper, with names that are no longer.
+# Room for the paths of files inside a data folder, and the longest file name.
 ROOM, LONGEST_NAME = 200, 255
 
-# What a folder may hold that is still to become a data folder; the last is what a killed process left of its `format`.
+# Files that a new data folder may contain; the last is left by a process killed while it wrote `format`.
 NO_CONTENT = frozenset({".gitignore", ".gitkeep", ".DS_Store", "lost+found", ".format.new"})
 NO_DATA_FOLDER = (
-    "is not empty and has no `format` file: it has {}, which cksync did not make; name a new or an empty folder"
+    "is not empty and has no `format` file: it contains {}, which cksync did not write; choose a new or empty folder"
 )
 
 
 def foreign_file(root: Path, *, is_read: bool = False) -> str | None:
-    """Something in a folder that cksync did not make, by name; None for a data folder, and for one that is empty or not
-    there. To be read, a mirror alone is enough: somebody has copied it. Raises OSError where it cannot be read."""
+    """The name of a file that cksync did not write; None for a data folder, and for an empty or missing folder. For
+    reading, a copied mirror alone is enough. Raises OSError if the folder cannot be read."""
     if (root / "format").is_file() or (is_read and (root / "mirror.duckdb").is_file()):
         return None
     try:
@@ -27,17 +27,19 @@ def foreign_file(root: Path, *, is_read: bool = False) -> str | None:
 
 
 def unusable(path: Path) -> str | None:
-    """Why no database can be at or under an absolute path, as the end of a sentence; None where one can."""
+    """The reason why an absolute path cannot hold a database, as the end of a sentence; None if it can."""
     text = str(path)
     for mark in "?\\":
         if mark in text:
-            return f"has a {mark} in its path, which DuckDB reads as something else; choose another name"
+            return f"contains {mark} in its path, which DuckDB misreads; choose another name"
     try:
         is_utf8 = os.fsencode(text) == text.encode()
     except UnicodeEncodeError:
         is_utf8 = False
-    if not is_utf8:  # DuckDB's paths are UTF-8, the system's are bytes in the locale's encoding
-        return "has characters in its path that this locale cannot name; choose another, or set LC_ALL=C.UTF-8"
+    if not is_utf8:  # DuckDB paths are UTF-8, system paths are bytes in the encoding of the locale
+        return (
+            "contains characters in its path that this locale cannot encode; choose another name, or set LC_ALL=C.UTF-8"
+        )
     too_long = len(text.encode()) + ROOM > os.pathconf("/", "PC_PATH_MAX")
     if too_long or any(len(part.encode()) > LONGEST_NAME for part in path.parts):
         return "is too long; choose a shorter name"
@@ -45,8 +47,8 @@ def unusable(path: Path) -> str | None:
 
 
 def pattern(path: Path) -> str:
-    """A path as the one file that it names, where DuckDB takes a pattern.
+    """Escape a path for DuckDB functions that take a glob pattern.
 
-    `data[1]` would be `data1`: another folder, and perhaps another account.
+    Unescaped, `data[1]` would mean `data1`: another folder, and perhaps another account.
     """
     return re.sub(r"([*?\[])", r"[\1]", str(path))

@@ -1,11 +1,11 @@
-"""The files of sql/ with their headers, and names and values where they stand in SQL.
+"""The files in sql/ with their headers, and quoting of names and values in SQL.
 
-A header is the comment lines at the top of a file. The first says what a row is. Then, each on its line:
+A header is the comment lines at the top of a file. The first one defines what a row is. Then, one per line:
 
-    @name: TEXT      a word with a meaning of its own; load/tables.py and analyze/catalogue.py have lists of them
+    @name: TEXT      a directive; load/tables.py and analyze/model_files.py list them
     column: TEXT     the description of a column
 
-A line without such a name goes on with the one before.
+A line without such a name continues the line before.
 """
 
 import re
@@ -18,7 +18,7 @@ _ENTRY = re.compile(r"(@?\w+):\s*(.*)")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says about itself: its first line, the words with a meaning, the columns' descriptions."""
+    """The header of a file: its first line, its directives, and the descriptions of its columns."""
 
     grain: str
     words: Mapping[str, str]
@@ -26,7 +26,7 @@ class Header:
 
 
 def sql_folder() -> Path:
-    """Where sql/ is: inside the installed package, or at the top of a checkout."""
+    """The path of sql/: inside the installed package, or at the top of a checkout."""
     installed = Path(__file__).parent / "sql"
     return installed if installed.is_dir() else installed.parent.parent / "sql"
 
@@ -53,17 +53,17 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def quoted(columns: Sequence[str], prefix: str = "") -> str:
-    """Column names for SQL, each behind `prefix`."""
+    """Column names for SQL, each with `prefix`."""
     return ", ".join(prefix + identifier(name) for name in columns)
 
 
 def identifier(name: str) -> str:
-    """A name for SQL, whatever its characters."""
+    """A quoted identifier for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(value: object) -> str:
-    """A text for SQL where no parameter can stand."""
+    """A string literal for SQL, where parameters are not allowed."""
     return "'" + str(value).replace("'", "''") + "'"
 
 

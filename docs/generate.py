@@ -1,6 +1,6 @@
 """Write docs/dictionary.md and docs/schema.md from an empty mirror and the headers of sql/: `make docs`.
 
-With --check nothing is written, and the exit status is 1 where a file is not as it would be written.
+With --check nothing is written, and the exit status is 1 if a file is out of date.
 """
 
 import re
@@ -21,16 +21,16 @@ DOCS = Path(__file__).parent
 MADE = "<!-- Made by `make docs` from sql/ and an empty mirror; do not edit. -->"
 SYSTEM = ("_first_seen_at", "_synced_at", "_extra")
 VERSION = ("valid_from", "valid_to", "change")
-# The models of the second diagram: what everything else is made of.
+# The models of the second diagram: the base of all others.
 CORE = ("dim_", "fct_", "bridge_", "hist_")
-# A column with this name is an id of one of several tables.
+# A column with this name refers to one of several tables.
 SEVERAL = {"subscribable_id": ("form", "sequence", "tag")}
 
 Described = Sequence[tuple[Entry, Sequence[Column]]]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write or check the files."""
+    """Write the files, or check them."""
     described = _described()
     stale = []
     for name, text in {"dictionary.md": dictionary(described), "schema.md": schema(described)}.items():
@@ -40,12 +40,12 @@ def main(arguments: Sequence[str]) -> int:
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(f"docs/{name}")
     if stale:
-        sys.stderr.write(f"{' and '.join(stale)}: not as sql/ has it; run `make docs`\n")
+        sys.stderr.write(f"{' and '.join(stale)}: out of date; run `make docs`\n")
     return 1 if stale else 0
 
 
 def _described() -> Described:
-    """Everything in a mirror of nothing, with its columns."""
+    """Read every table and model of an empty mirror, with its columns."""
     with tempfile.TemporaryDirectory() as top:
         folder = Folder(Path(top))
         folder.prepare()
@@ -55,7 +55,7 @@ def _described() -> Described:
 
 
 def dictionary(described: Described) -> str:
-    """Every table and model with its columns; history and `as_of` in words, for they repeat the tables."""
+    """Render every table and model with its columns; history and `as_of` in words, because they repeat the tables."""
     groups = {
         "Tables": [each for each in described if each[0].group == "tables"],
         "Models": [each for each in described if each[0].group == "models"],
@@ -70,12 +70,12 @@ def dictionary(described: Described) -> str:
             [
                 MADE,
                 "# Data dictionary",
-                "What is in `mirror.duckdb`. `cksync sql --describe NAME` shows the same for your own mirror, with\n"
-                "your own models and some rows. How the tables hang together is in [schema.md](schema.md).",
+                "The contents of `mirror.duckdb`. `cksync sql --describe NAME` shows the same for your own mirror,\n"
+                "including your own models and some rows. [schema.md](schema.md) shows how the tables relate.",
                 contents,
                 "## Saved queries",
-                "`cksync sql @NAME` asks them; `queries/NAME.sql` in the folder of your own models (`[models] path`)\n"
-                "adds yours.",
+                "`cksync sql @NAME` runs one. To add your own, put `queries/NAME.sql` into your models folder\n"
+                "(`[models] path`).",
                 "\n".join(
                     [
                         "| query | answers |",
@@ -89,8 +89,8 @@ def dictionary(described: Described) -> str:
                 "## History",
                 _history(described),
                 "## Models",
-                "Views, and tables where a view would be too slow on a large mirror; made anew at every publish, in\n"
-                "schema `main`. `_cksync.models` lists them.",
+                "Views, or tables where a view would be too slow on a large mirror, in schema `main`. Every publish\n"
+                "rebuilds them; `_cksync.models` lists them.",
                 *_sections(groups["Models"]),
                 "## cksync's own",
                 "Schema `_cksync`: what cksync read, when, and how well.",
@@ -117,22 +117,22 @@ def _facts(entry: Entry) -> Iterator[str]:
     if entry.filter:
         yield f"- usual filter: `{entry.filter}`"
     if entry.unknown:
-        yield f"- what v3 cannot tell: {_cell(entry.unknown)}"
+        yield f"- v3 cannot tell: {_cell(entry.unknown)}"
     if entry.file and entry.file.startswith("sql/"):
-        yield f"- made by: [{entry.file}](../{entry.file})"
+        yield f"- source: [{entry.file}](../{entry.file})"
 
 
 def _system(known: Sequence[Column]) -> str:
-    return "Beside its own columns every table has\n\n" + _table([c for c in known if c.name in SYSTEM])
+    return "In addition to its own columns, every table has\n\n" + _table([c for c in known if c.name in SYSTEM])
 
 
 def _history(described: Described) -> str:
     known = next(known for entry, known in described if entry.label == "history.tags")
     return (
-        "`history.<table>` has every version of every row of each table: its columns and\n\n"
+        "`history.<table>` has every version of every row of a table: the table's columns and\n\n"
         + _table([column for column in known if column.name in VERSION])
         + "\n\n`as_of.<table>(time)` is the table as it was at a time: `from as_of.tags('2026-11-16 00:00:00+00')`.\n"
-        "A macro does not work through an alias: `use` the attached file first."
+        "A macro cannot be called through the alias of an attached file: `use` the file first."
     )
 
 
@@ -142,7 +142,7 @@ def _table(known: Sequence[Column]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A text for Markdown: what is outside `code` stands for itself."""
+    """Escape a text for Markdown, except inside `code`."""
     parts = text.split("`")
     for place in range(0, len(parts), 2):
         parts[place] = re.sub(r"([\\*_<>|\[\]])", r"\\\1", parts[place])
@@ -156,22 +156,22 @@ def _anchor(label: str) -> str:
 
 
 def schema(described: Described) -> str:
-    """Two diagrams: the tables, and the core models."""
+    """Render two diagrams: the tables, and the core models."""
     tables = [each for each in described if each[0].group == "tables"]
     core = [each for each in described if each[0].name.startswith(CORE) and each[0].group == "models"]
     return (
         "\n\n".join(
             [
                 MADE,
-                "# How the tables hang together",
-                "Keys and what refers to them; all columns are in [dictionary.md](dictionary.md). `PK` is the key,\n"
-                "`FK` the id of a row elsewhere. `subscribable_id` is the id of a form, sequence or tag, as\n"
-                "`subscribable_type` says.",
+                "# How the tables relate",
+                "Keys and references; [dictionary.md](dictionary.md) has all columns. `PK` marks the key, `FK` the id\n"
+                "of a row in another table. `subscribable_id` is the id of a form, sequence or tag, depending on\n"
+                "`subscribable_type`.",
                 "## Tables",
                 _diagram(tables, {entry.name: entry.name for entry, _ in tables}),
-                "Every table has `history.<table>` beside it, with `valid_from`, `valid_to` and `change`.",
+                "Every table has a `history.<table>` with `valid_from`, `valid_to` and `change` in addition.",
                 "## Core models",
-                "They keep what is gone from the account, so a row may refer to none that is there.",
+                "They keep rows that are gone from the account, so a reference may have no target.",
                 _diagram(
                     core,
                     {f"{entry.name.removeprefix('dim_')}s": entry.name for entry, _ in core} | _facts_as_parents(core),
@@ -183,13 +183,13 @@ def schema(described: Described) -> str:
 
 
 def _facts_as_parents(core: Described) -> dict[str, str]:
-    """`broadcasts` -> `fct_broadcast`: the model whose rows are those of a table."""
+    """Map `broadcasts` to `fct_broadcast`: the fact model of each table."""
     found = {entry.name.split("_", 1)[1]: entry.name for entry, _ in core if entry.name.startswith("fct_")}
     return {f"{noun}s": name for noun, name in found.items() if f"{noun}s" in table_headers()}
 
 
 def _diagram(drawn: Described, parents: dict[str, str]) -> str:
-    """Entities with their keys, and a line for each column that refers to one of `parents` (plural noun -> entity)."""
+    """Draw entities with their keys, and a line for each column that refers to one of `parents` (noun: entity)."""
     lines, boxes = [], []
     for entry, known in drawn:
         words = table_headers()[entry.name].words if entry.group == "tables" else {}
@@ -216,7 +216,7 @@ def _marks(is_key: bool, is_reference: bool) -> str:
 
 
 def _parents(entry: Entry, column: str, parents: dict[str, str]) -> list[str]:
-    """The entities that a column's name says it is an id of."""
+    """Return the entities to which a column refers, judging by its name."""
     nouns = SEVERAL.get(column, (column.removesuffix("_id"),) if column.endswith("_id") else ())
     if column == "id" and entry.name.startswith("hist_"):
         nouns = (entry.name.removeprefix("hist_"),)

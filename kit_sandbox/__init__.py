@@ -1,6 +1,6 @@
 """An account on a simulated API v3 and v4: for the demo, the tests and the benchmarks.
 
-Written from the API's papers alone; imports nothing of cksync, so that it cannot share its mistakes.
+Written from the API's documentation alone; imports nothing from cksync, so that it cannot share its bugs.
 
     with serve(generate(5_000, seed=7)) as sandbox:
         sandbox.faults.add(effects.status(500), path="/subscribers", nth=2)

@@ -1,4 +1,4 @@
-"""One account behind one address: limit, faults, API and journal, still without a socket."""
+"""One account behind one address: limit, faults, API and journal, without a socket."""
 
 import time
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _CREDENTIALS = (b"x-kit-api-key", b"authorization")
 
 
 class App:
-    """Takes requests in the order of their arrival and tells what to send back."""
+    """Processes requests in order of arrival and returns what to send back."""
 
     def __init__(
         self, world: World, limit: RollingLimit, latency_seconds: float = 0.0, control_token: str | None = None
@@ -37,7 +37,7 @@ class App:
         self.v4_limits = Limits(limit.limit, limit.period_seconds, limit.counts_rejected, self.v4.oauth)
 
     def answer(self, request: Request) -> Answer:
-        """Answers now; the journal has the request whatever became of it."""
+        """Answer a request; the journal records it whatever happens."""
         arrived_at = time.monotonic()
         made: list[int] = []
         with self.world.lock:
@@ -46,7 +46,7 @@ class App:
         return answer
 
     def _answer(self, request: Request, arrived_at: float, made: list[int]) -> Answer:
-        """The limit comes first, before anything is looked at: under v3 the account's, under v4 the credential's."""
+        """The limit comes first, before anything else is checked: under v3 the account's, under v4 the credential's."""
         api = self.v4 if _is_v4(request) else self.api
         if not self._admits(request, arrived_at):
             return replace(RETRY_LATER, body=b"") if self._is_silent(request) else RETRY_LATER
@@ -72,7 +72,7 @@ def _is_v4(request: Request) -> bool:
 
 
 def read_request(method: str, path: str, query: str, body: bytes, headers: Mapping[bytes, bytes]) -> Request:
-    """A request from its parts; parameters may stand in the query or in the body, even of a GET."""
+    """Build a request from its parts; parameters may be in the query or in the body, even of a GET."""
     asked, is_malformed = parse_qsl(query, keep_blank_values=True), False
     try:
         content, in_query = read_body(body, headers.get(b"content-type", b"")), nested(asked)
@@ -92,6 +92,6 @@ def read_request(method: str, path: str, query: str, body: bytes, headers: Mappi
 
 
 def outside(path: str) -> Answer | None:
-    """What a path is worth that is below neither `/v3` nor `/v4`."""
+    """The response to a path outside `/v3` and `/v4`."""
     inner = path.removeprefix(PREFIX)
     return None if path.startswith(_V4) or (inner != path and not inner.startswith(_V4)) else NOT_FOUND

@@ -1,4 +1,4 @@
-"""Who may ask what: the key for what a web page does, the secret for everything."""
+"""Access control: the key suffices for what a web page does, the secret for everything."""
 
 from .messages import Answer, Request, error
 from .world import World
@@ -9,7 +9,7 @@ _INSUFFICIENT = error(401, "Authorization Failed", "You do not have sufficient p
 
 
 def refusal(world: World, request: Request, needs_secret: bool) -> Answer | None:
-    """Why this request is not admitted; None if it is."""
+    """Return the refusal of an unauthorized request; None if it is allowed."""
     key, secret = request.params.get("api_key"), request.params.get("api_secret")
     if not key and not secret:
         return _ABSENT
@@ -21,5 +21,5 @@ def refusal(world: World, request: Request, needs_secret: bool) -> Answer | None
 
 
 def has_secret(world: World, request: Request) -> bool:
-    """Whether the request may see a person whole; with the key alone it sees the id only."""
+    """Return True if the request may see all of a person; with the key alone it sees only the id."""
     return world.api_secret in (request.params.get("api_key"), request.params.get("api_secret"))

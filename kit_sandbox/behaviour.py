@@ -1,6 +1,6 @@
-"""Switches for what nobody knows about API v3, so that a client can be proved right under every answer.
+"""Switches for unknown details of API v3, so that a client can be tested under every possibility.
 
-The defaults are the likeliest reading of the papers; each field names the alternatives.
+The defaults are the likeliest reading of the documentation; each field names the alternatives.
 """
 
 import re
@@ -128,11 +128,13 @@ class Behaviour:
     """The most rows of a page."""
 
     def __post_init__(self) -> None:
-        """ValueError for a `cancelled_leave` that names no kind of list, or no share."""
+        """Raises ValueError for a `cancelled_leave` with an unknown kind of list or an invalid share."""
         for each in self.cancelled_leave:
             kind, _, share = each.partition(":")
             if kind not in KINDS or not _SHARE.fullmatch(share or "1"):
-                raise ValueError(f"cancelled_leave={each}: not form, sequence or tag, and a share of 0 to 1")
+                raise ValueError(
+                    f"cancelled_leave={each}: must be form, sequence or tag, optionally with a share from 0 to 1"
+                )
 
     @cached_property
     def _leaving(self) -> Mapping[str, float]:
@@ -141,7 +143,7 @@ class Behaviour:
         return {kind: float(share or 1) for kind, _, share in split}
 
     def hides(self, kind: Kind, parent_id: int, subscriber_id: int) -> bool:
-        """Whether a list does not show this member while they are cancelled."""
+        """Return True if a list hides this member while they are cancelled."""
         share = self._leaving.get(kind, 0.0)
         if share in (0.0, 1.0):
             return share == 1.0

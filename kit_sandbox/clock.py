@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told to move, for worlds whose days a test decides."""
+"""A clock that only moves when told to, for tests that choose the date."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,11 +13,11 @@ class Clock:
         return self.at
 
     def advance(self, **units: float) -> datetime:
-        """Moves on by the units of a timedelta: `clock.advance(days=1, hours=2)`."""
+        """Advance by the units of a timedelta: `clock.advance(days=1, hours=2)`."""
         self.at += timedelta(**units)
         return self.at
 
 
 def system_clock() -> datetime:
-    """The present, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""How values are spelled: JSON text that keeps every digit, and timestamps."""
+"""Encode values: JSON text that keeps every digit, and timestamps."""
 
 import json
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ _plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def encode(value: Any) -> bytes:
-    """JSON text in UTF-8; a Decimal is written digit by digit, which no float could be."""
+    """Return JSON text in UTF-8; a Decimal is written digit by digit, which no float could be."""
     try:
         return _plain(value).encode()
     except TypeError:
@@ -18,7 +18,7 @@ def encode(value: Any) -> bytes:
 
 
 def decode(text: bytes) -> Any:
-    """The reverse of `encode`: fractions come back as Decimal, so that a second encoding changes nothing."""
+    """Reverse `encode`: fractions become Decimal, so that a second encoding changes nothing."""
     return json.loads(text, parse_float=Decimal)
 
 
@@ -33,11 +33,11 @@ def _walk(value: Any) -> str:
 
 
 def timestamp(ms: int) -> str:
-    """A moment as the API writes it: `...Z` in records made before 2021, `....000Z` since."""
+    """Return a moment as the API writes it: `...Z` in records made before 2021, `....000Z` since."""
     text = datetime.fromtimestamp(ms // 1000, UTC).isoformat()[:19]
     return f"{text}Z" if ms < _NO_FRACTION_BEFORE_MS else f"{text}.{ms % 1000:03d}Z"
 
 
 def milliseconds(moment: datetime) -> int:
-    """A moment with a zone as whole milliseconds since 1970."""
+    """Return a moment with a zone as whole milliseconds since 1970."""
     return int(moment.timestamp() * 1000)

@@ -1,7 +1,7 @@
 """The control routes under `/_sandbox/`, for tests in another process: outside the limit and the journal.
 
-They change the account and show its records, so they answer only this machine (the address of the caller and the name
-in `Host` are loopback), no page of another site (no `Origin`), and who has the token, in the header X-Sandbox-Token.
+They change the account and show its records, so they answer only this machine (the caller's address and the name in
+`Host` are loopback), no page of another site (no `Origin`), and only with the token, in the header X-Sandbox-Token.
 
 GET    journal         counts by status and path, rejected arrivals, the list of requests
 POST   journal/clear
@@ -9,10 +9,10 @@ GET    faults          the rules, with how often each was seen and fired
 POST   faults          {"effect": "status", "args": {"code": 500}, "path": "/tags", "nth": 2, "count": 1}
 DELETE faults
 POST   edits           {"edit": "cancel", "args": {"subscriber_id": 1}} -> {"result": ...}
-GET    truth           how many rows each table has; with ?table=subscribers its records; with ?version=v4 those of v4
+GET    truth           the number of rows of each table; with ?table=subscribers its records; ?version=v4: v4's
 POST   oauth           {"client_id": ...} (or nothing) -> a pair of tokens, as a login gets it
 POST   oauth/expire    every access token is too old at once
-GET    mails           what the API was told to send: broadcast_id and send_at
+GET    mails           the emails that the API was told to send: broadcast_id and send_at
 GET    behaviour       the switches
 POST   behaviour       {"purchases_order": "newest"} changes these switches
 """
@@ -38,27 +38,28 @@ _TIMES = ("created_at", "send_at", "transaction_time")
 
 
 def forbidden(token: str, caller: str, headers: Mapping[bytes, bytes]) -> Answer | None:
-    """Why a control request is not answered: 403 for where it comes from, 401 without the token; None: it may be."""
+    """Return the refusal of a control request: 403 because of its origin, 401 without the token; None if it is
+    allowed."""
     host = headers.get(b"host", b"").decode("latin-1")
     if not is_loopback(caller) or not is_loopback(_name(host)):
-        return error(403, "Forbidden", "the control routes answer this machine alone, under a name of loopback")
+        return error(403, "Forbidden", "control routes are available only from this machine, under a loopback name")
     if headers.keys() & {b"origin", b"sec-fetch-site"}:
-        return error(403, "Forbidden", "the control routes answer no page of a browser")
+        return error(403, "Forbidden", "control routes reject requests from browsers")
     given = headers.get(TOKEN_HEADER.lower().encode(), b"")
     if not hmac.compare_digest(given, token.encode()):
-        return error(401, "Unauthorized", f"the control routes want the token in the header {TOKEN_HEADER}")
+        return error(401, "Unauthorized", f"control routes need the token in the header {TOKEN_HEADER}")
     return None
 
 
 def _name(host: str) -> str:
-    """The name in a Host header, without its port."""
+    """Return the name in a Host header, without its port."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a name or an address is this machine's own."""
+    """Return True if a name or an address is this machine's own."""
     if name.lower() == "localhost":
         return True
     try:
@@ -68,7 +69,7 @@ def is_loopback(name: str) -> bool:
 
 
 def control(app: App, method: str, path: str, query: str, body: bytes) -> Answer:
-    """Answers a control request; what is wrong with it comes back as 400 or 404."""
+    """Answer a control request; errors are returned as 400 or 404."""
     handle = ROUTES.get((method, path.strip("/")))
     if handle is None:
         return NOT_FOUND
@@ -124,7 +125,7 @@ def _truth(app: App, asked: Mapping[str, Any]) -> Any:
 
 
 def _rows(truth: Expected | ExpectedV4, table: str) -> list[Any]:
-    """The records of one table; memberships with their kind, which v3 spells differently."""
+    """Return the records of one table; memberships with their kind, which v3 spells differently."""
     if table not in {each.name for each in fields(truth)}:
         raise ValueError(f"no such table: {table}")
     records = getattr(truth, table)

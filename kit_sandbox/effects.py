@@ -1,7 +1,7 @@
-"""What a scripted fault does to a request: each effect wraps the API's own handling of it.
+"""The effects of scripted faults: each wraps the API's own handling of a request.
 
-An effect is a function of the request and the handler that would answer it. It may ask the handler or not,
-ask it something else, or change its answer; so effects combine freely.
+An effect is a function of the request and its handler. It may call the handler or not, call it with another request, or
+change its response; so effects combine freely.
 """
 
 import random
@@ -20,11 +20,11 @@ Effect = Callable[[Request, Handler], Answer]
 _HTML_PAGE = b"<!DOCTYPE html>\n<html><title>We're sorry</title><body>Something went wrong</body></html>\n"
 
 
-# -- another answer
+# -- another response
 
 
 def status(code: int, body: str = "", content_type: str | None = "text/html; charset=utf-8") -> Effect:
-    """Any status with any body; 5xx without a body of its own is an HTML page, as at a proxy (503: empty)."""
+    """Any status with any body; 5xx without a body is an HTML page, as from a proxy (503: empty)."""
     content = body.encode() or (_HTML_PAGE if code >= 500 and code != 503 else b"")
     return answer_with(Answer(code, content, content_type))
 
@@ -39,35 +39,35 @@ def retry_later() -> Effect:
 
 
 def html() -> Effect:
-    """A web page with status 200, as a captive portal gives."""
+    """A web page with status 200, as from a captive portal."""
     return answer_with(Answer(200, _HTML_PAGE, "text/html; charset=utf-8"))
 
 
 def redirect(location: str, code: int = 302) -> Effect:
-    """Sends the client elsewhere."""
+    """Redirect the client elsewhere."""
     return answer_with(Answer(code, content_type=None, headers={"Location": location}))
 
 
 def reset() -> Effect:
-    """Breaks the connection without a byte."""
+    """Break the connection without a byte."""
     return answer_with(Answer(0, is_reset=True))
 
 
-# -- a write whose outcome the client cannot know
+# -- a write with an outcome that the client cannot know
 
 
 def lost_response() -> Effect:
-    """Does what was asked, then breaks the connection without a byte."""
+    """Do what was requested, then break the connection without a byte."""
     return _changed(lambda answer: Answer(0, is_reset=True))
 
 
 def error_after(code: int = 500) -> Effect:
-    """Does what was asked, then says that it failed."""
+    """Do what was requested, then report a failure."""
     return _changed(lambda answer: _failure(code))
 
 
 def error_before(code: int = 500) -> Effect:
-    """Fails without having done anything."""
+    """Fail without having done anything."""
     return answer_with(_failure(code))
 
 
@@ -75,7 +75,7 @@ def _failure(code: int) -> Answer:
     return Answer(code, _HTML_PAGE, "text/html; charset=utf-8")
 
 
-# -- a damaged answer
+# -- a damaged response
 
 
 def _changed(change: Callable[[Answer], Answer]) -> Effect:
@@ -83,22 +83,22 @@ def _changed(change: Callable[[Answer], Answer]) -> Effect:
 
 
 def truncated(missing_bytes: int | None = None) -> Effect:
-    """Announces the whole body, sends less, and closes."""
+    """Announce the whole body, send less, and close."""
     return _changed(lambda answer: replace(answer, cut_bytes=missing_bytes or max(1, len(answer.body) // 2)))
 
 
 def bad_gzip() -> Effect:
-    """Says gzip and sends something else."""
+    """Declare gzip and send something else."""
     return _changed(lambda answer: replace(answer, headers={**answer.headers, "Content-Encoding": "gzip"}))
 
 
 def garbage() -> Effect:
-    """Half of a JSON text as if it were whole."""
+    """Half of a JSON text, announced as complete."""
     return _changed(lambda answer: replace(answer, body=answer.body[: len(answer.body) // 2]))
 
 
 def invalid_utf8() -> Effect:
-    """A byte that is no UTF-8 inside the first name."""
+    """A byte that is invalid UTF-8 inside the first name."""
     return _changed(lambda answer: replace(answer, body=_into_first_text(answer.body, b"\xff")))
 
 
@@ -108,7 +108,7 @@ def lone_surrogate() -> Effect:
 
 
 def stray(value: str) -> Effect:
-    """The first person of the answer has a value more, which may be no JSON."""
+    """Add a value, possibly invalid JSON, to the first person of the response."""
     before = b'"first_name":'
     return _changed(
         lambda answer: replace(answer, body=answer.body.replace(before, f'"stray":{value},'.encode() + before, 1))
@@ -116,7 +116,7 @@ def stray(value: str) -> Effect:
 
 
 def repeated_key(key: str = "first_name", value: Any = None) -> Effect:
-    """Every object that has the key has it twice, first with another value."""
+    """Repeat a key in every object that has it, first with another value."""
     doubled = f'"{key}":'.encode()
     return _changed(
         lambda answer: replace(answer, body=answer.body.replace(doubled, doubled + encode(value) + b"," + doubled))
@@ -132,11 +132,11 @@ def _rest(matched: bytes) -> bytes:
     return b'"' if matched.endswith(b"null") else b""
 
 
-# -- a slow answer
+# -- a slow response
 
 
 def latency(seconds: float, jitter_seconds: float = 0.0, seed: int = 0) -> Effect:
-    """Answers later, by an evenly spread jitter on top."""
+    """Delay the response, with evenly spread jitter on top."""
     spread = random.Random(seed)
     return _changed(
         lambda answer: replace(answer, delay_seconds=answer.delay_seconds + seconds + spread.uniform(0, jitter_seconds))
@@ -144,25 +144,25 @@ def latency(seconds: float, jitter_seconds: float = 0.0, seed: int = 0) -> Effec
 
 
 def hang(seconds: float = 3600.0) -> Effect:
-    """Says nothing for so long that every client gives up."""
+    """Send nothing for so long that every client gives up."""
     return latency(seconds)
 
 
 def drip(seconds: float = 0.05) -> Effect:
-    """Sends the body byte by byte with a pause after each."""
+    """Send the body byte by byte with a pause after each."""
     return _changed(lambda answer: replace(answer, drip_seconds=seconds))
 
 
-# -- a wrong answer
+# -- a wrong response
 
 
 def ignore_page() -> Effect:
-    """Always page 1, and says so."""
+    """Always return page 1, and say so."""
     return lambda request, handle: handle(request.asking(page="1"))
 
 
 def repeat_page() -> Effect:
-    """Page k holds the rows of page k-1 but calls itself k."""
+    """Page k holds the rows of page k-1 but is numbered k."""
 
     def repeated(request: Request, handle: Handler) -> Answer:
         answer = handle(request.asking(page=str(max(1, request.page - 1))))
@@ -172,28 +172,28 @@ def repeat_page() -> Effect:
 
 
 def wrong_total(off_by: int = 1) -> Effect:
-    """The total says so many more (or fewer) rows than there are."""
+    """The total is higher (or lower) than the number of rows by this much."""
     return _changed(lambda answer: _edited(answer, lambda value: _add_to_total(value, off_by)))
 
 
 def moving_total() -> Effect:
-    """The total is another one at every request."""
+    """The total changes at every request."""
     asked = iter(range(1, 1_000_000))
     return _changed(lambda answer: _edited(answer, lambda value: _add_to_total(value, next(asked))))
 
 
 def empty_list() -> Effect:
-    """No rows, though the total says there are some."""
+    """No rows, although the total is positive."""
     return _changed(lambda answer: _edited(answer, lambda value: _rows(value).clear()))
 
 
 def dated(text: str = "") -> Effect:
-    """The answer says that it was another time, or (by default) no time at all."""
+    """The response claims another time, or (by default) none at all."""
     return _changed(lambda answer: replace(answer, headers={**answer.headers, "Date": text}))
 
 
 def rows_left(count: int = 0) -> Effect:
-    """The first rows of the page alone, and the totals say that there are no others."""
+    """Only the first rows of the page, with totals that match them."""
 
     def cut(value: dict[str, Any]) -> None:
         del _rows(value)[count:]
@@ -212,12 +212,12 @@ def wrong_state(state: str = "cancelled", row: int = 0) -> Effect:
 
 
 def set_key(key: str, value: Any, row: int = 0) -> Effect:
-    """One record of the page (or the only one) has another value under a key."""
+    """Change the value of a key in one record of the page (or the only one)."""
     return _changed(lambda answer: _edited(answer, lambda body: _record(body, row).update({key: value})))
 
 
 def without_key(key: str = "id", row: int = 0) -> Effect:
-    """One record of the page (or the only one) lacks a key."""
+    """Remove a key from one record of the page (or the only one)."""
     return _changed(lambda answer: _edited(answer, lambda body: _record(body, row).pop(key, None)))
 
 
@@ -227,12 +227,12 @@ def set_pagination(key: str, value: Any) -> Effect:
 
 
 def duplicate_row(row: int = 0) -> Effect:
-    """One record stands twice on the page."""
+    """Repeat one record on the page."""
     return _changed(lambda answer: _edited(answer, lambda body: _rows(body).append(_record(body, row))))
 
 
 def _edited(answer: Answer, change: Callable[[dict[str, Any]], object]) -> Answer:
-    """The answer with its JSON changed in place; failures, bare lists and empty pages stay as they are."""
+    """Return the response with its JSON changed in place; failures, bare lists and empty pages stay as they are."""
     value = decode(answer.body) if 200 <= answer.status < 300 and answer.body else None
     if not isinstance(value, dict):
         return answer
@@ -251,7 +251,7 @@ def _add_to_total(value: dict[str, Any], number: int) -> None:
 
 
 def _rows(value: dict[str, Any]) -> list[dict[str, Any]]:
-    """The list inside a body; LookupError if the body is a single record."""
+    """Return the list inside a body; LookupError if the body is a single record."""
     lists = [inner for inner in value.values() if isinstance(inner, list)]
     if "id" in value or not lists:
         raise LookupError("no list in this body")
@@ -259,18 +259,18 @@ def _rows(value: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _record(value: dict[str, Any], row: int) -> dict[str, Any]:
-    """The bare object, or the object inside a wrapper, or a row of a list."""
+    """Return the bare object, or the object inside a wrapper, or a row of a list."""
     if "id" in value:
         return value
     wrapped = [inner for name, inner in value.items() if isinstance(inner, dict) and name != "pagination"]
     return wrapped[0] if wrapped else _rows(value)[row]
 
 
-# -- a world that moves meanwhile
+# -- a world that changes meanwhile
 
 
 def edit_before(change: Callable[[], object]) -> Effect:
-    """Runs an edit of the world right before the request is answered."""
+    """Run an edit of the world right before the request is answered."""
 
     def edited(request: Request, handle: Handler) -> Answer:
         change()
@@ -280,7 +280,7 @@ def edit_before(change: Callable[[], object]) -> Effect:
 
 
 def edit_after(change: Callable[[], object]) -> Effect:
-    """Runs an edit of the world right after the answer is made."""
+    """Run an edit of the world right after the response is made."""
 
     def edited(request: Request, handle: Handler) -> Answer:
         answer = handle(request)
@@ -328,7 +328,7 @@ EFFECTS: dict[str, Callable[..., Effect]] = {
 
 
 def named(world: World, effect: str, args: dict[str, Any]) -> Effect:
-    """An effect by its name; `edit_before` and `edit_after` take the name of an edit and its arguments.
+    """Return an effect by name; `edit_before` and `edit_after` take the name of an edit and its arguments.
 
     Raises KeyError for an unknown name, TypeError for wrong arguments.
     """

@@ -1,4 +1,4 @@
-"""What a right mirror of a world shows, as plain values, to compare a mirror with."""
+"""The expected content of a correct mirror of a world, as plain values to compare with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ MembershipKey = tuple[str, int, int]
 class Expected:
     """Every record of the account in the API's shape, by key.
 
-    `subscribers` holds everybody, whatever their state; `listed` the ids of those whom some list of v3
-    shows: active or cancelled, or a member of something (the others are found by id only). `memberships` are
-    all that exist, keyed (kind, parent id, subscription id) with kind one of form, sequence and tag;
-    `subscriptions` are those that a list without subscriber_state shows under the world's behaviour. Both
-    have `subscriber_id` instead of the nested subscriber.
+    `subscribers` holds all people in any state; `listed` the ids of those that some list of v3 shows: active or
+    cancelled, or a member of something (the others are found only by id). `memberships` are all that exist, keyed
+    (kind, parent id, subscription id) with kind one of form, sequence and tag; `subscriptions` are those that a list
+    without subscriber_state shows under the world's behaviour. Both have `subscriber_id` instead of the nested
+    subscriber.
     """
 
     account: Payload
@@ -39,7 +39,7 @@ class Expected:
 
 
 def expected_mirror(world: World) -> Expected:
-    """What a right mirror shows at this moment, after the changes that are due."""
+    """Return the correct content at this moment, after the changes that are due."""
     with world.lock:
         world.settle()
         return _expected(world)

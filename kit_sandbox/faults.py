@@ -1,4 +1,4 @@
-"""Scripted faults: which requests go wrong, counted as they come."""
+"""Scripted faults: the requests that go wrong, counted as they arrive."""
 
 import re
 import threading
@@ -11,11 +11,11 @@ from .messages import Answer, Handler, Request
 
 @dataclass
 class Rule:
-    """An effect and the requests it falls upon.
+    """An effect and the requests it applies to.
 
-    `path` is a regular expression for the whole path after `/v3`, `params` are parameters that must be equal.
-    Of the requests that match, the `nth` is the first to be hit, then each `every`-th, `count` of them in all
-    (None: without end). `seen` and `fired` tell what happened so far.
+    `path` is a regular expression for the whole path after `/v3`, `params` are parameters that must be equal. Of the
+    matching requests, the `nth` is the first one hit, then each `every`-th, `count` of them in all (None: unlimited).
+    `seen` and `fired` count what happened so far.
     """
 
     effect: Effect
@@ -30,7 +30,7 @@ class Rule:
     fired: int = 0
 
     def takes(self, request: Request) -> bool:
-        """Counts the request if it matches and tells whether it is to be hit."""
+        """Count a matching request, and return True if it is to be hit."""
         if not self._matches(request):
             return False
         self.seen += 1
@@ -49,7 +49,7 @@ class Rule:
 
 
 class Faults:
-    """The script: rules in the order of their adding; all that match are applied, the last outermost."""
+    """The script: rules in the order they were added; all that match are applied, the last outermost."""
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
@@ -67,7 +67,7 @@ class Faults:
         every: int = 1,
         count: int | None = 1,
     ) -> Rule:
-        """Adds a rule and returns it, so that a test can ask afterwards how often it fired."""
+        """Add a rule and return it, so that a test can later read how often it fired."""
         rule = Rule(effect, method, path, params or {}, where, nth, every, count)
         with self._lock:
             self.rules.append(rule)
@@ -78,7 +78,7 @@ class Faults:
             self.rules.clear()
 
     def apply(self, request: Request, handle: Handler) -> Answer:
-        """Answers a request through every rule that takes it."""
+        """Answer a request through every rule that applies to it."""
         with self._lock:
             hits = [rule for rule in self.rules if rule.takes(request)]
         for rule in hits:

@@ -1,4 +1,4 @@
-"""What the server saw: every request, without the secret, so that a test can count them."""
+"""The server's journal: every request, without the secret, for tests to count."""
 
 import re
 from collections import Counter, deque
@@ -11,10 +11,10 @@ from .messages import Answer, Request, is_write
 
 @dataclass(frozen=True)
 class Entry:
-    """One request; `status` is None where the connection was broken instead of an answer.
+    """One request; `status` is None if the connection was broken instead of answered.
 
-    `made` is the status that the API gave, whatever a fault then sent; None where a fault or the limit
-    answered in its place. The `params` of a write are those of its body too, nested as they were sent.
+    `made` is the status that the API gave, whatever a fault then sent; None if a fault or the limit answered in its
+    place. The `params` of a write include those of its body, nested as sent.
     """
 
     arrived_at: float
@@ -26,12 +26,12 @@ class Entry:
 
     @property
     def is_executed_write(self) -> bool:
-        """Whether the API did what a POST, PUT or DELETE asked, even if the client never heard of it."""
+        """True if the API did what a POST, PUT or DELETE requested, even if the client never received the response."""
         return is_write(self.method, self.path) and self.made is not None and 200 <= self.made < 300
 
 
 class Journal:
-    """The requests in the order of their arrival."""
+    """The requests in order of arrival."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -50,11 +50,12 @@ class Journal:
         self.entries.clear()
 
     def count(self, path: str | None = None, status: int | None = None, method: str | None = None) -> int:
-        """How many requests had this path (a regular expression for all of it after `/v3`), status and method."""
+        """Return how many requests had this path (a regular expression for all of it after `/v3`), status and
+        method."""
         return sum(status in (None, each.status) for each in self._matching(path, method))
 
     def writes(self, path: str | None = None, method: str | None = None) -> list[Entry]:
-        """The writes that the API executed, in their order; what was refused or never reached it is left out."""
+        """Return the writes that the API executed, in order, without those refused or never received."""
         return [each for each in self._matching(path, method) if each.is_executed_write]
 
     def _matching(self, path: str | None, method: str | None) -> Iterator[Entry]:
@@ -68,7 +69,7 @@ class Journal:
         return dict(Counter(each.path for each in self))
 
     def peak(self, period_seconds: float) -> int:
-        """The most arrivals in any rolling window of this length."""
+        """Return the most arrivals in any rolling window of this length."""
         window: deque[float] = deque()
         most = 0
         for each in self:
@@ -79,7 +80,7 @@ class Journal:
         return most
 
     def summary(self) -> dict[str, Any]:
-        """Counts and the whole list, as plain values."""
+        """Return counts and the whole list, as plain values."""
         return {
             "total": len(self),
             "by_status": {str(status): count for status, count in self.by_status().items()},

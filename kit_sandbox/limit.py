@@ -1,4 +1,4 @@
-"""The rate limit: so many requests in any rolling window, by the time of their arrival."""
+"""The rate limit: so many requests in any rolling window, by arrival time."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 class RollingLimit:
     """Admits at most `limit` arrivals in any `period_seconds`; None admits everything.
 
-    Rejected arrivals take a place in the window too, unless `counts_rejected` is off.
+    Rejected arrivals also occupy the window, unless `counts_rejected` is off.
     """
 
     limit: int | None
@@ -18,7 +18,7 @@ class RollingLimit:
     _arrivals: deque[float] = field(default_factory=deque)
 
     def admits(self, arrived_at: float) -> bool:
-        """Whether a request that arrives now may pass; times must not go backwards."""
+        """Return True if a request that arrives now may pass; times must not go backwards."""
         if self.limit is None:
             return True
         while self._arrivals and self._arrivals[0] <= arrived_at - self.period_seconds:

@@ -1,4 +1,4 @@
-"""Sockets: uvicorn in a thread, with the ways to break a connection that ASGI has no words for."""
+"""Sockets: uvicorn in a thread, with the broken connections that ASGI cannot express."""
 
 import asyncio
 import gzip
@@ -30,9 +30,9 @@ KEEP_ALIVE_SECONDS = 75
 
 
 class _Protocol(H11Protocol):
-    """Hands its transport to the application, which needs it to reset a connection.
+    """Gives the application its transport, which it needs to reset a connection.
 
-    Head and body leave in two writes: without TCP_NODELAY each answer would wait 40 ms for a delayed ACK.
+    Head and body leave in two writes: without TCP_NODELAY each response would wait 40 ms for a delayed ACK.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -43,7 +43,7 @@ class _Protocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, and stops at once instead of looking around ten times a second."""
+    """Reports when it is ready, and stops at once instead of polling ten times a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -110,7 +110,7 @@ class Listener:
 
 
 class Asgi:
-    """The ASGI application: reads a request whole, asks the app, and delivers as the answer wants it."""
+    """The ASGI application: reads a whole request, passes it to the app, and delivers the response as specified."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -138,7 +138,7 @@ class Asgi:
         return replace(answer, body=gzip.compress(answer.body, 1), headers=headers)
 
     def _headers(self, answer: Answer) -> list[tuple[bytes, bytes]]:
-        """The headers of the recorded answers; nothing about the rate limit. `Date` is the world's clock."""
+        """Return the headers of the recorded responses; nothing about the rate limit. `Date` is the world's clock."""
         named = {
             "Date": format_datetime(self.app.world.now().astimezone(UTC), usegmt=True),
             "X-Request-Id": str(uuid.uuid4()),
@@ -172,7 +172,7 @@ async def _pause(seconds: float) -> None:
 
 
 async def _deliver(answer: Answer, scope: Scope, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
-    """Sends the answer whole, in drips, cut short, or not at all."""
+    """Send the response whole, in drips, truncated, or not at all."""
     if answer.is_reset:
         _reset(scope["state"]["transport"])
         return
@@ -192,7 +192,7 @@ def _pieces(body: bytes, size: int) -> Iterator[bytes]:
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    """Closes with RST, so that the client sees a broken connection and not an end."""
+    """Close with RST, so that the client sees a broken connection and not an end."""
     connection: socket.socket = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

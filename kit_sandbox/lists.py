@@ -1,6 +1,6 @@
-"""Which rows each list of the API holds, and in which order, under a Behaviour.
+"""The rows of each list of the API, and their order, under a Behaviour.
 
-Lists are computed once and kept until the version of what they show changes, so that a page costs a slice.
+Lists are computed once and kept until the version of their content changes, so that a page costs a slice.
 """
 
 import zlib
@@ -33,14 +33,14 @@ class Lists:
     _kept: dict[Hashable, tuple[Hashable, list[Any]]] = field(default_factory=dict)
 
     def subscribers(self, params: Mapping[str, str], order: Order) -> list[Subscriber]:
-        """Active people by creation, or with sort_field=cancelled_at the cancelled ones by cancellation."""
+        """Return active people by creation, or with sort_field=cancelled_at the cancelled ones by cancellation."""
         wanted = ("sort_field", "email_address", "status", *_DATE_PARAMETERS)
         key = ("subscribers", order, *(params.get(name) for name in wanted))
         build = partial(select_subscribers, self.world, params, order)
         return self._keep(key, self.world.versions["people"], build)
 
     def subscriptions(self, kind: Kind, parent_id: int, state: str | None, order: Order) -> list[Subscription]:
-        """The memberships of one form, sequence or tag, oldest first unless told otherwise."""
+        """Return the memberships of one form, sequence or tag, oldest first by default."""
         world, behaviour, roster = self.world, self.world.behaviour, self.world.rosters[kind, parent_id]
         shown = shown_states(behaviour, state)
         is_whole = shown == frozenset(STATES) and not behaviour.cancelled_leave
@@ -57,7 +57,7 @@ class Lists:
         return self._keep(("subscriptions", kind, parent_id, state, order), version, build)
 
     def parents(self, kind: Kind) -> list[Parent]:
-        """An unpaged list: all forms (archived too), sequences or tags."""
+        """Return an unpaged list: all forms (archived too), sequences or tags."""
         rows = sorted(self.world.parents[kind].values(), key=attrgetter("id"))
         if kind == "tag" and self.world.behaviour.tags_by == "name":
             rows.sort(key=attrgetter("name"))
@@ -67,13 +67,13 @@ class Lists:
         return sorted(self.world.custom_fields.values(), key=attrgetter("id"))
 
     def broadcasts(self, order: Order) -> list[Broadcast]:
-        """All of them, drafts too."""
+        """Return all broadcasts, including drafts."""
         rows, behaviour = self.world.broadcasts.values(), self.world.behaviour
         build = partial(ordered, rows, attrgetter("created_ms"), order, behaviour)
         return self._keep(("broadcasts", order), self.world.versions["broadcasts"], build)
 
     def purchases(self) -> list[Purchase]:
-        """The API takes no order here; which one it has is a switch."""
+        """Return the purchases; the API takes no order here, and a switch sets it."""
         rows, behaviour = self.world.purchases.values(), self.world.behaviour
         order: Order = "asc" if behaviour.purchases_order == "oldest" else "desc"
         rank = attrgetter("id" if behaviour.purchases_by == "id" else "transaction_ms")
@@ -93,28 +93,28 @@ class Lists:
 
 
 def shown_states(behaviour: Behaviour, state: str | None) -> frozenset[str]:
-    """Whose memberships are asked for; a subscriber_state that the API does not know counts as omitted."""
+    """Return the states whose memberships are requested; an unknown subscriber_state counts as omitted."""
     return frozenset({state} if state in ("active", "cancelled") else behaviour.unfiltered_states)
 
 
 def is_shown(behaviour: Behaviour, row: Subscription, state: str, asked: frozenset[str]) -> bool:
-    """Whether a list shows the membership of a person in this state."""
+    """Return True if a list shows the membership of a person in this state."""
     is_hidden = state == "cancelled" and behaviour.hides(row.kind, row.parent_id, row.subscriber_id)
     return state in asked and not is_hidden
 
 
 def is_listed(behaviour: Behaviour, row: Parent) -> bool:
-    """Whether the list of forms, sequences or tags has it."""
+    """Return True if the list of forms, sequences or tags includes it."""
     return behaviour.archived_forms == "listed" or not row.details.get("archived")
 
 
 def has_stats(world: World, row: Broadcast) -> bool:
-    """Whether the API has stats of it, if only zeros."""
+    """Return True if the API has its stats, if only zeros."""
     return row.status != "draft" or world.behaviour.draft_stats == "zeros"
 
 
 def ordered(rows: Iterable[Row], rank: Rank, order: Order, behaviour: Behaviour) -> list[Row]:
-    """Sorts by rank, ties by the behaviour's rule."""
+    """Sort by rank, ties by the behaviour's rule."""
     tie = _TIES[behaviour.ties]
     result = sorted(rows, key=tie)
     if order == "asc":
@@ -139,7 +139,7 @@ _TIES: Mapping[str, Rank] = {
 
 
 def select_subscribers(world: World, params: Mapping[str, str], order: Order) -> list[Subscriber]:
-    """The rows of /subscribers for these parameters (the page left aside)."""
+    """Return the rows of /subscribers for these parameters, except the page."""
     behaviour = world.behaviour
     is_cancelled_list = params.get("sort_field") == "cancelled_at"
     rows = _with_email(world, params["email_address"]) if "email_address" in params else _everybody(world)
@@ -175,7 +175,7 @@ def _with_email(world: World, email: str) -> Iterable[Subscriber]:
 def _within_dates(
     rows: Iterable[Subscriber], params: Mapping[str, str], behaviour: Behaviour, is_cancelled_list: bool
 ) -> Iterable[Subscriber]:
-    """Applies the four date filters, both ends inclusive by day."""
+    """Apply the four date filters, both ends inclusive by day."""
     start = _bound(params.get("from"), behaviour)
     end = _bound(params.get("to"), behaviour, is_end=True)
     updated_start = _bound(params.get("updated_from"), behaviour, shift=behaviour.updated_from_strict)
@@ -189,15 +189,15 @@ def _within_dates(
 
 
 def _between(moment: int, start: int | None, end: int | None) -> bool:
-    """Start inclusive, end exclusive, either may be open."""
+    """Return True within the bounds: start inclusive, end exclusive, either may be open."""
     return (start is None or moment >= start) and (end is None or moment < end)
 
 
 def _bound(text: str | None, behaviour: Behaviour, is_end: bool = False, shift: bool = False) -> int | None:
-    """A filter's date as a moment: the beginning of the day, or for an end the beginning of the next.
+    """Return a filter's date as a moment: the beginning of the day, or for an end the beginning of the next.
 
-    `shift` moves it by a day inwards (strictly after, strictly before). A full ISO time is taken to the
-    millisecond unless the behaviour cuts it to its day. What is no date filters nothing.
+    `shift` moves it inwards by a day (strictly after, strictly before). A full ISO time is used to the millisecond
+    unless the behaviour truncates it to its day. An invalid date filters nothing.
     """
     day = _day(text)
     if day is None or text is None:

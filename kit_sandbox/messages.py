@@ -1,4 +1,4 @@
-"""A request and its answer, as values: what passes between a skin of the world and the sockets."""
+"""A request and its response as values, passed between the API and the sockets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,12 +20,11 @@ def is_write(method: str, path: str) -> bool:
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asked; `path` begins after `/v3`, `params` joins the query and scalars of the body.
+    """A client's request; `path` begins after `/v3`, `params` joins the query and scalars of the body.
 
     Under v4 the path begins with `/v4`, and `headers` has the credentials, by names in lower case.
 
-    `given` has the same parameters as they were sent: nested, and numbers as numbers. `is_malformed` tells of
-    a body that could not be read.
+    `given` has the same parameters as sent: nested, and numbers as numbers. `is_malformed`: the body could not be read.
     """
 
     method: str
@@ -47,13 +46,13 @@ class Request:
 
     @property
     def page(self) -> int:
-        """The page asked for; what is no positive number is page 1."""
+        """The requested page; anything but a positive number is page 1."""
         text = self.params.get("page", "1")
         return max(1, int(text)) if text.isdecimal() and text.isascii() else 1
 
     @property
     def public_params(self) -> dict[str, Any]:
-        """The parameters without the credentials; those of a write as they were sent."""
+        """The parameters without the credentials; those of a write as sent."""
         if self.path.startswith(OAUTH_PREFIXES):
             return {name: self.params[name] for name in ("client_id", "grant_type") if name in self.params}
         shown: dict[str, Any] = without(CREDENTIALS, self.params if self.method == "GET" else self.given)
@@ -62,10 +61,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent back, and how.
+    """A response, and how to send it.
 
-    `delay_seconds` passes before the first byte; `is_reset` breaks the connection instead of answering;
-    `cut_bytes` sends that many bytes less than announced; `drip_seconds` is the pause after every piece.
+    `delay_seconds` passes before the first byte; `is_reset` breaks the connection instead of responding; `cut_bytes`
+    sends that many bytes less than announced; `drip_seconds` is the pause after every piece.
     """
 
     status: int
@@ -86,12 +85,12 @@ def as_json(value: Any, status: int = 200) -> Answer:
 
 
 def error(status: int, title: str, message: str) -> Answer:
-    """The API's error body: always both keys, the message often empty."""
+    """Return the API's error body: always both keys, the message often empty."""
     return as_json({"error": title, "message": message}, status)
 
 
 def created(value: Any, **headers: str) -> Answer:
-    """201 with what was made."""
+    """Return 201 with what was created."""
     return replace(as_json(value, 201), headers=headers)
 
 

@@ -1,4 +1,4 @@
-"""Parameters as Rails reads them: from the query, a JSON body or a form, nested by brackets."""
+"""Parse parameters as Rails does: from the query, a JSON body or a form, nested by brackets."""
 
 import json
 import re
@@ -10,22 +10,23 @@ FORM = b"application/x-www-form-urlencoded"
 
 
 def read_body(body: bytes, content_type: bytes) -> Any:
-    """The value of a body, None if it is empty; ValueError if it is not what it should be."""
+    """Return the value of a body, None if it is empty. Raises ValueError if it is invalid."""
     if not body:
         return None
     if content_type.startswith(FORM):
         return nested(parse_qsl(body.decode(), keep_blank_values=True))
     value = json.loads(body, parse_constant=_refuse)
-    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
     return value
 
 
 def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """`fields[city]=Rome` makes an object, `tags[]=1` a list; ValueError where one name is both."""
+    """Return nested parameters: `fields[city]=Rome` makes an object, `tags[]=1` a list. Raises ValueError if one name
+    is both."""
     result: dict[str, Any] = {}
     for name, value in pairs:
         _put(result, re.split(r"\]?\[", name.removesuffix("]")), value)
@@ -33,7 +34,7 @@ def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def flat(body: Any) -> dict[str, str]:
-    """The scalars of a body as texts; null counts as absent."""
+    """Return the scalars of a body as texts; null counts as absent."""
     inside = body if isinstance(body, dict) else {}
     return {
         name: value if isinstance(value, str) else json.dumps(value)
@@ -43,7 +44,7 @@ def flat(body: Any) -> dict[str, str]:
 
 
 def without(names: Iterable[str], value: Any) -> Any:
-    """The value without these keys, at whatever depth."""
+    """Return the value without these keys, at any depth."""
     if isinstance(value, Mapping):
         return {key: without(names, inner) for key, inner in value.items() if key not in names}
     return [without(names, inner) for inner in value] if isinstance(value, list) else value
@@ -62,7 +63,7 @@ def _put(target: Any, keys: list[str], value: str) -> None:
 
 
 def _put_into_list(rows: Any, keys: list[str], value: str) -> None:
-    """A name that the last object already has begins the next one."""
+    """Begin the next object at a name that the last one already has."""
     if not isinstance(rows, list):
         raise ValueError("expected a list")
     if not keys:

@@ -1,7 +1,7 @@
-"""What a ConvertKit account consists of: immutable records, replaced by every edit.
+"""The records of a ConvertKit account: immutable, replaced by every edit.
 
 Times are milliseconds since 1970 in UTC (`*_ms`). Some captures show times that exist on no calendar or clock
-(`T11:11:566Z`, 2014-02-29); such a text stands beside the moment that orders the record (`created_text`).
+(`T11:11:566Z`, 2014-02-29); such a text is stored beside the moment that orders the record (`created_text`).
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ STATES: tuple[State, ...] = ("active", "inactive", "cancelled", "bounced", "comp
 
 
 class Account(NamedTuple):
-    """The owner of everything; the API gives it neither an id nor a time zone."""
+    """The owner of everything; the API returns neither its id nor its time zone."""
 
     name: str
     primary_email_address: str
@@ -38,8 +38,8 @@ class CustomField(NamedTuple):
 class Subscriber(NamedTuple):
     """A person. `updated_ms` and `cancelled_ms` exist at the server and are never shown.
 
-    `values` holds what is set, by custom field id; `stray_fields` are keys in `fields` that no custom field
-    has, `extra` unknown keys of the record itself.
+    `values` holds the set values, by custom field id; `stray_fields` are keys in `fields` without a custom field,
+    `extra` unknown keys of the record itself.
     """
 
     id: int
@@ -90,7 +90,7 @@ class Parent(NamedTuple):
 
 
 class Broadcast(NamedTuple):
-    """A mail to the list. `stats` is None where the API answers without them."""
+    """An email to the list. `stats` is None if the API responds without them."""
 
     id: int
     created_ms: int
@@ -117,7 +117,7 @@ class Purchase(NamedTuple):
 
 
 class Hook(NamedTuple):
-    """A webhook. `event` is as it was asked for: the name with its prefix, and a parameter where it takes one."""
+    """A webhook. `event` is as requested: the name with its prefix, and a parameter where it takes one."""
 
     id: int
     target_url: str
@@ -125,7 +125,7 @@ class Hook(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """What the API was told to send to the whole list, and when."""
+    """An email that the API was told to send to the whole list, and when."""
 
     broadcast_id: int
     send_at: str

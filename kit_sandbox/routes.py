@@ -1,4 +1,4 @@
-"""What a line of the API's table of contents is, and how ids stand in paths."""
+"""The routes of an API, and how ids appear in paths."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -33,5 +33,5 @@ UNKNOWN_PARENT: Mapping[Kind, Answer] = {
 
 
 def id_of(text: str) -> int:
-    """An id from a path; what is no number is nobody's."""
+    """Return the id in a path; anything but a number matches no record."""
     return int(text) if text.isdecimal() and len(text) < 20 else -1

@@ -1,4 +1,4 @@
-"""API v3's shape of every record, its keys in the order of the captures."""
+"""API v3's shape of every record, with its keys in the order of the captures."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ from .records import Account, Broadcast, CustomField, Hook, Parent, Purchase, Su
 
 Payload = dict[str, Any]
 
-ACCOUNT_ID = 1_234_567  # only webhooks tell it
+ACCOUNT_ID = 1_234_567  # shown only by webhooks
 SUBSCRIBABLE = {"form": "form", "sequence": "course", "tag": "tag"}
 
 

@@ -19,13 +19,13 @@ from .world import World
 
 
 class Sandbox:
-    """A running server: where it listens, and what a test may look at or change while it runs."""
+    """A running server: its address, and what a test may inspect or change while it runs."""
 
     def __init__(self, app: App, host: str, port: int) -> None:
         self.app = app
         self.url = f"http://{_in_address(host)}:{port}/v3"
         self.url_v4 = f"http://{_in_address(host)}:{port}/v4"
-        # Control is loopback's, wherever else the account is served.
+        # Control is on loopback, wherever else the account is served.
         self.control_url = f"http://{_in_address(host if is_loopback(host) else '127.0.0.1')}:{port}/_sandbox"
 
     @property
@@ -34,7 +34,7 @@ class Sandbox:
 
     @property
     def control_headers(self) -> Mapping[str, str]:
-        """What a request to the control routes must have."""
+        """The headers that a request to the control routes needs."""
         return {TOKEN_HEADER: self.app.control_token}
 
     @property
@@ -71,7 +71,7 @@ class Sandbox:
         self.world.behaviour = behaviour
 
     def violations(self) -> int:
-        """How many arrivals the limit rejected."""
+        """The number of arrivals that the limit rejected."""
         return self.app.limit.rejected + self.app.v4_limits.rejected
 
 
@@ -92,12 +92,12 @@ def serve(
     latency_seconds: float = 0.0,
     control_token: str | None = None,
 ) -> Iterator[Sandbox]:
-    """Serves a world until the block ends; ready when the block begins.
+    """Serve a world until the block ends; it is ready when the block begins.
 
-    Port 0 takes a free one. `behaviour` replaces the world's own. `counts_rejected` tells whether a request
-    that the limit rejected still takes a place in its window. `rate_limit` is what v3 takes, and v4 of each key; of
+    Port 0 picks a free one. `behaviour` replaces the world's own. `counts_rejected`: a request that the limit rejected
+    still occupies its window. `rate_limit` is what v3 takes, and v4 of each key; of
     each OAuth client it takes five times as much. None: no limit. `control_token` opens the control routes
-    (`Sandbox.control_headers`); None: one of its own.
+    (`Sandbox.control_headers`); None generates one.
     """
     from .listener import Listener
 
@@ -124,9 +124,10 @@ def run(
     control_token: str | None = None,
     v4_key: str | None = None,
 ) -> None:
-    """Serves a generated world (`sizes`: see `generate`) until SIGTERM or SIGINT; call it from the main thread.
+    """Serve a generated world (`sizes`: see `generate`) until SIGTERM or SIGINT; call it from the main thread.
 
-    The first line says where, the second how its control routes are opened: with `control_token`, or one of its own.
+    The first line shows the address, the second the header for the control routes, with `control_token` or a generated
+    one.
     """
     from .seed import generate
 
@@ -146,18 +147,20 @@ def run(
         ) as sandbox,
     ):
         if not is_loopback(host):
-            warning = f"warning: {host} lets other machines reach this account; --host 127.0.0.1 keeps it on this one"
+            warning = (
+                f"warning: {host} is reachable from other machines; use --host 127.0.0.1 to serve this machine only"
+            )
             print(warning, file=sys.stderr, flush=True)
         print(f"sandbox listening on {sandbox.url}", flush=True)
         if control_token is None:
-            print(f"its control routes want the header {TOKEN_HEADER}: {sandbox.app.control_token}", flush=True)
+            print(f"control routes need the header {TOKEN_HEADER}: {sandbox.app.control_token}", flush=True)
         print(f"it is at {sandbox.url_v4} too, with the header X-Kit-Api-Key: {sandbox.v4_key}", flush=True)
         stopped.wait()
 
 
 @contextmanager
 def _until_signalled() -> Iterator[threading.Event]:
-    """An event that is set by SIGTERM or SIGINT; afterwards the signals mean what they meant before."""
+    """Yield an event that SIGTERM or SIGINT sets; afterwards restore the signals."""
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -1,6 +1,6 @@
-"""API v3 over a world: which path leads where, and the bodies of what is read (the writes have their own folder).
+"""API v3 over a world: its routes, and the bodies of reads (the writes have their own folder).
 
-Pages are joined from JSON texts that are kept for each person until the person changes.
+Pages are joined from JSON texts that are cached for each person until the person changes.
 """
 
 import re
@@ -33,7 +33,7 @@ class V3:
         self.texts: dict[int, tuple[Subscriber, int, bytes]] = {}
 
     def answer(self, request: Request) -> Answer:
-        """The API's answer to a request, at this very moment; accepted writes that are due come first."""
+        """Return the API's response at this moment, after applying accepted writes that are due."""
         self.world.settle()
         if request.is_malformed:
             return MALFORMED
@@ -45,7 +45,7 @@ class V3:
         return NOT_FOUND
 
     def _side(self, request: Request) -> "V3":
-        """Writes happen to the account itself; reads may show one that lags behind."""
+        """Return the world to use: writes go to the account itself; reads may see a lagging one."""
         if request.is_write:
             self.world.remember()
             return self
@@ -65,7 +65,7 @@ class V3:
         return self._unpaged(request, "forms", [serializers.parent(row) for row in self.lists.parents("form")])
 
     def sequences(self, request: Request) -> Answer:
-        """Under the old name `courses`, whichever name was asked for."""
+        """Served under the old name `courses`, whichever name was requested."""
         rows = [serializers.parent(row) for row in self.lists.parents("sequence")]
         return self._unpaged(request, "courses", rows)
 
@@ -83,7 +83,7 @@ class V3:
     # -- people
 
     def subscribers(self, request: Request) -> Answer:
-        """A wrong sort_order is ignored here, in silence."""
+        """A wrong sort_order is silently ignored here."""
         sort_field = request.params.get("sort_field", "cancelled_at")
         if sort_field != "cancelled_at" and self.world.behaviour.other_sort_field == "rejected":
             return error(422, "Invalid parameter", "sort_field is not supported")
@@ -172,7 +172,7 @@ class V3:
         return 1 if name in self.world.behaviour.page_ignored_on else request.page
 
     def _page(self, request: Request, name: str, rows: Sequence[Row], text: Callable[[Row], bytes]) -> Answer:
-        """One page with totals; past the end it is empty, with the page number asked for."""
+        """Return one page with totals; past the end it is empty, with the requested page number."""
         page = self._page_number(request, name)
         pages = -(-len(rows) // PAGE_ROWS) or self.world.behaviour.total_pages_when_empty
         shown = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
@@ -181,7 +181,7 @@ class V3:
 
 
 def _order(request: Request) -> Order | None:
-    """The order asked for; None if it is neither of the two."""
+    """Return the requested order; None if it is neither of the two."""
     match request.params.get("sort_order", "asc"):
         case "asc":
             return "asc"

@@ -1,7 +1,7 @@
-"""The simulated account: its state, without a word about HTTP.
+"""The simulated account: its state, independent of HTTP.
 
 Edits are functions of the world (see `edits`). They take effect at once and are safe while a server reads (one lock).
-What an edit touches gets a new version number, by which lists and texts derived from it know that they are stale.
+Whatever an edit changes gets a new version number, which invalidates the lists and texts derived from it.
 """
 
 import threading
@@ -38,13 +38,12 @@ FIRST_IDS: Mapping[str, int] = {
 class World:
     """An account with everything in it.
 
-    The dictionaries are public to read; change them through the edits, which keep versions and indexes right.
-    An unknown id is a KeyError, an impossible edit a ValueError. Ids come first in an edit's arguments, the
-    person's before the list's: `edits.tag(world, subscriber_id, tag_id)`. Edits that create return the
-    new id.
+    The dictionaries are public to read; change them through the edits, which maintain versions and indexes. An unknown
+    id is a KeyError, an impossible edit a ValueError. Ids come first in an edit's arguments, the person's before the
+    list's: `edits.tag(world, subscriber_id, tag_id)`. Edits that create return the new id.
 
-    `mails` are those that the API was told to send; broadcasts scheduled by an edit are not among them.
-    Requests and `expected_mirror` first make the changes that are due; `settle` does so for those who read without.
+    `mails` are those that the API was told to send; broadcasts scheduled by an edit are not among them. Requests and
+    `expected_mirror` first apply the changes that are due; `settle` does so for other readers.
     """
 
     def __init__(
@@ -79,17 +78,17 @@ class World:
         self.extras = Extras()
         self.past: list[tuple[int, World]] = []
 
-    # -- writes that come true later, reads that lag behind
+    # -- delayed writes, lagging reads
 
     def later(self, seconds: float, change: Callable[[], object]) -> None:
-        """Makes a change when so much time has passed by the world's clock; 0 seconds: at once."""
+        """Apply a change after this much time of the world's clock; 0 seconds: at once."""
         if seconds > 0:
             self.pending.append((self.ms() + round(seconds * 1000), change))
         else:
             change()
 
     def settle(self) -> None:
-        """Makes the pending changes whose time has come; every request and `expected_mirror` begin with it."""
+        """Apply the pending changes that are due; every request and `expected_mirror` begin with it."""
         now = self.ms()
         due = sorted((each for each in self.pending if each[0] <= now), key=itemgetter(0))
         self.pending = [each for each in self.pending if each[0] > now]
@@ -98,12 +97,12 @@ class World:
             change()
 
     def remember(self, at_ms: int | None = None) -> None:
-        """Keeps the state before a write, if reads lag behind writes."""
+        """Keep the state before a write, if reads lag behind writes."""
         if self.behaviour.reads_lag_seconds > 0:
             self.snapshots.append((self.ms() if at_ms is None else at_ms, snapshot(self)))
 
     def seen(self) -> "World":
-        """The world that reads show now: itself, or what it was before the writes they do not show yet."""
+        """Return the world that reads show now: itself, or its state before the writes they do not show yet."""
         horizon = self.ms() - self.behaviour.reads_lag_seconds * 1000
         self.snapshots = [each for each in self.snapshots if each[0] > horizon]
         if not self.snapshots:
@@ -112,32 +111,32 @@ class World:
         shown.behaviour = self.behaviour
         return shown
 
-    # -- what edits are made of
+    # -- the parts of edits
 
     def ms(self, moment: datetime | None = None) -> int:
-        """A moment in milliseconds, by default the present."""
+        """Return a moment in milliseconds, by default the present."""
         return milliseconds(moment or self.now())
 
     def next_id(self, kind: str, step: int = 1) -> int:
-        """Ids grow by kind, with gaps; those of people and subscriptions have long outgrown 32 bits."""
+        """Return the next id of a kind, with gaps; those of people and subscriptions long exceed 32 bits."""
         self.last_ids[kind] += step
         return self.last_ids[kind]
 
     def field_named(self, key: str) -> CustomField:
-        """The custom field with this key; KeyError if there is none."""
+        """Return the custom field with this key; KeyError if there is none."""
         for custom_field in self.custom_fields.values():
             if custom_field.key == key:
                 return custom_field
         raise KeyError(key)
 
     def put_subscriber(self, subscriber: Subscriber) -> None:
-        """Stores a person who changed, with the time of the change."""
+        """Store a person who changed, with the time of the change."""
         self.subscribers[subscriber.id] = subscriber._replace(updated_ms=self.ms())
         self.versions["people"] += 1
 
 
 def snapshot(world: World) -> World:
-    """The world as it is now, untouched by later edits; records are immutable, so their holders are copied."""
+    """Copy the world, so that later edits do not affect it; records are immutable, so only their holders are copied."""
     made = copy(world)
     for name in ("subscribers", "by_email", "custom_fields", "broadcasts", "purchases", "hooks", "versions"):
         setattr(made, name, copy(getattr(world, name)))

@@ -1,5 +1,5 @@
--- How text of the API becomes a typed value. Each gives NULL for what it cannot read exactly: the merge
--- then keeps the original in _extra. (DuckDB's own try_cast is more lenient: '1.5' becomes 2.)
+-- Macros that turn the API's text into typed values. Each returns NULL for text that it cannot read exactly; the
+-- merge then keeps the original in _extra. (DuckDB's own try_cast is more lenient: '1.5' becomes 2.)
 
 create or replace temp macro as_bigint(value) as
     case when regexp_full_match(value, '-?[0-9]{1,19}([.]0+)?') then try_cast(split_part(value, '.', 1) as bigint) end;
@@ -13,7 +13,7 @@ create or replace temp macro as_double(value) as
 create or replace temp macro as_boolean(value) as
     case value when 'true' then true when 'false' then false end;
 
--- A time without a zone is UTC: that is how the API reads and gives them.
+-- A time without a zone is UTC, as the API reads and writes it.
 create or replace temp macro as_timestamp(value) as
     case
         when regexp_full_match(
@@ -22,9 +22,9 @@ create or replace temp macro as_timestamp(value) as
         ) then try_cast(value as timestamptz)
     end;
 
--- `number` is the same value as DECIMAL(38, 18), which from_json reads from the record's own text: its
--- digits never pass through a float. What floats left behind (19.990000000000002) is rounded away; a
--- value that truly has more than four decimals is not this column's.
+-- `number` is the same value as DECIMAL(38, 18), which from_json reads from the record's own text, so its
+-- digits never pass through a float. A float's artefact (19.990000000000002) is rounded away; a value that
+-- really has more than four decimals does not fit this column.
 create or replace temp macro as_money(value, number) as
     case
         when regexp_full_match(value, '-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?')
@@ -32,14 +32,14 @@ create or replace temp macro as_money(value, number) as
         then try_cast(number as decimal(18, 4))
     end;
 
--- What is the same for all spellings of an e-mail address: as cksync/addresses.py has it.
+-- The canonical form of an email address, the same as in cksync/addresses.py.
 create or replace temp macro as_address(value) as
     replace(replace(nfc_normalize(lower(nfc_normalize(trim(value, ' ')))), 'i' || chr(775), 'i'), 'ς', 'σ');
 
--- The JSON pointer to a key of an object, whatever characters the key has.
+-- The JSON pointer to a key of an object, with any characters in the key.
 create or replace temp macro json_place(name) as
     '/' || replace(replace(name, '~', '~0'), '/', '~1');
 
--- The structure with which from_json reads an object once: the named keys, each as text.
+-- The structure for from_json that reads the named keys of an object in one pass, each as text.
 create or replace temp macro texts(names) as
     '{"' || replace(names, ', ', '": "VARCHAR", "') || '": "VARCHAR"}';

@@ -1,4 +1,4 @@
-"""A small account on a real server, a configuration for it, and the real command in a process of its own."""
+"""Shared fixtures: a small account on a real server, a configuration for it, and the real command as a process."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from cksync.secrets import SecretRef
 from kit_sandbox import Sandbox, World, generate, serve
 from tests.support.log_builder import LogBuilder
 
-# A busy machine makes nothing wrong: examples may take as long as they like, until the test's own time-out.
+# A busy machine is not an error: examples may take any time, until the test's own time-out.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
@@ -27,19 +27,24 @@ RATE_LIMIT, RATE_PERIOD_SECONDS = 100_000, 1.0
 
 
 def some(values: Sequence[Any], few: Sequence[Any]) -> list[Any]:
-    """A few of the values for every day, the others for `make test-all`."""
+    """Return a few of the values for `make test`, all of them for `make test-all`."""
     return [value if value in few else pytest.param(value, marks=pytest.mark.heavy) for value in values]
+
+
+def some_rows(rows: Sequence[tuple[Any, ...]], few: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """A few of the rows of a table of parameters for every day, the others for `make test-all`."""
+    return [row if row in few else pytest.param(*row, marks=pytest.mark.heavy) for row in rows]
 
 
 @pytest.fixture
 def world() -> World:
-    """An account of 300 people with every edge case; a test's own, to be edited at will."""
+    """An account of 300 people with every edge case, private to a test and editable."""
     return generate(300, 7, broadcasts=20)
 
 
 @pytest.fixture
 def sandbox(world: World) -> Iterator[Sandbox]:
-    """The world on a real HTTP server without a limit."""
+    """The world on a real HTTP server without a rate limit."""
     with serve(world, rate_limit=None) as running:
         yield running
 
@@ -69,7 +74,7 @@ def log(tmp_path: Path) -> LogBuilder:
 
 @pytest.fixture
 def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    """The whole environment of a process that works on the sandbox, with the same settings as `config`, and BARE.
+    """The complete environment of a process that uses the sandbox, with the same settings as `config`, and BARE.
 
     The secret, the address and the folder come from variables, the rest from tmp_path/"settings.toml".
     """
@@ -78,7 +83,9 @@ def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
         f"[api]\nrate_limit = {RATE_LIMIT}\nrate_period_seconds = {RATE_PERIOD_SECONDS}\ntimeout_seconds = 5\n"
         "[models]\nbuild = false\n"
     )
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}  # by `make cover`
     return {
+        **measured,
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "LANG": "C.UTF-8",
@@ -93,7 +100,7 @@ def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 def cksync(environ: dict[str, str], tmp_path: Path) -> Command:
     """Run the real command in tmp_path: `cksync("sql", "select 1", env={...}, ok=False)`.
 
-    `env` adds variables, or takes one away with None; `ok` expects exit status 0; `stdin` is its input.
+    `env` adds variables, or removes one with None; `ok` expects exit status 0; `stdin` is its input.
     """
 
     def run(

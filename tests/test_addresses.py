@@ -1,4 +1,4 @@
-"""One folding of addresses: Python and DuckDB agree on every letter."""
+"""Address folding: Python and DuckDB agree on every letter."""
 
 import duckdb
 import pytest
@@ -33,7 +33,7 @@ def test_other_addresses_stay_others(other: str) -> None:
 
 
 def test_python_and_sql_fold_every_letter_alike() -> None:
-    """Of every script that has cases; alone, and before a dot above, which may join it."""
+    """Of every script with upper and lower case; alone, and before a combining dot above."""
     letters = """
         select chr(number::integer) || after as text from range(32, 131072) as numbers(number),
             (values (''), (chr(775))) as afters(after)

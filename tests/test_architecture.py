@@ -1,6 +1,6 @@
-"""What is loaded when, and that catalogue, tables and commands fit together.
+"""What is imported when, and that catalog, tables and commands match.
 
-The direction of imports is written down in pyproject.toml, and `make lint` checks it.
+The direction of imports is declared in pyproject.toml, and `make lint` checks it.
 """
 
 import importlib
@@ -24,7 +24,7 @@ HEAVY = {"requests", "urllib3", "tenacity", "duckdb", "_duckdb", "pyarrow", "ric
 
 
 def loaded_by(program: str) -> set[str]:
-    """The modules that are loaded when a program ends, of which it may print anything before."""
+    """Return the modules loaded at the end of a program, which may print anything before."""
     done = subprocess.run(
         [sys.executable, "-c", f"import sys\n{program}\nprint('\\n', *sys.modules)"],
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "CKSYNC_DATA_DIR": "/nonexistent"},
@@ -74,7 +74,7 @@ def test_the_sandbox_loads_nothing_of_cksync() -> None:
     assert not {name for name in loaded if name.partition(".")[0] == "cksync"}
 
 
-# -- the catalogue and the tables
+# -- the catalog and the tables
 
 
 def test_every_stream_is_read_by_a_table() -> None:
@@ -89,7 +89,7 @@ def test_every_stream_is_called_by_its_own_name() -> None:
     assert {name: stream.name for name, stream in STREAMS.items()} == {name: name for name in STREAMS}
 
 
-def test_the_tables_are_those_of_the_contract() -> None:
+def test_the_tables_are_those_that_are_promised() -> None:
     assert {table.name for table in tables()} == {
         "account",
         "subscribers",

@@ -1,4 +1,4 @@
-"""`cksync sql --list`, `--describe` and `@name`: what the published mirror says of itself, and saved queries."""
+"""`cksync sql --list`, `--describe` and `@name`: the data dictionary and saved queries."""
 
 import csv
 import fcntl
@@ -33,7 +33,7 @@ HOSTILE = "a\x1b[31m\nb" + "x" * 200
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A published mirror with three people, a model and saved queries of the user, and one that is broken."""
+    """A published mirror with three people, a model and saved queries of the user, and a broken one."""
     top = tmp_path_factory.mktemp("ask")
     log = LogBuilder(top / "data")
     people = [
@@ -70,7 +70,7 @@ Sql = Callable[..., str]
 
 @pytest.fixture
 def sql(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Sql:
-    """`cksync sql` in this process: what it printed on stdout, or with `fails` on stderr."""
+    """Run `cksync sql` in this process; return its stdout, or with `fails` its stderr."""
     monkeypatch.delenv("CKSYNC_DATA_DIR", raising=False)
 
     def run(*arguments: str, fails: bool = False) -> str:
@@ -82,7 +82,7 @@ def sql(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     return run
 
 
-# -- what there is
+# -- the dictionary
 
 
 def test_everything_of_the_mirror_is_in_one_group(mirror: duckdb.DuckDBPyConnection) -> None:
@@ -101,7 +101,7 @@ def test_an_entry_says_what_its_file_and_the_mirror_say(mirror: duckdb.DuckDBPyC
     known = entries(mirror)
     people = find(known, "subscribers")
     assert (people.kind, people.rows, people.key, people.file) == ("table", 3, ("id",), "sql/tables/subscribers.sql")
-    assert "When and why somebody unsubscribed" in (people.unknown or "")
+    assert "When and why someone unsubscribed" in (people.unknown or "")
     early = find(known, "early")
     assert (early.kind, early.rows, early.key, early.filter) == ("view", None, ("id",), "id > 1")
     assert (early.grain, early.unknown) == ("One row per person of the first days.", "Their faces.")
@@ -124,11 +124,11 @@ def test_a_name_is_found_however_it_is_written(name: str, mirror: duckdb.DuckDBP
         ("subscriber", "did you mean subscribers"),
         ("purchase", "fct_purchase"),
         ("loads", "did you mean _cksync.loads"),
-        ("zzzz", "`cksync sql --list` shows what there is"),
+        ("zzzz", "`cksync sql --list` lists them"),
     ],
 )
 def test_a_wrong_name_is_answered_with_close_ones(name: str, words: str, mirror: duckdb.DuckDBPyConnection) -> None:
-    with pytest.raises(Rejected, match=f"there is no table or model {name}; ") as raised:
+    with pytest.raises(Rejected, match=f"unknown table or model {name}; ") as raised:
         find(entries(mirror), name)
     assert words in str(raised.value)
 
@@ -181,14 +181,14 @@ def test_describe_says_what_a_model_means_and_shows_some_of_it(sql: Sql, folder:
         "",
         "key           id",
         "usual filter  id > 1",
-        "not known     Their faces.",
-        f"made by       {folder / 'mine' / 'early.sql'}",
+        "unknown       Their faces.",
+        f"built by      {folder / 'mine' / 'early.sql'}",
         "",
         "column  type    meaning",
         "──────  ──────  ───────",
         "id      BIGINT  The person.",
         "",
-        "some rows",
+        "sample rows",
         "id  1  2  3",
     ]
     assert sql("--describe", "purchases").endswith("\nno rows\n")
@@ -216,7 +216,7 @@ def test_describe_of_nothing_is_a_usage_error(sql: Sql) -> None:
 
 @pytest.mark.parametrize("others", [("--describe", "tags"), ("select 1",)])
 def test_one_question_at_a_time(others: tuple[str, ...], sql: Sql) -> None:
-    assert "ask one at a time" in sql("--list", *others, fails=True)
+    assert "use only one of" in sql("--list", *others, fails=True)
 
 
 # -- @name
@@ -246,10 +246,10 @@ def test_every_query_of_ours_answers_and_says_what(path: Path, mirror: duckdb.Du
             "from dim_subscriber where state = 'active' order by created_at desc nulls last, id limit 100",
         ),
         ("history.tags", "from history.tags order by valid_from desc nulls last, id, change limit 100"),
-        # its filter leaves nothing, so it is left away
+        # without its filter, which would leave nothing
         ("hist_subscriber", "from hist_subscriber order by valid_from desc nulls last, id, change limit 100"),
         ("velocity", "from velocity order by place limit 100"),
-        # no key: what its rows differ by
+        # no key: ordered by the columns that distinguish its rows
         ("revenue_daily", 'from revenue_daily order by "day" desc nulls last, currency, orders limit 100'),
     ],
 )
@@ -265,7 +265,7 @@ def test_every_table_and_model_can_be_asked_by_its_name(mirror: duckdb.DuckDBPyC
         assert mirror.sql(query_of(mirror, entry).sql).columns == [column.name for column in columns(mirror, entry)]
 
 
-def test_what_is_asked_of_a_model_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_asked_of_a_model_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["sql", "--config", str(folder / "config.toml"), "@tags", "--format", "csv"]
     assert _run(arguments) == 0
     assert capsys.readouterr().err == "-- from tags order by created_at desc nulls last, id limit 100\n"
@@ -276,21 +276,21 @@ def test_what_is_asked_of_a_model_is_said(folder: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("@poeple", "there is no saved query, table or model poeple; did you mean @people?"),
-        ("@zzzz", "`cksync sql --list` shows what there is"),
-        ("@broken", "there is no saved query, table or model broken; "),
+        ("@poeple", "unknown saved query, table or model poeple; did you mean @people?"),
+        ("@zzzz", "`cksync sql --list` lists them"),
+        ("@broken", "unknown saved query, table or model broken; "),
         ("@wrong", "/queries/wrong.sql: Catalog Error: Table with name nowhere does not exist"),
-        ("@people where true", "@people is a whole query"),
+        ("@people where true", "@people is a complete query"),
     ],
 )
-def test_what_cannot_be_asked_is_said(name: str, words: str, sql: Sql) -> None:
+def test_what_cannot_be_asked_is_reported(name: str, words: str, sql: Sql) -> None:
     assert words in sql(name, fails=True)
 
 
-def test_a_query_that_is_no_text_is_said(tmp_path: Path) -> None:
+def test_a_query_that_is_no_text_is_reported(tmp_path: Path) -> None:
     (tmp_path / "queries").mkdir()
     (tmp_path / "queries" / "bad.sql").write_bytes(b"select '\xff'")
-    with pytest.raises(Rejected, match=r"queries/bad\.sql cannot be read: it is no text in UTF-8"):
+    with pytest.raises(Rejected, match=r"queries/bad\.sql cannot be read: not valid UTF-8"):
         saved_queries(tmp_path)
 
 
@@ -298,7 +298,7 @@ def test_a_query_that_is_no_text_is_said(tmp_path: Path) -> None:
 
 
 def on_terminal(folder: Path, *arguments: str, width: int = 80) -> list[str]:
-    """The lines that `cksync sql` writes on a terminal of so many columns."""
+    """Return the lines that `cksync sql` writes on a terminal of this many columns."""
     outer, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     command = [sys.executable, "-m", "cksync", "sql", "--config", str(folder / "config.toml"), *arguments]

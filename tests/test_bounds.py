@@ -1,4 +1,4 @@
-"""Answers without an end, in time or in size: each request is over within its time-out, and holds little memory."""
+"""Endless responses, in time or in size: each request ends within its time-out, and holds little memory."""
 
 import gzip
 import itertools
@@ -26,7 +26,7 @@ Speech = Callable[[], Iterator[bytes]]
 
 
 class Speaker:
-    """A server that says what it is told to, a piece every few milliseconds, to each connection."""
+    """A server that sends given pieces to each connection, one every few milliseconds."""
 
     def __init__(self, *speeches: Speech) -> None:
         self._speeches = iter(speeches)
@@ -65,7 +65,7 @@ class Speaker:
 
 
 def head(*lines: str) -> bytes:
-    """The head of an answer."""
+    """Return the head of a response."""
     return "\r\n".join(("HTTP/1.1 200 OK", "Content-Type: application/json", *lines, "", "")).encode()
 
 
@@ -74,7 +74,7 @@ def good() -> Iterator[bytes]:
 
 
 def letters(text: bytes) -> Iterator[bytes]:
-    """A text, then more of its last letter for ever, one at a time."""
+    """Yield a text, then its last letter forever, one at a time."""
     for number in itertools.count():
         yield text[number : number + 1] or text[-1:]
 
@@ -89,7 +89,7 @@ DRIPPING: Mapping[str, Speech] = {
 }
 
 
-@pytest.mark.parametrize("name", DRIPPING)
+@pytest.mark.parametrize("name", some([*DRIPPING], ["header", "body"]))
 def test_what_drips_is_cut_off_at_the_time_out_and_asked_for_again(name: str, config: Config) -> None:
     with (
         Speaker(DRIPPING[name], good) as server,
@@ -113,13 +113,13 @@ def test_what_drips_does_not_outlive_the_run(name: str, config: Config) -> None:
 
 
 def endless(piece: bytes) -> Iterator[bytes]:
-    """The head of an answer without a length, and the same piece for ever."""
+    """Yield the head of a response without a length, and the same piece forever."""
     yield head()
     yield from itertools.repeat(piece)
 
 
 def bomb(megabytes: int) -> Answer:
-    """White space that is a thousand times as large once it is unpacked."""
+    """Return white space that is a thousand times as large when unpacked."""
     packed = gzip.compress(b" " * (megabytes * 1_000_000))
     return Answer(200, packed, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
 
@@ -138,8 +138,8 @@ def test_an_endless_body_is_left_at_the_limit(config: Config) -> None:
     ):
         error = failure(api)
     assert isinstance(error, EndpointFailed)
-    assert error.reason == "the answer is larger than 1 MB (api.max_answer_mb)"
-    assert len(error.attempts) == 2  # it and the account: no further try makes it smaller
+    assert error.reason == "the response is larger than 1 MB (api.max_answer_mb)"
+    assert len(error.attempts) == 2  # it and the account: no retry makes it smaller
 
 
 @pytest.mark.parametrize("length", ["known", "packed"])
@@ -185,5 +185,5 @@ def test_sigterm_ends_what_no_handler_can_interrupt() -> None:
         _, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (
         130,
-        "\ncksync: stopped at once; nothing is lost, and the same command goes on from there\n",
+        "\ncksync: stopped; nothing is lost, run the same command again to continue\n",
     )

@@ -1,4 +1,4 @@
-"""The circuit breaker: how often a request is tried, and whether it is sent, after others failed. As values."""
+"""The circuit breaker: how often a request is tried, and if it is sent, after other failures. As values."""
 
 import pytest
 
@@ -13,14 +13,14 @@ def breaker() -> Breaker:
 
 
 def fail(each: Breaker, times: int, endpoint: str = STATS, seconds: float = 0.0) -> Breaker:
-    """The breaker after so many failures of different requests."""
+    """Return the breaker after so many failures of different requests."""
     for number in range(times):
         each.failed(endpoint, str(number), "500", seconds)
     return each
 
 
 def sent(each: Breaker, requests: int) -> int:
-    """How many of so many requests are sent, all of them in vain."""
+    """Return how many of so many requests are sent, all of which fail."""
     passed = 0
     for _ in range(requests):
         if each.lets_pass(STATS):

@@ -1,4 +1,4 @@
-"""A recognisable secret is nowhere to be found, whatever goes wrong and however much is said."""
+"""A recognisable secret never appears, whatever fails and however verbose the output."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from kit_sandbox.messages import Handler, Request
 from tests.conftest import some
 from tests.support.connecting import closed_port
 
-# Letters and digits are the same in every spelling, so these parts betray any of them.
+# Letters and digits are the same in every encoding, so these parts reveal any of them.
 MARKS = (b"CANARY", b"s3cr", b"YRANAC")
 SECRET = "CANARY-s3cr+t/äöü=~%&<\\YRANAC"
 KEY = "CANARY-k3y+/=%YRANAC"
@@ -30,7 +30,7 @@ PLAIN = "CANARYs3crYRANAC0123456789"
 
 @dataclass(frozen=True)
 class Case:
-    """What goes wrong: faults of the server with the paths they fall on, or another environment."""
+    """A failure: faults of the server with their paths, or another environment."""
 
     faults: tuple[tuple[Effect, str], ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ def always(effect: Effect, path: str = "/(account|forms)") -> Case:
 
 
 def echo(status: int, spell: Callable[[str], str]) -> Effect:
-    """An API that repeats the secret in the message of an error."""
+    """An API that repeats the secret in an error message."""
 
     def effect(request: Request, handle: Handler) -> Answer:
         message = f"bad query: api_secret={spell(request.params['api_secret'])}"
@@ -124,7 +124,7 @@ FILES = {
 
 
 def spoken(place: Path, sandbox: Sandbox, case: Case, *command: str) -> bytes:
-    """Everything that a command says."""
+    """Return everything that a command prints."""
     place.mkdir()
     for name, text in FILES.items():
         (place / name).write_text(text)
@@ -155,7 +155,7 @@ def spoken(place: Path, sandbox: Sandbox, case: Case, *command: str) -> bytes:
 
 
 def stored(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Every byte below a data folder: as it lies there, and decoded."""
+    """Yield every byte below a data folder, raw and decoded."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         yield str(path), path.read_bytes()
         if path.suffix == ".parquet":
@@ -169,7 +169,7 @@ def stored(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def betrayals(parts: Iterable[tuple[str, bytes]]) -> list[str]:
-    """Where a mark of the secret is found, with what stands around it."""
+    """Return where a part of the secret is found, with its surroundings."""
     return [
         f"{where}: …{data[max(0, data.index(mark) - 60) : data.index(mark) + 60]!r}…"
         for where, data in parts
@@ -184,7 +184,7 @@ def betrayals(parts: Iterable[tuple[str, bytes]]) -> list[str]:
     ids=" ".join,
 )
 def test_no_error_betrays_the_secret(command: tuple[str, ...], tmp_path: Path) -> None:
-    """Several cases at a time: the first ones wait for further tries, seven in all."""
+    """Several cases in parallel: the first ones wait for further tries, seven in all."""
     with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
         sandboxes = {name: stack.enter_context(serve(generate(2, 7), rate_limit=None)) for name in CASES}
         places = [tmp_path / str(number) for number in range(len(CASES))]
@@ -219,7 +219,7 @@ def test_a_legacy_form_that_carries_the_key_is_masked_in_log_and_mirror(
     folder = tmp_path / "0" / "data"
     with duckdb.connect(str(folder / "mirror.duckdb"), read_only=True) as db:
         assert (address.format("***"),) in db.execute("select embed_js from forms").fetchall()
-    # The world has a legacy form of its own, made before the key was another.
+    # The world has a legacy form of its own, made before the key changed.
     assert betrayals(stored(folder)) == []
 
 

@@ -1,4 +1,4 @@
-"""The command line, in a process of its own: exit status, what goes to stdout, what to stderr."""
+"""The command line as a process: exit status, stdout and stderr."""
 
 import csv
 import io
@@ -97,7 +97,7 @@ def test_interrupted_is_130(number: signal.Signals, environ: dict[str, str], san
         process.send_signal(number)
         _, errors = process.communicate(timeout=100)
     assert process.returncode == 130
-    assert "`cksync pull` within a day goes on from there" in errors
+    assert "run `cksync pull` within a day to continue" in errors
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_parquet_reads_back_with_its_types(
     assert table.column("id").to_pylist() == [0, 1, 2]
 
 
-def test_a_type_that_parquet_does_not_know_is_said(cksync: Command, mirror: Path) -> None:
+def test_a_type_that_parquet_does_not_know_is_reported(cksync: Command, mirror: Path) -> None:
     done = cksync("sql", "--format", "parquet", "select interval 1 day as span", ok=False)
     assert done.returncode == 2
     assert "cast it to varchar" in done.stderr
@@ -251,7 +251,7 @@ def test_times_are_shown_in_utc(cksync: Command, mirror: Path) -> None:
     assert "2024-01-02 01:04:05+00" in cksync("sql", query, env={"TZ": "Asia/Tokyo"}).stdout
 
 
-def test_a_command_of_the_shell_is_told_from_sql(cksync: Command, mirror: Path) -> None:
+def test_a_command_of_the_shell_is_distinguished_from_sql(cksync: Command, mirror: Path) -> None:
     done = cksync("sql", ".tables", ok=False)
     assert done.returncode == 2
     assert done.stderr == (
@@ -284,24 +284,24 @@ def test_an_error_of_the_query_is_duckdbs_own_words(
 def test_an_empty_query_is_answered_with_an_example(query: str, cksync: Command, mirror: Path) -> None:
     done = cksync("sql", query, ok=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("cksync: there is no query; try: cksync sql ")
+    assert done.stderr.startswith("cksync: the query is empty; try: cksync sql ")
 
 
 def test_without_a_mirror_sql_says_how_to_get_one(cksync: Command, tmp_path: Path) -> None:
     done = cksync("sql", "select 1", ok=False)
     assert done.returncode == 1
     assert done.stderr == (
-        f"cksync: there is no mirror in {tmp_path / 'data'} yet; `cksync pull` makes it, `cksync demo` shows one\n"
+        f"cksync: there is no mirror in {tmp_path / 'data'} yet; create it with `cksync pull`, or try `cksync demo`\n"
     )
 
 
-def test_a_mirror_that_is_no_database_is_told_with_what_to_do(cksync: Command, tmp_path: Path) -> None:
+def test_a_mirror_that_is_no_database_is_reported_with_a_remedy(cksync: Command, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "mirror.duckdb").write_text("no database")
     done = cksync("sql", "select 1", ok=False)
     assert done.returncode == 1
     assert "cannot be opened as a DuckDB database" in done.stderr
-    assert "`cksync rebuild` makes it anew from the log" in done.stderr
+    assert "`cksync rebuild` restores it from the log" in done.stderr
 
 
 def test_sql_needs_neither_requests_nor_the_api(environ: dict[str, str], mirror: Path) -> None:
@@ -361,7 +361,7 @@ def test_init_never_overwrites(cksync: Command, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("# mine")
     done = cksync("init", ok=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "cksync: config.toml is there already; edit it, or name another file with --config\n"
+    assert done.stderr == "cksync: config.toml already exists; edit it, or choose another file with --config\n"
     assert (tmp_path / "config.toml").read_text() == "# mine"
 
 
@@ -401,9 +401,9 @@ def test_check_in_json_is_one_object(cksync: Command) -> None:
 @pytest.mark.parametrize(
     ("message", "advice"),
     [
-        ("API Key not present", "no credential arrived there"),
+        ("API Key not present", "no credential was received"),
         ("API Key not valid", "the secret is wrong"),
-        ("You do not have sufficient permissions to access this resource", "that is the public API key"),
+        ("You do not have sufficient permissions to access this resource", "this is the public API key"),
     ],
 )
 def test_check_tells_the_three_401s_apart(message: str, advice: str, cksync: Command, sandbox: Sandbox) -> None:
@@ -472,8 +472,8 @@ def test_the_holder_of_the_lock_is_named(
         done = cksync("pull", ok=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"cksync: process {first.pid} (cksync pull) is working in {tmp_path / 'data'};"
-        " wait for it to end, or stop it and try again\n"
+        f"cksync: process {first.pid} (cksync pull) is using {tmp_path / 'data'};"
+        " wait for it to finish, or stop it and try again\n"
     )
 
 
@@ -487,7 +487,7 @@ def test_two_accounts_at_once_do_not_wait_for_one_another(
 def test_status_before_any_pull_says_what_to_do(cksync: Command, tmp_path: Path) -> None:
     out = cksync("status").stdout
     assert str(tmp_path / "data") in out
-    assert "`cksync pull` reads it" in out
+    assert "read by `cksync pull`" in out
     assert not (tmp_path / "data").exists()
 
 
@@ -503,7 +503,7 @@ def test_status_after_a_pull_shows_what_there_is(cksync: Command, sandbox: Sandb
 def test_status_shows_a_pull_that_failed(cksync: Command, sandbox: Sandbox) -> None:
     sandbox.faults.add(effects.status(410), count=None)
     cksync("pull", ok=False)
-    assert "API v3 seems to be switched off" in cksync("status").stdout
+    assert "API v3 appears to be switched off" in cksync("status").stdout
 
 
 @pytest.mark.parametrize("is_pulled", [False, True])
@@ -539,7 +539,7 @@ def test_sandbox_on_a_port_that_is_taken_says_so(cksync: Command) -> None:
         port = taken.getsockname()[1]
         done = cksync("sandbox", "--subscribers", "1", "--port", str(port), ok=False)
     assert done.returncode == 1
-    assert f"cksync: 127.0.0.1:{port} cannot be served: " in done.stderr
+    assert f"cksync: cannot serve on 127.0.0.1:{port}: " in done.stderr
     assert "Address already in use" in done.stderr
 
 
@@ -572,5 +572,5 @@ def test_option_of_sql_that_is_none_is_no_comment(option: str, cksync: Command) 
     refused = cksync("sql", option, ok=False)
     assert (refused.returncode, refused.stderr) == (
         2,
-        f"cksync: there is no option {option.split('=')[0]}; `cksync sql --help` lists them\n",
+        f"cksync: there is no option {option.split('=')[0]}; `cksync sql --help` lists the options\n",
     )

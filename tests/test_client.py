@@ -1,4 +1,4 @@
-"""The client: every way an answer can fail, over real HTTP, and what is said of it."""
+"""The client: every way a request can fail, over real HTTP, and the resulting message."""
 
 import json
 import socket
@@ -28,7 +28,7 @@ ACCOUNT = ask_page(whole("account"), 1)
 
 
 def error_of(config: Config) -> CksyncError:
-    """What asking for the account ends with."""
+    """Return the error of requesting the account."""
     with connected(config) as api, pytest.raises(CksyncError) as caught:
         api.fetch(ACCOUNT)
     return caught.value
@@ -39,29 +39,29 @@ def body(text: str | bytes, **headers: str) -> Effect:
     return effects.answer_with(Answer(200, text if isinstance(text, bytes) else text.encode(), headers=headers))
 
 
-# -- what another try mends
+# -- failures that a retry fixes
 
 PASSING: Mapping[str, tuple[Effect, int | None, str]] = {
-    "429": (effects.retry_later(), 429, "429: another program uses this key's limit"),
+    "429": (effects.retry_later(), 429, "429: another program is using up this key's rate limit"),
     "500 in HTML": (effects.status(500), 500, "500 from "),
     "502 in HTML": (effects.status(502), 502, "502 from "),
     "503 empty": (effects.status(503), 503, "503 from "),
-    "truncated": (effects.truncated(), 200, "the answer broke off"),
-    "bad gzip": (effects.bad_gzip(), 200, "the answer broke off"),
-    "half a JSON": (effects.garbage(), 200, "the answer holds something that is not JSON"),
-    "a web page": (effects.html(), 200, "the answer holds an HTML page"),
-    "nothing": (body(""), 200, "the answer holds nothing"),
-    "a number": (body("12"), 200, "the answer holds something that is not JSON"),
-    "another shape": (body('{"ok": true}'), 200, "the answer is not the API's"),
-    "a list": (body("[1]"), 200, "the answer is not the API's"),
-    "an account without an address": (body('{"primary_email_address": null}'), 200, "the answer is not the API's"),
-    "brackets without end": (body("[" * 100_000), 200, "the answer holds something that is not JSON"),
-    "brackets too deep": (body('{"a":' + "[" * 5000 + "]" * 5000 + "}"), 200, "the answer holds something"),
-    "invalid UTF-8": (effects.invalid_utf8(), 200, "the answer holds something that is not JSON"),
-    "lone surrogate": (effects.lone_surrogate(), 200, "the answer holds something that is not JSON"),
+    "truncated": (effects.truncated(), 200, "the response broke off"),
+    "bad gzip": (effects.bad_gzip(), 200, "the response broke off"),
+    "half a JSON": (effects.garbage(), 200, "the response contains something that is not JSON"),
+    "a web page": (effects.html(), 200, "the response contains an HTML page"),
+    "nothing": (body(""), 200, "the response contains nothing"),
+    "a number": (body("12"), 200, "the response contains something that is not JSON"),
+    "unexpected structure": (body('{"ok": true}'), 200, "not a response of the API"),
+    "a list": (body("[1]"), 200, "not a response of the API"),
+    "an account without an address": (body('{"primary_email_address": null}'), 200, "not a response of the API"),
+    "brackets without end": (body("[" * 100_000), 200, "the response contains something that is not JSON"),
+    "brackets too deep": (body('{"a":' + "[" * 5000 + "]" * 5000 + "}"), 200, "the response contains something"),
+    "invalid UTF-8": (effects.invalid_utf8(), 200, "the response contains something that is not JSON"),
+    "lone surrogate": (effects.lone_surrogate(), 200, "the response contains something that is not JSON"),
     "reset": (effects.reset(), None, "the connection to "),
-    "hang": (effects.hang(), None, "no answer from "),
-    "drip": (effects.drip(), 200, "the answer was not whole within 1 s"),
+    "hang": (effects.hang(), None, "no response from "),
+    "drip": (effects.drip(), 200, "no complete response within 1 s"),
 }
 
 
@@ -80,7 +80,7 @@ def test_a_passing_fault_costs_one_more_try_and_is_noted(name: str, config: Conf
 
 
 def test_a_full_window_at_the_server_is_waited_out(config: Config, world: World) -> None:
-    """Somebody else uses the key: the client's own limit is far higher than the server's."""
+    """Another program uses the key: the client's own limit is far higher than the server's."""
     with (
         serve(world, rate_limit=4, rate_period_seconds=0.4) as strict,
         connected(having(config, base_url=strict.url, rate_limit=1000, rate_period_seconds=0.4)) as api,
@@ -119,7 +119,7 @@ def test_space_before_the_json_is_no_fault(space: str, config: Config, sandbox: 
         assert len(api.fetch(ACCOUNT).attempts) == 1
 
 
-# -- text that strict JSON refuses every time
+# -- text that strict JSON always refuses
 
 
 def lenient(config: Config, sandbox: Sandbox, effect: Effect) -> Page:
@@ -135,7 +135,7 @@ def test_what_stays_no_unicode_is_read_with_a_replacement_and_reported(
     page = lenient(config, sandbox, effect)
     assert json.loads(page.records[0].text or b"")["name"].startswith("\N{REPLACEMENT CHARACTER}")
     assert len(page.attempts) == 3
-    assert page.attempts[-1].problem == "text that is not valid Unicode was read with a replacement character"
+    assert page.attempts[-1].problem == "invalid Unicode in the text was replaced"
 
 
 def test_reading_leniently_changes_nothing_but_the_lone_half(config: Config, sandbox: Sandbox) -> None:
@@ -150,14 +150,14 @@ def test_garbage_that_stays_garbage_is_never_read_leniently(config: Config, sand
         assert len(api.fetch(ACCOUNT).attempts) == 4
 
 
-# -- what no other try mends
+# -- failures that no retry fixes
 
 REFUSALS: Mapping[str, tuple[int, str, type[CksyncError], str]] = {
     "no credential": (
         401,
         '{"error": "Authorization Failed", "message": "API Key not present"}',
         Unauthorized,
-        r"API Key not present\): no credential arrived there; set CKSYNC_API_SECRET",
+        r"API Key not present\): no credential was received; set CKSYNC_API_SECRET",
     ),
     "a wrong one": (
         401,
@@ -169,14 +169,14 @@ REFUSALS: Mapping[str, tuple[int, str, type[CksyncError], str]] = {
         401,
         '{"message": "You do not have sufficient permissions to access this resource"}',
         Unauthorized,
-        r"that is the public API key; a mirror needs the API Secret",
+        r"this is the public API key; a mirror needs the API Secret",
     ),
     "401 in HTML": (401, "<html>", Unauthorized, r"no reason given\): check the API Secret"),
-    "403": (403, "", Unauthorized, r"answers 403 .*the account may not use API v3"),
-    "410": (410, "", Failed, "API v3 seems to be switched off; the mirror stays as it is"),
-    "400": (400, '{"error": "Bad Request", "message": ""}', ApiUnavailable, "answers 400: Bad Request"),
-    "422": (422, "<html>", ApiUnavailable, "answers 422: no reason given"),
-    "204": (204, "", ApiUnavailable, "answers 204: no reason given"),
+    "403": (403, "", Unauthorized, r"responded with 403 .*the account has no access to API v3"),
+    "410": (410, "", Failed, "API v3 appears to be switched off; the mirror is unchanged"),
+    "400": (400, '{"error": "Bad Request", "message": ""}', ApiUnavailable, "responded with 400: Bad Request"),
+    "422": (422, "<html>", ApiUnavailable, "responded with 422: no reason given"),
+    "204": (204, "", ApiUnavailable, "responded with 204: no reason given"),
 }
 
 
@@ -202,7 +202,9 @@ def test_the_sandbox_turns_a_wrong_secret_down(config: Config, tmp_path: Path) -
     assert "API Key not valid" in str(error)
 
 
-def test_the_public_key_alone_is_told_from_the_secret(config: Config, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_public_key_alone_is_distinguished_from_the_secret(
+    config: Config, sandbox: Sandbox, tmp_path: Path
+) -> None:
     key = SecretRef(sandbox.api_key, "api.api_key", tmp_path)
     with (
         connected(having(config, api_secret=None, api_key=key)) as api,
@@ -215,7 +217,8 @@ def test_an_address_that_knows_no_account_is_the_callers_mistake(config: Config,
     error = error_of(having(config, base_url=f"{sandbox.url}/nowhere"))
     assert type(error) is Rejected
     assert (
-        str(error) == "GET account is not known there (404): api.base_url is not API v3's address, which ends with /v3"
+        str(error)
+        == "GET account does not exist there (404): api.base_url must be the address of API v3, ending in /v3"
     )
 
 
@@ -224,7 +227,7 @@ def test_a_redirect_is_named_and_not_followed(config: Config, sandbox: Sandbox) 
         sandbox.faults.add(effects.redirect(f"{other.url}/account?api_secret={sandbox.api_secret}"), count=None)
         error = error_of(config)
         host = other.url.removeprefix("http://").removesuffix("/v3")
-        assert str(error).endswith(f"redirects to {host}; put the right address into api.base_url")
+        assert str(error).endswith(f"redirects to {host}; set api.base_url to the right address")
         assert len(other.journal) == 0
 
 
@@ -241,12 +244,12 @@ def test_a_date_header_that_is_none_is_no_fault(date: str, config: Config, sandb
         assert api.fetch(ACCOUNT).server_at is None
 
 
-# -- tries without end there are none
+# -- tries are limited
 
 
 @pytest.mark.heavy
 def test_seven_tries_in_vain_end_with_what_to_check(config: Config, tmp_path: Path) -> None:
-    """At the same time, since each waits a quarter of a minute in all."""
+    """In parallel, since each waits a quarter of a minute in all."""
 
     def ends(place: int, url: str) -> str:
         error = error_of(having(replace(config, data_dir=tmp_path / str(place)), base_url=url))
@@ -260,7 +263,7 @@ def test_seven_tries_in_vain_end_with_what_to_check(config: Config, tmp_path: Pa
     assert refused.startswith(f"GET account: 127.0.0.1:{port} refuses the connection")
     assert unknown.startswith("GET account: the name nope.invalid cannot be resolved")
     for sentence in (refused, unknown):
-        assert "is base_url right?" in sentence
+        assert "api.base_url)" in sentence
         assert sentence.endswith("(tried 7 times); try again later")
 
 
@@ -292,7 +295,7 @@ def test_a_404_of_one_record_is_an_answer_and_becomes_a_tombstone(config: Config
     assert [(record.key, record.text) for record in page.records] == [("1", None)]
 
 
-def test_another_record_than_the_one_asked_for_is_not_believed(config: Config, sandbox: Sandbox) -> None:
+def test_another_record_than_the_one_asked_for_is_not_trusted(config: Config, sandbox: Sandbox) -> None:
     wanted, other = list(sandbox.world.subscribers)[:2]
     sandbox.faults.add(effects.set_key("id", other))
     with connected(config) as api:
@@ -305,9 +308,9 @@ def test_another_record_than_the_one_asked_for_is_not_believed(config: Config, s
 
 
 class Listener:
-    """A plain server of the standard library that answers as /account and keeps what it was sent.
+    """A plain server of the standard library that answers as /account and keeps what it received.
 
-    It hangs up on the first connections, before any handshake, as often as `hangs_up` says.
+    It closes the first `hangs_up` connections before any handshake.
     """
 
     def __init__(self, context: ssl.SSLContext | None = None, hangs_up: int = 0) -> None:
@@ -400,7 +403,7 @@ def test_a_request_notes_its_parameters_without_the_credential(config: Config, s
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody has signed, and its key, in one file."""
+    """An unsigned certificate for 127.0.0.1, and its key, in one file."""
     path = tmp_path_factory.mktemp("tls") / "certificate.pem"
     subprocess.run(
         f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
@@ -424,7 +427,7 @@ def secure(certificate: Path) -> Iterator[Listener]:
 def test_an_untrusted_certificate_ends_the_run_before_anything_is_sent(config: Config, secure: Listener) -> None:
     error = error_of(having(config, base_url=f"https://{secure.host}/v3"))
     assert isinstance(error, Failed)
-    assert str(error).startswith(f"the certificate of {secure.host} is not trusted; check base_url, the clock")
+    assert str(error).startswith(f"the certificate of {secure.host} is not trusted; check api.base_url, the clock")
     assert len(error.attempts) == 1
     assert secure.asked == []
 
@@ -440,11 +443,11 @@ def test_a_handshake_that_breaks_off_is_tried_again(
         connected(having(config, base_url=f"https://{hasty.host}/v3")) as api,
     ):
         first, second = api.fetch(ACCOUNT).attempts
-    assert first.problem == f"the TLS connection to {hasty.host} broke (is base_url right?)"
+    assert first.problem == f"the TLS connection to {hasty.host} broke (check api.base_url)"
     assert second.status == 200
 
 
-def test_a_certificate_that_the_environment_vouches_for_is_trusted(
+def test_a_certificate_that_the_environment_trusts_is_accepted(
     config: Config, secure: Listener, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
@@ -452,9 +455,9 @@ def test_a_certificate_that_the_environment_vouches_for_is_trusted(
         assert api.fetch(ACCOUNT).records[0].key == "owner@example.com"
 
 
-def test_a_missing_file_of_certificates_is_told_in_a_sentence(
+def test_a_missing_file_of_certificates_gives_a_message(
     config: Config, secure: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
     error = error_of(having(config, base_url=f"https://{secure.host}/v3"))
-    assert "what the environment says of proxies and certificates" in str(error)
+    assert "the environment's proxy and certificate settings" in str(error)

@@ -1,4 +1,4 @@
-"""A wrong clock: refused before anything is written, and what one has written is put right by a rebuild."""
+"""A wrong clock: refused before anything is written, and its past damage is repaired by a rebuild."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,8 @@ import pytest
 from cksync.config import Config
 from cksync.errors import Refused
 from cksync.folder import Folder
-from cksync.load.log import SCHEMA, Segment, decode, load_id_at, load_ids, segment_files
+from cksync.load.log import Segment, decode, load_id_at, load_ids, segment_files
+from cksync.load.log_files import SCHEMA
 from cksync.pipeline.publishing import publish
 from kit_sandbox import Sandbox, World, edits, effects, generate
 from tests.conftest import Command, some
@@ -32,27 +33,27 @@ def world() -> World:
 
 
 def wrong(days: float) -> Any:
-    """A clock that is so many days ahead."""
+    """Return a clock that is so many days ahead."""
     return lambda: datetime.now(UTC) + timedelta(days=days)
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What is there but the lock, the ledger, and what `prepare` makes."""
+    """Return the files besides the lock, the ledger, and what `prepare` creates."""
     found = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.parent.name != "state")
     return {
         str(path.relative_to(folder)): path.read_bytes() for path in found if path.name not in (".gitignore", "format")
     }
 
 
-@pytest.mark.parametrize("is_first", [True, False])
-@pytest.mark.parametrize("days", [AHEAD.days, -2, 1.1])
+@pytest.mark.parametrize("is_first", some([True, False], [False]))
+@pytest.mark.parametrize("days", some([AHEAD.days, -2, 1.1], [AHEAD.days, -2]))
 def test_clock_that_contradicts_the_server_is_refused_before_anything_is_written(
     days: float, is_first: bool, config: Config, sandbox: Sandbox
 ) -> None:
     if not is_first:
         pulled(config)
     before, asked = files(config.data_dir), len(sandbox.journal)
-    with pytest.raises(Refused, match=r"this machine's clock says .* UTC, and the API's .* nothing was read"):
+    with pytest.raises(Refused, match=r"this machine's clock shows .* UTC, the API's .* nothing was read"):
         pulled(config, wall=wrong(days))
     assert (files(config.data_dir), len(sandbox.journal)) == (before, asked + 1)
     assert pulled(config).exit_status == 0
@@ -62,7 +63,7 @@ def test_command_ends_with_4_when_the_clock_is_wrong(cksync: Command, sandbox: S
     sandbox.faults.add(effects.dated("Thu, 01 Jan 1987 10:00:00 GMT"), count=None)
     for command in ("pull", "check"):
         done = cksync(command, ok=False)
-        assert (done.returncode, "clock says" in done.stderr) == (4, True)
+        assert (done.returncode, "clock shows" in done.stderr) == (4, True)
     assert files(tmp_path / "data") == {}
 
 
@@ -74,7 +75,7 @@ def test_answer_without_a_time_refuses_nothing(text: str, config: Config, sandbo
 
 
 def put_ahead(log: Path, load_id: str) -> None:
-    """Stamp a load as a clock does that is AHEAD, beside the right time of the server."""
+    """Stamp a load as a clock would that is AHEAD, beside the right time of the server."""
     at = datetime.strptime(load_id, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC) + AHEAD
     for path in segment_files(log, load_id):
         table = pq.read_table(path, schema=SCHEMA)
@@ -104,10 +105,10 @@ HISTORY = "select id, change, valid_from, valid_to from history.subscribers orde
 
 
 @pytest.mark.parametrize("first", some([0, 1, 2], [1]))
-def test_log_from_the_future_is_refused_and_put_right_by_a_rebuild(
+def test_log_from_the_future_is_refused_and_corrected_by_a_rebuild(
     first: int, config: Config, sandbox: Sandbox, world: World, cksync: Command
 ) -> None:
-    """The loads from the `first` on; the history is then what it was, to the second of the server's clock."""
+    """The loads from the `first` on; the history is then as before, to the second of the server's clock."""
     began_at = datetime.now(UTC)
     for number in range(3):
         pulled(config)
@@ -119,10 +120,10 @@ def test_log_from_the_future_is_refused_and_put_right_by_a_rebuild(
     (config.data_dir / "mirror.duckdb").unlink()
     publish(config, Folder(config.data_dir))  # as release 0.1.0 left it: the mirror is from the future, too
     assert len(rows(config, "from as_of.subscribers(now())")) == (everybody if first else 0)
-    with pytest.raises(Refused, match="`cksync rebuild` puts their times right"):
+    with pytest.raises(Refused, match="`cksync rebuild` corrects their times"):
         pulled(config)
     done = cksync("rebuild")
-    assert "stamped by a clock that was up to 14,6" in done.stderr
+    assert "recorded with a clock up to 14,6" in done.stderr
     assert len(rows(config, "from as_of.subscribers(now())")) == everybody
     found = rows(config, HISTORY)
     assert [row[:2] for row in found] == [row[:2] for row in right]
@@ -135,10 +136,10 @@ def test_log_from_the_future_is_refused_and_put_right_by_a_rebuild(
 
 
 @pytest.mark.heavy
-def test_loads_stamped_after_one_from_the_future_are_put_right_and_keep_their_order(
+def test_loads_stamped_after_one_from_the_future_are_corrected_and_keep_their_order(
     config: Config, sandbox: Sandbox, world: World, cksync: Command
 ) -> None:
-    """As release 0.1.0 went on after it: the second load is a moment after the first by its stamps."""
+    """As release 0.1.0 continued after it: the second load is a moment after the first by its stamps."""
     pulled(config)
     log = config.data_dir / "log"
     put_ahead(log, load_ids(log)[0])

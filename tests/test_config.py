@@ -1,4 +1,4 @@
-"""Configuration: file and environment -> Config, or every problem at once with its key and what to do."""
+"""Configuration: file and environment -> Config, or every problem at once with its key and remedy."""
 
 import tomllib
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Write = Callable[[str | bytes], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a config file in tmp_path/"etc"."""
+    """Write a config file in tmp_path/"etc"."""
 
     def to_file(text: str | bytes) -> Path:
         path = tmp_path / "etc" / "config.toml"
@@ -30,13 +30,13 @@ def write(tmp_path: Path) -> Write:
 
 
 def problems_of(path: Path | None = None, **environ: str) -> list[str]:
-    """What a configuration is refused for, sorted."""
+    """Return the problems of a refused configuration, sorted."""
     with pytest.raises(BadConfig) as caught:
         load_config(path, environ)
     return sorted(caught.value.problems)
 
 
-# -- where it comes from
+# -- sources
 
 
 def test_without_any_file_everything_has_its_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,9 +164,9 @@ def test_all_problems_come_at_once_each_with_its_key_and_what_to_do(write: Write
         'rate_limit = 0\nrate_period_seconds = "60"\nconcurrency = 1.5\ntimeout_seconds = true\n'
     )
     assert problems_of(path) == [
-        'api.api_key: must be text such as "env:CKSYNC_API_KEY"',
-        'api.api_secret: must be text such as "env:CKSYNC_API_SECRET"',
-        f"api.base_url: must be an http(s) address such as {DEFAULT_URL}",
+        'api.api_key: must be a string such as "env:CKSYNC_API_KEY"',
+        'api.api_secret: must be a string such as "env:CKSYNC_API_SECRET"',
+        f"api.base_url: must be an http(s) URL such as {DEFAULT_URL}",
         "api.concurrency: must be a whole number from 1 to 64, not 1.5",
         "api.rate_limit: must be a whole number from 1 to 1e+06, not 0",
         "api.rate_limt: unknown key in " + str(path) + "; did you mean api.rate_limit?",
@@ -179,7 +179,7 @@ def test_all_problems_come_at_once_each_with_its_key_and_what_to_do(write: Write
 
 def test_an_unknown_key_like_no_other_is_answered_with_those_that_exist(write: Write) -> None:
     (problem,) = problems_of(write("colour = 1"))
-    assert problem.endswith("; known here: api, data_dir, models, pull")
+    assert problem.endswith("; known keys: api, data_dir, models, pull")
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", "-1", "0", "1e300", "true", '"4"', "[]", "{}", "2026-01-01"])
@@ -216,7 +216,7 @@ def test_a_section_that_is_none_is_a_problem(text: str, write: Write) -> None:
 )
 def test_an_address_that_no_request_could_go_to_is_a_problem(url: str, write: Write) -> None:
     (problem,) = problems_of(write(""), CKSYNC_BASE_URL=url)
-    assert problem.startswith("api.base_url: must be an ")
+    assert problem.startswith("api.base_url: must be a")
 
 
 @pytest.mark.parametrize(
@@ -231,37 +231,37 @@ def test_a_secret_in_the_address_is_not_repeated(url: str, write: Write) -> None
     ["data_dir = ", "[api", "a = 1\na = 2", "rate_limit = " + "9" * 5000, "a = " + "[" * 5000, "a = 1979-99-99"],
     ids=["no value", "no bracket", "twice", "too long", "too deep", "no date"],
 )
-def test_a_garbled_file_is_told_in_a_sentence(content: str, write: Write) -> None:
+def test_a_garbled_file_gives_a_message(content: str, write: Write) -> None:
     path = write(content)
     (problem,) = problems_of(path)
     assert problem.startswith(f"{path}: not valid TOML: ")
-    assert problem.endswith("; config.example.toml shows the form")
+    assert problem.endswith("; see config.example.toml")
     assert "\n" not in problem
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x7fELF\x02\x01\x01\xe4", "data_dir = 'ä'".encode("latin-1")])
-def test_a_file_that_is_no_text_is_told_in_a_sentence(content: bytes, write: Write) -> None:
+def test_a_file_that_is_no_text_gives_a_message(content: bytes, write: Write) -> None:
     path = write(content)
-    assert problems_of(path) == [f"{path}: not a text file in UTF-8; config.example.toml shows the form"]
+    assert problems_of(path) == [f"{path}: not a UTF-8 text file; see config.example.toml"]
 
 
 def test_a_mark_that_editors_put_at_the_beginning_is_overlooked(write: Write, tmp_path: Path) -> None:
     assert load_config(write("\ufeffdata_dir = 'x'"), {}).data_dir == tmp_path / "etc" / "x"
 
 
-def test_a_named_file_that_is_not_there_is_said_by_the_name_of_what_named_it(tmp_path: Path) -> None:
+def test_a_named_file_that_is_not_there_is_reported_by_the_name_of_what_named_it(tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
-    advice = f"there is no file {path}; `cksync init --config {path}` writes one"
+    advice = f"{path} does not exist; create it with `cksync init --config {path}`"
     assert problems_of(path) == [f"--config: {advice}"]
     assert problems_of(CKSYNC_CONFIG=str(path)) == [f"CKSYNC_CONFIG: {advice}"]
 
 
 def test_a_folder_is_no_config_file(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path)
-    assert "is a folder; name the file in it" in problem
+    assert "is a folder; name a file" in problem
 
 
-# -- secrets in it
+# -- secrets in the file
 
 
 def test_a_secret_in_place_of_a_config_file_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -289,12 +289,12 @@ def test_a_secret_that_others_can_read_is_warned_about_with_what_mends_it(
     (tmp_path / "the secret").write_text("CANARY-0123456789")
     (tmp_path / "the secret").chmod(mode)
     config = load_config(write('[api]\napi_secret = "file:../the secret"'), {})
-    mend = f"mend it with: chmod 600 '{tmp_path}/etc/../the secret'"
+    mend = f"fix it with: chmod 600 '{tmp_path}/etc/../the secret'"
     assert [warning.endswith(mend) for warning in config.warnings] == [True] * is_open
     path = write('[api]\napi_secret = "CANARY-0123456789"')
     path.chmod(mode)
     (warning,) = load_config(path, {}).warnings
-    assert warning.endswith(f"mended with: chmod 600 {path}") == is_open
+    assert warning.endswith(f"fix it with: chmod 600 {path}") == is_open
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The dbt project of docs/examples/dbt runs on a published mirror as it stands, in an environment of its own."""
+"""The dbt project of docs/examples/dbt runs unchanged on a published mirror, in an environment of its own."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from cksync.config import Config, ModelsConfig
 from cksync.pipeline.pull import pull
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "dbt"
-# dbt-core 1.12 asks for a wheel that is on no registry.
+# dbt-core 1.12 requires a wheel that no registry has.
 PACKAGES = ("dbt-core>=1.10,<1.12", "dbt-duckdb>=1.10")
 
 

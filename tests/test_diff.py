@@ -1,4 +1,4 @@
-"""The three-way merge as a pure function: what is sent, what is agreed upon, what is in conflict."""
+"""The three-way merge as a pure function: actions, noops and conflicts."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -43,13 +43,13 @@ def account(members: Pairs = frozenset()) -> Account:
 
 
 def update(id_: int, base: Rows, mine: Rows, theirs: Rows) -> Edit:
-    """The edit of a person, as the comparison in SQL gives it: only cells that differ, null like ''."""
+    """Return the edit of a person, as the comparison in SQL returns it: only cells that differ, null like ''."""
     cells = [Cell(c, base[c], mine[c], theirs[c]) for c in COLUMNS if (base[c] or "") != (mine[c] or "")]
     return Edit("subscribers", "update", (id_,), {"id": id_}, tuple(cells), is_there=True)
 
 
 def memberships(base: Pairs, mine: Pairs) -> list[Edit]:
-    """The edits that make `mine` of `base`."""
+    """Return the edits that turn `base` into `mine`."""
 
     def row(tag: int, who: int, id_: int) -> dict[str, object]:
         return {"subscribable_type": "tag", "subscribable_id": tag, "subscriber_id": who, "id": id_}
@@ -63,7 +63,7 @@ def memberships(base: Pairs, mine: Pairs) -> list[Edit]:
 
 
 def sent(actions: Sequence[Action]) -> dict[str, str]:
-    """The values that some updates of one person write, by column."""
+    """Return the values that some updates of one person write, by column."""
     values: dict[str, str] = {}
     for action in actions:
         values |= action.args.get("fields", {})
@@ -95,7 +95,7 @@ def test_every_value_is_sent_or_agreed_upon_or_in_conflict(base: Rows, mine: Row
 
 @given(base=Values, mine=Values, theirs=Values)
 def test_what_was_pushed_is_nothing_to_push(base: Rows, mine: Rows, theirs: Rows) -> None:
-    """Carried out in a model: what is sent and what is agreed upon becomes the base, conflicts stay."""
+    """In a model of a push, sent values and noops become the base, and conflicts stay."""
     plan = diff([update(10, base, mine, theirs)], [], account())
     written = sent(plan.actions)
     there = {**theirs, **written}
@@ -111,7 +111,7 @@ def test_memberships_merge_as_sets(base: Pairs, mine: Pairs, theirs: Pairs) -> N
     for action in plan.actions:
         if action.what == "subscribe":
             pair = (action.args["parent_id"], int(action.target))
-            assert pair not in after  # never a request for nothing
+            assert pair not in after  # never a request without effect
             after.add(pair)
         else:
             after.remove((action.args["tag_id"], action.args["subscriber_id"]))

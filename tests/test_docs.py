@@ -1,4 +1,4 @@
-"""The documents keep their word: commands, links, tables and help texts are those of the program."""
+"""The documents match the program: commands, links, tables and help texts."""
 
 import os
 import re
@@ -7,23 +7,30 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cksync import library
+from cksync.api.client import Client
+from cksync.api.v3.writes import Writes
 from cksync.cli import COMMANDS, cli
 from cksync.errors import CksyncError
 from cksync.load.tables import tables
+from kit_sandbox import World
 
 TOP = Path(__file__).parent.parent
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 README = (TOP / "README.md").read_text()
+API, ARCHITECTURE = ((TOP / "docs" / name).read_text() for name in ("api.md", "architecture.md"))
+PAGES = sorted([*TOP.glob("*.md"), *(TOP / "docs").glob("*.md")])
 
 # -- help
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS], ids=lambda name: name or "cksync")
 def test_help_is_as_it_was(command: str) -> None:
-    """What users read changes on purpose only: UPDATE_SNAPSHOTS=1 writes it anew."""
+    """User-visible text changes only on purpose: UPDATE_SNAPSHOTS=1 rewrites it."""
     done = subprocess.run(
         [sys.executable, "-m", "cksync", *command.split(), "--help"],
         env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "COLUMNS": "100"},
@@ -43,7 +50,7 @@ def test_no_snapshot_is_of_a_command_that_is_no_more() -> None:
     assert {path.name for path in SNAPSHOTS.glob("help-*.txt")} == expected
 
 
-# -- what is generated
+# -- generated parts
 
 
 def test_the_dictionary_and_the_diagrams_are_as_sql_has_it() -> None:
@@ -60,7 +67,7 @@ def test_the_readme_names_every_command(command: str) -> None:
 
 
 def command_lines() -> Iterator[str]:
-    """What the README tells people to type: lines of code blocks, and code in the text."""
+    """Yield the commands in the README: lines of code blocks, and code in the text."""
     blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
     yield from (line.strip() for line in blocks.splitlines() if re.match(r"\s*(\.venv/bin/)?cksync ", line))
     yield from re.findall(r"`(cksync [^`\[]+)`", README)
@@ -75,22 +82,96 @@ def test_every_command_line_of_the_readme_is_one(line: str) -> None:
         command.make_context(name, rest, parent=context).close()
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)", README))))
-def test_every_link_of_the_readme_leads_somewhere(target: str) -> None:
-    assert (TOP / target).exists()
+def anchor(heading: str) -> str:
+    """The anchor that GitHub gives to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("document", sorted((TOP / "docs").glob("*.md")), ids=lambda path: path.name)
-def test_every_link_of_the_documents_leads_somewhere(document: Path) -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
-    assert [target for target in targets if not (document.parent / target).exists()] == []
+def leads_somewhere(page: Path, target: str) -> bool:
+    path, _, section = target.partition("#")
+    there = page.parent / path if path else page
+    if not section:
+        return there.exists()
+    return section in {anchor(heading) for heading in re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text())
+    assert [target for target in targets if not leads_somewhere(page, target)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(r"`((?:cksync|kit_sandbox|sql|docs|tests|bench)/[\w/.]*)`", page.read_text())
+    assert [path for path in named if not (TOP / path).exists()] == []
+
+
+def test_the_index_of_the_decisions_has_them_all() -> None:
+    text = (TOP / "docs" / "decisions.md").read_text()
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert re.findall(r"^- \[(.*)\]\(#(.*)\)$", text, re.MULTILINE) == [(name, anchor(name)) for name in headings]
+
+
+# -- the map of the code
+
+
+@pytest.mark.parametrize(("folder", "text"), re.findall(r"^\| `(cksync/\w+/)` \|(.*)\|$", ARCHITECTURE, re.MULTILINE))
+def test_the_architecture_names_modules_that_exist(folder: str, text: str) -> None:
+    there = {path.name for path in (TOP / folder).rglob("*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", text)) <= there
 
 
 @pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"`((?:cksync|kit_sandbox|sql|docs|tests|bench)/[\w/.]*)`", README)))
+    ("module", "functions"), re.findall(r"^\| `(cksync/[\w/]+\.py)` \| ([^|]*) \|", ARCHITECTURE, re.MULTILINE)
 )
-def test_every_path_of_the_readme_exists(path: str) -> None:
-    assert (TOP / path).exists()
+def test_the_architecture_names_functions_that_exist(module: str, functions: str) -> None:
+    code = (TOP / module).read_text()
+    missing = [name for name in re.findall(r"`(\w+)`", functions) if not re.search(rf"def {name}\b", code)]
+    assert missing == []
+
+
+# -- the Python API
+
+
+@pytest.mark.parametrize("name", ["load_config", "connect", *library.__all__])
+def test_the_api_page_names_every_function(name: str) -> None:
+    assert re.search(rf"^\| `{name}\(", API, re.MULTILINE)
+    assert re.search(rf"cksync\.{name}\(", API) or name == "rebuild"
+
+
+@pytest.mark.parametrize("name", sorted(name for name in vars(Writes) | vars(Client) if not name.startswith("_")))
+def test_the_api_page_names_every_method_of_the_client(name: str) -> None:
+    assert f"`{name}(" in API
+
+
+def test_the_examples_of_the_api_page_run(
+    environ: dict[str, str], world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the page's order, in one process, in a folder of its own."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", API, re.MULTILINE | re.DOTALL):
+        exec(block, names)
+    assert names["report"].exit_status == names["pushed"].exit_status == 0
+    assert dict(names["plan"].counts) == {"create tag": 1, "subscribe": 2}
+    assert {"from Python", "from a script"} <= {tag.name for tag in world.parents["tag"].values()}
+    assert (tmp_path / "people.parquet").exists()
+
+
+# -- the tools
+
+
+def test_pre_commit_runs_what_make_lint_runs() -> None:
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (TOP / "Makefile").read_text(), re.MULTILINE)
+    assert recipe is not None
+    hooks = re.findall(r"^ +entry: (.*)$", (TOP / ".pre-commit-config.yaml").read_text(), re.MULTILINE)
+    assert hooks == [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
+
+
+# -- names in the README
 
 
 @pytest.mark.parametrize("name", sorted(table.name for table in tables()))

@@ -1,4 +1,4 @@
-"""What is due by its age and by its turn."""
+"""What is due by age and by rotation."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 def mail(
     age_days: float | None = 0, *, is_final: bool = True, read: float | None = 0, key: int = 1, detail: bool = True
 ) -> Mail:
-    """A mail sent so many days before noon, whose figures were read so many days before noon."""
+    """Return a broadcast sent so many days before noon, whose figures were read so many days before noon."""
     return Mail(
         id=key,
         sent_at=None if age_days is None else NOON - age_days * DAY,
@@ -51,8 +51,7 @@ def test_things_read_in_one_night_have_their_turns_on_different_nights(period_da
 def test_nothing_waits_for_longer_than_a_period_and_a_night(
     key: int, start: int, gaps: list[int], period_days: int
 ) -> None:
-    """Nights so many hours apart: whatever is asked for when it has its turn is never older than a period
-    when a night begins that leaves it out."""
+    """Nights so many hours apart: no record in rotation is older than a period when a night begins that skips it."""
     period, now = period_days * DAY, NOON + timedelta(minutes=start)
     read_at = now
     for gap in gaps:
@@ -80,7 +79,7 @@ def test_figures_of_a_mail_of_this_week_are_due_each_time(age_days: float) -> No
 
 
 def nights_due(age_days: float, nights: int) -> int:
-    """How often the figures of a mail are read in so many nights."""
+    """Return how often the figures of a broadcast are read in so many nights."""
     read_at, count = NOON, 0
     for night in range(1, nights + 1):
         now = NOON + night * DAY
@@ -100,7 +99,7 @@ def test_figures_of_older_mails_are_due_monthly() -> None:
 
 @pytest.mark.parametrize("age_days", [None, 0, 400])
 def test_figures_and_detail_of_what_is_not_sent_are_due_each_time(age_days: float | None) -> None:
-    """Drafts and scheduled mails can be edited; only the figures tell that they were sent."""
+    """Drafts and scheduled broadcasts can be edited; only the figures show that they were sent."""
     each = mail(age_days, is_final=False)
     assert (stats_due([each], NOON), details_due([each], NOON, 7 * DAY)) == ([1], [1])
 
@@ -122,7 +121,8 @@ def test_detail_of_what_was_sent_is_due_only_if_it_was_never_read() -> None:
 
 
 def draft(age_days: float | None, *, edited: float | None = None, read: float = 1, key: int = 1) -> Mail:
-    """A draft written so many days before noon, and perhaps edited since; its detail was read days before noon."""
+    """Return a draft written so many days before noon, and perhaps edited since; its detail was read days before
+    noon."""
     touched = age_days if edited is None else edited
     return Mail(
         id=key,
@@ -142,7 +142,7 @@ def test_figures_of_a_draft_are_due_each_time(age_days: float | None) -> None:
 
 @pytest.mark.parametrize("mail", [draft(0), draft(7), draft(None), draft(4_000, edited=7)])
 def test_detail_of_a_draft_that_is_worked_on_is_due_each_time(mail: Mail) -> None:
-    """It is new, it was edited this week, or nobody knows."""
+    """It is new, it was edited this week, or that is unknown."""
     assert details_due([mail], NOON, 7 * DAY) == [1]
 
 
@@ -158,17 +158,17 @@ def test_details_of_drafts_left_alone_are_due_within_the_cycle_a_share_each_nigh
 
 
 @pytest.mark.parametrize("pages", range(DRAFT_PAGES + 1))
-def test_few_pages_with_drafts_are_looked_at_each_night(pages: int) -> None:
+def test_few_pages_with_drafts_are_read_each_night(pages: int) -> None:
     drafts = [(page, draft(4_000, key=page)) for page in range(1, pages + 1)]
     assert pages_due(drafts, dict.fromkeys(range(1, 9), NOON), NOON, 7 * DAY) == list(range(1, pages + 1))
 
 
-def test_of_many_pages_with_drafts_those_of_this_quarter_are_looked_at_each_night() -> None:
+def test_of_many_pages_with_drafts_those_of_this_quarter_are_read_each_night() -> None:
     drafts = [(page, draft(4_000)) for page in range(1, 9)] + [(3, draft(91)), (7, draft(4_000, edited=1))]
     assert pages_due(drafts, dict.fromkeys(range(1, 9), NOON), NOON, 7 * DAY) == [3, 7]
 
 
-def test_every_page_with_drafts_is_looked_at_within_the_cycle() -> None:
+def test_every_page_with_drafts_is_read_within_the_cycle() -> None:
     drafts = [(page, draft(4_000)) for page in range(1, 41)]
     read_at = dict.fromkeys(range(1, 41), NOON)
     for night in range(1, 8):
@@ -179,6 +179,6 @@ def test_every_page_with_drafts_is_looked_at_within_the_cycle() -> None:
     assert min(read_at.values()) > NOON
 
 
-def test_page_that_was_never_read_is_looked_at() -> None:
+def test_page_that_was_never_read_is_read() -> None:
     drafts = [(page, draft(4_000)) for page in range(1, 9)]
     assert pages_due(drafts, dict.fromkeys(range(2, 9), NOON), NOON, 7 * DAY) == [1]

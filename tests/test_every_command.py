@@ -1,4 +1,4 @@
-"""Every command on a rough machine, as processes: streams that are closed, full, no longer read, or not UTF-8."""
+"""Every command on a hostile machine, as processes: streams that are closed, full, no longer read, or not UTF-8."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.conftest import some
 
 QUERY = "select 'Zoë 🚀 n''est pas là' as naïve from range(3)"
 CSV = "naïve\r\n" + "Zoë 🚀 n'est pas là\r\n" * 3
-# Every command in every form in which it prints, each to be run in a folder of its own (see `place`).
+# Every command in every form in which it prints, each to run in a folder of its own (see `place`).
 CALLS = [
     ("--version",),
     ("--help",),
@@ -57,10 +57,10 @@ CALLS = [
 ]
 # The first call of each command, and every format of `sql`.
 ONE_EACH = [call for n, call in enumerate(CALLS) if call[0] == "sql" or call[0] not in [c[0] for c in CALLS[:n]]]
-FEW = [("status",), ("sql", "--format", "csv", QUERY)]  # for every day; the others are for `make test-all`
+FEW = [("status",), ("sql", "--format", "csv", QUERY)]  # for `make test`; the others are for `make test-all`
 STDOUT_UNREAD, STDERR_UNREAD = "| true", "2>&1 >/dev/null | true"
-# How a shell loses a stream of a command. A pipe that nobody reads is made without one: a shell's exit status is
-# that of the reader, who may also be too late.
+# How a shell loses a stream of a command. A pipe without a reader is made without a shell, whose exit status would be
+# the reader's, and which may also be too late.
 LOST = {
     "stdout closed": ">&-",
     "stderr closed": "2>&-",
@@ -81,7 +81,7 @@ Done = subprocess.CompletedProcess[bytes]
 
 
 class Account(NamedTuple):
-    """A folder, the environment of a command in it, and the account, whose people had these names."""
+    """A folder, the environment of a command in it, and the account with the original names of its people."""
 
     folder: Path
     environ: dict[str, str]
@@ -116,7 +116,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 @pytest.fixture
 def place(account: Account, tmp_path: Path) -> Iterator[Place]:
-    """A copy of the account's folder for one test, and its environment. What is pushed is taken back."""
+    """A copy of the account's folder for one test, and its environment. Pushed changes are reverted."""
     shutil.copytree(account.folder, tmp_path / "place")
     yield tmp_path / "place", account.environ
     for key, name in account.names.items():
@@ -125,7 +125,7 @@ def place(account: Account, tmp_path: Path) -> Iterator[Place]:
 
 
 def run(folder: Path, environ: Mapping[str, str], *call: str, lost: str = "") -> Done:
-    """The real command, with its streams as a shell says it."""
+    """Run the real command, with its streams as given in shell syntax."""
     reader, unread = os.pipe()
     os.close(reader)
     is_piped = "|" in lost
@@ -154,14 +154,12 @@ def test_a_lost_stream_changes_no_exit_status(lost: str, call: tuple[str, ...], 
 
 
 @pytest.mark.parametrize("call", some(CALLS, [*FEW, ("checkout", "new.duckdb")]), ids=" ".join)
-def test_output_that_does_not_fit_is_said_after_the_work(call: tuple[str, ...], place: Place) -> None:
-    """1 where the output is all there is, 3 (done in part) where the work itself is done."""
+def test_output_that_does_not_fit_is_reported_after_the_work(call: tuple[str, ...], place: Place) -> None:
+    """1 if the output is the whole result, 3 (partly done) if the work itself is done."""
     done = run(*place, *call, lost=">/dev/full")
     is_done = call[0] in DOING
-    after = "; what was to be done is done" if is_done else ""
-    assert done.stderr.decode().splitlines()[-1] == (
-        f"cksync: the output cannot be written: No space left on device{after}"
-    )
+    after = "; the command itself completed" if is_done else ""
+    assert done.stderr.decode().splitlines()[-1] == (f"cksync: cannot write the output: No space left on device{after}")
     assert done.returncode == (3 if is_done else 1)
 
 
@@ -199,14 +197,14 @@ def test_an_exit_status_is_the_same_when_the_reader_has_seen_enough(place: Place
 
 @pytest.mark.parametrize(("lost", "status"), [(STDOUT_UNREAD, 0), (">/dev/full", 1)])
 def test_an_answer_that_goes_nowhere_is_not_made_to_its_end(lost: str, status: int, place: Place) -> None:
-    """Its last row cannot be made."""
+    """Its last row cannot be computed."""
     query = "select case when range = 20000000 then error('too far') else range::varchar end as n from range(20000001)"
     assert run(*place, "sql", "--format", "parquet", query, lost=lost).returncode == status
 
 
 @pytest.mark.parametrize("lost", some([">&-", "2>&-", "<&-"], [">&-"]))
 def test_a_closed_stream_is_not_taken_for_a_file_that_is_opened_later(lost: str, place: Place) -> None:
-    """A new file gets the lowest free number, and what is printed there would be written into it."""
+    """A new file gets the lowest free descriptor, and printed output would be written into it."""
     folder, environ = place
     assert run(folder, environ, "export", "new.csv", "--query", "select 1 as one", lost=lost).returncode == 0
     assert (folder / "new.csv").read_bytes() == b"one\r\n1\r\n"
@@ -226,7 +224,7 @@ def test_a_query_that_is_no_utf_8_is_one_sentence(call: tuple[str, ...], place: 
     (folder / "query.sql").write_bytes(b"select '\xff'")
     done = run(folder, environ, *call, lost="<query.sql")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == b"cksync: the query is no text in UTF-8; save it as UTF-8, or set LC_ALL=C.UTF-8\n"
+    assert done.stderr == b"cksync: the query is not valid UTF-8; save it as UTF-8, or set LC_ALL=C.UTF-8\n"
 
 
 @pytest.mark.heavy
@@ -236,14 +234,14 @@ def test_the_demo_ends_without_anybody_who_reads_it(tmp_path: Path) -> None:
     assert done.returncode == 3
     done = run(tmp_path, environ, "demo")
     assert done.returncode == 0, done.stderr
-    assert "What next:" in done.stdout.decode("ascii")
+    assert "Next steps:" in done.stdout.decode("ascii")
 
 
-# -- what the configuration warns of
+# -- warnings of the configuration
 
 
 @pytest.mark.parametrize("call", some(CALLS, FEW), ids=" ".join)
-def test_a_warning_of_the_configuration_is_said_once(call: tuple[str, ...], place: Place) -> None:
+def test_a_warning_of_the_configuration_is_reported_once(call: tuple[str, ...], place: Place) -> None:
     folder, environ = place
     settings = folder / "settings.toml"
     settings.write_text(settings.read_text().replace("[api]", f'[api]\napi_secret = "{environ["CKSYNC_API_SECRET"]}"'))
@@ -256,12 +254,12 @@ def test_a_warning_of_the_configuration_is_said_once(call: tuple[str, ...], plac
 
 @pytest.mark.parametrize("call", some([("pull",), ("rebuild",), ("export", "new.csv", "subscribers")], [("rebuild",)]))
 def test_no_thread_left_to_start_is_a_sentence(call: tuple[str, ...], place: Place) -> None:
-    """A thread gets the stack that the limit says: none can be had of more than there is of addresses."""
+    """A thread's stack has the size of the limit: none can be larger than the address space."""
     folder, environ = place
     command = ["prlimit", f"--stack={10**14}", sys.executable, "-m", "cksync", *call]
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("cksync: this machine lets no more threads start; ")
+    assert done.stderr.splitlines()[-1].startswith("cksync: cannot start another thread; ")
 
 
 @pytest.mark.parametrize("lost", [">&- 2>&-", ">/dev/full 2>/dev/full"])

@@ -1,4 +1,4 @@
-"""Exports, read back by other libraries; targets that are whole or as they were; nothing of value lost in silence."""
+"""Exports, read back by other libraries; targets that are complete or unchanged; no silent loss of values."""
 
 import csv
 import hashlib
@@ -54,7 +54,7 @@ PEOPLE: list[tuple[Any, ...]] = [
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data folder with a mirror that has a bit of everything."""
+    """A data folder with a mirror that has some of everything."""
     folder = tmp_path / "data"
     folder.mkdir()
     with duckdb.connect(str(folder / "mirror.duckdb")) as db:
@@ -101,7 +101,7 @@ def rows_of(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-# -- what is exported
+# -- choosing what to export
 
 
 def test_without_names_all_current_tables_and_models_go(data: Path, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_names_choose(names: list[str], labels: list[str], data: Path, tmp_path:
         ("subscribrs", "did you mean subscribers?"),
         ("history.subscriber", "did you mean history.subscribers?"),
         ("Purchases", "did you mean purchases?"),
-        ("xyz*", "it has list, purchases, subscribers"),
+        ("xyz*", "choose from list, purchases, subscribers"),
     ],
 )
 def test_a_name_that_nothing_has_gets_what_was_meant(name: str, words: str, data: Path, tmp_path: Path) -> None:
@@ -154,12 +154,12 @@ def test_a_query_goes_alone_or_with_names(data: Path, tmp_path: Path) -> None:
     [
         ({"query": "selec 1"}, 'syntax error at or near "selec"'),
         ({"query": "select nope from subscribers"}, "nope"),
-        ({"query": "select 1; select 2"}, "give one select"),
-        ({"query": "drop table subscribers"}, "give one select"),
-        ({"query": "select 1", "alias": "../x"}, "made of letters"),
-        ({"query": "select 1", "alias": "List", "names": ("list",)}, "two tables of this export are called"),
-        ({"partition_by": "nope"}, "no table of this export has such a column"),
-        ({"partition_by": "id", "form": "csv"}, "goes with a folder of Parquet"),
+        ({"query": "select 1; select 2"}, "exactly one select"),
+        ({"query": "drop table subscribers"}, "exactly one select"),
+        ({"query": "select 1", "alias": "../x"}, "only letters"),
+        ({"query": "select 1", "alias": "List", "names": ("list",)}, "two exported tables are named"),
+        ({"partition_by": "nope"}, "no exported table has this column"),
+        ({"partition_by": "id", "form": "csv"}, "needs a folder of Parquet"),
     ],
 )
 def test_an_order_that_makes_no_sense_is_rejected(
@@ -224,7 +224,7 @@ def test_the_partition_can_be_chosen(column: str, folders: set[str], data: Path,
 
 
 def test_a_partition_of_too_many_folders_is_refused(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(Rejected, match="rows has 1,001 values of it"):
+    with pytest.raises(Rejected, match="rows has 1,001 different values"):
         run(data, tmp_path / "out", query="select range as n from range(1001)", alias="rows", partition_by="n")
 
 
@@ -371,8 +371,8 @@ def test_a_text_too_long_for_excel_is_cut_and_said(data: Path, tmp_path: Path) -
     query = "select repeat('x', 32767) as fits, repeat('x', 32768) as long, repeat('\U0001f600', 20000) as wide"
     done = run(data, tmp_path / "out.xlsx", query=query)
     assert done.tables[0].notes == (
-        "query.long: 1 cut at 32,767 characters",
-        "query.wide: 1 cut at 32,767 characters",
+        "query.long: 1 value truncated to 32,767 characters",
+        "query.wide: 1 value truncated to 32,767 characters",
     )
     _, (fits, long, wide) = sheet(tmp_path / "out.xlsx", "query")
     assert (fits, long) == ("x" * 32767, "x" * 32766 + "…")
@@ -391,8 +391,8 @@ def test_more_rows_than_a_sheet_holds_are_refused_before_anything_is_written(dat
     with pytest.raises(Rejected) as raised:
         run(data, tmp_path / "out.xlsx", "list", query="from range(1048576)", alias="many")
     assert str(raised.value) == (
-        "many has 1,048,576 rows, and a sheet of Excel holds 1,048,575: name the tables without it, take a part of it"
-        " with --query, or export to CSV or Parquet"
+        "many has 1,048,576 rows, but an Excel sheet can hold 1,048,575: export the other tables by name, select part"
+        " of this one with --query, or use CSV or Parquet"
     )
     assert (tmp_path / "out.xlsx").read_bytes() == before
 
@@ -431,7 +431,7 @@ def test_sqlite_reads_back_with_its_types_and_indexes(data: Path, tmp_path: Path
     assert db.execute("select load_id, emails_hashed from _cksync_export").fetchone() == ("load-2", 0)
     db.close()
     (purchases,) = (table for table in done.tables if table.table == "purchases")
-    assert purchases.notes == ("purchases.total: 1 with more than 15 digits, rounded by SQLite",)
+    assert purchases.notes == ("purchases.total: 1 value with more than 15 digits, rounded by SQLite",)
 
 
 # -- DuckDB
@@ -536,10 +536,10 @@ def test_the_target_says_the_format(given: str, form: Any, meant: str, is_folder
 @pytest.mark.parametrize(
     ("given", "form", "words"),
     [
-        ("x.foo", None, "what is it to be?"),
-        ("-", None, "prints to stdout"),
-        ("out/", "excel", "is one file; name the file"),
-        ("postgres://h/d", "csv", "only Postgres has one"),
+        ("x.foo", None, "unknown format"),
+        ("-", None, "cannot write to stdout"),
+        ("out/", "excel", "needs a file; name a file"),
+        ("postgres://h/d", "csv", "only --to postgres accepts one"),
         ("out", "postgres", "begins with postgresql://"),
     ],
 )
@@ -554,7 +554,7 @@ def test_the_command_and_the_library_know_the_same_formats() -> None:
 
 
 def test_one_file_holds_one_table(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(Rejected, match="holds one table, and these are 3"):
+    with pytest.raises(Rejected, match="can hold one table, not 3"):
         run(data, tmp_path / "out.csv")
 
 
@@ -562,18 +562,18 @@ def test_one_file_holds_one_table(data: Path, tmp_path: Path) -> None:
 def test_the_data_folder_is_no_target(place: str, data: Path, tmp_path: Path) -> None:
     before = (data / "mirror.duckdb").read_bytes()
     form = "duckdb" if place.endswith(".duckdb") else "parquet"
-    with pytest.raises(Rejected, match="cksync's own"):
+    with pytest.raises(Rejected, match="data folder of cksync"):
         run(data, tmp_path / place, form=form, is_forced=True)
     assert (data / "mirror.duckdb").read_bytes() == before
 
 
-def test_a_missing_folder_is_said(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(Rejected, match="there is no folder"):
+def test_a_missing_folder_is_reported(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match="does not exist; create it first"):
         run(data, tmp_path / "nowhere/out.csv", "list")
 
 
 def rarer(*names: str) -> list[Any]:
-    """Cases that `make test-all` runs: the same code with another writer."""
+    """Cases of `make test-all`: the same code with another writer."""
     return [pytest.param(name, marks=pytest.mark.heavy) for name in names]
 
 
@@ -615,7 +615,7 @@ def test_what_no_export_made_is_replaced_by_force_alone(name: str, data: Path, t
 def test_a_file_of_somebody_in_a_folder_of_ours_is_not_lost(data: Path, tmp_path: Path) -> None:
     run(data, tmp_path / "out")
     (tmp_path / "out/list/notes.txt").write_text("mine")
-    with pytest.raises(Refused, match=r"has list/notes.txt, which no export made"):
+    with pytest.raises(Refused, match=r"contains list/notes.txt, which cksync did not export"):
         run(data, tmp_path / "out")
 
 
@@ -631,7 +631,7 @@ def test_databases_of_others_are_not_ours(data: Path, tmp_path: Path) -> None:
             run(data, tmp_path / name, "list")
 
 
-def test_a_database_that_somebody_writes_is_said_to_be_open(data: Path, tmp_path: Path) -> None:
+def test_a_database_being_written_is_reported_to_be_open(data: Path, tmp_path: Path) -> None:
     run(data, tmp_path / "out.duckdb", "list")
     hold = "import sys, duckdb; db = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", hold, str(tmp_path / "out.duckdb")]
@@ -651,7 +651,7 @@ def test_a_link_is_followed(data: Path, tmp_path: Path) -> None:
     assert len(rows_of(tmp_path / "real/people.csv")) == 4
 
 
-# -- whole, or as it was
+# -- complete or unchanged
 
 KILLED = """
 import os, signal, sys
@@ -703,7 +703,7 @@ def test_a_folder_that_was_moved_out_of_the_way_comes_back(data: Path, tmp_path:
     for _ in range(2):
         run(data, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out"]
-    # killed between the two renames: the next export puts the old one back first
+    # killed between the two renames: the next export restores the old one first
     staging = tmp_path / ".out.new"
     staging.mkdir()
     (tmp_path / "out").rename(staging / "old")
@@ -735,9 +735,9 @@ def test_a_full_disk_leaves_the_target_as_it_was(
         [sys.executable, "-c", FULL, *arguments], env=environ, cwd=tmp_path, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (1, "")
-    full = f"cksync: the disk is full: {tmp_path}/{name} stays as it was; make room and export again\n"
-    # SQLite does not say why it could not write; of a full disk, as opposed to this limit, it does
-    assert done.stderr == (f"cksync: {target} stays as it was: disk I/O error\n" if name == "out.sqlite" else full)
+    full = f"cksync: the disk is full: {tmp_path}/{name} is unchanged; free some space and export again\n"
+    # SQLite does not explain why it could not write at this limit; for a full disk it does
+    assert done.stderr == (f"cksync: {target} is unchanged: disk I/O error\n" if name == "out.sqlite" else full)
     assert content(target) == before
     assert not (tmp_path / f".{target.name}.new").exists()
 
@@ -762,7 +762,7 @@ def test_the_report_in_json_is_one_object(cksync: Command, data: Path, tmp_path:
     found = json.loads(cksync("export", "out.sqlite", "purchases", "--format", "json", "--hash-emails").stdout)
     assert (found["format"], found["emails_hashed"], found["mirror"]["load_id"]) == ("sqlite", True, "load-2")
     assert found["bytes"] == (tmp_path / "out.sqlite").stat().st_size
-    assert found["tables"][0]["notes"] == ["purchases.total: 1 with more than 15 digits, rounded by SQLite"]
+    assert found["tables"][0]["notes"] == ["purchases.total: 1 value with more than 15 digits, rounded by SQLite"]
 
 
 def test_a_signal_ends_it_in_the_middle_of_a_statement(data: Path, environ: dict[str, str], tmp_path: Path) -> None:
@@ -773,7 +773,7 @@ def test_a_signal_ends_it_in_the_middle_of_a_statement(data: Path, environ: dict
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=100)
-    assert (process.returncode, errors) == (130, "cksync: interrupted; the target stays as it was\n")
+    assert (process.returncode, errors) == (130, "cksync: interrupted; the target is unchanged\n")
     run(data, tmp_path / "out.csv", "list")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out.csv", "settings.toml"]
 

@@ -1,4 +1,4 @@
-"""Driving walks: several requests under way, every page told in order, nothing lost at a stop or an error."""
+"""Running scans: several requests in flight, pages delivered in order, nothing lost at a stop or an error."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +15,12 @@ from cksync.extract.scan.by_id import ByIdScan
 from cksync.extract.scan.full import FullScan, Scan
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
-PATIENCE = 100.0  # seconds until a gate that never opens is a failure
-Told = tuple[str, str | int]
+PATIENCE = 100.0  # seconds until a gate that never opens fails the test
+Fetched = tuple[str, str | int]
 
 
 class Fake:
-    """An Api whose answers wait for what the test decides; it counts what was sent and what was answered."""
+    """An Api whose responses wait for the test; it counts requests and responses."""
 
     def __init__(self, before: Callable[[Request], None] = lambda request: None) -> None:
         self._before = before
@@ -39,8 +39,10 @@ class Fake:
         return Page(request, NINE, NINE, None, (), tuple(Record(key, b"{}") for key in keys), total)
 
 
-def told(scans: Sequence[Scan], api: Fake, concurrency: int = 4, stop: threading.Event | None = None) -> Iterator[Told]:
-    """Drive, and name each page by its walk and its key or number as it is yielded."""
+def fetched(
+    scans: Sequence[Scan], api: Fake, concurrency: int = 4, stop: threading.Event | None = None
+) -> Iterator[Fetched]:
+    """Fetch, and name each page by its scan and its key or number as it is yielded."""
     with closing(fetch_all(scans, api, concurrency, stop or threading.Event())) as pages:
         for item in pages:
             if item is not None:
@@ -57,7 +59,7 @@ def opened(gate: threading.Event) -> None:
     assert gate.wait(PATIENCE), "the gate stayed shut"
 
 
-def test_pages_are_told_in_order_although_the_first_comes_last() -> None:
+def test_pages_are_received_in_order_although_the_first_comes_last() -> None:
     others = threading.Semaphore(0)
 
     def before(request: Request) -> None:
@@ -67,7 +69,7 @@ def test_pages_are_told_in_order_although_the_first_comes_last() -> None:
             others.release()
 
     scan = keys("1", "2", "3", "4")
-    assert [key for _, key in told([scan], Fake(before))] == ["1", "2", "3", "4"]
+    assert [key for _, key in fetched([scan], Fake(before))] == ["1", "2", "3", "4"]
     assert scan.checkpoint.is_complete
 
 
@@ -80,25 +82,25 @@ def test_so_many_requests_are_under_way_at_once(concurrency: int) -> None:
             together.wait(PATIENCE)
 
     api = Fake(before)
-    assert len(list(told([keys(*map(str, range(9)))], api, concurrency))) == 9
+    assert len(list(fetched([keys(*map(str, range(9)))], api, concurrency))) == 9
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4])
 def test_never_more_requests_are_sent_than_yielded_and_concurrency_together(concurrency: int) -> None:
-    """So much is asked again after a kill."""
+    """This bounds the requests repeated after a kill."""
     api = Fake()
     scans: list[Scan] = [
         keys(*map(str, range(20))),
         ByIdScan(STATS, map(str, range(20))),
         FullScan(members("tag", "1")),
     ]
-    assert len(list(told(scans, api, concurrency))) == 50
+    assert len(list(fetched(scans, api, concurrency))) == 50
     assert api.most_ahead <= concurrency
 
 
-def test_list_walk_is_told_all_its_pages_in_order() -> None:
+def test_full_scan_receives_all_its_pages_in_order() -> None:
     scan = FullScan(members("tag", "1"))
-    assert [page for _, page in told([scan], Fake())] == list(range(1, 11))
+    assert [page for _, page in fetched([scan], Fake())] == list(range(1, 11))
     assert scan.checkpoint.is_complete
 
 
@@ -109,17 +111,17 @@ def test_scan_goes_on_while_the_one_before_it_waits() -> None:
         if request.slice == BY_ID:
             opened(gate)
 
-    seen: list[Told] = []
-    for item in told([keys("1"), ByIdScan(STATS, ["7", "8", "9"])], Fake(before), 2):
+    seen: list[Fetched] = []
+    for item in fetched([keys("1"), ByIdScan(STATS, ["7", "8", "9"])], Fake(before), 2):
         seen.append(item)
         if item == (STATS.name, "9"):
             gate.set()
     assert seen == [*((STATS.name, key) for key in "789"), (BY_ID.name, "1")]
 
 
-def test_first_walks_are_asked_first() -> None:
+def test_first_scans_are_asked_first() -> None:
     api = Fake()
-    list(told([keys("1", "2"), ByIdScan(STATS, ["7", "8"])], api, 1))
+    list(fetched([keys("1", "2"), ByIdScan(STATS, ["7", "8"])], api, 1))
     assert [request.key for request in api.sent] == ["1", "2", "7", "8"]
 
 
@@ -136,7 +138,7 @@ def test_stop_asks_for_nothing_more_and_takes_in_what_is_under_way() -> None:
     stop = threading.Event()
     api, scan = Fake(), keys(*map(str, range(20)))
     seen = []
-    for item in told([scan], api, 4, stop):
+    for item in fetched([scan], api, 4, stop):
         seen.append(item)
         stop.set()
     assert len(seen) == len(api.sent) == 4
@@ -147,12 +149,12 @@ def test_stop_that_was_set_before_asks_for_nothing() -> None:
     stop = threading.Event()
     stop.set()
     api = Fake()
-    assert list(told([keys("1")], api, 4, stop)) == []
+    assert list(fetched([keys("1")], api, 4, stop)) == []
     assert api.sent == []
 
 
-def test_requests_that_a_stop_kept_back_are_not_told_and_none_behind_them() -> None:
-    """The throttle stops those that still wait for a slot: 2 never was sent, so 3 would be out of order."""
+def test_requests_that_a_stop_kept_back_are_not_delivered_nor_any_behind_them() -> None:
+    """The throttle stops those that still wait for a slot: 2 was never sent, so 3 would be out of order."""
     stop = threading.Event()
     is_third_done = threading.Event()
 
@@ -166,14 +168,14 @@ def test_requests_that_a_stop_kept_back_are_not_told_and_none_behind_them() -> N
 
     scan = keys("1", "2", "3", "4")
     seen = []
-    for item in told([scan, ByIdScan(STATS, ["7"])], Fake(before), 5, stop):
+    for item in fetched([scan, ByIdScan(STATS, ["7"])], Fake(before), 5, stop):
         seen.append(item)
         stop.set()
     assert sorted(seen, key=str) == [(STATS.name, "7"), (BY_ID.name, "1")]
     assert scan.keys == {"1"}
 
 
-def test_failure_is_raised_after_what_is_under_way_elsewhere_was_taken_in() -> None:
+def test_failure_is_raised_after_what_is_under_way_elsewhere_was_received() -> None:
     gate = threading.Event()
 
     def before(request: Request) -> None:
@@ -187,7 +189,7 @@ def test_failure_is_raised_after_what_is_under_way_elsewhere_was_taken_in() -> N
     def watch() -> None:
         for item in fetch_all([keys("1"), other], api, 3, threading.Event()):
             seen.append(item[1].request.key if item else None)
-            gate.set()  # nothing arrives any more: the failure is known
+            gate.set()  # nothing else arrives: the failure is known
 
     with pytest.raises(ApiUnavailable, match="no answer"):
         watch()
@@ -196,8 +198,8 @@ def test_failure_is_raised_after_what_is_under_way_elsewhere_was_taken_in() -> N
     assert len(api.sent) == 3
 
 
-def test_pages_behind_one_that_failed_are_not_told() -> None:
-    """Read again after the failed one they cost a request; told without it they would cost rows."""
+def test_pages_behind_one_that_failed_are_not_delivered() -> None:
+    """Reading them again after the failed one costs a request; receiving them without it would cost rows."""
     is_third_done = threading.Event()
 
     def before(request: Request) -> None:
@@ -209,17 +211,17 @@ def test_pages_behind_one_that_failed_are_not_told() -> None:
 
     scan = FullScan(members("tag", "1"))
     with pytest.raises(ApiUnavailable):
-        list(told([scan], Fake(before)))
+        list(fetched([scan], Fake(before)))
     assert scan.checkpoint.next_page == 2
 
 
-def test_scan_is_told_of_an_endpoint_that_fails_and_everything_else_is_read() -> None:
+def test_scan_receives_the_failure_of_an_endpoint_and_everything_else_is_read() -> None:
     def before(request: Request) -> None:
         if request.key == "2":
             raise EndpointFailed("GET subscribers/2: 500", "500", NINE)
 
     scan, other = keys("1", "2", "3"), ByIdScan(STATS, ["7"])
-    assert [key for _, key in told([scan, other], Fake(before))].count("2") == 2  # and once more at the end
+    assert [key for _, key in fetched([scan, other], Fake(before))].count("2") == 2  # and once more at the end
     assert (scan.keys, other.keys) == ({"1", "3"}, {"7"})
     assert scan.checkpoint.unread == ("2",)
 
@@ -229,13 +231,13 @@ def test_exception_that_nobody_planned_is_not_swallowed() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(told([keys("1", "2")], Fake(before)))
+        list(fetched([keys("1", "2")], Fake(before)))
 
 
 def test_nothing_to_read_ends_at_once() -> None:
     api = Fake()
-    assert list(told([], api)) == []
-    assert list(told([keys()], api)) == []
+    assert list(fetched([], api)) == []
+    assert list(fetched([keys()], api)) == []
     assert api.sent == []
 
 

@@ -1,4 +1,4 @@
-"""The data folder: its owner's alone, one writer at a time, and files that are whole or not there."""
+"""The data folder: private to its owner, one writer at a time, and files that are complete or absent."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def open_umask() -> Iterator[None]:
-    """A process that lets everybody read what it writes, as a program that imports cksync may be."""
+    """Set a permissive umask, as a program that imports cksync may have."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -35,7 +35,7 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-# -- making it
+# -- creating it
 
 
 @pytest.mark.usefixtures("open_umask")
@@ -93,29 +93,31 @@ def test_a_place_below_a_file_cannot_be_a_folder(place: str, tmp_path: Path) -> 
     assert (tmp_path / "file").read_text() == "the user's own"
 
 
-def test_a_file_where_a_folder_should_be_is_told_in_a_sentence(folder: Folder) -> None:
+def test_a_file_where_a_folder_should_be_gives_a_message(folder: Folder) -> None:
     folder.root.mkdir()
     (folder.root / "format").touch()
     (folder.root / "log").touch()
-    with pytest.raises(Failed, match=r"^data_dir: .* cannot be written: File exists; choose another or mend it$"):
+    with pytest.raises(
+        Failed, match=r"^data_dir: .* cannot be written: File exists; choose another folder or fix its permissions$"
+    ):
         folder.prepare()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_leave_to_write_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_leave_to_write_gives_a_message(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
     with pytest.raises(Failed, match=r"cannot be written: Permission denied"):
         Folder(tmp_path / "closed" / "data").prepare()
 
 
-# -- what is no data folder
+# -- folders that are no data folder
 
 
 @pytest.mark.parametrize("found", ["notes.txt", "log", ".bashrc"])
 def test_a_folder_with_something_in_it_is_refused_and_left_alone(found: str, folder: Folder) -> None:
     folder.root.mkdir(mode=0o755)
     (folder.root / found).touch()
-    with pytest.raises(Rejected, match=rf"^data_dir: .* is not empty and has no `format` file: it has {found}"):
+    with pytest.raises(Rejected, match=rf"^data_dir: .* is not empty and has no `format` file: it contains {found}"):
         folder.prepare()
     assert (mode(folder.root), [path.name for path in folder.root.iterdir()]) == (0o755, [found])
 
@@ -132,7 +134,7 @@ def test_a_mirror_that_somebody_copied_can_be_read_but_not_written_to(folder: Fo
     folder.root.mkdir()
     (folder.root / "mirror.duckdb").touch()
     folder.check_format()
-    with pytest.raises(Rejected, match=r"it has mirror\.duckdb"):
+    with pytest.raises(Rejected, match=r"it contains mirror\.duckdb"):
         folder.prepare()
 
 
@@ -161,7 +163,9 @@ def test_every_command_refuses_a_folder_with_something_in_it(
     (home / "notes.txt").write_text("the user's own")
     done = cksync(command, *CALLS[command], env={"CKSYNC_DATA_DIR": str(home)}, ok=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"cksync: data_dir: {home} is not empty and has no `format` file: it has notes.txt")
+    assert done.stderr.startswith(
+        f"cksync: data_dir: {home} is not empty and has no `format` file: it contains notes.txt"
+    )
     assert len(done.stderr.splitlines()) == 1
     assert (mode(home), [path.name for path in home.iterdir()]) == (0o755, ["notes.txt"])
     assert len(sandbox.journal) == 0
@@ -191,7 +195,7 @@ def test_nothing_is_written_through_a_link(name: str, folder: Folder, tmp_path: 
     else:
         target.write_text("1")
     place.symlink_to(target)
-    with pytest.raises(Rejected, match=rf"{name} is a link, and nothing is written through one"):
+    with pytest.raises(Rejected, match=rf"{name} is a symbolic link, which cksync does not write through"):
         take(folder)
     assert list(target.iterdir()) == [] if target.is_dir() else target.read_text() == "1"
 
@@ -215,7 +219,9 @@ def test_the_format_is_written_down(folder: Folder) -> None:
 def test_a_newer_format_is_refused_and_left_alone(folder: Folder) -> None:
     folder.root.mkdir(mode=0o755)
     (folder.root / "format").write_text(f"{FORMAT + 1}\n")
-    with pytest.raises(Failed, match=rf"written by a newer cksync \(format {FORMAT + 1}, this one reads {FORMAT}\)"):
+    with pytest.raises(
+        Failed, match=rf"written by a newer cksync \(format {FORMAT + 1}, this version reads up to {FORMAT}\)"
+    ):
         folder.prepare()
     assert [path.name for path in folder.root.iterdir()] == ["format"]
 
@@ -242,7 +248,7 @@ with Folder(Path(sys.argv[1])).lock("pull"):
 
 @contextmanager
 def holder(folder: Folder) -> Iterator[subprocess.Popen[str]]:
-    """A second process that holds the lock until its input ends."""
+    """Start a second process that holds the lock until its input ends."""
     command = [sys.executable, "-c", HOLD, str(folder.root)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -262,7 +268,7 @@ def test_who_holds_the_lock_is_named(folder: Folder) -> None:
     with holder(folder) as process, pytest.raises(Locked) as caught:
         take(folder)
     assert str(caught.value) == (
-        f"process {process.pid} (cksync pull) is working in {folder.root}; wait for it to end, or stop it and try again"
+        f"process {process.pid} (cksync pull) is using {folder.root}; wait for it to finish, or stop it and try again"
     )
 
 
@@ -297,11 +303,11 @@ def test_a_holder_that_has_not_said_its_name_yet_is_a_holder(folder: Folder) -> 
     folder.prepare()
     with (folder.state / "lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(Locked, match=r"^another process is working in "):
+        with pytest.raises(Locked, match=r"^another process is using "):
             take(folder)
 
 
-def test_a_lock_that_cannot_be_taken_is_told_in_a_sentence(folder: Folder) -> None:
+def test_a_lock_that_cannot_be_taken_gives_a_message(folder: Folder) -> None:
     folder.prepare()
     (folder.state / "lock").mkdir()
     with pytest.raises(Failed, match=r"^state: .*lock cannot be written: Is a directory$"):

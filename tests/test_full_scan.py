@@ -1,4 +1,4 @@
-"""Walks as values: what they ask, and what they vouch for, while a list changes under their hands."""
+"""Full scans as values: what they request, and what they prove, while a list changes meanwhile."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ Lie = Callable[[Page], Page]
 class Remote:
     """A list behind an API that cuts it into pages of 50; `always` are the rows that never left.
 
-    Edits: remove or insert so many rows at a place (in thousandths of the list), or append them.
+    Edits: remove or insert so many rows at a position (in thousandths of the list), or append them.
     """
 
     rows: list[str]
@@ -49,7 +49,7 @@ class Remote:
             self.made += count
 
     def now(self) -> datetime:
-        """A clock that goes on by a second whenever somebody looks at it."""
+        """Return a clock that advances by a second at each call."""
         self.seconds += 1
         return NINE + timedelta(seconds=self.seconds)
 
@@ -62,13 +62,13 @@ class Remote:
 
 
 def remote(rows: int, *, has_total: bool = True, lie: Lie = lambda page: page) -> Remote:
-    """A list of the rows "1", "2" and so on."""
+    """Return a list of the rows "1", "2" and so on."""
     keys = [str(n) for n in range(1, rows + 1)]
     return Remote(keys, has_total, lie, made=rows, always=set(keys))
 
 
 def read(scan: Scan, api: Remote, most: int = 1_000, edits: Sequence[Edit | None] = ()) -> list[int]:
-    """Read a walk to its end, one request at a time, each of `edits` after an answer; the pages asked for."""
+    """Run a scan to its end, one request at a time, each of `edits` after a response; return the requested pages."""
     asked: list[int] = []
     left = deque(edits)
     while (request := scan.ask()) is not None:
@@ -81,7 +81,7 @@ def read(scan: Scan, api: Remote, most: int = 1_000, edits: Sequence[Edit | None
 
 
 def record_of(key: str | None) -> Callable[[Request, datetime], Page]:
-    """An answer to a request for one record; None: there is no such thing."""
+    """Return the response to a request for one record; a 404 for None."""
 
     def answer(request: Request, at: datetime) -> Page:
         assert request.key is not None
@@ -117,7 +117,7 @@ def test_unpaged_list_is_read_with_one_request_however_long_it_is() -> None:
 
 
 def test_list_on_several_pages_of_which_one_has_the_same_row_twice_is_complete() -> None:
-    """Duplicate ids over pages are not rows missing."""
+    """Duplicate ids across pages are not missing rows."""
     api, scan = remote(60), FullScan(TAG)
     api.lie = lambda page: replace(page, records=page.records + page.records[-1:])
     read(scan, api)
@@ -134,7 +134,7 @@ def test_cursor_is_the_earlier_of_the_local_clock_and_the_servers_date() -> None
         assert scan.checkpoint.read_from == NINE
 
 
-def test_checkpoint_of_a_walk_that_read_nothing_is_a_lookup_error() -> None:
+def test_checkpoint_of_a_scan_that_read_nothing_is_a_lookup_error() -> None:
     with pytest.raises(LookupError, match="subscriptions/tag/7"):
         _ = FullScan(TAG).checkpoint
     with pytest.raises(LookupError, match="by_id"):
@@ -159,11 +159,11 @@ def test_row_that_slipped_past_a_page_border_is_found_by_reading_the_page_again(
     assert "51" in scan.keys
 
 
-def test_list_that_lost_a_row_already_read_is_not_vouched_for() -> None:
+def test_list_that_lost_a_row_already_read_is_incomplete() -> None:
     scan = FullScan(TAG)
     read(scan, remote(120), edits=[("remove", 0, 1)])
     assert (scan.checkpoint.is_complete, scan.checkpoint.is_done, scan.is_worth_repeating) == (False, True, True)
-    assert scan.checkpoint.doubt == "120 rows could be read, the API counts 119"
+    assert scan.checkpoint.doubt == "120 rows could be read, but the API counts 119"
 
 
 def test_list_whose_lost_row_is_explained_is_complete() -> None:
@@ -174,7 +174,7 @@ def test_list_whose_lost_row_is_explained_is_complete() -> None:
 
 
 def test_list_whose_lost_row_is_explained_after_a_kill_is_complete() -> None:
-    """That the numbers differ is no lasting doubt: it must not outlive a kill between the two."""
+    """A mismatch is no lasting problem: it must not survive a kill between the two reads."""
     scan = FullScan(TAG)
     read(scan, remote(120), edits=[("remove", 0, 1)])
     again = FullScan(TAG, scan.checkpoint, scan.keys)
@@ -188,14 +188,14 @@ def test_rows_appended_while_the_list_is_read_are_read_too() -> None:
     assert (scan.checkpoint.is_complete, scan.keys) == (True, set(api.rows))
 
 
-def test_row_inserted_at_the_front_is_found_by_looking_back() -> None:
+def test_row_inserted_at_the_front_is_found_by_rechecking() -> None:
     api, scan = remote(120), FullScan(TAG)
     read(scan, api, edits=[("insert", 0, 1)])
     assert (scan.checkpoint.is_complete, scan.keys) == (True, set(api.rows))
 
 
 def test_rows_added_behind_a_tail_that_was_answered_early_are_found() -> None:
-    """Page 4 was answered with one row, then 50 came; page 5 alone does not have the other 49."""
+    """Page 4 was answered with one row, then 50 were added; page 5 alone lacks the other 49."""
     api, scan = remote(151), FullScan(TAG)
     _tell(scan, api, 1)
     ahead = [request for _ in range(3) if (request := scan.ask()) is not None]
@@ -215,8 +215,8 @@ def test_drop_of_the_total_that_only_a_page_read_again_shows_is_noticed() -> Non
     assert "101" in scan.keys
 
 
-def test_removal_hidden_by_an_addition_between_the_same_two_pages_is_beyond_a_walk() -> None:
-    """What cannot be guaranteed: both counts agree, and row 51 was never seen. The verify cycle finds it."""
+def test_removal_hidden_by_an_addition_between_the_same_two_pages_is_beyond_a_scan() -> None:
+    """A known limit: both counts match, and row 51 was never seen. The verify cycle finds it."""
     api, scan = remote(120), FullScan(TAG)
     request = scan.ask()
     assert request is not None
@@ -227,27 +227,27 @@ def test_removal_hidden_by_an_addition_between_the_same_two_pages_is_beyond_a_wa
     assert (scan.checkpoint.is_complete, api.always - scan.keys) == (True, {"51"})
 
 
-# -- a walk that was killed
+# -- a killed scan
 
 
-def test_page_that_was_to_be_read_again_when_the_walk_was_killed_is_read_again() -> None:
-    """Asked for again, but not told: the checkpoint still has to name it."""
+def test_page_that_was_to_be_read_again_when_the_scan_was_killed_is_read_again() -> None:
+    """Requested again, but not received: the checkpoint must still name it."""
     api, scan = remote(200), FullScan(TAG)
     _tell(scan, api, 1)
     api.edit(("remove", 0, 1))
     ahead = [scan.ask() for _ in range(2)]
-    _tell(scan, api, ahead[0])  # the total dropped: page 1 is asked for again ...
+    _tell(scan, api, ahead[0])  # the total dropped: page 1 is requested again ...
     assert (again := scan.ask()) is not None
     assert again.page == 1
-    _tell(scan, api, ahead[1])  # ... and this is the last that the log knows
+    _tell(scan, api, ahead[1])  # ... and this is the last page in the log
     assert scan.checkpoint.mend == (1,)
     resumed = FullScan(TAG, scan.checkpoint, scan.keys)
     read(resumed, api)
     assert api.always <= resumed.keys
 
 
-def test_border_that_a_page_read_again_left_open_is_looked_at_after_a_kill() -> None:
-    """The newest total is lower than at the last page in line: on the way on, no drop would show."""
+def test_border_that_a_page_read_again_left_open_is_read_again_after_a_kill() -> None:
+    """The newest total is lower than at the last page in sequence: resuming would show no drop."""
     api, scan = remote(200), FullScan(TAG)
     _tell(scan, api, 1)
     api.edit(("remove", 900, 1))
@@ -259,8 +259,8 @@ def test_border_that_a_page_read_again_left_open_is_looked_at_after_a_kill() -> 
     assert "101" in resumed.keys
 
 
-def test_stale_walk_reads_its_last_page_again() -> None:
-    """While nobody looked, a removal and an addition may have balanced."""
+def test_stale_scan_reads_its_last_page_again() -> None:
+    """During the pause, a removal and an addition may have balanced."""
     api, scan = remote(200), FullScan(TAG)
     _tell(scan, api, 1)
     api.edit(("remove", 0, 1))
@@ -271,7 +271,7 @@ def test_stale_walk_reads_its_last_page_again() -> None:
 
 
 def test_total_of_the_page_read_again_is_what_the_next_page_is_compared_with() -> None:
-    """While nobody looked, rows came; then one leaves: the total is still higher than before, and yet dropped."""
+    """During the pause, rows were added; then one leaves: the total is still higher than before, and yet dropped."""
     api, scan = remote(200), FullScan(TAG)
     _tell(scan, api, 1)
     api.edit(("append", 0, 30))
@@ -297,14 +297,14 @@ def _tell(scan: FullScan, api: Remote, request: Request | int | None) -> None:
     scan.tell(api.answer(request, api.now()))
 
 
-# -- any list, whatever happens to it
+# -- any list, with any changes
 
 Step = tuple[list[Edit], int, bool, Literal["", "killed", "killed long ago"]]
 
 
 @dataclass
 class Flight:
-    """A request under way: not answered, answered (`removed`: rows that had left until then), or arrived."""
+    """A request in flight: unanswered, answered (`removed`: rows that had left until then), or received."""
 
     request: Request
     sent_at: datetime
@@ -321,11 +321,11 @@ def steps_of(kinds: Sequence[str]) -> st.SearchStrategy[list[Step]]:
 
 
 class Reading:
-    """A walk with several requests under way, answered in any order, edits between any two answers, and kills.
+    """A scan with several requests in flight, answered in any order, edits between any two responses, and kills.
 
-    Each step: edits; then one request under way is answered, or stays so until another step lets the answer
-    arrive. `has_hidden`: somebody left between two answers that follow one another, or between two pages in
-    line, and the total does not show it.
+    Each step: edits; then one request in flight is answered, or stays until another step delivers its response.
+    `has_hidden`: a row left between two consecutive responses, or between two pages in sequence, and the total does not
+    show it.
     """
 
     def __init__(self, api: Remote, scan: FullScan, ahead: int) -> None:
@@ -370,7 +370,7 @@ class Reading:
             self._tell(self.under_way.popleft(), at)
 
     def _compare(self, before: str, now: str, flight: Flight) -> None:
-        """Note a removal since the answer `before` that the total of this one, `now`, does not show."""
+        """Note a removal since the response `before` that the total of this one, `now`, does not show."""
         total = flight.page.total if flight.page and flight.page.total else 0
         last = self._seen.get(before)
         self.has_hidden |= last is not None and flight.removed > last[0] and total >= last[1]
@@ -393,7 +393,8 @@ def reading(rows: int, ahead: int) -> Reading:
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 260), steps_of(["append"]), st.integers(1, 4))
 def test_list_that_rests_from_some_kill_on_is_read_whole(rows: int, steps: list[Step], ahead: int) -> None:
-    """keys == the list when nothing changes during the walk, whatever is killed and however answers arrive."""
+    """keys == the list if nothing changes during the scan, whatever is killed and in whatever order responses
+    arrive."""
     run = reading(rows, ahead)
     run.run([([], pick, arrives, dies) for _, pick, arrives, dies in steps])
     assert run.scan.checkpoint.is_complete
@@ -438,11 +439,11 @@ def test_scan_ends_whatever_happens_to_the_list(rows: int, steps: list[Step], ah
     assert checkpoint.rows == len(run.scan.keys)
 
 
-# -- an API that lies
+# -- a faulty API
 
 
 def first_page_always(page: Page) -> Page:
-    """`page` is ignored; the echo says so, or (see below) does not."""
+    """Return page 1 whatever is requested; its number says so, or (see below) does not."""
     return replace(page, records=tuple(Record(str(n), b"{}") for n in range(1, 51)), page_echo=1)
 
 
@@ -487,7 +488,7 @@ def gone_after_the_first(page: Page) -> Page:
 
 
 def second_twice(page: Page) -> Page:
-    """Page 3 is page 2 once more, as from a cache."""
+    """Page 3 repeats page 2, as from a cache."""
     return (
         replace(page, records=tuple(Record(str(n), b"{}") for n in range(51, 101))) if page.request.page == 3 else page
     )
@@ -525,7 +526,7 @@ LIES = [
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
-def test_api_that_lies_neither_loops_nor_passes(lie: Lie) -> None:
+def test_faulty_api_neither_loops_nor_passes(lie: Lie) -> None:
     scan = FullScan(TAG)
     read(scan, remote(230, lie=lie), most=150)
     assert scan.checkpoint.is_done
@@ -533,7 +534,7 @@ def test_api_that_lies_neither_loops_nor_passes(lie: Lie) -> None:
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
-def test_api_that_lies_is_not_believed_after_a_kill_either(lie: Lie) -> None:
+def test_faulty_api_is_not_trusted_after_a_kill_either(lie: Lie) -> None:
     api, scan = remote(230, lie=lie), FullScan(TAG)
     _tell(scan, api, 1)
     resumed = FullScan(TAG, scan.checkpoint, scan.keys, is_stale=True)
@@ -542,7 +543,7 @@ def test_api_that_lies_is_not_believed_after_a_kill_either(lie: Lie) -> None:
 
 
 def test_api_that_gives_other_rows_at_every_request_comes_to_an_end() -> None:
-    """49 rows a page where 50 are counted: every look back finds something new, for ever."""
+    """49 rows a page where 50 are counted: every recheck finds new rows, forever."""
     made = iter(range(1, 1_000_000))
 
     def other(page: Page) -> Page:
@@ -554,16 +555,16 @@ def test_api_that_gives_other_rows_at_every_request_comes_to_an_end() -> None:
 
 
 @pytest.mark.parametrize("lie", [without_any_count, second_twice, without_key], ids=lambda lie: lie.__name__)
-def test_list_without_totals_whose_pages_repeat_or_cannot_be_read_is_not_believed(lie: Lie) -> None:
+def test_list_without_totals_whose_pages_repeat_or_cannot_be_read_is_not_trusted(lie: Lie) -> None:
     scan = FullScan(BROADCASTS)
     read(scan, remote(230, has_total=False, lie=lie), most=10)
     assert (scan.checkpoint.is_done, scan.checkpoint.is_complete) == (True, False)
 
 
-def test_page_that_cannot_be_believed_stops_the_walk_at_once() -> None:
+def test_page_that_cannot_be_trusted_stops_the_scan_at_once() -> None:
     scan = FullScan(ACTIVE)
     assert read(scan, remote(230, lie=strangers)) == [1]
-    assert scan.checkpoint.doubt == "1 people in a state that does not belong there; the API ignores a parameter"
+    assert scan.checkpoint.doubt == "1 person in an unexpected state; the API ignores a parameter"
     assert not scan.is_worth_repeating
 
 
@@ -596,15 +597,15 @@ def test_tombstone_counts_as_an_answer() -> None:
     assert (scan.checkpoint.is_complete, scan.keys) == (True, {"1", "2"})
 
 
-def test_keys_beyond_the_budget_wait_and_are_said() -> None:
+def test_keys_beyond_the_budget_wait_and_are_reported() -> None:
     scan = ByIdScan(BY_ID, map(str, range(10)), budget=4)
     assert len(keys_asked(scan, record_of("any"))) == 4
     checkpoint = scan.checkpoint
     assert (checkpoint.is_done, checkpoint.is_complete, checkpoint.rows, checkpoint.total) == (True, False, 4, 10)
-    assert checkpoint.doubt == "6 wait to be asked for by id"
+    assert checkpoint.doubt == "6 still to be requested by id"
 
 
-def test_killed_key_walk_asks_only_for_what_is_left() -> None:
+def test_killed_by_id_scan_asks_only_for_what_is_left() -> None:
     scan = ByIdScan(STATS, map(str, range(10)))
     keys_asked(scan, record_of("any"), most=4)
     assert (scan.checkpoint.is_done, scan.checkpoint.is_complete, scan.checkpoint.doubt) == (False, False, None)
@@ -614,8 +615,8 @@ def test_killed_key_walk_asks_only_for_what_is_left() -> None:
     assert resumed.checkpoint.began_at == scan.checkpoint.began_at
 
 
-def test_places_of_a_resumed_key_walk_follow_those_it_has() -> None:
-    """A place is a page number in the log: two records of a slice must not share one."""
+def test_positions_of_a_resumed_by_id_scan_follow_those_it_has() -> None:
+    """A position is a page number in the log: two records of a slice must not share one."""
     start = Checkpoint(STATS, NINE, NINE, next_page=3)
     resumed = ByIdScan(STATS, ["1", "2", "3"], start, ["1", "2"])
     request = resumed.ask()

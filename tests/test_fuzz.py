@@ -1,5 +1,5 @@
-"""Accounts drawn by chance, with faults, kills and churn: whatever happened before, a pull that ends with 0 while the
-account is at rest has made the mirror the account, but for what contract section 5 leaves to the cycle."""
+"""Random accounts with faults, kills and churn: whatever happened before, a pull that exits with 0 while the account is
+idle makes the mirror equal the account, except for what docs/nightly.md leaves to the verify cycle."""
 
 import contextlib
 import itertools
@@ -29,7 +29,7 @@ from tests.support.comparison import differences
 from tests.test_machine import BEHAVIOURS, EDITS, edit
 
 ACCOUNTS = 50
-# A removal that an insertion in the same list hides is found within the cycle: here one of the two is enough.
+# A removal hidden by an insertion in the same list is found within the cycle: here, only one of the two happens.
 CHURN = sorted(EDITS.keys() - {"swap"})
 FAULTS: Mapping[str, Callable[[random.Random], Effect]] = {
     "500": lambda chance: effects.status(500),
@@ -46,15 +46,15 @@ FAULTS: Mapping[str, Callable[[random.Random], Effect]] = {
     "NaN": lambda chance: effects.stray("NaN"),
 }
 COMMANDS = [("pull",), ("pull",), ("pull", "--full"), ("verify", "--repair"), ("pull", "tags", "subscribers")]
-# Nothing else may a command end with: -9 is our own kill.
+# The only other exit statuses: -9 is the test's own kill.
 STATUSES = {0, 1, 3, 130, -signal.SIGKILL}
-# What of a row no cheap signal shows (contract, section 5); stats of broadcasts older than a week as well.
+# Columns whose changes no cheap signal shows (docs/nightly.md); stats of broadcasts older than a week as well.
 LEFT_TO_THE_CYCLE = re.compile(r"subscriptions: .*: state is|broadcasts: \d+: |broadcast_stats: \d+: ")
 
 
 @dataclass
 class Life:
-    """One account with the folder of its mirror."""
+    """One account and the folder of its mirror."""
 
     world: World
     sandbox: Sandbox
@@ -68,7 +68,7 @@ class Life:
         return Config(self.folder / "data", "the test", api, models=BARE)
 
     def churn(self, most: int) -> None:
-        """A few edits."""
+        """Make a few edits."""
         for _ in range(self.chance.randrange(most)):
             self._edit()
 
@@ -76,7 +76,7 @@ class Life:
         edit(self.world, self.chance.choice(CHURN), self.chance.randrange(10_000))
 
     def a_bad_day(self) -> None:
-        """A command among faults and edits, that may be killed anywhere."""
+        """Run a command among faults and edits, which may be killed anywhere."""
         chance, faults = self.chance, self.sandbox.faults
         for _ in range(chance.randrange(4)):
             effect = FAULTS[chance.choice([*FAULTS])](chance)
@@ -105,18 +105,18 @@ class Life:
             self.sandbox.faults.add(effects.edit_before(end), nth=self.chance.randint(2, 60))
             said, _ = process.communicate(timeout=120)
         assert process.returncode in STATUSES, said
-        assert "mistake of cksync" not in said
+        assert "a bug in cksync" not in said
         assert "Traceback" not in said
 
     def _undone(self) -> None:
-        """A pull that is left in the middle, or ends as it likes."""
+        """Run a pull that is abandoned in the middle, or ends in any way."""
         events = pull(self.config, depth=self.chance.choice(["nightly", "full"]), environ={})
         with contextlib.suppress(CksyncError):
             list(itertools.islice(events, self.chance.randrange(1, 90)))
         events.close()  # type: ignore[attr-defined]  # it is a generator
 
     def at_rest(self) -> None:
-        """Pulls while nothing happens; what ends with 0 is true."""
+        """Pull while nothing happens; an exit status of 0 must be true."""
         for _ in range(2):
             *_, report = pull(self.config, environ={})
             assert isinstance(report, PullReport)
@@ -138,7 +138,7 @@ class Life:
 
 
 def account(seed: int) -> World:
-    """An account of any size and shape, on which everything is in its place."""
+    """An account of any size and shape, fully synced."""
     chance = random.Random(seed)
     people = chance.choice([4, 49, 50, 51, 130, 260])
     sizes: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The log: whole segments or none, records byte for byte, and what a round of loads adds up to."""
+"""The log: complete segments or none, records byte for byte, and what the loads of a round add up to."""
 
 import json
 import os
@@ -31,7 +31,6 @@ from cksync.domain import (
 from cksync.errors import Failed
 from cksync.load.compact import compact
 from cksync.load.log import (
-    PORTION_BYTES,
     REQUESTS,
     Load,
     Start,
@@ -47,6 +46,7 @@ from cksync.load.log import (
     segment_files,
     was_ever_finished,
 )
+from cksync.load.log_files import PORTION_BYTES
 from tests.support.log_builder import LoadBuilder, LogBuilder, at
 
 TAGS = whole("tags")
@@ -54,12 +54,12 @@ TAG = members("tag", "7")
 
 
 def every_round(log: Path) -> list[Load]:
-    """The open round where everything that is finished is published too."""
+    """Return the open round if everything finished is published, too."""
     return open_round(log)
 
 
 def texts(path: Path) -> list[str | None]:
-    """The records of a segment, as they are stored."""
+    """Return the records of a segment, as stored."""
     column: list[str | None] = pq.read_table(path, columns=["record"]).column(0).to_pylist()
     return column
 
@@ -159,7 +159,7 @@ def test_segment_is_stored_when_enough_pages_have_come(log: LogBuilder) -> None:
 
 
 def test_segment_is_stored_when_a_second_has_passed_since_the_last(log: LogBuilder) -> None:
-    ticks = iter([100.0, 100.5, 101.0, 101.0, 101.999, 102.5, 102.5])  # when it begins, looks, looks and stores ...
+    ticks = iter([100.0, 100.5, 101.0, 101.0, 101.999, 102.5, 102.5])  # begins, checks, checks and stores ...
     writer = Writer(log.folder.log, "load", Start(at(0), ""), flush_pages=100, ticks=lambda: next(ticks))
     stored = []
     for number in range(1, 5):
@@ -182,7 +182,7 @@ def test_checkpoint_without_a_page_is_stored_as_well(log: LogBuilder) -> None:
 
 
 def test_kill_while_a_segment_is_written_leaves_the_log_as_it_was(log: LogBuilder) -> None:
-    """What was not renamed yet is not there."""
+    """A file that was not renamed yet does not exist."""
     log.write(TAG, 0, [{"id": 1}])
     whole_file = only_segment(log)
     (whole_file.parent / ".000002.parquet.new").write_bytes(whole_file.read_bytes()[:100])
@@ -320,7 +320,7 @@ def test_killed_load_has_no_end(log: LogBuilder) -> None:
 
 
 def test_end_that_was_taken_back_counts_as_the_last_one_says(log: LogBuilder) -> None:
-    """A pull whose publishing failed: read to the end, and yet not finished."""
+    """A pull whose publish failed: read to the end, and yet not finished."""
     load = log.begin()
     load.page(TAG, 0, [{"id": 1}])
     load.end(1)
@@ -345,7 +345,7 @@ def test_round_is_all_loads_since_the_last_finished_one(log: LogBuilder) -> None
 
 
 def test_load_that_was_read_to_its_end_may_not_be_published_yet(log: LogBuilder) -> None:
-    """Killed in between: the next pull begins from what it has read."""
+    """Killed in between: the next pull resumes from what was read."""
     assert is_published(log.folder.log, set())
     log.write(TAG, 0, [])
     log.write(TAG, 1, [])
@@ -356,7 +356,7 @@ def test_load_that_was_read_to_its_end_may_not_be_published_yet(log: LogBuilder)
 
 
 def test_keys_of_a_slice_count_from_its_first_observation_that_counts(log: LogBuilder) -> None:
-    """An older reading of the same slice, and other slices, do not."""
+    """An older read of the same slice, and other slices, do not count."""
     first = log.begin()
     first.page(TAG, 0, [{"id": 1}, {"id": 2}])
     first.page(ACTIVE, 5, [{"id": 9}])
@@ -372,7 +372,7 @@ def test_keys_of_a_slice_count_from_its_first_observation_that_counts(log: LogBu
 
 
 def test_keys_include_those_that_the_api_said_are_not_there(log: LogBuilder) -> None:
-    """A 404 is an answer: it is not asked for again."""
+    """A 404 is a response: it is not requested again."""
     log.write(ACTIVE, 0, [Record("5", None)])
     load = read_load(log.folder.log, log.ids[0])
     assert keys_by_slice([load], load.checkpoints)[0] == {ACTIVE.name: {"5"}}
@@ -452,7 +452,7 @@ def test_any_load_comes_back_as_it_was_written(
 
 
 def test_observations_keep_their_microseconds(log: LogBuilder) -> None:
-    """The border between two readings is a single observation's time."""
+    """The border between two reads is a single observation's time."""
     moment = at(0) + timedelta(microseconds=1)
     writer = log.begin().writer
     page = Page(Request(TAG, "path"), moment, moment, None, (), (Record("1", b"{}"),))
@@ -469,7 +469,7 @@ def test_observations_keep_their_microseconds(log: LogBuilder) -> None:
 
 
 def fill(log: LogBuilder, loads: int, segments: int) -> None:
-    """Loads of so many segments each, all about one tag."""
+    """Write loads of so many segments each, all about one tag."""
     for minute in range(loads):
         load = log.begin(minute)
         for number in range(1, segments + 1):
@@ -478,7 +478,7 @@ def fill(log: LogBuilder, loads: int, segments: int) -> None:
 
 
 def facts(folder: Path) -> list[tuple[Any, ...]]:
-    """Everything a log says, whatever files it is in."""
+    """Return everything a log says, however it is split into files."""
     found: list[tuple[Any, ...]] = []
     for load in (read_load(folder, load_id) for load_id in load_ids(folder)):
         rows = [row for path in load.files_of(load.segments) for row in pq.read_table(path).to_pylist()]

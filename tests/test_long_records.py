@@ -1,5 +1,5 @@
-"""Records of many megabytes, and purchases of many lines, are published like any other; what no table can hold is set
-aside alone."""
+"""Records of many megabytes, and purchases of many lines, are published as usual; only what no table can hold is set
+aside."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,7 +34,7 @@ def person(number: int, value: str | None = None) -> Record:
 
 
 def write(log: LogBuilder, *lists: tuple[Slice, Iterable[Record]], minutes: float = 0) -> None:
-    """A load of complete lists."""
+    """Write a load of complete lists."""
     load = log.begin(minutes)
     for number, (slice_, records) in enumerate(lists):
         load.page(slice_, minutes + number, records, is_complete=True)
@@ -64,7 +64,7 @@ def purchase(number: int, lines: int = LINES) -> Record:
 
 
 def assert_published(log: LogBuilder, **rows: int) -> None:
-    """Publish, and once more from the log alone: each table has so many rows, and the same ones."""
+    """Publish, and again from the log alone: each table has so many rows, and the same ones."""
     before = None
     for make in (publish, rebuild):
         published = make(log.folder)
@@ -124,7 +124,7 @@ def test_hundreds_of_megabytes_of_long_records_are_published(log: LogBuilder) ->
     assert_published(log, broadcasts=40, subscribers=51)
 
 
-# -- what no table can hold
+# -- records that no table can hold
 
 
 TOO_LONG = person(2, "x" * RECORD_BYTES)
@@ -153,7 +153,7 @@ def test_slice_stays_incomplete_until_the_record_that_was_set_aside_is_usable_or
     assert list(publish(log.folder).merged.doubts) == [ACTIVE.name]
     assert log.rows("select fields ->> 'note' from subscribers where id = 2") == [("short",)]  # as last known
     load = log.begin(20)
-    load.page(ACTIVE, 20, [person(1)], number=2)  # a night that has no reason to read the record again
+    load.page(ACTIVE, 20, [person(1)], number=2)  # a night without a reason to read the record again
     load.end(21)
     assert list(publish(log.folder).merged.doubts) == [ACTIVE.name]
     write(log, (ACTIVE, [person(1), person(2, "shorter")]), minutes=30)

@@ -1,5 +1,5 @@
-"""The world changes at any time, pulls die at any page, verify runs whenever it likes: after one undisturbed
-pull and repair the mirror is the world, and every earlier such moment can still be asked for."""
+"""State machine of pulls: the world changes at any time, pulls die at any page, verify runs at any time. After one
+undisturbed pull and repair, the mirror equals the world, and every earlier such moment can still be queried."""
 
 import tempfile
 from collections.abc import Callable
@@ -29,7 +29,7 @@ SMALL |= {"sequence_memberships": 20, "broadcasts": 3, "purchases": 6, "custom_f
 
 
 def swap_tags(world: World, leaves: int, joins: int, number: int) -> None:
-    """One leaves a tag and another gets it, so that its total stays."""
+    """Untag one person and tag another, so that the tag's total stays."""
     tag = one_of(dict(world.parents["tag"]), number)
     edits.untag(world, leaves, tag)
     edits.tag(world, joins, tag)
@@ -41,17 +41,17 @@ Edit = Callable[[World, int], Any]
 
 
 def someone(world: World, number: int) -> int:
-    """One of the people, by a number that a test draws."""
+    """Return one of the people, by a drawn number."""
     people = sorted(world.subscribers)
     return people[number % len(people)]
 
 
 def one_of(rows: dict[int, Any], number: int) -> int:
-    """One of some rows, by a number that a test draws."""
+    """Return one of some rows, by a drawn number."""
     return sorted(rows)[number % len(rows)]
 
 
-# What becomes of the memberships of those who cancel (and come back), and of what is not listed.
+# The fate of the memberships of people who cancel (and return), and of unlisted ones.
 BEHAVIOURS = [
     Behaviour(),
     Behaviour(cancelled_leave=("sequence", "form:0.9"), cancelled_return=False),
@@ -63,7 +63,7 @@ BEHAVIOURS = [
 
 
 def unsent(world: World, number: int) -> int:
-    """One of the broadcasts that can still be edited."""
+    """Return a broadcast that can still be edited."""
     return one_of({key: row for key, row in world.broadcasts.items() if row.status in ("draft", "scheduled")}, number)
 
 
@@ -100,7 +100,7 @@ EDITS: dict[str, Edit] = {
 
 
 def edit(world: World, name: str, number: int) -> None:
-    """An edit, if the account as it is now allows it."""
+    """Make an edit, if the current account allows it."""
     try:
         EDITS[name](world, number)
     except (KeyError, ValueError, ZeroDivisionError):
@@ -108,7 +108,7 @@ def edit(world: World, name: str, number: int) -> None:
 
 
 class Account(RuleBasedStateMachine):
-    """An account that lives, and a mirror that follows."""
+    """An account that changes, and a mirror that follows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Account(RuleBasedStateMachine):
 
     @rule()
     def a_quiet_day(self) -> None:
-        """See `play`."""
+        """Do nothing: see `play`."""
 
     @rule(name=st.sampled_from(sorted(EDITS)), number=st.integers(0, 200))
     def edit_while_nobody_looks(self, name: str, number: int) -> None:
@@ -169,7 +169,7 @@ class Account(RuleBasedStateMachine):
 
     @rule()
     def pull_and_repair_undisturbed(self) -> None:
-        if self.is_cut_off:  # what it read before the edits is not asked for again: this ends that pull
+        if self.is_cut_off:  # what was read before the edits is not requested again: finish that pull
             self.run()
         self.run()
         *_, findings = verify(self.config, repair=True)
@@ -187,7 +187,7 @@ class Account(RuleBasedStateMachine):
         return self.config.data_dir / "mirror.duckdb"
 
     def tables(self, schema: str, where: str = "", moment: datetime | None = None) -> dict[str, list[Any]]:
-        """Every row of every table: now, by its open versions, or as it was at a moment."""
+        """Return every row of every table: now, by its open versions, or as of a moment."""
         with duckdb.connect(str(self.mirror), read_only=True) as db:
             db.execute("set TimeZone = 'UTC'")
             names = [row[0] for row in db.execute(TABLES).fetchall()]
@@ -200,7 +200,7 @@ class Account(RuleBasedStateMachine):
             return found
 
     def run(self) -> PullReport | None:
-        """A pull to its end; None when it failed."""
+        """Pull to the end; None if it failed."""
         try:
             *_, report = pull(self.config)
         except CksyncError:
@@ -216,10 +216,10 @@ class Account(RuleBasedStateMachine):
 
 
 def play(machine: type[RuleBasedStateMachine], examples: int, steps: int) -> None:
-    """Play so many lives, and before them the simplest.
+    """Run so many examples, and before them the simplest.
 
-    Hypothesis begins with the first rule without arguments, over and over: machines have one that does nothing, for
-    else a single life would be nothing but undisturbed pulls.
+    Hypothesis begins with the first rule without arguments, repeatedly: machines have one that does nothing, because
+    otherwise one example would consist of undisturbed pulls only.
     """
     run_state_machine_as_test(
         machine,
@@ -240,5 +240,5 @@ def test_one_undisturbed_pull_makes_the_mirror_the_world() -> None:
 @pytest.mark.heavy
 @pytest.mark.parametrize("part", range(4))
 def test_one_undisturbed_pull_makes_the_mirror_the_world_in_many_lives(part: int) -> None:
-    """Lives of 20 steps take about 18 seconds of CPU each; in parts, so that the cores end together."""
+    """Examples of 20 steps take about 18 seconds of CPU each; split into parts, so that the cores finish together."""
     play(Account, examples=6, steps=20)

@@ -1,4 +1,4 @@
-"""The marts against numbers worked out in Python from the sandbox's world, pulled once. No SQL takes part.
+"""The marts against numbers computed in Python from the sandbox's world, pulled once. No SQL is involved.
 
 The account is the usual one without edge cases, with refunds, orphans, other currencies and buyers who write their
 address in capitals.
@@ -34,7 +34,7 @@ Key = TypeVar("Key")
 
 
 def shown(at_ms: int) -> int:
-    """A moment as the API shows it: old ones have whole seconds only."""
+    """Return a moment as the API shows it: old ones have whole seconds only."""
     return milliseconds(datetime.fromisoformat(timestamp(at_ms)))
 
 
@@ -53,7 +53,7 @@ class Sale:
 
 @dataclass(frozen=True)
 class Shop:
-    """The world, and the mirror that was pulled from it."""
+    """The world, and the mirror pulled from it."""
 
     world: World
     folder: Folder
@@ -81,13 +81,13 @@ class Shop:
 
     @cached_property
     def joins(self) -> list[Subscription]:
-        """Every membership, with the moment that the API shows."""
+        """Return every membership, with the moment that the API shows."""
         rows = [row for roster in self.world.rosters.values() for row in roster.members.values()]
         return [row._replace(created_ms=shown(row.created_ms)) for row in rows]
 
     @cached_property
     def joins_of(self) -> dict[int, list[Subscription]]:
-        """Memberships by person."""
+        """Return the memberships by person."""
         found: dict[int, list[Subscription]] = defaultdict(list)
         for row in self.joins:
             found[row.subscriber_id].append(row)
@@ -95,12 +95,12 @@ class Shop:
 
     @cached_property
     def sent(self) -> dict[int, int]:
-        """When each broadcast was sent, by its id."""
+        """Return when each broadcast was sent, by id."""
         done = [each for each in self.world.broadcasts.values() if each.status == "completed"]
         return {each.id: milliseconds(datetime.fromisoformat(each.details["send_at"])) for each in done}
 
     def first_joins(self, kind: str, parent: int) -> dict[int, int]:
-        """When each member joined, by person."""
+        """Return when each member joined, by person."""
         return {row.subscriber_id: row.created_ms for row in self.joins if (row.kind, row.parent_id) == (kind, parent)}
 
 
@@ -164,7 +164,7 @@ def test_revenue_of_each_day(shop: Shop) -> None:
 
 
 def test_revenue_of_each_product(shop: Shop) -> None:
-    """Each line has the part of its order's net that it has of the order's gross."""
+    """Each line's share of its order's net equals its share of the order's gross."""
     expected: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
     units: dict[tuple[str, str], int] = defaultdict(int)
     for sale in shop.sales():
@@ -197,7 +197,7 @@ def test_tag_overlap(shop: Shop) -> None:
 
 
 def touches(shop: Shop, sale: Sale) -> list[tuple[int, int, str, int]]:
-    """(when, rank at the same instant, kind, id) of everything in the hours before a sale."""
+    """Return (when, rank at the same instant, kind, id) of everything in the hours before a sale."""
     if sale.person is None:
         return []
     since, created_ms = sale.at_ms - HOURS * 3_600_000, shown(shop.world.subscribers[sale.person].created_ms)
@@ -229,7 +229,7 @@ def test_attribution_first_touch(shop: Shop) -> None:
     expected = {}
     for sale in shop.sales():
         before = touches(shop, sale)
-        # at the same instant a form goes first, then the larger id, as with the last touch
+        # at the same instant a form precedes, then the larger id, as with the last touch
         expected[sale.id] = (
             min(before, key=lambda touch: (touch[0], -touch[1], -touch[3]))[2:] if before else (None,) * 2
         )
@@ -259,7 +259,7 @@ def test_lead_magnet_conversion(shop: Shop) -> None:
     for kind, parent, joins, old_enough, active, unknown, buyers, days, revenue in found:
         members = shop.first_joins(kind, parent)
         old = [person for person, joined_ms in members.items() if joined_ms + 30 * DAY_MS <= now_ms]
-        # one pull: who is active now counts as active before, of the others nobody knows
+        # one pull: people active now count as active before, the others are unknown
         still = [person for person in old if shop.world.subscribers[person].state == "active"]
         bought = [s for s in sales if s.person in members and s.at_ms >= members[s.person]]
         first: dict[int | None, float] = {}

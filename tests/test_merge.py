@@ -1,4 +1,4 @@
-"""Merging: whatever was seen, in whatever pieces it is taken in, the tables say what is true now and what was."""
+"""Merging: however observations are split into merges, the tables hold the present and the past."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.load.history import Change
 from cksync.load.merge import PART_BYTES
-from tests.conftest import some
+from tests.conftest import some, some_rows
 from tests.support.log_builder import LogBuilder, at, gone
 from tests.support.memory_mirror import MemoryMirror
 
@@ -26,7 +26,7 @@ Making = Callable[..., MemoryMirror]
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[Making]:
-    """Makes a mirror of some tables over a log of its own."""
+    """Create a mirror of some tables over a log of its own."""
     with ExitStack() as stack:
 
         def make(*names: str) -> MemoryMirror:
@@ -58,7 +58,7 @@ def versions(mirror: MemoryMirror, table: str, columns: str) -> list[tuple[Any, 
     )
 
 
-# -- rows that come, change and go
+# -- rows that are added, changed and deleted
 
 
 def test_row_is_written_with_when_it_was_first_and_last_seen_changing(mirror: Making) -> None:
@@ -153,7 +153,7 @@ def test_any_difference_is_a_new_version(mirror: Making, before: dict[str, Any],
 
 
 def test_order_of_keys_and_precision_of_a_time_are_no_difference(mirror: Making) -> None:
-    """`.000Z` came in 2021; nothing in the account changed that day."""
+    """`.000Z` was introduced in 2021; nothing in the account changed that day."""
     tables = mirror("tags")
     tables.see(TAGS, 1, '{"id": 5, "name": "a", "created_at": "2024-01-01T00:00:00Z"}')
     tables.merge()
@@ -174,7 +174,7 @@ def test_older_observation_merged_later_does_not_overwrite_a_newer_one(mirror: M
 
 
 def test_observations_of_one_merge_count_in_the_order_in_which_they_were_asked_for(mirror: Making) -> None:
-    """Not in that of their segments: a slow answer is stored late."""
+    """Not in the order of their segments: a slow response is stored late."""
     tables = mirror("subscribers")
     tables.see(CANCELLED, 2, person(1, state="cancelled"))
     tables.see(ACTIVE, 1, person(1))
@@ -186,7 +186,7 @@ def test_person_inside_a_subscription_is_an_observation_like_any_other(mirror: M
     tables = mirror("subscribers", "subscriptions")
     tables.see(ACTIVE, 1, person(1))
     tables.see(TAG, 2, membership(11, person(1, state="bounced")), membership(12, person(2, state="inactive")))
-    tables.see(TAG, 3, membership(13, {"id": 3}))  # seen with a public key: no more than an id
+    tables.see(TAG, 3, membership(13, {"id": 3}))  # seen with a public key: only an id
     tables.merge()
     assert tables.rows("select id, state from subscribers order by id") == [(1, "bounced"), (2, "inactive")]
     assert tables.rows("select id, subscriber_id from subscriptions order by id") == [(11, 1), (12, 2), (13, 3)]
@@ -204,7 +204,7 @@ def test_more_rows_than_are_merged_at_once_come_out_as_few_do(mirror: Making) ->
     assert tables.rows("select count(*) from history.tags") == [(len(others) + 3,)]
 
 
-# -- what is gone
+# -- deletions
 
 
 def test_row_is_not_gone_because_an_incomplete_reading_does_not_show_it(mirror: Making) -> None:
@@ -327,7 +327,7 @@ def test_stats_that_are_404_leave_the_broadcast_alone(mirror: Making) -> None:
     assert (tables.rows("select id from broadcasts"), tables.rows("select 1 from broadcast_stats")) == ([(1,)], [])
 
 
-# -- a list that suddenly lost much
+# -- a list with a sudden large loss
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_stats_that_are_404_leave_the_broadcast_alone(mirror: Making) -> None:
         (1_000, 1_000, False),
     ],
 )
-def test_list_that_lost_over_thirty_percent_and_at_least_a_hundred_rows_is_not_believed(
+def test_list_that_lost_over_thirty_percent_and_at_least_a_hundred_rows_is_not_trusted(
     mirror: Making, rows: int, lost: int, is_believed: bool
 ) -> None:
     tables = mirror("tags")
@@ -357,7 +357,7 @@ def test_list_that_lost_over_thirty_percent_and_at_least_a_hundred_rows_is_not_b
     assert list(merged.doubts) == ([] if is_believed else ["tags"])
 
 
-def test_list_that_is_not_believed_keeps_its_old_rows_and_takes_the_new_ones_in(mirror: Making) -> None:
+def test_list_that_is_not_trusted_keeps_its_old_rows_and_takes_the_new_ones_in(mirror: Making) -> None:
     tables = mirror("tags")
     tables.see(TAGS, 1, *(tag(key) for key in range(200)), is_complete=True)
     tables.merge()
@@ -367,7 +367,7 @@ def test_list_that_is_not_believed_keeps_its_old_rows_and_takes_the_new_ones_in(
     assert "lost 199 of 201 rows at once" in merged.doubts["tags"]
 
 
-def test_other_lists_are_believed_when_one_is_not(mirror: Making) -> None:
+def test_other_lists_are_trusted_when_one_is_not(mirror: Making) -> None:
     tables = mirror("subscribers", "subscriptions")
     for slice_ in (TAG, OTHER_TAG):
         tables.see(slice_, 1, *(membership(key, person(key)) for key in range(150)), is_complete=True)
@@ -382,7 +382,7 @@ def test_other_lists_are_believed_when_one_is_not(mirror: Making) -> None:
     ]
 
 
-def test_list_that_may_lose_any_number_of_rows_is_believed(mirror: Making) -> None:
+def test_list_that_may_lose_any_number_of_rows_is_trusted(mirror: Making) -> None:
     """People finish sequences; a form, sequence or tag is deleted with all its members."""
     tables = mirror("subscribers", "subscriptions")
     tables.see(SEQUENCE, 1, *(membership(key, person(key)) for key in range(150)), is_complete=True)
@@ -398,7 +398,9 @@ def test_list_that_may_lose_any_number_of_rows_is_believed(mirror: Making) -> No
 @pytest.mark.parametrize("in_one", some([True, False], [True]))
 @pytest.mark.parametrize(
     ("before", "after"),
-    [("ab", "a"), ("ab", ""), ("", "ab"), ("ab", "ba"), ("a", "aa"), ("abc", "b"), ("ab", "ab")],
+    some_rows(
+        [("ab", "a"), ("ab", ""), ("", "ab"), ("ab", "ba"), ("a", "aa"), ("abc", "b"), ("ab", "ab")], [("abc", "b")]
+    ),
 )
 def test_lines_of_a_purchase_are_those_of_its_newest_record(
     mirror: Making, before: str, after: str, in_one: bool
@@ -474,7 +476,7 @@ def test_buyer_who_was_not_known_is_found_at_a_later_reading(mirror: Making) -> 
 
 
 def test_record_that_duckdb_refuses_makes_its_slice_doubtful_and_harms_no_other(mirror: Making) -> None:
-    """Half a surrogate pair passes for JSON elsewhere. The row that was there stays."""
+    """Half a surrogate pair passes for JSON elsewhere. The existing row stays."""
     tables = mirror("tags")
     tables.see(TAGS, 1, tag(5), tag(6), is_complete=True)
     tables.merge()
@@ -489,7 +491,7 @@ def test_record_that_duckdb_refuses_makes_its_slice_doubtful_and_harms_no_other(
 
 @dataclass
 class Truth:
-    """What the tables should say, kept in plain Python: the rows, and every version of each."""
+    """The expected tables in plain Python: the rows, and every version of each."""
 
     rows: dict[int, str | None] = field(default_factory=dict)
     first_seen: dict[int, int] = field(default_factory=dict)
@@ -530,7 +532,7 @@ def versions_of(truth: Truth) -> list[tuple[Any, ...]]:
 
 
 def check_history(mirror: MemoryMirror, table: str, key: str, value: str) -> None:
-    """What holds of every history, however it came to be."""
+    """Check what must hold for every history."""
     current = mirror.rows(f"select {key}, {value} from main.{table} order by all")
     assert mirror.rows(f"select {key}, {value} from history.{table} where valid_to is null order by all") == current
     assert mirror.rows(f"select 1 from history.{table} where valid_from > valid_to") == []
@@ -543,7 +545,7 @@ def check_history(mirror: MemoryMirror, table: str, key: str, value: str) -> Non
             if change == "insert":
                 assert open_until is None or open_until <= valid_from
             else:
-                assert open_until == valid_from  # contiguous: it goes on, or ends, where the one before ended
+                assert open_until == valid_from  # contiguous: it continues, or ends, where the one before ended
             open_until = valid_to
 
 
@@ -554,7 +556,7 @@ Event = tuple[What, dict[int, str | None]]
 
 
 def play(mirror: MemoryMirror, event: Event, minute: int, tags: Truth, people: Truth, members_: Truth) -> None:
-    """One event, in the log and in the truth."""
+    """Apply one event to the log and to the expectation."""
     what, rows = event
     is_complete = what.startswith("all")
     if "tags" in what:
@@ -590,8 +592,8 @@ EVENTS = st.lists(
 
 
 def consistent(events: list[tuple[str, dict[int, str | None]]]) -> list[tuple[str, dict[int, str | None]]]:
-    """Without people who are back in a list after a 404 and before anything shows a membership of theirs: ids do not
-    come back, and whether such a 404 was believed, and took memberships along, depends on where a round is cut."""
+    """Return the events without people who return to a list after a 404 before any membership of theirs is seen: ids
+    are not reused, and whether such a 404 was trusted, and deleted memberships, depends on where a round is split."""
     lost: set[int] = set()
     found = []
     for what, given_ in events:
@@ -604,6 +606,7 @@ def consistent(events: list[tuple[str, dict[int, str | None]]]) -> list[tuple[st
 CONSISTENT = EVENTS.map(consistent)
 
 
+@pytest.mark.heavy
 @settings(max_examples=15, deadline=None)
 @given(TAG_EVENTS, st.data())
 def test_table_says_what_was_seen_last_however_the_log_is_cut_into_merges(
@@ -621,6 +624,7 @@ def test_table_says_what_was_seen_last_however_the_log_is_cut_into_merges(
         check_history(mirror, "tags", "id", "name")
 
 
+@pytest.mark.heavy
 @settings(max_examples=12, deadline=None)
 @given(TAG_EVENTS)
 def test_history_has_every_version_when_each_page_is_merged_alone(events: list[Event]) -> None:
@@ -677,7 +681,7 @@ def test_history_of_people_has_every_version_when_each_page_is_merged_alone(even
 def test_history_has_every_version_when_rounds_are_merged_together(
     events: list[Event], more: list[Event], data: st.DataObject
 ) -> None:
-    """As if they had been merged one after the other: what was gone for a round was gone, and what went with it."""
+    """As if merged one after the other: what was deleted for a round was deleted, with its dependents."""
     names = ("tags", "subscribers", "subscriptions")
     every = data.draw(st.permutations([*events, *more]))
     with TemporaryDirectory() as folder, closing(MemoryMirror(LogBuilder(Path(folder)), *names)) as mirror:
@@ -696,8 +700,8 @@ def test_history_has_every_version_when_rounds_are_merged_together(
         assert seen == rows_of(tags)
 
 
-def test_list_that_is_not_believed_in_one_round_is_judged_anew_in_the_next(mirror: Making) -> None:
-    """Each by what was there then, also when one merge takes both in."""
+def test_list_that_is_not_trusted_in_one_round_is_judged_again_in_the_next(mirror: Making) -> None:
+    """Each by the rows of its time, also when one merge covers both."""
     tables = mirror("tags")
     tables.see(TAGS, 1, *(tag(key) for key in range(200)), is_complete=True)
     tables.end_round()
@@ -717,7 +721,7 @@ OBSERVATIONS = st.lists(st.tuples(st.sampled_from(["people", "some members"]), R
 def test_observations_give_the_same_rows_and_versions_in_one_merge_as_in_many(
     events: list[Event], data: st.DataObject
 ) -> None:
-    """Where nothing goes, even the history does not depend on how the log was cut."""
+    """Without deletions, even the history does not depend on how the log was split."""
     with TemporaryDirectory() as folder, closing(MemoryMirror(LogBuilder(Path(folder)), "subscribers")) as mirror:
         people = Truth()
         for minute, event in enumerate(events, 1):

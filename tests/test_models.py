@@ -1,4 +1,4 @@
-"""The models: made at every publish in the order of what they read, ours and the user's, and facts that must hold."""
+"""The models: built at every publish in dependency order, built-in ones and the user's, and checks that must hold."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def config(log: LogBuilder, tmp_path: Path) -> Config:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a file of the user's models."""
+    """Write a file of the user's models."""
 
     def to(name: str, text: str) -> Path:
         path = tmp_path / "mine" / name
@@ -56,13 +56,13 @@ def write(tmp_path: Path) -> Write:
 
 
 def problems(published: Published) -> dict[str, str]:
-    """What could not be made, and what does not hold, by name."""
+    """Return failed models and checks, by name."""
     found = {made.name: made.problem for made in published.analysis.models if made.problem}
     return found | {check.name: check.problem or str(check.rows) for check in published.analysis.checks if check.rows}
 
 
 def kinds(log: LogBuilder) -> dict[str, str]:
-    """Views and tables of `main` that are no tables of the mirror."""
+    """Return views and tables of `main` that are not tables of the mirror."""
     found = log.rows("select table_name, lower(table_type) from information_schema.tables where table_schema = 'main'")
     return {name: kind for name, kind in found if name not in {table.name for table in tables()}}
 
@@ -71,13 +71,13 @@ def kinds(log: LogBuilder) -> dict[str, str]:
 
 
 def status_analysis(log: LogBuilder) -> Analysis:
-    """What the mirror notes of its models."""
+    """Return what the mirror notes of its models."""
     with duckdb.connect(str(log.folder.mirror), read_only=True) as db:
         return noted(db)
 
 
 def graph(**texts: str) -> dict[str, str | None]:
-    """Names in the order of making, with their problems."""
+    """Return names in build order, with their problems."""
     return {each.name: each.problem for each in in_order([model(n, t, f"{n}.sql") for n, t in texts.items()])}
 
 
@@ -102,14 +102,14 @@ def test_what_a_model_reads_is_what_duckdb_reads(sql: str, reads: set[str]) -> N
     assert model("x", sql, "x.sql").reads == reads
 
 
-def test_models_that_read_one_another_say_so_and_spoil_no_other() -> None:
+def test_models_that_read_one_another_say_so_and_break_no_other() -> None:
     found = graph(a="from b", b="from c", c="from a", d="select 1", e="from e")
     assert found == {
-        "a": "a.sql: reads itself: a reads b reads c reads a",
-        "b": "b.sql: reads itself: a reads b reads c reads a",
-        "c": "c.sql: reads itself: a reads b reads c reads a",
+        "a": "a.sql: circular dependency: a reads b reads c reads a",
+        "b": "b.sql: circular dependency: a reads b reads c reads a",
+        "c": "c.sql: circular dependency: a reads b reads c reads a",
         "d": None,
-        "e": "e.sql: reads itself: e reads e",
+        "e": "e.sql: circular dependency: e reads e",
     }
 
 
@@ -125,10 +125,10 @@ def test_models_that_read_one_another_say_so_and_spoil_no_other() -> None:
     ],
 )
 def test_a_model_is_one_select_and_nothing_else(sql: str) -> None:
-    assert model("x", sql, "x.sql").problem == "x.sql: must be one select and nothing else"
+    assert model("x", sql, "x.sql").problem == "x.sql: must contain exactly one select"
 
 
-# -- ours
+# -- built-in models
 
 
 def test_all_of_ours_can_be_made_even_of_an_empty_mirror(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_sync_health_counts_the_changes_of_every_table_that_is_read() -> None:
     text = (sql_folder() / "models" / "marts" / "sync_health.sql").read_text()
     counted = re.findall(r"select '(\w+)'(?: as stream)?, change, valid_from from history\.(\w+)", text)
     assert [stream for stream, table in counted if stream != table] == []
-    # what comes inside another table's records is read with it
+    # rows inside another table's records are read with it
     assert {table for _, table in counted} == {table.name for table in tables() if not table.part_of}
 
 
@@ -212,7 +212,7 @@ def test_people_have_a_column_for_each_field_of_today(log: LogBuilder, config: C
     assert log.rows("select comment from duckdb_columns() where column_name = 'field_State'") == [("State",)]
 
 
-# -- the user's
+# -- user models
 
 
 def test_the_users_models_are_made_of_ours(log: LogBuilder, config: Config, write: Write) -> None:
@@ -231,7 +231,9 @@ def test_the_users_models_are_made_of_ours(log: LogBuilder, config: Config, writ
     assert log.rows("select rows, problem from _cksync.checks where name = 'a_key'") == [(0, None)]
 
 
-def test_what_is_wrong_with_a_model_is_said_and_spoils_no_other(log: LogBuilder, config: Config, write: Write) -> None:
+def test_what_is_wrong_with_a_model_is_reported_and_breaks_no_other(
+    log: LogBuilder, config: Config, write: Write
+) -> None:
     given = {
         "typo": "-- One row.\nselect id,\n  nme from tags",
         "broken": "select\n from where",
@@ -249,17 +251,17 @@ def test_what_is_wrong_with_a_model_is_said_and_spoils_no_other(log: LogBuilder,
     published = publish(config, log.folder)
     folder = config.models.path
     found = {name: text.replace(f"{folder}/", "") for name, text in problems(published).items()}
-    taken = "is the name of another table or model; take one of its own"
+    taken = "another table or model is already named {}; rename this one"
     assert found == {
         "typo": 'typo.sql:3: Binder Error: Referenced column "nme" not found in FROM clause!',
         "broken": 'broken.sql:2: Parser Error: syntax error at or near "where"',
-        "two": "two.sql: must be one select and nothing else",
-        "tags": f"tags.sql: tags {taken}",
-        "Model_Settings": f"Model_Settings.sql: Model_Settings {taken}",
-        "subscriber_fields": f"subscriber_fields.sql: subscriber_fields {taken}",
-        "odd": "odd.sql: @stored is view or table, not file",
+        "two": "two.sql: must contain exactly one select",
+        "tags": f"tags.sql: {taken.format('tags')}",
+        "Model_Settings": f"Model_Settings.sql: {taken.format('Model_Settings')}",
+        "subscriber_fields": f"subscriber_fields.sql: {taken.format('subscriber_fields')}",
+        "odd": "odd.sql: @stored must be view or table, not file",
         "late": found["late"],
-        "after": "after.sql: reads typo, which could not be made",
+        "after": "after.sql: reads typo, which could not be built",
     }
     assert found["late"].startswith("late.sql:3: Conversion Error: Could not convert string 'a' to INT32")
     assert log.rows("select one from good") == [(1,)]
@@ -294,8 +296,8 @@ def test_models_are_dropped_changed_and_moved(log: LogBuilder, config: Config, w
 
     gone = replace(config, models=ModelsConfig(tmp_path / "nowhere"))
     assert problems(publish(gone, log.folder)) == {
-        "models.path": f"there is no folder {tmp_path / 'nowhere'}; models.path in config.toml names the folder of"
-        " your own models"
+        "models.path": f"the folder {tmp_path / 'nowhere'} does not exist; set models.path in config.toml to the folder"
+        " of your own models"
     }
     assert sorted(kinds(log)) == sorted([*OURS, "model_settings"])
 
@@ -314,7 +316,7 @@ def test_a_rebuild_makes_the_models_too(log: LogBuilder, config: Config, write: 
     assert log.rows("from a") == [("a",)]
 
 
-def test_a_stored_model_is_no_reason_to_make_the_mirror_anew(log: LogBuilder, config: Config, write: Write) -> None:
+def test_a_stored_model_is_no_reason_to_rebuild_the_mirror(log: LogBuilder, config: Config, write: Write) -> None:
     from cksync.load.drift import has_other_columns
 
     write("a.sql", "-- One row.\n-- @stored: table\nselect 1 as x")
@@ -323,15 +325,15 @@ def test_a_stored_model_is_no_reason_to_make_the_mirror_anew(log: LogBuilder, co
         assert not has_other_columns(db)
 
 
-# -- facts
+# -- checks
 
 
-def test_a_fact_that_does_not_hold_is_said_with_a_sample(log: LogBuilder, config: Config, write: Write) -> None:
+def test_a_fact_that_does_not_hold_is_reported_with_a_sample(log: LogBuilder, config: Config, write: Write) -> None:
     write("checks/short_names.sql", "-- Names of tags are long.\nselect id, name from tags where length(name) < 5;\n")
     write("checks/wrong.sql", "-- This is SQL.\nselect id\nfrom nowhere")
     write("twice.sql", "-- One row per tag.\n-- @key: id\nselect id from tags, range(2)")
     published = publish(config, log.folder)
-    assert published.analysis.complaints[0] == "short_names: does not hold (1 rows): Names of tags are long."
+    assert published.analysis.complaints[0] == "short_names: check failed (1 row): Names of tags are long."
     told = log.rows("select name, rows, sample, problem from _cksync.checks where rows > 0 or problem is not null")
     (short, wrong, twice) = sorted(told)
     assert (short[:2], json.loads(short[2])) == (("short_names", 1), [{"id": 1, "name": "a"}])

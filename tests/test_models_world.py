@@ -1,6 +1,6 @@
-"""The models against numbers worked out in Python from the sandbox's world, over some nights, days in Tokyo.
+"""The models against numbers computed in Python from the sandbox's world, over some nights, days in Tokyo.
 
-What the world was at each pull is kept; who came and left is the difference of two of them. No SQL takes part.
+The world at each pull is kept; arrivals and departures are the difference of two of them. No SQL is involved.
 """
 
 import shutil
@@ -27,7 +27,7 @@ ZONE, AHEAD = "Asia/Tokyo", timedelta(hours=9)
 NIGHTS, PEOPLE = 4, 140
 
 People = Mapping[int, tuple[str, date]]
-# A day, who, +1 for coming and -1 for leaving, and how old their sign-up was in days.
+# A day, a person, +1 for an arrival and -1 for a departure, and the age of their sign-up in days.
 Move = tuple[date, int, int]
 
 
@@ -37,7 +37,7 @@ def day_of(moment: datetime) -> date:
 
 @dataclass(frozen=True)
 class Week:
-    """What the mirror says, and what the world was when each pull saw it: (day, people by id)."""
+    """The mirror, and the world as each pull saw it: (day, people by id)."""
 
     account: Account
     seen: Sequence[tuple[date, People]]
@@ -46,7 +46,7 @@ class Week:
         return self.account.rows(query)
 
     def moves(self) -> list[Move]:
-        """Who became active and who stopped being so, as two pulls in a row show it."""
+        """Return who became active and who stopped, as shown by two consecutive pulls."""
         found: list[Move] = []
         for (_, before), (day, after) in pairwise(self.seen):
             for key in before.keys() | after.keys():
@@ -59,11 +59,11 @@ class Week:
         return found
 
     def everybody(self) -> dict[int, date]:
-        """The day on which each person joined whom any pull saw."""
+        """Return the day of joining of each person whom any pull saw."""
         return {key: joined for _, people in self.seen for key, (_, joined) in people.items()}
 
     def active_at_the_end_of(self, day: date) -> set[int]:
-        """Active at the first pull, and since then by the moves up to the day."""
+        """Return the people active at the first pull, updated by the moves up to the day."""
         active = {key for key, (state, _) in self.seen[0][1].items() if state == "active"}
         for moved_on, key, sign in sorted(self.moves(), key=lambda move: (move[0], -move[2])):
             if moved_on <= day:
@@ -71,13 +71,13 @@ class Week:
         return active
 
     def days(self) -> Iterator[date]:
-        """The days after the first pull."""
+        """Yield the days after the first pull."""
         first, last = self.seen[0][0], self.seen[-1][0]
         return (first + timedelta(days=number) for number in range(1, (last - first).days + 1))
 
 
 def people_of(world: World, known: People) -> People:
-    """Everybody that a list shows, or showed when they were `known`: the state, and the day of joining."""
+    """Return all people that a list shows, or showed when they were `known`: the state, and the day of joining."""
     truth = expected_mirror(world)
     return {
         key: (row["state"], day_of(datetime.fromisoformat(row["created_at"].replace("Z", "+00:00"))))
@@ -87,7 +87,7 @@ def people_of(world: World, known: People) -> People:
 
 
 def live(world: World, random: Random, day: int) -> None:
-    """A day: people come, leave in every way, come back, buy and are tagged."""
+    """Simulate a day: people arrive, leave in every way, return, buy and are tagged."""
     active = [key for key, row in world.subscribers.items() if row.state == "active"]
     cancelled, bounced, deleted, tagged, fickle = random.sample(active, 5)
     tag, form = min(world.parents["tag"]), min(world.parents["form"])
@@ -141,6 +141,7 @@ def test_rebuild_gives_every_model_row_for_row(week: Week, tmp_path: Path) -> No
     assert differing(nightly, read(config)) == {}
 
 
+@pytest.mark.heavy
 def test_growth(week: Week) -> None:
     moves = week.moves()
     assert {sign for _, _, sign in moves} == {1, -1}

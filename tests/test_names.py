@@ -1,4 +1,4 @@
-"""Names that an account has once: what is taken is said in the plan, once for each row."""
+"""Names that are unique in an account: the plan reports a taken name, once for each row."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ def there() -> Account:
 
 
 def new(table: str, rows: Sequence[dict[str, Any]]) -> list[Edit]:
-    """New rows of a table, with ids of their own."""
+    """Return new rows of a table, with ids of their own."""
     columns = ("email_address", "name", "label", "key", "state", "transaction_id", "currency")
     return [
         Edit(table, "insert", (-number,), {**dict.fromkeys(columns), "id": -number, **row})
@@ -50,17 +50,20 @@ def reasons(plan: Plan) -> list[str]:
 def test_new_labels_that_are_one_to_the_api_are_an_error_each(labels: tuple[str, str]) -> None:
     plan = diff(new("custom_fields", [{"label": label} for label in labels]), [], there())
     assert ([problem.key for problem in plan.problems], plan.actions) == ([(-1,), (-2,)], ())
-    assert all("twice among the new labels" in text or "are one custom field" in text for text in reasons(plan))
+    assert all(
+        "several custom fields would have the label" in text or "would be the same custom field" in text
+        for text in reasons(plan)
+    )
 
 
 @pytest.mark.parametrize(
     ("label", "reason"),
     [
-        ("Company", "there is a custom field 'Company' already (1)"),
-        (" company ", "there is a custom field 'Company' already (1)"),
-        ("COMPANY!", "there is a custom field 'Company' already (1)"),
-        ("Lead opt in", "there is a custom field 'Lead opt-in' already (2)"),
-        ("Strasse", "the custom field 'Straße' (3) has the key already that 'Strasse' gets, strasse"),
+        ("Company", "there is already a custom field 'Company' (1)"),
+        (" company ", "there is already a custom field 'Company' (1)"),
+        ("COMPANY!", "there is already a custom field 'Company' (1)"),
+        ("Lead opt in", "there is already a custom field 'Lead opt-in' (2)"),
+        ("Strasse", "the custom field 'Straße' (3) already has the key of 'Strasse', strasse"),
     ],
 )
 def test_label_whose_key_is_taken_is_an_error(label: str, reason: str) -> None:
@@ -92,7 +95,7 @@ def test_new_tags_that_differ_by_case_and_blanks_alone_are_an_error_each(names: 
 @pytest.mark.parametrize("name", ["VIP list", "vip list", " VIP  List"])
 def test_tag_that_is_there_but_for_case_and_blanks_is_an_error(name: str) -> None:
     assert reasons(diff(new("tags", [{"name": name}]), [], there())) == [
-        "there is a tag 'VIP list' already (7); use that one"
+        "there is already a tag 'VIP list' (7); use that one"
     ]
 
 
@@ -106,17 +109,14 @@ def test_two_people_with_one_address_are_an_error_each() -> None:
 
 def test_address_with_a_blank_is_no_address() -> None:
     assert reasons(diff(new("subscribers", [{"email_address": " neo@example.com"}]), [], there())) == [
-        "' neo@example.com' is no e-mail address"
+        "' neo@example.com' is not an email address"
     ]
 
 
 def test_one_transaction_twice_is_an_error_each() -> None:
-    """Whoever the buyers are: nobody says whether the API makes a second purchase of it."""
+    """Whoever the buyers are: whether the API creates a second purchase of it is undocumented."""
     row = {"transaction_id": "T-2", "currency": "USD"}
     sold = new("purchases", [{**row, "email_address": f"{name}@example.com"} for name in ("ada", "bob")])
     line = {"purchase_id": -1, "position": 1, "name": "Book"}
     lines = [Edit("purchase_products", "insert", (-n, 1), {**line, "purchase_id": -n}) for n in (1, 2)]
-    assert (
-        reasons(diff([*sold, *lines], [], there()))
-        == ["the transaction_id T-2 is there twice among the new purchases"] * 2
-    )
+    assert reasons(diff([*sold, *lines], [], there())) == ["several new purchases have the transaction_id T-2"] * 2

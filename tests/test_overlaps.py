@@ -1,4 +1,4 @@
-"""Which pages may show one person twice, for they were under way at the same time."""
+"""Which pages may show one person twice because they were in flight at the same time."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ def page(slice_: Slice, sent: float, received: float, *keys: int) -> Page:
 
 
 def segments(*pages: Page, under_way: int = 8) -> set[int]:
-    """Each page in a segment of its own, from 1."""
+    """Put each page in a segment of its own, from 1."""
     together = Overlaps()
     for number, each in enumerate(pages, 1):
         together.add(each, number, under_way)

@@ -23,24 +23,24 @@ from cksync.write.workspace import check, checkout
 from tests.conftest import Command, some
 from tests.support.log_builder import LogBuilder
 
-# What patterns, quoting, addresses, options, hive partitions or variables are made of.
+# The characters of patterns, quoting, addresses, options, hive partitions and variables.
 NAMES = [
     *("a*b", "a[b]c", "[!x]", "**", "a{b,c}", "a'b", 'a"b', "a%20b", "a#b;c", "a\nb", "-x", "$HOME", "file:x"),
     *("stream=x", "é漢字🚀", "a b ", "x" * 200),
 ]
 REFUSED = {
-    "a?b": "has a ? in its path",
-    "a\\b": "has a \\ in its path",
+    "a?b": "contains ? in its path",
+    "a\\b": "contains \\ in its path",
     "x" * (LONGEST_NAME + 1): "is too long",
     "a/" * 2000: "is too long",
-    os.fsdecode(b"a\xff"): "has characters in its path that this locale cannot name",
-    "s3://bucket/folder": "is an address; name a folder of this machine",
-    "settings.toml": "is a file; name a folder",
+    os.fsdecode(b"a\xff"): "contains characters in its path that this locale cannot encode",
+    "s3://bucket/folder": "is a URL; choose a local folder",
+    "settings.toml": "is a file; choose a folder",
 }
 
 
 def written(root: Path, number: int) -> Folder:
-    """A published folder with one person; its segments have the same names as those of any other such folder."""
+    """Return a published folder with one person; its segments have the same names as those of any other such folder."""
     log = LogBuilder(root)
     log.write(ACTIVE, 1, [{"id": number, "email_address": f"p{number}@example.com", "state": "active"}])
     publish(log.folder)
@@ -49,7 +49,7 @@ def written(root: Path, number: int) -> Folder:
 
 @pytest.mark.parametrize(("name", "neighbour"), [("a[b]c", "abc"), ("a*b", "aXb"), ("[!x]", "a")])
 def test_a_folder_is_never_taken_for_its_neighbour(name: str, neighbour: str, tmp_path: Path) -> None:
-    """`data[1]` as a pattern means `data1`, and that may be another account."""
+    """`data[1]` as a pattern means `data1`, which may be another account."""
     for number, folder in enumerate((neighbour, name), 1):
         mirror = written(tmp_path / folder, number).mirror
         with duckdb.connect(str(mirror), read_only=True) as db:
@@ -107,7 +107,7 @@ def test_a_workspace_is_a_file_whatever_its_name_says(
 def test_a_file_of_settings_is_not_written_for_a_folder_that_cannot_be_used(cksync: Command, tmp_path: Path) -> None:
     done = cksync("init", "--config", "new.toml", "--data-dir", "a?b", ok=False)
     assert (done.returncode, (tmp_path / "new.toml").exists()) == (2, False)
-    assert done.stderr.startswith("cksync: --data-dir: a?b has a ? in its path")
+    assert done.stderr.startswith("cksync: --data-dir: a?b contains ? in its path")
 
 
 @pytest.mark.heavy
@@ -147,7 +147,7 @@ def test_an_export_is_refused_where_it_cannot_be_written(target: str, is_refused
         assert parse(str(tmp_path / target), None).path == tmp_path / target
 
 
-# -- room
+# -- disk space
 
 
 def test_a_disk_with_less_room_than_the_folder_holds_is_warned_of(tmp_path: Path) -> None:
@@ -155,16 +155,18 @@ def test_a_disk_with_less_room_than_the_folder_holds_is_warned_of(tmp_path: Path
     held = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert little_room(folder, LEAST_BYTES) is None
     assert little_room(folder, held) == (
-        f"{tmp_path} has {held / 1e6:.0f} MB free, and a pull may need 500 MB; make room, or it may not publish"
+        f"{tmp_path} has {held / 1e6:.0f} MB free, but a pull may need 500 MB; free some space, or publishing may fail"
     )
     with open(tmp_path / "log" / "large", "wb") as file:
         file.truncate(3_000_000_000)
-    assert "has 2.0 GB free, and a pull may need 3.0 GB;" in (little_room(folder, 2_000_000_000) or "")
+    assert "has 2.0 GB free, but a pull may need 3.0 GB;" in (little_room(folder, 2_000_000_000) or "")
 
 
 def test_a_disk_without_room_for_a_copy_of_the_mirror_fails_as_a_pull_would(tmp_path: Path) -> None:
     folder = written(tmp_path, 1)
-    with pytest.raises(Failed, match=r"the disk is full: .* has 1 MB free, and a pull writes a copy of the mirror"):
+    with pytest.raises(
+        Failed, match=r"not enough disk space: .* has 1 MB free, and a pull writes a copy of the mirror"
+    ):
         little_room(folder, 1_000_000)
     shutil.rmtree(folder.log)
     assert little_room(Folder(tmp_path / "nothing yet"), 1) is not None

@@ -1,4 +1,4 @@
-"""The price of the next pull, told without a request."""
+"""The price of the next pull, estimated without a request."""
 
 import json
 
@@ -74,7 +74,7 @@ def test_plan_of_some_streams_has_those_and_what_they_need(config: Config) -> No
     assert {line.group for line in plan(config, ("subscriptions",)).lines} == {
         *("account", "forms", "sequences", "tags", "subscriptions")
     }
-    with pytest.raises(Rejected, match="there is no stream nonsense"):
+    with pytest.raises(Rejected, match="unknown stream nonsense"):
         plan(config, ("nonsense",))
 
 
@@ -82,14 +82,14 @@ def test_plan_says_that_a_stopped_pull_goes_on(config: Config) -> None:
     list(pull(config, max_minutes=0))
     note = plan(config).note
     assert note is not None
-    assert note.startswith("goes on with the pull of ")
+    assert note.startswith("continues the pull of ")
 
 
 def test_command_shows_the_plan_and_gives_it_as_json(cksync: Command) -> None:
-    assert "in all: unknown" in cksync("plan").stdout
+    assert "total: unknown" in cksync("plan").stdout
     cksync("pull")
     found = json.loads(cksync("plan", "--format", "json").stdout)
     assert found["requests"] == sum(line["requests"] for line in found["lines"])
-    assert f"in all: {found['requests']} requests, less than a minute" in cksync("plan").stdout
+    assert f"total: {found['requests']} requests, under a minute" in cksync("plan").stdout
     pulled = json.loads(cksync("pull", "--format", "json").stdout)
     assert (pulled["planned"], pulled["requests"]) == (found["requests"], found["requests"])

@@ -1,4 +1,4 @@
-"""A pull against the sandbox: the mirror equals the account, or the pull says where it does not."""
+"""A pull against the sandbox: the mirror equals the account, or the pull reports where it does not."""
 
 import json
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def test_mirror_is_right_whatever_nobody_knows_about_the_api(
 
 
 @pytest.mark.heavy
-def test_after_every_kind_of_edit_the_next_pull_is_level_again(config: Config, world: World) -> None:
+def test_after_every_kind_of_edit_the_next_pull_equals_the_account_again(config: Config, world: World) -> None:
     pulled(config)
     change_everything(world)
     report = pulled(config)
@@ -127,9 +127,9 @@ LIES: dict[str, Callable[[], effects.Effect]] = {
 }
 
 
-@pytest.mark.parametrize("lie", some([*LIES], ["ignores the page", "counts wrong"]))
+@pytest.mark.parametrize("lie", some([*LIES], ["counts wrong"]))
 def test_wrong_list_is_marked_incomplete_and_takes_no_row_out(lie: str, config: Config, sandbox: Sandbox) -> None:
-    """What the API does wrong is the parameter; the pull ends in spite of it."""
+    """The parameter is the API's fault; the pull finishes in spite of it."""
     pulled(config)
     before = rows(config, "select count(*) from subscribers")
     sandbox.faults.add(
@@ -151,7 +151,7 @@ def test_wrong_list_is_marked_incomplete_and_takes_no_row_out(lie: str, config: 
         *(
             pytest.param(path, id_, marks=pytest.mark.heavy)
             for path in ("/subscribers", "/tags/[0-9]+/subscriptions")
-            for id_ in (None, 1.5, 10**19, True, [1])
+            for id_ in (None, 10**19, [1])
         ),
     ],
     ids=str,
@@ -198,7 +198,7 @@ def test_secret_of_another_account_is_refused_and_nothing_is_written(config: Con
     with serve(generate(50, 8), rate_limit=None) as other:
         edits.change_account_email(other.world, "other@example.com")
         foreign = replace(config, api=replace(config.api, base_url=other.url))
-        with pytest.raises(Refused, match=r"belongs to .* opens the account of other@example\.com"):
+        with pytest.raises(Refused, match=r"belongs to .* belongs to the account other@example\.com"):
             pulled(foreign)
         with pytest.raises(Refused, match="not the account of"):
             pulled(foreign, accept_account=True)
@@ -251,7 +251,7 @@ def test_api_that_goes_down_fails_the_pull_and_keeps_what_was_read(config: Confi
         return "/purchases" in asked
 
     sandbox.faults.add(effects.status(503), where=is_down, count=None)
-    with pytest.raises(ApiUnavailable, match=r"GET purchases: 503 .* the account does not answer either"):
+    with pytest.raises(ApiUnavailable, match=r"GET purchases: 503 .* the account endpoint does not respond either"):
         pulled(config)
     sandbox.faults.clear()
     first = len(sandbox.journal)
@@ -260,7 +260,7 @@ def test_api_that_goes_down_fails_the_pull_and_keeps_what_was_read(config: Confi
     assert len(sandbox.journal) < first / 2  # as on a night
 
 
-def test_switched_off_api_is_said_and_leaves_the_mirror(config: Config, sandbox: Sandbox) -> None:
+def test_switched_off_api_is_reported_and_leaves_the_mirror(config: Config, sandbox: Sandbox) -> None:
     pulled(config)
     sandbox.faults.add(effects.status(410), count=None)
     with pytest.raises(Failed, match="switched off"):
@@ -288,7 +288,7 @@ def test_events_tell_what_is_left(config: Config) -> None:
 
 
 def untag_most(world: World) -> int:
-    """Take a tag of many from nearly everybody: the tag's id."""
+    """Remove a popular tag from nearly everybody; return its id."""
     members = [
         (key, row["subscriber_id"]) for key, row in expected_mirror(world).memberships.items() if key[0] == "tag"
     ]
@@ -299,7 +299,8 @@ def untag_most(world: World) -> int:
     return tag
 
 
-def test_list_that_suddenly_lost_most_rows_is_not_believed(config: Config, world: World) -> None:
+@pytest.mark.heavy
+def test_list_that_suddenly_lost_most_rows_is_not_trusted(config: Config, world: World) -> None:
     for _ in range(20):
         edits.add_tag(world, f"more {_}")
     pulled(config)
@@ -349,7 +350,7 @@ def test_pull_after_the_mirror_was_deleted_makes_it_from_the_log(
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
-@pytest.mark.parametrize("when", ["after the tail", "between two pages"])
+@pytest.mark.parametrize("when", some(["after the tail", "between two pages"], ["between two pages"]))
 def test_person_who_cancels_after_the_active_list_was_read_leaves_no_doubt(
     when: str, config: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -361,7 +362,7 @@ def test_person_who_cancels_after_the_active_list_was_read_leaves_no_doubt(
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
-def test_mirror_that_is_no_database_is_said_before_the_first_request(
+def test_mirror_that_is_no_database_is_reported_before_the_first_request(
     config: Config, sandbox: Sandbox, cksync: Command
 ) -> None:
     pulled(config)

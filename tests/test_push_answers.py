@@ -1,4 +1,4 @@
-"""Whose answer to a write counts: the API's alone. Everything else is an unknown outcome, and looked up."""
+"""Only the API's own response to a write counts. Everything else is an unknown outcome, and looked up."""
 
 import json
 from collections.abc import Callable
@@ -9,10 +9,10 @@ import pytest
 
 from cksync.api.responses import Expected, strangeness
 from cksync.api.v3.writes import CALLS
-from cksync.write.alike import is_alike, is_taken
+from cksync.write.alike import is_accepted, is_alike
 from kit_sandbox import Sandbox, World, effects
 from tests.conftest import some
-from tests.support.workspace import EVERYTHING, Work, actives, first, level, work, world
+from tests.support.workspace import EVERYTHING, Work, actives, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -56,10 +56,10 @@ SOMEBODY = {
     "html 404": effects.status(404, HTML),
     "html as json": effects.status(200, HTML, JSON),
     "empty 204": effects.status(204, "", None),
-    "another shape": effects.status(200, '{"ok": true}', JSON),
+    "unexpected structure": effects.status(200, '{"ok": true}', JSON),
     "another record": effects.status(200, json.dumps({"id": 1, "name": "x", "subject": "x", "state": "x"}), JSON),
 }
-# Where the documentation says that the API gives an empty 204, nobody can tell who gave it.
+# Where the documentation specifies an empty 204, its origin is unknown.
 SILENT = ("delete broadcast", "delete field", "rename field")
 
 
@@ -72,10 +72,10 @@ def edit_of(name: str, work: Work, world: World) -> str:
 
 @pytest.mark.parametrize("somebody", some([*SOMEBODY], ["html"]))
 @pytest.mark.parametrize("name", some([*WRITES], ["untag"]))
-def test_answer_of_somebody_else_is_not_believed(
+def test_answer_from_elsewhere_is_not_trusted(
     name: str, somebody: str, work: Work, sandbox: Sandbox, world: World
 ) -> None:
-    """However often he answers; the mirror and the base stay, and the next push does it once."""
+    """However often it answers; the mirror and the base stay, and the next push makes the change once."""
     if somebody == "empty 204" and name in SILENT:
         pytest.skip("the API answers so")
     _, path, method = WRITES[name]
@@ -83,15 +83,16 @@ def test_answer_of_somebody_else_is_not_believed(
     sandbox.faults.add(SOMEBODY[somebody], path=path, method=method, count=None)
     report = work.push(allow=ALLOW[:-1])
     assert (report.exit_status, [r.outcome for _, r in report.results]) == (3, ["unknown"])
-    level(work, world)
+    assert_synced(work, world)
     sandbox.faults.clear()
     sandbox.journal.clear()
     again = work.push(allow=ALLOW)
     assert (again.exit_status, [r.outcome for _, r in again.results]) == (0, ["done"])
     assert len(sandbox.journal.writes()) == 1
-    level(work, world)
+    assert_synced(work, world)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", some([*WRITES], ["delete field"]))
 def test_write_that_was_done_behind_a_page_of_somebody_else_is_found(
     name: str, work: Work, sandbox: Sandbox, world: World
@@ -106,10 +107,10 @@ def test_write_that_was_done_behind_a_page_of_somebody_else_is_found(
     report = work.push(allow=ALLOW[:-1])
     assert (report.exit_status, [r.outcome for _, r in report.results]) == (0, ["done"])
     assert work.plan(ALLOW).actions == ()
-    level(work, world)
+    assert_synced(work, world)
 
 
-def test_write_that_somebody_else_answers_holds_up_no_other_edit(work: Work, sandbox: Sandbox, world: World) -> None:
+def test_write_answered_from_elsewhere_holds_up_no_other_edit(work: Work, sandbox: Sandbox, world: World) -> None:
     one, other = actives(work, 2)
     work.edit(f"update subscribers set first_name = 'Zed' where id in ({one}, {other})")
     sandbox.faults.add(effects.html(), path=f"/subscribers/{one}", method="PUT", count=None)
@@ -186,10 +187,10 @@ def test_answer_to_a_write_counts_by_its_type_its_shape_and_its_id(name: str) ->
         assert strangeness(200, body, "text/html", wanted)
         for key in wanted.same:
             other = json.dumps(GIVEN[name]).replace(f'"{key}": ', f'"{key}": 99, "was": ').encode()
-            assert strangeness(200, other, JSON, wanted) == f"it is about another {key}"
+            assert strangeness(200, other, JSON, wanted) == f"it concerns a different {key}"
 
 
-# -- what the API took
+# -- what the API accepted
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_answer_to_a_write_counts_by_its_type_its_shape_and_its_id(name: str) ->
     ],
 )
 def test_times_are_compared_as_times_and_texts_as_texts(column: str, sent: object, found: object, is_one: bool) -> None:
-    assert is_taken(column, sent, found) == is_one
+    assert is_accepted(column, sent, found) == is_one
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_texts_that_show_the_same_are_alike(sent: str, found: str, is_one: bool)
 
 
 @pytest.mark.heavy
-def test_value_that_the_api_passes_over_is_said(work: Work, sandbox: Sandbox, world: World) -> None:
+def test_value_that_the_api_passes_over_is_reported(work: Work, sandbox: Sandbox, world: World) -> None:
     (person,) = actives(work, 1)
     set_company = f"update subscribers set company = 'The Foundation of Arts, {{}}' where id = {person}"
     work.edit(set_company.format("Paris"))
@@ -239,9 +240,9 @@ def test_value_that_the_api_passes_over_is_said(work: Work, sandbox: Sandbox, wo
     sandbox.faults.add(_passing_over("company"), path=f"/subscribers/{person}", method="PUT")
     report = work.push()
     assert [(r.outcome, r.message) for _, r in report.results] == [
-        ("rejected", "the API took the rest, but not fields.company")
+        ("rejected", "the API accepted the rest, but not fields.company")
     ]
-    level(work, world)
+    assert_synced(work, world)
 
 
 def _passing_over(key: str) -> Callable[[Any, Callable[[Any], Any]], Any]:
@@ -265,14 +266,14 @@ def test_everything_behind_pages_of_somebody_else_now_and_then_is_done_once(
         work.push(allow=ALLOW, retry_rejected=True)
     assert work.push().exit_status == 0
     assert (len(world.subscribers) - people, len(world.broadcasts) - drafts) == (1, 1)
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("status", some([401, 403, 410], [403]))
 def test_refusal_by_somebody_else_is_no_refusal_of_the_api(
     status: int, work: Work, sandbox: Sandbox, world: World
 ) -> None:
-    """A firewall that does not like one text turns no credential down, and switches no API off."""
+    """A firewall that blocks one text neither rejects a credential nor switches the API off."""
     (who,) = actives(work, 1)
     work.edit(
         "insert into broadcasts (subject, content) values ('Hello', '<script>x</script>')",

@@ -1,4 +1,4 @@
-"""Rows that are gone in the account: an edit that needs one is a conflict of that row, and the rest goes on."""
+"""Rows that are gone from the account: an edit that needs one is a conflict of that row, and the rest is pushed."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
-from tests.support.workspace import Work, first, level, work, world
+from tests.support.workspace import Work, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -24,7 +24,7 @@ ALLOW = ("bulk", "unsubscribe", "delete-field", "delete-broadcast")
 
 
 def chosen(work: Work, world: World) -> dict[str, int]:
-    """A row of each kind; somebody who is in none of the lists, one more who is in the tag, and one for the rest."""
+    """Return a row of each kind; a person in none of the lists, another one in the tag, and one for the rest."""
     tag, form, sequence = (min(world.parents[kind]) for kind in ("tag", "form", "sequence"))
     listed = {
         who for key in (("tag", tag), ("form", form), ("sequence", sequence)) for who in world.rosters[key].members
@@ -47,7 +47,7 @@ def chosen(work: Work, world: World) -> dict[str, int]:
 Edits = tuple[str, ...]
 Deletion = Callable[[World, Mapping[str, int]], object]
 
-# What is edited here, what is deleted there, and which rows are in conflict then, with what is gone.
+# What is edited here, what is deleted there, and the resulting conflicts, with what is gone.
 CONFLICTS: dict[str, tuple[Edits, Deletion, list[tuple[str, str]]]] = {
     "a person's values": (
         ("update subscribers set first_name = 'Zed', company = 'x' where id = {person}",),
@@ -109,7 +109,7 @@ REST = ("update subscribers set last_name = 'pushed' where id = {other}", "inser
 
 
 def went_on(world: World, ids: Mapping[str, int]) -> bool:
-    """Whether the edits that have nothing to do with what is gone are in the account."""
+    """Return True if the edits unrelated to what is gone are in the account."""
     values = expected_mirror(world).subscribers[ids["other"]]["fields"]
     return values["last_name"] == "pushed" and "pushed" in {tag.name for tag in world.parents["tag"].values()}
 
@@ -138,10 +138,10 @@ def test_edit_that_needs_what_is_gone_is_a_conflict_and_the_rest_is_pushed(
     again = work.push(allow=ALLOW)
     assert (again.exit_status, len(again.plan.conflicts)) == (3, len(wanted))
     assert work.plan(ALLOW).actions == ()
-    level(work, world)
+    assert_synced(work, world)
 
 
-# What is taken away here, and is gone there.
+# Deleted here, and gone there.
 AGREED: dict[str, tuple[Edits, Deletion]] = {
     "a tag of somebody": (
         ("delete from subscriptions where subscribable_type = 'tag' and subscribable_id = {tag}",),
@@ -216,7 +216,7 @@ def test_new_person_is_made_by_a_subscription_whose_list_is_there(work: Work, sa
     assert [(each.table, each.gone) for each in report.plan.conflicts if each.gone is None] == []
     (neo,) = (person for person in world.subscribers.values() if person.email_address == "neo@example.com")
     assert neo.id in world.rosters["form", ids["form"]].members
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_tag_that_is_gone_is_asked_for_once_however_many_need_it(work: Work, sandbox: Sandbox, world: World) -> None:
@@ -232,6 +232,7 @@ def test_tag_that_is_gone_is_asked_for_once_however_many_need_it(work: Work, san
     assert len(sandbox.journal.writes()) <= work.config.api.concurrency
 
 
+@pytest.mark.heavy
 def test_page_that_is_not_the_api_s_proves_nothing_to_be_gone(work: Work, sandbox: Sandbox, world: World) -> None:
     ids = chosen(work, world)
     work.edit(f"update subscribers set company = 'x' where id = {ids['person']}")
@@ -243,7 +244,7 @@ def test_page_that_is_not_the_api_s_proves_nothing_to_be_gone(work: Work, sandbo
     assert work.plan().conflicts == ()
     sandbox.faults.clear()
     assert work.push().exit_status == 0
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy
@@ -276,9 +277,10 @@ def test_edit_of_a_column_whose_field_was_renamed_survives_a_refresh(work: Work,
     refresh(Folder(work.config.data_dir), work.path)
     assert work.rows(f"select employer from subscribers where id = {ids['person']}") == [("x",)]
     assert work.push().exit_status == 0
-    level(work, world)
+    assert_synced(work, world)
 
 
+@pytest.mark.heavy
 def test_conflict_with_what_is_gone_says_what_it_was(work: Work, cksync: Command, world: World) -> None:
     ids = chosen(work, world)
     address, label = world.subscribers[ids["person"]].email_address, world.custom_fields[ids["field"]].label
@@ -291,9 +293,11 @@ def test_conflict_with_what_is_gone_says_what_it_was(work: Work, cksync: Command
     cksync("pull")
     shown = cksync("diff", "work.duckdb", ok=False)
     assert (shown.returncode, shown.stdout.splitlines()[0]) == (3, "conflicts (not pushed): 2")
-    assert f"  subscribers {ids['person']}: gone from the account (was {address!r}): first_name 'Zed'" in shown.stdout
     assert (
-        f"  subscribers {ids['other']}: the custom field {ids['field']} is gone from the account (was {label!r}):"
+        f"  subscribers {ids['person']}: no longer in the account (was {address!r}): first_name 'Zed'" in shown.stdout
+    )
+    assert (
+        f"  subscribers {ids['other']}: custom field {ids['field']} is no longer in the account (was {label!r}):"
         " company 'x'"
     ) in shown.stdout
     plan = json.loads(cksync("diff", "work.duckdb", "--format", "json", ok=False).stdout)

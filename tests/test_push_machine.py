@@ -1,5 +1,6 @@
-"""A workspace is edited while the account lives, answers get lost and pushes die: in the end every wish is in the
-account once, or is a conflict, and nothing else was touched. People, tags, a field and a draft are deleted there."""
+"""State machine of pushes: a workspace is edited while the account changes, responses get lost and pushes die. In the
+end every edit is in the account once, or is a conflict, and nothing else was touched. People, tags, a field and a draft
+are deleted there."""
 
 import shutil
 import signal
@@ -41,7 +42,7 @@ DRAFT = "a draft"
 
 
 def account() -> World:
-    """The account in which everything begins; made twice it is the same."""
+    """The initial account, the same each time."""
     world = generate(130, 3, with_edge_cases=False, **SMALL)
     edits.add_broadcast(world, DRAFT)
     return world
@@ -64,7 +65,7 @@ def _config(folder: Path, url: str, secret: str) -> Config:
 
 
 class Pushing(RuleBasedStateMachine):
-    """A workspace, an account, and what both are to become."""
+    """A workspace, an account, and the expected state of both."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +95,7 @@ class Pushing(RuleBasedStateMachine):
         self.gone: set[tuple[str, int]] = set()
         self.number = 0
 
-    # -- the account, looked at by the test alone
+    # -- the account, as read by the test alone
 
     def value(self, id_: int, column: str) -> str:
         person = self.world.subscribers[id_]
@@ -105,7 +106,7 @@ class Pushing(RuleBasedStateMachine):
         return id_ in self.world.rosters["tag", tag].members
 
     def is_gone(self, cell: Cell | Pair) -> bool:
-        """Whether a value or a membership has nothing to belong to any more."""
+        """Return True if a value or a membership has lost its owner."""
         id_, other = cell
         needs = ("custom_fields", self.company) if other == "company" else ("tags", other)
         return ("subscribers", id_) in self.gone or needs in self.gone
@@ -114,7 +115,7 @@ class Pushing(RuleBasedStateMachine):
 
     @rule()
     def a_quiet_day(self) -> None:
-        """See `play`."""
+        """Do nothing: see `play`."""
 
     @rule(
         number=st.integers(0, EDITED - 1),
@@ -124,7 +125,7 @@ class Pushing(RuleBasedStateMachine):
     def edit_here(self, number: int, column: str, value: str) -> None:
         id_ = self.people[number]
         if column == "company" and ("custom_fields", self.company) in self.gone:
-            return  # a refresh takes the column away
+            return  # a refresh removes the column
         self.sql(f'update subscribers set "{column}" = ? where id = ?', value or None, id_)
         self.wanted[id_, column] = value
 
@@ -236,7 +237,7 @@ class Pushing(RuleBasedStateMachine):
 
     @rule(nth=st.integers(1, 12), after=st.booleans())
     def push_that_dies(self, nth: int, after: bool) -> None:
-        """A process of its own, killed just before the API makes a write, or just after."""
+        """Push in a process that is killed just before the API makes a write, or just after."""
         environ = {
             "CKSYNC_BASE_URL": self.sandbox.url,
             "CKSYNC_API_SECRET": self.sandbox.api_secret,
@@ -300,7 +301,7 @@ class Pushing(RuleBasedStateMachine):
                 *(purchase.transaction_id for purchase in world.purchases.values()),
             ]
         )
-        for name, number in self.made.items():  # somebody who bought is a person, too
+        for name, number in self.made.items():  # a buyer is a person, too
             assert names[name] == number + (name.startswith("purchase") and f"{name}@example.com" in world.by_email)
         assert world.mails == []
         list(pull(self.config, environ={}))
@@ -316,12 +317,12 @@ class Pushing(RuleBasedStateMachine):
         self.temporary.cleanup()
 
 
-def test_every_wish_comes_true_once() -> None:
+def test_every_edit_is_applied_once() -> None:
     play(Pushing, examples=1, steps=6)
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("part", range(4))
-def test_every_wish_comes_true_once_in_many_lives(part: int) -> None:
-    """Lives of 20 steps take about 8 seconds of CPU each; in parts, so that the cores end together."""
+def test_every_edit_is_applied_once_in_many_lives(part: int) -> None:
+    """Examples of 20 steps take about 8 seconds of CPU each; split into parts, so that the cores finish together."""
     play(Pushing, examples=9, steps=20)

@@ -1,4 +1,4 @@
-"""API v3 subscribes and unsubscribes by address: whoever is named so is asked for, and nobody else is taken."""
+"""API v3 subscribes and unsubscribes by address: the person is looked up first, and nobody else is affected."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from cksync.pipeline.pull import pull
 from kit_sandbox import Sandbox, World, edits, effects
 from tests.conftest import some
-from tests.support.workspace import Work, actives, first, level, work, world
+from tests.support.workspace import Work, actives, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -17,12 +17,12 @@ ALLOW = ("bulk", "unsubscribe", "resubscribe")
 
 
 def inactive(world: World) -> int:
-    """Somebody whom no list of people shows, so that no pull sees a new address of theirs."""
+    """Return a person whom no list shows, so that no pull sees a new address of theirs."""
     return min(person.id for person in world.subscribers.values() if person.state == "inactive")
 
 
 def edit(kind: str, who: int, world: World) -> str:
-    """An edit of somebody that goes by their address."""
+    """Return an edit of a person that is sent by address."""
     if kind == "unsubscribe":
         return f"update subscribers set state = 'cancelled' where id = {who}"
     free = next(each for each in sorted(world.parents[kind]) if who not in world.rosters[kind, each].members)  # type: ignore[index]
@@ -43,7 +43,7 @@ def joined(world: World, who: int) -> int:
 def test_address_that_somebody_else_has_meanwhile_takes_nobody_else(
     kind: str, work: Work, sandbox: Sandbox, world: World
 ) -> None:
-    """The mirror still has the old one; the next push knows, and takes who was meant."""
+    """The mirror still has the old one; the next push looks it up, and affects the right person."""
     who = inactive(world)
     work.edit(edit(kind, who, world))
     address = world.subscribers[who].email_address
@@ -53,7 +53,7 @@ def test_address_that_somebody_else_has_meanwhile_takes_nobody_else(
     report = work.push(allow=ALLOW)
     (result,) = (result for _, result in report.results)
     assert (report.exit_status, result.outcome) == (3, "conflict")
-    assert f"the person {who} has another address meanwhile; push again" in result.message
+    assert f"person {who} has another address now; push again" in result.message
     assert sandbox.journal.writes() == []
     assert work.push(allow=ALLOW).exit_status == 0
     assert (world.subscribers[other].state, joined(world, other)) == ("active", lists[1])
@@ -63,11 +63,12 @@ def test_address_that_somebody_else_has_meanwhile_takes_nobody_else(
         assert joined(world, who) == lists[0] + 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", KINDS)
-def test_address_that_changes_hands_right_before_the_write_is_said(
+def test_address_that_changes_hands_right_before_the_write_is_reported(
     kind: str, work: Work, sandbox: Sandbox, world: World
 ) -> None:
-    """What remains of the race: it is done to somebody else, and neither called done nor done again."""
+    """The remaining race: another person is affected; it is neither called done nor repeated."""
     (who,) = actives(work, 1)
     work.edit(edit(kind, who, world))
     address = world.subscribers[who].email_address
@@ -81,14 +82,14 @@ def test_address_that_changes_hands_right_before_the_write_is_said(
     report = work.push(allow=ALLOW)
     (result,) = (result for _, result in report.results)
     assert (report.exit_status, result.outcome) == (3, "rejected")
-    assert f"the person {others[0]}, who has that address now, and not {who}" in result.message
+    assert f"person {others[0]}, who now has that address, not {who}" in result.message
     writes = len(sandbox.journal.writes())
     edits.set_email(world, who, "moved-again@example.com")
     work.push(allow=ALLOW)
-    assert len(sandbox.journal.writes()) == writes + 1  # by the address of today
+    assert len(sandbox.journal.writes()) == writes + 1  # by the current address
     (last,) = sandbox.journal.writes()[-1:]
     assert last.params["email"] == "moved-again@example.com"
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -103,10 +104,10 @@ def test_person_deleted_between_plan_and_write_is_not_made_again(
     )
     report = work.push(allow=ALLOW)
     assert [(r.outcome, r.message) for _, r in report.results] == [
-        ("conflict", f"the person {who} is gone from the account")
+        ("conflict", f"person {who} is no longer in the account")
     ]
     assert (len(world.subscribers), sandbox.journal.writes()) == (people - 1, [])
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -121,12 +122,12 @@ def test_address_that_two_people_have_is_refused(kind: str, work: Work, sandbox:
     assert results.pop("update person").outcome == "done"
     ((_, result),) = results.items()
     assert (report.exit_status, result.outcome) == (3, "conflict")
-    assert result.message == f"not sent: the person {other} has the same address"
+    assert result.message == f"not sent: person {other} has the same address"
     assert [entry.method for entry in sandbox.journal.writes()] == ["PUT"]
 
 
 def test_person_who_cannot_be_read_is_left_alone(work: Work, sandbox: Sandbox, world: World) -> None:
-    """A record that is no JSON says neither who has the address nor that somebody is gone."""
+    """A record that is not JSON shows neither who has the address nor that a person is gone."""
     (who,) = actives(work, 1)
     work.edit(edit("unsubscribe", who, world))
     sandbox.faults.add(effects.stray("NaN"), path=f"/subscribers/{who}", method="GET", count=None)
@@ -143,7 +144,7 @@ def test_person_who_has_cancelled_since_the_plan_is_not_subscribed(work: Work, s
     sandbox.faults.add(effects.edit_before(lambda: edits.cancel(world, who)), path=f"/subscribers/{who}", method="GET")
     report = work.push()
     assert [(r.outcome, r.message) for _, r in report.results] == [
-        ("conflict", f"not sent: the person {who} is cancelled meanwhile; push again")
+        ("conflict", f"not sent: person {who} is cancelled now; push again")
     ]
     assert sandbox.journal.writes() == []
     assert [held.rule for held in work.plan().blocked] == ["resubscribe"]
@@ -165,7 +166,7 @@ def test_new_person_who_signed_up_meanwhile_is_not_written_over(work: Work, sand
     report = work.push()
     ((_, result),) = report.results
     assert (report.exit_status, result.outcome) == (3, "conflict")
-    assert "has that address meanwhile" in result.message
+    assert "has that address now" in result.message
     assert sandbox.journal.writes() == []
 
 
@@ -199,7 +200,7 @@ def test_address_in_another_spelling_is_taken(pair: tuple[str, str], work: Work,
     edits.set_email(world, one, there)
     list(pull(work.config, environ={}))
     work.edit(f"update subscribers set email_address = '{given}' where id = {other}")
-    assert [problem.reason for problem in work.plan().problems] == [f"{given} is taken by the person {one}"]
+    assert [problem.reason for problem in work.plan().problems] == [f"{given} already belongs to person {one}"]
 
 
 @pytest.mark.parametrize("pair", some(SPELLINGS, [SPELLINGS[2]]))

@@ -1,4 +1,4 @@
-"""Custom fields whose keys are names of ours: in no query do the two share a namespace."""
+"""Custom fields whose keys are cksync's own names: in no query do the two share a namespace."""
 
 import shutil
 from pathlib import Path
@@ -18,9 +18,9 @@ from cksync.write.refresh import refresh
 from cksync.write.workspace import checkout
 from kit_sandbox import Sandbox, World, edits, expected_mirror, generate, serve
 from tests.conftest import BARE
-from tests.support.workspace import Work, actives, level
+from tests.support.workspace import Work, actives, assert_synced
 
-# Aliases, columns, tables and schemas of our queries, words of SQL, and what has to be quoted.
+# Aliases, columns, tables and schemas of cksync's queries, SQL keywords, and names that must be quoted.
 KEYS = (
     *("Theirs", "mine", "Base", "one", "other", "edited", "_cksync_edited", "kept", "new", "old", "cell", "values"),
     *("rowid", "_at", "_extra", "_synced_at", "work", "main", "mirror", "fresh", "memory", "temp", "_cksync"),
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def account() -> World:
-    """Made twice it is the same."""
+    """The same each time."""
     world = generate(20, 7, with_edge_cases=False)
     for number, key in enumerate(KEYS):
         edits.add_custom_field(world, f"Field {number}", key)
@@ -61,11 +61,12 @@ def work(config: Config, tmp_path: Path, folder: Path) -> Work:
 
 
 def columns(world: World) -> list[str]:
-    """Their columns in the workspace."""
+    """Return their columns in the workspace."""
     fields = sorted((field.id, field.key) for field in world.custom_fields.values())
     return [field.column for field in field_columns(fields) if field.key in KEYS]
 
 
+@pytest.mark.heavy
 def test_fields_with_names_of_ours_are_compared_pushed_and_refreshed(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:
@@ -92,7 +93,7 @@ def test_fields_with_names_of_ours_are_compared_pushed_and_refreshed(
     (conflict,) = report.plan.conflicts
     assert conflict.cell is not None
     assert (conflict.cell.column, conflict.cell.mine, conflict.cell.theirs) == ("Theirs", "here", "there")
-    level(work, world)
+    assert_synced(work, world)
     (neo,) = (person.id for person in world.subscribers.values() if person.email_address == "neo@example.com")
     for who in (first, neo):
         given = {key: value for key, value in expected_mirror(world).subscribers[who]["fields"].items() if key in KEYS}
@@ -104,7 +105,7 @@ def test_fields_with_names_of_ours_are_compared_pushed_and_refreshed(
 
 @pytest.mark.heavy
 def test_new_column_may_have_a_name_of_ours(work: Work, world: World) -> None:
-    """And so may tables and views that somebody makes in the workspace."""
+    """And so may tables and views that the user creates in the workspace."""
     (person,) = actives(work, 1)
     work.edit(
         "insert into custom_fields (label) values ('Fresh base')",
@@ -115,7 +116,7 @@ def test_new_column_may_have_a_name_of_ours(work: Work, world: World) -> None:
     refresh(Folder(work.config.data_dir), work.path)
     assert work.push().exit_status == 0
     assert work.plan() == Plan()
-    level(work, world)
+    assert_synced(work, world)
 
 
 def test_view_of_people_has_every_field_under_its_column(work: Work, world: World) -> None:

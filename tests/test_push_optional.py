@@ -1,4 +1,4 @@
-"""New rows with nothing but what the API needs: each is made once, whatever interrupts the push, and is no edit any
+"""New rows with only what the API requires: each is created once, whatever interrupts the push, and is no edit any
 more."""
 
 import json
@@ -14,7 +14,7 @@ from cksync.write.plan import Plan
 from cksync.write.refresh import refresh
 from kit_sandbox import Sandbox, World, edits, effects, expected_mirror
 from tests.conftest import Command, some
-from tests.support.workspace import Work, actives, first, killed_push, level, work, world
+from tests.support.workspace import Work, actives, assert_synced, first, killed_push, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
@@ -40,11 +40,11 @@ MINIMAL = (
     "insert into purchase_products (purchase_id, position, name, pid, lid, unit_price, quantity)"
     " select id, 1, 'Book', 'p1', 'l1', 19.99, 1 from purchases where id < 0",
 )
-REQUESTS = 12  # writes that carry it out
+REQUESTS = 12  # writes that it takes
 
 
 def edited(work: Work) -> list[int]:
-    """The workspace with all of that; how many of each kind are to be in the account more than before."""
+    """Edit the workspace; return how many of each kind the account must gain."""
     (person,) = actives(work, 1)
     work.edit(*(statement.replace("{a}", str(person)) for statement in MINIMAL))
     return [3, 1, 1, 4, 1]
@@ -56,7 +56,7 @@ def counts(world: World) -> list[int]:
 
 
 def made(work: Work, world: World, before: list[int], wanted: list[int]) -> None:
-    """Everything is there once, with its values, and is no edit any more."""
+    """Assert that everything exists once, with its values, and is no edit any more."""
     assert [now - then for now, then in zip(counts(world), before, strict=True)] == wanted
     assert work.plan() == Plan()
     (person,) = actives(work, 1)
@@ -72,7 +72,7 @@ def test_rows_with_nothing_but_what_the_api_needs_are_made_once(work: Work, sand
     report = work.push()
     assert (report.exit_status, len(report.results)) == (0, REQUESTS)
     made(work, world, before, wanted)
-    level(work, world)
+    assert_synced(work, world)
     sandbox.journal.clear()
     assert (work.push().plan, sandbox.journal.writes()) == (Plan(), [])
     refresh(Folder(work.config.data_dir), work.path)
@@ -81,7 +81,7 @@ def test_rows_with_nothing_but_what_the_api_needs_are_made_once(work: Work, sand
 
 @pytest.mark.parametrize("nth", some(range(1, REQUESTS + 1), (9,)))
 def test_answer_that_is_lost_makes_no_row_twice(nth: int, work: Work, sandbox: Sandbox, world: World) -> None:
-    """Two drafts in which nothing stands can be told apart by their ids alone."""
+    """Two empty drafts differ only in their ids."""
     before, wanted = counts(world), edited(work)
     sandbox.faults.add(effects.lost_response(), where=lambda asked: asked.method != "GET", nth=nth)
     assert work.push().exit_status == 0
@@ -102,7 +102,7 @@ def test_push_of_them_killed_at_any_write_is_completed_by_the_same_command(
 ) -> None:
     before, wanted = counts(world), edited(work)
     assert killed_push(environ, work.path.parent, sandbox, request_, after=after) == -signal.SIGKILL
-    plan = work.plan()  # what was made and not published yet is neither an error nor gone
+    plan = work.plan()  # what was created and not published yet is neither an error nor gone
     assert plan.conflicts == ()
     assert [problem for problem in plan.problems if "already" not in problem.reason] == []
     assert cksync("push", "work.duckdb", "--yes").returncode == 0
@@ -119,11 +119,11 @@ def test_push_of_them_killed_at_any_request_is_completed_by_the_same_command(
     assert died in (0, -signal.SIGKILL)
     assert cksync("push", "work.duckdb", "--yes").returncode == 0
     made(work, world, before, wanted)
-    level(work, world)
+    assert_synced(work, world)
 
 
-def test_row_that_the_api_does_not_make_anew_is_turned_down(work: Work, sandbox: Sandbox, world: World) -> None:
-    """Nobody says whether it makes a second purchase of a transaction, or adds to the first."""
+def test_row_that_the_api_does_not_create_again_is_rejected(work: Work, sandbox: Sandbox, world: World) -> None:
+    """It is undocumented whether the API creates a second purchase of a transaction, or adds to the first."""
     world.behaviour = replace(world.behaviour, repeated_transaction="appended")
     sold = min(world.purchases)
     work.edit(
@@ -135,14 +135,14 @@ def test_row_that_the_api_does_not_make_anew_is_turned_down(work: Work, sandbox:
     (result,) = (result for _, result in work.push().results)
     assert (result.outcome, result.message) == (
         "rejected",
-        f"the API answers with the purchase {sold}, which was there before",
+        f"the API returned purchase {sold}, which already existed",
     )
     assert work.plan().problems == ()
     work.edit("delete from purchase_products where purchase_id < 0", "delete from purchases where id < 0")
     assert work.push().exit_status == 0
 
 
-# -- what 0.1.0 left behind
+# -- leftovers of 0.1.0
 
 
 @pytest.mark.heavy
@@ -183,18 +183,18 @@ def test_purchase_that_was_sent_with_a_product_without_position_is_found(
     assert (len(world.purchases), work.plan(), sandbox.journal.writes()) == (purchases, Plan(), [])
 
 
-# -- what cannot be left out, or not given
+# -- required and forbidden values
 
 PROBLEMS = {
     "a field by its key alone": ("insert into custom_fields (key) values ('shoe_size')", "needs a label"),
     "a field by its name alone": ("insert into custom_fields (name) values ('Shoe size')", "needs a label"),
     "a field with another one's key": (
         "insert into custom_fields (label, key) values ('Employer', 'Company')",
-        "the key Company is another field's; leave it out: the API makes it of the label",
+        "the key Company belongs to another field; leave it out, the API derives it from the label",
     ),
     "two fields with one key": (
         "insert into custom_fields (label, key) values ('A size', 'size'), ('B size', 'size')",
-        "the key size is there twice among the new fields",
+        "several new fields have the key size",
     ),
     "a product without position": (
         "insert into purchase_products (purchase_id, name) values (-1, 'Book')",
@@ -202,18 +202,18 @@ PROBLEMS = {
     ),
     "a new person who has cancelled": (
         "insert into subscribers (email_address, state) values ('neo@example.com', 'cancelled')",
-        "state cannot be given: a new person is active, or waits to confirm",
+        "state cannot be set: the API sets the state of a new person",
     ),
     "a new subscription that is inactive": (
         "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id, state)"
         " select 'form', min(forms.id), {a}, 'inactive' from forms",
-        "state cannot be given: the API decides whether a subscription is active",
+        "state cannot be set: the API sets the state of a subscription",
     ),
 }
 
 
 @pytest.mark.parametrize("edit", PROBLEMS.values(), ids=PROBLEMS.keys())
-def test_what_cannot_be_left_out_or_given_is_said(edit: tuple[str, str], work: Work) -> None:
+def test_what_cannot_be_left_out_or_given_is_reported(edit: tuple[str, str], work: Work) -> None:
     statement, reason = edit
     work.edit(statement.replace("{a}", str(actives(work, 1)[0])))
     assert any(reason in problem.reason for problem in work.plan().problems), work.plan().problems
@@ -233,7 +233,7 @@ def test_value_of_a_column_of_a_person_is_not_taken_for_a_new_field(work: Work, 
 def test_person_who_could_not_be_made_is_not_made_by_another_subscription(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:
-    """By the address alone it would be somebody without a name, of whom the workspace knows nothing."""
+    """The address alone would create a person without a name, unknown to the workspace."""
     work.edit(
         "insert into subscribers (email_address, first_name) values ('neo@example.com', 'Neo')",
         "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"

@@ -1,5 +1,4 @@
-"""Safety rules: mail to many, and changes of many, are held back whatever way they are made in, over a workspace's
-life."""
+"""Safety rules: mail to many, and bulk changes, are blocked however they are made, over a workspace's life."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from cksync.write.refresh import refresh
 from cksync.write.rules import BULK_ROWS, held_back
 from kit_sandbox import Sandbox, World, edits
 from tests.conftest import some
-from tests.support.workspace import Work, first, level, work, world
+from tests.support.workspace import Work, assert_synced, first, work, world
 from tests.test_diff import account
 
 __all__ = ["first", "work", "world"]  # fixtures
@@ -32,7 +31,7 @@ MAILED = ("sequence", "form")
 
 
 def joining(kind: str, people: int) -> str:
-    """Puts active people who are not in it into the first list of a kind."""
+    """Return SQL that adds active people who are not members to the first list of a kind."""
     return (
         f"{INTO} select '{kind}', (select min(id) from {kind}s), id from subscribers where state = 'active' and id > 0"
         f" and id not in (select subscriber_id from subscriptions where subscribable_type = '{kind}'"
@@ -59,7 +58,7 @@ def test_more_than_ten_people_who_join_what_sends_mail_are_held_back(kind: str, 
         assert rules(work) == []
         return
     assert rules(work) == ["send"]
-    with pytest.raises(Refused, match="11 people would join forms or sequences, which may send them mail"):
+    with pytest.raises(Refused, match="11 people would be added to forms or sequences, which may send them email"):
         work.push()
     assert sandbox.journal.writes() == []
     work.edit("delete from subscriptions where id = (select min(id) from subscriptions)")
@@ -71,6 +70,7 @@ def test_new_people_who_join_a_form_are_counted(work: Work) -> None:
     assert rules(work) == ["send"]
 
 
+@pytest.mark.heavy
 def test_refresh_forgets_nobody_who_was_counted(work: Work) -> None:
     work.edit(f"{LEAVE} order by id limit 10)")
     assert work.push().exit_status == 0
@@ -81,7 +81,7 @@ def test_refresh_forgets_nobody_who_was_counted(work: Work) -> None:
 
 @pytest.mark.heavy
 def test_rules_count_over_the_life_of_a_workspace(work: Work, sandbox: Sandbox, world: World) -> None:
-    """Not what was pushed with the rule lifted; and a refresh forgets nothing."""
+    """Except what was pushed with the rule lifted; and a refresh forgets nothing."""
     work.edit(f"{LEAVE} order by id limit 10)")
     assert work.push().exit_status == 0
     refresh(Folder(work.config.data_dir), work.path)
@@ -93,7 +93,7 @@ def test_rules_count_over_the_life_of_a_workspace(work: Work, sandbox: Sandbox, 
     assert work.push(allow=["unsubscribe"]).exit_status == 0
     work.edit(f"{LEAVE} order by id limit 1)")
     assert rules(work) == ["unsubscribe"]  # the first ten still count
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy
@@ -120,7 +120,7 @@ def test_rules_count_new_people_by_the_id_that_they_got(work: Work) -> None:
     assert rules(work) == ["send"]
 
 
-# -- without a database: what is planned of 120 people in an account of 300
+# -- without a database: the plan for 120 people in an account of 300
 
 MANY = range(10, 130)
 
@@ -218,7 +218,7 @@ def test_people_of_earlier_pushes_count_again_only_with_others() -> None:
 
 
 LATER = "2031-02-03 04:05:06+00"
-# A value, the status of the broadcast that gets it, and whether that is mail.
+# A value, the status of its broadcast, and True if that sends mail.
 BROADCASTS = [
     ("content", "x", "scheduled", True),
     ("subject", "x", "scheduled", True),

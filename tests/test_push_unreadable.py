@@ -1,4 +1,4 @@
-"""A push plans on nothing that could not be read: it is refused with a sentence, and nothing is written."""
+"""A push never plans on unreadable data: it is refused with a message, and nothing is written."""
 
 import pytest
 
@@ -45,7 +45,9 @@ def test_edits_of_what_cannot_be_read_are_not_pushed(name: str, work: Work, sand
     edits, path = NEEDED[name]
     work.edit(*edits)
     sandbox.faults.add(effects.status(403), path=path, method="GET", count=None)
-    with pytest.raises(ApiUnavailable, match=r"nothing was written, for what the plan touches could not be read \("):
+    with pytest.raises(
+        ApiUnavailable, match=r"nothing was written, because the pull could not read what the plan changes \("
+    ):
         work.push()
     assert sandbox.journal.writes() == []
     sandbox.faults.clear()
@@ -53,7 +55,7 @@ def test_edits_of_what_cannot_be_read_are_not_pushed(name: str, work: Work, sand
     assert (len(sandbox.journal.writes()), work.plan().actions) == (1, ())
 
 
-# Edits, and a path that has nothing to do with them.
+# Edits, and an unrelated path.
 UNRELATED = {
     "a tagging without forms": (TAGGING, "/forms"),
     "a tagging without fields": (TAGGING, "/custom_fields"),

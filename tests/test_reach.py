@@ -1,4 +1,4 @@
-"""What a query reaches: the mirror, and nothing outside it, unless its asker allows files."""
+"""What a query can reach: the mirror, and nothing outside it, unless the user allows files."""
 
 import contextlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A reader of the mirror never waits for a pull, and no pull for a reader."""
+"""A reader of the mirror never waits for a pull, and no pull waits for a reader."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from cksync.pipeline.pull import pull
 from kit_sandbox import World, edits
 from tests.conftest import Command
 
-# Opens, asks and closes until its input ends; prints how often it could, and every failure.
+# Opens, queries and closes until its input ends; prints how often it succeeded, and every failure.
 READER = """
 import sys, threading, duckdb
 ended = threading.Event()
@@ -38,14 +38,14 @@ for line in sys.stdin:
 
 
 def reading(script: str, mirror: Path) -> "subprocess.Popen[str]":
-    """A reader in a process of its own."""
+    """Start a reader in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", script, str(mirror)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
 
 
 def ask(process: "subprocess.Popen[str]") -> int:
-    """The holder's answer."""
+    """Return the holder's answer."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("\n")

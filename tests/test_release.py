@@ -1,4 +1,4 @@
-"""A folder and a half-pushed workspace of release 0.1.0 are taken over with everything in them."""
+"""A folder and a half-pushed workspace of release 0.1.0 are upgraded with everything in them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def world() -> World:
 
 @pytest.fixture
 def sandbox(world: World) -> Iterator[Sandbox]:
-    """The secret is the one the log was written with."""
+    """Uses the secret that the log was written with."""
     with serve(world, rate_limit=None) as running:
         yield running
 
@@ -36,13 +36,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def history(mirror: Path, before: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Every version of every table that began before a moment, without how it ended since."""
+    """Return every version of every table that began before a moment, without its end."""
     query = "select * exclude (valid_to, _extra), _extra::varchar from history.{} where valid_from < '{}' order by all"
     return {table.name: rows_of(mirror, query.format(table.name, before)) for table in tables()}
 
 
 def assert_moments(mirror: Path) -> None:
-    """`as_of` says of every night what the account was then."""
+    """Assert that `as_of` shows the account of every night."""
     for moment in release_0_1_0.moments():
         at = moment.at.isoformat()
         states = dict(rows_of(mirror, f"select id, state from as_of.subscribers('{at}')"))

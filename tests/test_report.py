@@ -1,4 +1,4 @@
-"""The report: one file, the same for the same mirror, with nobody's address, in which no text is markup."""
+"""The report: one file, the same for the same mirror, without addresses, and with all text escaped."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cksync.analyze.report import write_report
-from cksync.analyze.report.components import Answer, Chart, Column, Figure, Table, Tile
+from cksync.analyze.report.components import Chart, Figure, FigureTable, SectionContent, TableColumn, Tile
 from cksync.analyze.report.contents import SECTIONS
 from cksync.analyze.report.embed import as_json
 from cksync.analyze.report.growth import growth
@@ -34,7 +34,7 @@ from tests.support.accounts.small import NAMES, small_account
 from tests.support.log_builder import LogBuilder
 
 MOST_BYTES = 1_500_000
-MARKS = {"c2": 3, "c3": 3, "c4": 3, "c5": 3, "soft": 3}  # contrast of what is drawn
+MARKS = {"c2": 3, "c3": 3, "c4": 3, "c5": 3, "soft": 3}  # contrast of drawn elements
 QUESTIONS = [section.question for section in SECTIONS]
 
 
@@ -52,19 +52,19 @@ def html(small: LogBuilder, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def db() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A mirror of nothing, in which a test makes the models it wants read."""
+    """An empty mirror, in which a test creates the models it needs."""
     with duckdb.connect() as db:
         yield db
 
 
 def written(log: LogBuilder, path: Path) -> str:
-    """The report as text, with what the page embeds of its own cut off."""
+    """Return the report as text, without the page's own embedded scripts."""
     assert write_report(log.folder, path).size == path.stat().st_size
     return path.read_text().partition("<script>")[0]
 
 
 def texts(html: str) -> str:
-    """What a reader would read."""
+    """Return the visible text."""
     found: list[str] = []
     parser = HTMLParser()
     parser.handle_data = found.append  # type: ignore[method-assign, assignment]
@@ -72,14 +72,14 @@ def texts(html: str) -> str:
     return " ".join(" ".join(found).split())
 
 
-# -- what is in it
+# -- content
 
 
 def test_every_section_has_its_answer(small: LogBuilder, html: str) -> None:
     said = texts(html)
     assert all(question in said for question in QUESTIONS)
     assert "5 people are active" in said
-    assert "Cannot be shown" not in said
+    assert "Not available" not in said
     (unknown,) = small.rows("select unknown from _cksync.models where name = 'churn_monthly'")
     assert unknown[0] in said
 
@@ -118,16 +118,16 @@ def test_a_model_that_could_not_be_made_is_named(small: LogBuilder, tmp_path: Pa
     with duckdb.connect(str(copy.folder.mirror)) as db:
         db.execute("drop table tag_overlap; drop view list_health")
     said = texts(written(copy, tmp_path / "report.html"))
-    assert "Cannot be shown: tag_overlap could not be made" in said
-    assert "Cannot be shown: list_health could not be made" in said
-    assert said.count("Cannot be shown") == 2
+    assert "Not available: tag_overlap could not be built" in said
+    assert "Not available: list_health could not be built" in said
+    assert said.count("Not available") == 2
 
 
-# -- how much
+# -- size
 
 
 def days(db: duckdb.DuckDBPyConnection, count: int, known: int) -> None:
-    """Models of a list of `count` days, of which the last `known` are covered by pulls."""
+    """Create models of a list of `count` days, of which the last `known` are covered by pulls."""
     db.execute(
         """
         create table list_growth_daily as
@@ -144,8 +144,8 @@ def days(db: duckdb.DuckDBPyConnection, count: int, known: int) -> None:
     )
 
 
-def charts(answer: Answer) -> list[Chart]:
-    """The charts of an answer."""
+def charts(answer: SectionContent) -> list[Chart]:
+    """Return the charts of an answer."""
     return [figure.chart for figure in answer.figures if figure.chart]
 
 
@@ -192,20 +192,20 @@ def test_currencies_are_many_and_never_added_up(db: duckdb.DuckDBPyConnection) -
     ("forms_of", "said"),
     [
         ([("a", 50, 20), ("b", 2, 2), ("c", 100, 1)], "“\u2068a\u2069” has the highest Conversion Rate"),
-        ([("a", 50, 20)], "“\u2068a\u2069” is the one form with 20 joins or more: 20 of 50 people bought"),
-        ([("a", 19, 5)], "1 form brought people; of none with buyers there are 20 joins"),
-        ([("a", 19, 5), ("b", 50, 0)], "2 forms brought people; of none with buyers there are 20 joins"),
-        ([("a", 50, 0), ("b", 10, 0)], "2 forms brought people; nobody has bought"),
+        ([("a", 50, 20)], "“\u2068a\u2069” is the only form with 20 joins or more: 20 of 50 people bought"),
+        ([("a", 19, 5)], "1 form brought people; none with buyers has 20 joins"),
+        ([("a", 19, 5), ("b", 50, 0)], "2 forms brought people; none with buyers has 20 joins"),
+        ([("a", 50, 0), ("b", 10, 0)], "2 forms brought people; no one has bought"),
         (
             [("a", 183, 9), ("b", 122, 6)],
             "No form is clearly the best: “\u2068a\u2069” (9 of 183 people bought after joining) and “\u2068b\u2069”"
-            " (6 of 122) differ by no more than chance can explain.",
+            " (6 of 122) show no significant difference.",
         ),
-        # twice the rate, and no more than chance: 8 of 100, 3.5 to 15.2 %, 3 of 80, 1.0 to 10.5 %
+        # twice the rate, and still only chance: 8 of 100, 3.5 to 15.2 %, 3 of 80, 1.0 to 10.5 %
         ([("a", 100, 8), ("b", 80, 3)], "No form is clearly the best: "),
-        # of few joins nobody knows: 0 of 20 may be 16 %
+        # too few joins: 0 of 20 may be 16 %
         ([("a", 500, 50), ("b", 20, 0)], "No form is clearly the best: "),
-        # sure against the second, not against the third, which fewer joined
+        # certain against the second, not against the third, which fewer joined
         ([("a", 1000, 100), ("b", 1000, 50), ("c", 30, 1)], "No form is clearly the best: “\u2068a\u2069” "),
     ],
 )
@@ -238,7 +238,7 @@ def test_a_form_is_praised_only_if_the_numbers_bear_it(
 
 
 def wilson(of: int, among: int) -> tuple[float, float]:
-    """The range of a share, by the textbook."""
+    """Return the confidence interval of a share, by the textbook."""
     z, share = NormalDist().inv_cdf(0.975), of / among
     middle = share + z * z / (2 * among)
     half = z * sqrt(share * (1 - share) / among + z * z / (4 * among * among))
@@ -248,13 +248,16 @@ def wilson(of: int, among: int) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("pairs", "said"),
     [
-        ([(3.0, 2.0, 4.0)], "“\u2068a0\u2069” and “\u2068b0\u2069” go together most: 3.0 times as often as chance"),
+        (
+            [(3.0, 2.0, 4.0)],
+            "“\u2068a0\u2069” and “\u2068b0\u2069” have the strongest overlap: 3.0 times as often as expected",
+        ),
         (
             [(3.0, 2.0, 4.0), (2.9, 2.1, 3.7), (1.2, 0.9, 1.5)],
-            "“\u2068a1\u2069” and “\u2068b1\u2069” are together 2.9 times as often as chance would have it;"
+            "“\u2068a1\u2069” and “\u2068b1\u2069” occur together 2.9 times as often as expected by chance;"
             " 1 other pair may be as close.",
         ),
-        ([(1.4, 0.9, 1.9)], "No two tags are on the same people clearly more often than chance would have it."),
+        ([(1.4, 0.9, 1.9)], "No two tags are on the same people significantly more often than expected by chance."),
     ],
 )
 def test_tags_are_called_close_only_if_the_numbers_bear_it(
@@ -305,7 +308,7 @@ def test_days_and_moments_are_iso() -> None:
 
 
 class Shape(HTMLParser):
-    """The elements of a page with the names of their attributes, and the text it shows."""
+    """The elements of a page with the names of their attributes, and its visible text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -324,12 +327,15 @@ class Shape(HTMLParser):
 
 
 def page_of(text: str) -> Shape:
-    """A page in which this text is everywhere."""
+    """Return a page with this text in every place."""
     rows = [{"name": text, "value": 1}]
     chart = Chart("bars", text, rows, {"color": "c1"}, (("c1", text),))
-    table = Table(text, (Column("name", text, "text"), Column("value", text)), rows)
+    table = FigureTable(text, (TableColumn("name", text, "text"), TableColumn("value", text)), rows)
     figures = [Figure(text, text, chart, table), Figure(text, text, None, table, fold=text)]
-    shown = [Shown(SECTIONS[0], Answer(text, figures), [text]), Shown(SECTIONS[1], Answer(nothing=text), [])]
+    shown = [
+        Shown(SECTIONS[0], SectionContent(text, figures), [text]),
+        Shown(SECTIONS[1], SectionContent(nothing=text), []),
+    ]
     made = Shape()
     made.feed(page(text, None, text, [Tile(text, text, text, text, True)], shown).partition("<script>")[0])
     made.close()
@@ -356,14 +362,14 @@ def test_no_text_is_markup(text: str) -> None:
 
 
 def brightness(color: str) -> float:
-    """The relative luminance of #rrggbb, as WCAG defines it."""
+    """Return the relative luminance of #rrggbb, as WCAG defines it."""
     parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_colours_can_be_told_from_their_ground(scheme: int) -> None:
+def test_colours_contrast_with_their_background(scheme: int) -> None:
     blocks = re.findall(r":root \{(.*?)\}", (ASSETS / "page.css").read_text(), re.DOTALL)
     colors = dict(re.findall(r"--([\w-]+): (#\w{6});", blocks[scheme]))
     for ground in (colors["card"], colors["page"]):
@@ -404,7 +410,7 @@ def test_the_embedded_libraries_are_those_that_are_named() -> None:
 
 @pytest.fixture
 def report(small: LogBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """The command on the small account, in tmp_path; its exit status."""
+    """Run the command on the small account, in tmp_path; return its exit status."""
     monkeypatch.setenv("CKSYNC_DATA_DIR", str(small.folder.root))
     monkeypatch.setenv("CKSYNC_API_SECRET", "x")
     monkeypatch.chdir(tmp_path)
@@ -430,7 +436,7 @@ def test_a_file_that_is_no_report_is_not_replaced_unless_forced(report: Callable
     notes.write_text("mine")
     assert (report(str(notes)), notes.read_text()) == (4, "mine")
     assert report(str(notes), "--force") == 0
-    assert report(str(notes)) == 0  # a report by now
+    assert report(str(notes)) == 0  # a report now
     assert notes.read_text().startswith("<!doctype html>")
 
 
@@ -445,8 +451,8 @@ def test_a_link_stays_a_link(report: Callable[..., int], tmp_path: Path) -> None
     ("file", "said"),
     [
         ("no/such/folder/r.html", "cannot be written: No such file or directory"),
-        (".", "is a folder; name the file"),
-        ("/dev/null", "/dev/null is no file; name another place for the report"),
+        (".", "is a folder; name a file"),
+        ("/dev/null", "/dev/null is not a regular file; choose another path for the report"),
         (f"{'x' * 300}.html", "cannot be written: File name too long"),
     ],
 )
@@ -470,12 +476,12 @@ def test_a_full_disk_leaves_the_old_report(small: LogBuilder, tmp_path: Path) ->
     }
     done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == f"cksync: {path} cannot be written: File too large; name another place for the report\n"
+    assert done.stderr == f"cksync: {path} cannot be written: File too large; choose another path for the report\n"
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
     assert path.read_text() == "an older one"
 
 
-def test_a_mirror_without_models_is_told_to_be_made_anew(
+def test_a_mirror_without_models_asks_for_a_rebuild(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CKSYNC_DATA_DIR", str(tmp_path))
@@ -483,6 +489,6 @@ def test_a_mirror_without_models_is_told_to_be_made_anew(
     duckdb.connect(str(tmp_path / "mirror.duckdb")).close()
     assert _run(["report", str(tmp_path / "r.html")]) == 1
     assert (
-        "has no models: [models] build is false, or an older cksync made it; `cksync rebuild` makes them"
+        "has no models: models.build is false, or an older cksync built the mirror; build them with `cksync rebuild`"
         in capsys.readouterr().err
     )

@@ -1,6 +1,6 @@
-"""The report in a real browser, headless: it draws every chart, complains of nothing and asks nobody.
+"""The report in a real headless browser: it draws every chart, logs no errors and makes no requests.
 
-Needs Debian's chromium and chromium-driver (`.ci/run` installs them); heavy, for a browser takes seconds to start.
+Needs Debian's chromium and chromium-driver (`.ci/run` installs them); heavy, because a browser takes seconds to start.
 """
 
 import base64
@@ -44,13 +44,13 @@ PHONE, DESK = 390, 1100
 
 
 class Browser:
-    """A Chromium that notes what pages say on the console and ask of the network."""
+    """A Chromium that records console messages and network requests."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
 
     def open(self, path: Path, width: int = DESK, scheme: str = "light") -> None:
-        """Show a page that wide, in that scheme, every fold of it open."""
+        """Show a page at that width, in that colour scheme, with every fold open."""
         self.requests(), self.complaints()
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
@@ -61,32 +61,32 @@ class Browser:
         self.settle()
 
     def settle(self) -> None:
-        """Until two more frames are drawn: charts follow their width in between."""
+        """Wait for two more frames: charts adapt to their width in between."""
         self.driver.execute_async_script(
             "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
         )
 
     def js(self, script: str, *arguments: Any) -> Any:
-        """What a script gives, run inside the page."""
+        """Return the result of a script run inside the page."""
         return self.driver.execute_script(script, *arguments)
 
     def log(self, name: str) -> list[dict[str, Any]]:
-        """What came into a log of the driver since the last call."""
+        """Return the new entries of a driver log since the last call."""
         found: list[dict[str, Any]] = self.driver.get_log(name)  # type: ignore[no-untyped-call]
         return found
 
     def complaints(self) -> list[str]:
-        """The console since the last call."""
+        """Return the console messages since the last call."""
         return [entry["message"] for entry in self.log("browser")]
 
     def requests(self) -> list[str]:
-        """The addresses asked for since the last call."""
+        """Return the requested addresses since the last call."""
         messages = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
         sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
         return [params["request"]["url"] for params in sent]
 
     def charts(self) -> list[dict[str, Any]]:
-        """Each chart: what it is, how many marks of data it has, and by how much it is wider than its place."""
+        """Return each chart: its kind, its number of data marks, and by how much it exceeds its container."""
         found: list[dict[str, Any]] = self.js(
             """
             const kinds = ["rect", "bar", "dot", "line", "cell"].map((kind) => `g[aria-label=${kind}] > *`).join(", ");
@@ -117,7 +117,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The report of each account of tests/accounts.py and of the small one."""
+    """The report of each account of tests/support/accounts and of the small one."""
     root = tmp_path_factory.mktemp("reports")
     makers = {"small": small_account, "hostile": hostile_account, "empty": empty_account}
     for name, make in makers.items():
@@ -134,7 +134,7 @@ def pulled(config: Config, tmp_path: Path) -> Path:
 
 
 def assert_whole(browser: Browser, path: Path) -> None:
-    """Nothing is complained of, nobody is asked, every chart is drawn and nothing is wider than the page."""
+    """Assert no messages, no requests, every chart drawn, and nothing wider than the page."""
     assert browser.complaints() == []
     assert [url for url in browser.requests() if url != path.as_uri() and url != "data:,"] == []
     for chart in browser.charts():

@@ -1,4 +1,4 @@
-"""Edits that the API cannot express: left out by a push, or taken back; and any other edit taken back."""
+"""Edits that the API cannot express: skipped by a push, or reverted; and reverting any other edit."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from cksync.pipeline.revert import revert, revert_everything, revert_invalid
 from cksync.write.plan import Plan
 from kit_sandbox import Sandbox, World
 from tests.conftest import Command, some
-from tests.support.workspace import EVERYTHING, PROBLEMS, Work, actives, first, level, work, world
+from tests.support.workspace import EVERYTHING, PROBLEMS, Work, actives, assert_synced, first, work, world
 
 __all__ = ["first", "work", "world"]  # fixtures
 
 JOIN = "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
-# Edits of which one is impossible, and the kinds of changes that are pushed all the same.
+# Edits of which one is impossible, and the kinds of changes that are pushed nevertheless.
 PARTLY: dict[str, tuple[Sequence[str], list[str]]] = {
     "a row": (("update subscribers set state = 'bounced', first_name = 'x' where id = {a}",), []),
     "a tag that others need": (
@@ -65,9 +65,9 @@ def test_edits_that_cannot_be_pushed_are_left_out_with_all_that_needs_them(
     report = work.push(skip_invalid=True)
     assert [action.what for action, _ in report.results] == [*wanted, "update broadcast"]
     assert (report.exit_status, {result.outcome for _, result in report.results}) == (3, {"done"})
-    assert "cannot be pushed" in report.message
+    assert " invalid edit" in report.message
     assert len(sandbox.journal.writes()) == len(report.results)
-    level(work, world)
+    assert_synced(work, world)
     assert revert_invalid(work.config, work.path) > 0
     assert (work.plan().problems, work.rows("select 1 from broadcasts where subject = 'pushed'")) == ((), [(1,)])
 
@@ -97,7 +97,7 @@ def test_what_was_pushed_is_not_taken_back(work: Work, sandbox: Sandbox, world: 
     work.push()
     revert_everything(work.config, work.path)
     assert (work.plan(), work.push().results) == (Plan(), ())
-    level(work, world)
+    assert_synced(work, world)
 
 
 @pytest.mark.heavy
@@ -115,7 +115,7 @@ def test_new_row_goes_with_what_names_it(work: Work) -> None:
 def test_command_takes_one_edit_back(work: Work, cksync: Command) -> None:
     work.edit("insert into tags (name) values ('one'), ('two')")
     (key,) = work.rows("select id from tags where name = 'one'")[0]
-    assert cksync("revert", "work.duckdb", "tags", str(key)).stdout == f"tags {key} is as it was\n"
+    assert cksync("revert", "work.duckdb", "tags", str(key)).stdout == f"reverted tags {key}\n"
     assert [action.args["name"] for action in work.plan().actions] == ["two"]
 
 
@@ -133,11 +133,11 @@ def test_membership_is_named_by_its_key(work: Work) -> None:
     ("table", "key", "reason"),
     [
         ("tags", "1", "tags has no row 1, neither in"),
-        ("nothing", "1", "nothing is no table of a workspace"),
+        ("nothing", "1", "a workspace has no table nothing"),
         ("subscriptions", "1", "the key of subscriptions is subscribable_type, subscribable_id, id"),
     ],
 )
-def test_row_that_is_not_there_is_said(table: str, key: str, reason: str, work: Work) -> None:
+def test_row_that_is_not_there_is_reported(table: str, key: str, reason: str, work: Work) -> None:
     with pytest.raises(Rejected, match=reason):
         revert(work.config, work.path, table, key)
 
@@ -146,7 +146,7 @@ def test_row_that_is_not_there_is_said(table: str, key: str, reason: str, work: 
 @pytest.mark.parametrize("call", [(), ("tags",), ("tags", "-1", "--all"), ("--all", "--invalid")], ids=" ".join)
 def test_command_wants_one_thing(call: Sequence[str], work: Work, cksync: Command) -> None:
     done = cksync("revert", "work.duckdb", *call, ok=False)
-    assert (done.returncode, "or give --invalid, or --all" in done.stderr) == (2, True)
+    assert (done.returncode, "or use --invalid or --all" in done.stderr) == (2, True)
 
 
 @pytest.mark.heavy

@@ -1,4 +1,4 @@
-"""Search as a value: what it finds to be gone, in how many requests, and when it says that it is lost."""
+"""Search as a value: which rows it finds deleted, in how many requests, and when it reports itself lost."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -15,14 +15,14 @@ from cksync.extract.scan.search import Search
 
 
 def page_of(rows: Sequence[int], page: int) -> Sequence[int]:
-    """A page as the API cuts it."""
+    """Return a page as the API cuts it."""
     return rows[PAGE_ROWS * (page - 1) : PAGE_ROWS * page]
 
 
 def searched(
     expected: Sequence[int], rows: Sequence[int], before: Iterable[int] = (), **given: Any
 ) -> tuple[Search, list[int]]:
-    """A search driven to its end, which is told the pages `before` first; and the pages it asked for."""
+    """Run a search to its end, after it received the pages `before`; return it with the requested pages."""
     search, asked = Search(Listing(expected), len(rows), **given), list[int]()
     for page in before:
         search.tell(page, page_of(rows, page))
@@ -36,11 +36,11 @@ def searched(
 
 
 def bound(gone: int, pages: int) -> float:
-    """What finding so many rows may cost."""
+    """Return the most requests that finding so many rows may take."""
     return gone * (log2(pages) + 2) + 4
 
 
-# -- rows are gone, and nothing else
+# -- only deletions
 
 
 @pytest.mark.parametrize("rows", [0, 1, 49, 50, 51, 100, 5_000])
@@ -67,7 +67,7 @@ def test_row_is_found_wherever_it_stood(gone: int) -> None:
 @pytest.mark.parametrize("place", [0, 25, 50, 4_950])
 @pytest.mark.parametrize("count", [50, 100, 150])
 def test_whole_pages_that_are_gone_at_once_are_found(place: int, count: int) -> None:
-    """Every later page holds just what another page held."""
+    """Every later page holds exactly what another page held."""
     gone = set(range(place, min(5_000, place + count)))
     search, asked = searched(range(5_000), [row for row in range(5_000) if row not in gone])
     assert (search.gone, search.is_lost) == (gone, False)
@@ -85,7 +85,7 @@ def test_whole_pages_that_are_gone_at_once_are_found(place: int, count: int) -> 
 def test_exactly_the_rows_that_are_gone_are_found_within_the_bound(
     rows: int, places: set[int], run: int, before: set[int]
 ) -> None:
-    """Whichever pages were looked at before."""
+    """Whichever pages were read before."""
     gone = {place * rows // 1_000 + n for place in places for n in range(run)} & set(range(rows))
     left = [row for row in range(rows) if row not in gone]
     told = {page for page in before if page <= ceil(len(left) / PAGE_ROWS)}
@@ -101,7 +101,7 @@ def test_list_of_2000_pages_costs_what_the_design_says(gone: int, most: int) -> 
     assert (search.gone, len(asked) <= most) == (lost, True)
 
 
-# -- rows that nobody expected, or in another order
+# -- unexpected rows, or another order
 
 Rows = list[int]
 rows_and_gone = st.integers(1, 600).flatmap(
@@ -126,7 +126,7 @@ def test_row_that_is_there_is_never_called_gone_whatever_was_added(
     for n, place in enumerate(added):
         now.insert(place % (len(now) + 1), 10_000 + n)
     if len(now) > rows:
-        return  # more rows than expected are not for a search
+        return  # more rows than expected are no case for a search
     search, _ = searched(range(rows), now, {page for page in before if page <= ceil(len(now) / PAGE_ROWS)})
     assert search.is_lost or search.gone <= gone
 
@@ -139,7 +139,7 @@ def test_row_that_is_there_is_never_called_gone_whatever_was_added(
 def test_search_that_saw_every_page_is_exact_or_lost(
     known: tuple[int, set[int]], moves: list[tuple[int, int]], added: int
 ) -> None:
-    """Rows that moved, swapped over a border, or came in between."""
+    """Rows that moved, swapped over a border, or were added in between."""
     rows, gone = known
     now: Rows = [row for row in range(rows) if row not in gone]
     for source, target in moves:
@@ -157,7 +157,7 @@ def test_search_that_saw_every_page_is_exact_or_lost(
 def test_rows_that_swapped_on_a_page_that_was_seen_make_it_lost(
     known: tuple[int, set[int]], first: int, second: int
 ) -> None:
-    """As ties do, of which nobody knows the order."""
+    """As ties do, whose order is unknown."""
     rows, gone = known
     now: Rows = [row for row in range(rows) if row not in gone]
     if not now or first % len(now) == second % len(now):
@@ -184,22 +184,22 @@ def test_page_that_is_not_full_or_empty_makes_it_lost() -> None:
 
 
 def test_more_rows_gone_before_a_page_than_before_a_later_one_make_it_lost() -> None:
-    """One left in front, one came between two pages that were looked at: as many as before."""
+    """One left in front, one was added between two pages that were read: as many as before."""
     now = [*range(1, 120), 10_000, *range(120, 400)]
     search, _ = searched(range(400), now, [1, 5])
     assert search.is_lost
 
 
 def test_equal_numbers_gone_and_added_between_two_pages_are_beyond_a_search() -> None:
-    """What cannot be guaranteed: no page that was looked at shows it. A whole reading finds it."""
+    """A known limit: no page that was read shows it. A full read finds it."""
     now = [row for row in range(400) if row != 120]
     now.insert(130, 10_000)
     search, asked = searched(range(400), now, [1, 5])
     assert (search.gone, search.is_lost, asked) == (set(), False, [])
 
 
-def test_row_that_moved_to_a_page_nobody_looked_at_is_beyond_a_search() -> None:
-    """What cannot be guaranteed: who calls it must say in which order rows are to be expected."""
+def test_row_that_moved_to_a_page_that_was_not_read_is_beyond_a_search() -> None:
+    """A known limit: the caller must know the order in which to expect rows."""
     now = [row for row in range(1_000) if row not in (3, 970)]
     now.insert(750, 3)
     search, _ = searched(range(1_000), now, [10])
@@ -213,11 +213,11 @@ def test_telling_a_page_twice_changes_nothing() -> None:
     assert (search.gone, search.is_lost) == ({3}, False)
 
 
-# -- suspects: rows that are gone if any are
+# -- suspects: the rows most likely deleted
 
 
 def pages_of(rows: Iterable[int]) -> int:
-    """On how many pages these rows stood."""
+    """Return on how many pages these rows stood."""
     return len({row // PAGE_ROWS for row in rows})
 
 
@@ -240,13 +240,13 @@ def test_suspect_at_the_edge_of_a_page_is_seen_to_be_gone_from_both_sides(edge: 
 @pytest.mark.parametrize("stays", [30, 2_600, 4_999])
 @pytest.mark.parametrize("gone", [10, 2_599, 2_601, 3_333])
 def test_suspect_is_not_called_gone_because_the_number_fits(stays: int, gone: int) -> None:
-    """Another row was removed in the same night: a tag that was taken off somebody."""
+    """Another row was deleted in the same night: a tag removed from a person."""
     search, asked = searched(range(5_000), [row for row in range(5_000) if row != gone], suspects={stays})
     assert (search.gone, search.is_lost) == ({gone}, False)
     assert len(asked) <= bound(1, 100) + 1
 
 
-def test_one_of_many_suspects_that_is_gone_is_found_by_halving_them() -> None:
+def test_one_of_many_suspects_that_is_gone_is_found_by_bisection() -> None:
     """As in a list that people do not leave when they cancel."""
     suspects = set(range(7, 100_000, 1_000))
     search, asked = searched(range(100_000), [row for row in range(100_000) if row != 55_007], suspects=suspects)
@@ -267,7 +267,7 @@ def test_one_of_many_suspects_that_is_gone_is_found_by_halving_them() -> None:
 def test_whichever_of_the_suspects_are_gone_exactly_those_are_found(
     rows: int, suspected: set[int], guilty: int, others: set[int], before: set[int], sees_all: bool
 ) -> None:
-    """And whoever else is, even if as many others are as suspects stayed."""
+    """And all others, even if as many of them are gone as suspects stayed."""
     suspects = {place * rows // 1_000 for place in suspected}
     gone = set(sorted(suspects)[::-1][:guilty]) | {place * rows // 1_000 for place in others}
     left = [row for row in range(rows) if row not in gone]
@@ -278,19 +278,19 @@ def test_whichever_of_the_suspects_are_gone_exactly_those_are_found(
     assert len(asked) <= 2 * pages_of(suspects) + bound(unknown, max(1, ceil(rows / PAGE_ROWS)))
 
 
-# -- rows that came where their ids say: somebody who is back
+# -- rows added where their ids belong: returning people
 
 
 def with_rows(rows: Iterable[int], came: Iterable[int]) -> list[int]:
-    """A list in the order of its ids, as most are."""
+    """Return a list in the order of its ids, as most are."""
     return sorted({*rows, *came})
 
 
-KNOWN = range(0, 10_000, 2)  # so that there is room for others
+KNOWN = range(0, 10_000, 2)  # leaves gaps for additions
 
 
 @pytest.mark.parametrize("came", [{1}, {4_001}, {9_997}, {777, 7_771}, set(range(3_001, 3_041, 2))])
-def test_rows_that_came_amid_the_list_are_found_by_halving(came: set[int]) -> None:
+def test_rows_added_in_the_middle_of_the_list_are_found_by_bisection(came: set[int]) -> None:
     """Each with a page that has it."""
     rows = with_rows(KNOWN, came)
     search, asked = searched(KNOWN, rows, may_come=True)
@@ -307,7 +307,7 @@ def test_rows_that_came_amid_the_list_are_found_by_halving(came: set[int]) -> No
 @example(suspected={100}, guilty=1, came={4_000})
 @example(suspected={100, 4_000}, guilty=1, came={2_000})
 @example(suspected={49}, guilty=1, came={49})
-def test_row_that_came_hides_no_suspect_that_is_gone_where_each_is_looked_for(
+def test_row_that_came_hides_no_suspect_that_is_gone_where_each_is_searched_for(
     suspected: set[int], guilty: int, came: set[int]
 ) -> None:
     suspects, new = {2 * place for place in suspected}, {2 * place + 1 for place in came}

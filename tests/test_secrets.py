@@ -1,4 +1,4 @@
-"""Secrets: read from where they are, removed from wherever they could be seen."""
+"""Secrets: read from their sources, removed from all output."""
 
 import html
 import json
@@ -18,7 +18,7 @@ from cksync.errors import BadConfig
 from cksync.secrets import MASK, Redactor, SecretRef, redact, without_addresses
 from tests.conftest import some
 
-HIDDEN = "… (not shown: it may be the secret itself)"
+HIDDEN = "… (hidden: it may be the secret itself)"
 CANARY = "CANARY-s3cr+t/äöü=~%"
 
 
@@ -27,7 +27,7 @@ def read(source: str, base_dir: Path = Path("/"), environ: Mapping[str, str] | N
 
 
 def problem_of(source: str, base_dir: Path = Path("/"), environ: Mapping[str, str] | None = None) -> str:
-    """The one sentence that a reference is refused with."""
+    """Return the message that refuses a reference."""
     with pytest.raises(BadConfig) as caught:
         read(source, base_dir, environ)
     (problem,) = caught.value.problems
@@ -36,7 +36,7 @@ def problem_of(source: str, base_dir: Path = Path("/"), environ: Mapping[str, st
     return problem.removeprefix("api.api_secret: ")
 
 
-# -- where it comes from
+# -- sources
 
 
 def test_a_literal_is_the_secret_itself() -> None:
@@ -99,7 +99,7 @@ def test_file_may_be_absolute_or_in_the_home_folder(tmp_path: Path, monkeypatch:
     [
         ("file:none", f"file:{HIDDEN} could not be read: no such file or directory"),
         ("file:folder", "file:folder could not be read: is a directory"),
-        ("file:binary", "file:binary could not be read: it is not text"),
+        ("file:binary", "file:binary could not be read: not a text file"),
         ("file:empty", "file:empty is empty; put the account's API secret there"),
         ("file:~nobody-of-this-name/x", f"file:{HIDDEN} could not be read: "),
         ("file:a\0b", f"file:{HIDDEN} could not be read: "),
@@ -125,11 +125,11 @@ def test_cmd_is_no_shell() -> None:
     ("source", "reason"),
     [
         ("cmd:", "cmd: could not be read: write it as cmd:COMMAND"),
-        ("cmd:false", "cmd:false could not be read: the command ended with status 1"),
+        ("cmd:false", "cmd:false could not be read: the command exited with status 1"),
         ("cmd:no-such-program", f"cmd:{HIDDEN} could not be read: no such file or directory"),
         ("cmd:true", "cmd:true is empty; put the account's API secret there"),
         ("cmd:echo 'x", "cmd:echo … could not be read: No closing quotation"),
-        (r"cmd:printf '\377'", "cmd:printf … could not be read: it is not text"),
+        (r"cmd:printf '\377'", "cmd:printf … could not be read: not a text file"),
     ],
 )
 def test_cmd_that_gives_no_secret_says_why(source: str, reason: str) -> None:
@@ -147,7 +147,7 @@ def test_the_arguments_of_a_command_are_not_shown() -> None:
 @pytest.mark.parametrize("value", ["two words", "two\nlines", "bell\a", "line\u2028break", "no\u00a0break"])
 def test_a_secret_is_one_printable_word(value: str) -> None:
     problem = problem_of("env:S", environ={"S": value})
-    assert problem == "env:S holds more than one word; it must be the API secret alone"
+    assert problem == "env:S contains more than one word; it must contain only the API secret"
 
 
 def test_what_a_reference_shows_of_itself_never_holds_a_literal() -> None:
@@ -155,7 +155,7 @@ def test_what_a_reference_shows_of_itself_never_holds_a_literal() -> None:
     assert CANARY not in f"{reference} {reference!r} {reference.place}"
 
 
-# -- a secret where a reference belongs
+# -- a secret in place of a reference
 
 TYPED = "CANARY-s3cret-0123456789abcdef"
 
@@ -180,7 +180,7 @@ def test_what_is_there_is_shown(tmp_path: Path) -> None:
     assert problem_of(f"file:{tmp_path}/{TYPED}").startswith(f"file:{tmp_path}/{HIDDEN} could not be read")
 
 
-# -- what no secret can be
+# -- invalid secrets
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_what_is_no_secret_is_refused_and_not_shown(value: str, tmp_path: Path) 
     (tmp_path / "secret").write_text(value)
     for source, place in ((value, "a literal value"), ("file:secret", "file:secret")):
         problem = problem_of(source, tmp_path)
-        assert problem.startswith(f"{place} is no API secret")
+        assert problem.startswith(f"{place} is not an API secret")
         assert value not in problem.removeprefix(place)
 
 
@@ -200,12 +200,12 @@ def test_what_is_no_secret_is_refused_and_not_shown(value: str, tmp_path: Path) 
 def test_what_never_ends_is_read_as_far_as_a_secret_goes(source: str, tmp_path: Path) -> None:
     (tmp_path / "endless").symlink_to("/dev/urandom")
     reason = problem_of(source, tmp_path)
-    assert "holds more than a secret can be" in reason or "it is not text" in reason
+    assert "is too long" in reason or "not a text file" in reason
 
 
 def test_a_huge_file_is_no_secret(tmp_path: Path) -> None:
     (tmp_path / "huge").write_text("s3cret" * 1_000_000)
-    assert problem_of("file:huge", tmp_path).startswith("file:huge holds more than a secret can be")
+    assert problem_of("file:huge", tmp_path).startswith("file:huge is too long")
 
 
 def test_a_pipe_gives_a_secret_once_somebody_writes_it(tmp_path: Path) -> None:
@@ -217,8 +217,8 @@ def test_a_pipe_gives_a_secret_once_somebody_writes_it(tmp_path: Path) -> None:
 def test_what_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cksync.secrets.WAIT_SECONDS", 0.05)
     os.mkfifo(tmp_path / "pipe")
-    assert problem_of("file:pipe", tmp_path) == "file:pipe could not be read: it did not end within 0 seconds"
-    assert problem_of("cmd:sleep 100") == "cmd:sleep … could not be read: it did not end within 0 seconds"
+    assert problem_of("file:pipe", tmp_path) == "file:pipe could not be read: no result within 0 seconds"
+    assert problem_of("cmd:sleep 100") == "cmd:sleep … could not be read: no result within 0 seconds"
 
 
 # -- the system's keyring, in a process of its own: the library reads its settings once
@@ -242,7 +242,7 @@ Ask = Callable[..., str]
 
 @pytest.fixture
 def ask_keyring(tmp_path: Path) -> Ask:
-    """What resolving a reference prints: the secret, or the problem."""
+    """Return the output of resolving a reference: the secret, or the problem."""
     (tmp_path / "fake_keyring.py").write_text(BACKEND)
     program = """
 import os, sys
@@ -278,7 +278,7 @@ def test_keyring_reads_an_entry_of_the_system(ask_keyring: Ask) -> None:
     [
         ("keyring:kit/nobody", "the keyring has no such entry; create it with: keyring set SERVICE USER"),
         ("keyring:kit", "write it as keyring:SERVICE/USER"),
-        ("keyring:locked/owner", "the system's keyring says: the keyring is locked"),
+        ("keyring:locked/owner", "the system keyring reported: the keyring is locked"),
     ],
 )
 def test_keyring_without_an_entry_says_what_to_do(source: str, reason: str, ask_keyring: Ask) -> None:
@@ -286,18 +286,18 @@ def test_keyring_without_an_entry_says_what_to_do(source: str, reason: str, ask_
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "no_such_module.Keyring"])
-def test_a_machine_without_a_keyring_is_told_in_a_sentence(backend: str, ask_keyring: Ask) -> None:
+def test_a_machine_without_a_keyring_gives_a_message(backend: str, ask_keyring: Ask) -> None:
     answer = ask_keyring("keyring:kit/owner", backend)
     assert answer.startswith(f"key: keyring:{HIDDEN} could not be read: ")
     assert "\n" not in answer
 
 
-def test_without_the_extra_its_name_is_said(ask_keyring: Ask, tmp_path: Path) -> None:
+def test_without_the_extra_its_name_is_reported(ask_keyring: Ask, tmp_path: Path) -> None:
     (tmp_path / "keyring.py").write_text("raise ImportError")
     assert ask_keyring("keyring:kit/owner").endswith("install the extra first: pip install 'cksync[keyring]'")
 
 
-# -- how it is kept out of sight
+# -- hiding it
 
 SPELLINGS: Mapping[str, Callable[[str], str]] = {
     "plain": lambda value: value,
@@ -332,7 +332,7 @@ SPELLINGS: Mapping[str, Callable[[str], str]] = {
 SECRETS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=8, max_size=40).filter(str.isprintable)
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("spelling", some([*SPELLINGS], [*SPELLINGS][::4]))
 @given(secret=SECRETS)
 def test_every_secret_is_masked_in_every_spelling(spelling: str, secret: str) -> None:
     spelled = SPELLINGS[spelling](secret)

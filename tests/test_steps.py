@@ -1,4 +1,4 @@
-"""The statements of a merge: each file of sql/merge is one statement that says what it does and what it is given."""
+"""The statements of a merge: each file of sql/merge is one statement that documents its effect and its placeholders."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ FILES = {path.relative_to(FOLDER).with_suffix("").as_posix(): path for path in s
 LOAD = Path(__file__).parent.parent / "cksync" / "load"
 
 
-# What parses where `x` would not.
+# Text that parses where `x` would not.
 SAMPLES = {"in_complete_lists": "where true", "finds": "select 1", "slices": "('a')"}
 
 
@@ -23,7 +23,7 @@ def test_header_says_what_the_step_does_and_describes_each_placeholder(name: str
     text = FILES[name].read_text()
     told = header(text)
     statement = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-    assert told.grain.startswith(("Makes ", "Changes ", "Gives ", "Adds ", "Takes ", "Puts "))
+    assert told.grain.startswith(("Creates ", "Changes ", "Returns ", "Adds ", "Deletes ", "Inserts "))
     assert set(told.comments) == set(re.findall(r"\{(\w+)\}", statement))
     assert told.words == {}
 

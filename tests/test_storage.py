@@ -13,7 +13,7 @@ from cksync.load.tables import tables
 from cksync.pipeline.pull import pull
 from tests.support.accounts.small import small_account
 
-# Reads every table and view whole, as an old driver would.
+# Reads every table and view completely, as an old driver would.
 READ = """
 import json, sys, duckdb
 db = duckdb.connect(sys.argv[1], read_only=True)
@@ -34,14 +34,14 @@ AT_HAND = os.environ.get("CKSYNC_OLDER_DUCKDB")  # a Python that has an older du
 
 
 def read_by(python: Path, mirror: Path) -> dict[str, list[object]]:
-    """How many rows each table, view and table macro has for another Python's DuckDB, and its version."""
+    """Return the number of rows of each table, view and table macro in another Python's DuckDB, and its version."""
     done = subprocess.run([python, "-c", READ, str(mirror)], check=True, capture_output=True, text=True)
     found: dict[str, list[object]] = json.loads(done.stdout)
     return found
 
 
 def check(found: dict[str, list[object]], mirror: Path) -> None:
-    """The same tables with as many rows as here."""
+    """Check for the same tables with as many rows as here."""
     ours = read_by(Path(sys.executable), mirror)
     assert {name: rows for name, (_, rows) in found.items()} == {name: rows for name, (_, rows) in ours.items()}
     assert {name for name in found if name.startswith("as_of.")} == {f"as_of.{table.name}" for table in tables()}

@@ -1,4 +1,4 @@
-"""A record that is no JSON is set aside alone: the others of its page are read, and everything is published."""
+"""Only a record that is not JSON is set aside: the rest of its page is read, and everything is published."""
 
 from collections.abc import Mapping
 
@@ -40,7 +40,7 @@ def test_the_others_are_published_and_its_list_is_incomplete(
     with duckdb.connect(str(config.data_dir / "mirror.duckdb"), read_only=True) as db:
         ((slice_, key, reason),) = db.execute("select slice, key, reason from _cksync.set_aside").fetchall()
     assert (slice_, int(key) in world.subscribers) == ("subscribers/active", True)
-    assert reason == "is no JSON that a database can hold"
+    assert reason == "is not valid JSON for the database"
     assert slice_ in rebuilt.set_aside
     assert differences(config.data_dir / "mirror.duckdb", world) == []
     sandbox.faults.clear()

@@ -1,4 +1,4 @@
-"""What an account tells about those who cancel: whether they leave a list, learned from whom it still shows."""
+"""Learning if people who cancel leave a list, from the people it still shows."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ ACTIVE, CANCELLED = 41_000, 5_000
 
 
 def lists(kind: str, *shown: tuple[int, int]) -> list[Shown]:
-    """Lists of a kind, with so many active and cancelled people each."""
+    """Return lists of a kind, with so many active and cancelled people each."""
     return [Shown(f"{kind}/{number}", kind, active, cancelled) for number, (active, cancelled) in enumerate(shown)]
 
 

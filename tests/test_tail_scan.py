@@ -1,4 +1,4 @@
-"""TailScan as a value: the end of a list without totals, and what it proves about the rest."""
+"""Tail scans as values: the end of a list without totals, and what it proves about the rest."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ Lie = Callable[[Request], Request]
 
 @dataclass
 class Remote:
-    """A list behind an API that cuts it into pages of 50 and never says how long it is."""
+    """A list behind an API that cuts it into pages of 50 and never gives its length."""
 
     rows: list[int]
     lie: Lie = lambda request: request
@@ -32,12 +32,12 @@ class Remote:
 
 
 def tail(known: Iterable[int], samples: Iterable[int] = ()) -> TailScan:
-    """The walk of the broadcasts of which these are known."""
+    """Return the scan of the broadcasts with these known rows."""
     return TailScan(BROADCASTS, Listing(known), samples=samples)
 
 
 def read(scan: TailScan, api: Remote) -> list[int]:
-    """Read a walk to its end; the pages asked for."""
+    """Run a scan to its end; return the requested pages."""
     asked = list[int]()
     while (request := scan.ask()) is not None:
         asked.append(request.page)
@@ -116,7 +116,7 @@ def test_list_that_is_not_there_or_has_rows_without_key_is_incomplete() -> None:
 
 @pytest.mark.parametrize("known", [10, 60])
 def test_cursor_is_the_servers_date_where_that_is_earlier_but_only_what_was_seen_counts(known: int) -> None:
-    """Observations of an hour ago are no part of this reading, whatever the server's clock says."""
+    """Observations of an hour ago are no part of this read, whatever the server's clock says."""
     scan, api = tail(range(known)), Remote(list(range(known)))
     request = scan.ask()
     assert request is not None
@@ -133,7 +133,7 @@ def test_scan_that_was_done_asks_for_nothing_more_and_knows_what_it_saw() -> Non
     assert (again.ask(), again.checkpoint, again.ids) == (None, scan.checkpoint, set(range(425)))
 
 
-def test_scan_that_was_not_done_looks_again() -> None:
+def test_scan_that_was_not_done_samples_again() -> None:
     scan, api = tail(range(420)), Remote(list(range(430)))
     request = scan.ask()
     assert request is not None
@@ -143,7 +143,7 @@ def test_scan_that_was_not_done_looks_again() -> None:
     assert again.ids == set(range(430))
 
 
-def test_list_that_an_earlier_load_doubted_is_looked_at_afresh() -> None:
+def test_list_that_an_earlier_load_doubted_is_read_again() -> None:
     before = tail(range(60))
     read(before, Remote(list(range(61)), lambda request: replace(request, page=1)))
     assert before.checkpoint.is_done
@@ -152,7 +152,7 @@ def test_list_that_an_earlier_load_doubted_is_looked_at_afresh() -> None:
     assert (again.checkpoint.is_complete, again.ids) == (True, set(range(61)))
 
 
-def test_checkpoint_of_a_walk_that_read_nothing_is_a_lookup_error() -> None:
+def test_checkpoint_of_a_scan_that_read_nothing_is_a_lookup_error() -> None:
     with pytest.raises(LookupError, match="broadcasts"):
         _ = tail([1]).checkpoint
 
@@ -174,10 +174,10 @@ def test_whatever_came_and_left_the_ids_are_the_list(known: int, new: int, gone:
     assert len(asked) <= 2 * (len(rows) // 50 + 1) + 1 + len(samples)
 
 
-# -- earlier pages that are looked at
+# -- sampled earlier pages
 
 
-def test_earlier_pages_are_looked_at_before_the_end() -> None:
+def test_earlier_pages_are_read_before_the_end() -> None:
     scan = tail(range(420), [2, 5, 9, 12])
     assert read(scan, Remote(list(range(423)))) == [2, 5, 9]
     assert (scan.checkpoint.is_complete, scan.checkpoint.proof, scan.ids) == (True, "counts", set(range(423)))
@@ -186,7 +186,7 @@ def test_earlier_pages_are_looked_at_before_the_end() -> None:
 
 @pytest.mark.parametrize("gone", [0, 60, 99])
 def test_earlier_page_that_is_not_as_it_was_has_the_list_read_whole(gone: int) -> None:
-    """A row before it is gone, or of its own, and one that nobody could see came in behind: the end is as expected."""
+    """A row before it is gone, or one of its own, and an unseen one was added behind: the end is as expected."""
     rows = [row for row in range(420) if row != gone]
     rows.insert(350, 9_999)
     scan = tail(range(420), [2])

@@ -1,4 +1,4 @@
-"""What a terminal is sent: nothing that moves its cursor, changes its title or turns text around, whoever worded it."""
+"""Terminal output: nothing that moves the cursor, changes the title or reverses text, whoever wrote it."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.support.pseudo_terminal import all_shown
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\u2066\x7f\b\rtail"
 SEEN = r"\u001b]0;owned\u0007\u001b[2J\u009b31m\u202eevil\u2066\u007f\u0008\u000dtail"
-# What may stand in what a terminal gets, beside what is printable.
+# What terminal output may contain besides printable characters.
 PLAIN = re.compile(r"[\x20-\x7e\n\t]|\r+\n|[^\x00-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 Shown = Callable[..., str]
@@ -38,7 +38,7 @@ def test_escapes_are_shown() -> None:
 
 @pytest.fixture
 def shown(environ: dict[str, str], tmp_path: Path) -> Shown:
-    """Run a command whose stdout and stderr are a terminal; all that it is sent."""
+    """Run a command whose stdout and stderr are a terminal; return everything sent to it."""
 
     def run(*arguments: str, env: dict[str, str] | None = None) -> str:
         outer, inner = pty.openpty()

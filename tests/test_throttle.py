@@ -28,14 +28,14 @@ from cksync.secrets import Redactor
 from kit_sandbox import Sandbox, World, serve
 
 PERIOD, LONGEST = 8.0, 4.0
-# Times are eighths, which floats add exactly: a window's edge is then no matter of rounding.
+# Times are eighths, which floats add exactly: a window's edge then does not depend on rounding.
 EIGHTHS = st.integers(0, 160).map(lambda n: n / 8)
 
 HEADER = struct.Struct("<8sqqddd")
 
 
 def valid_ledger(*, slots: list[float], first: int = 0, closed: float = 0.0, careful: float = 0.0) -> bytes:
-    """A ledger as an earlier process of this configuration left it."""
+    """Return a ledger as an earlier process of this configuration left it."""
     head = HEADER.pack(b"cksync01", len(slots), first, PERIOD + LONGEST, closed, careful)
     return head + struct.pack(f"<{len(slots)}d", *slots)
 
@@ -59,7 +59,7 @@ LEFT_BEHIND = st.one_of(
 
 @dataclass
 class Sent:
-    """A request under way; `arrived_at` is when the server saw it."""
+    """A request in flight; `arrived_at` is when the server saw it."""
 
     ledger: Ledger
     held: Held
@@ -69,7 +69,7 @@ class Sent:
     is_dead: bool = False
 
     def may_count_at(self, now: float) -> bool:
-        """Whether the server's window may still hold it, for all that anybody can know."""
+        """Return True if the server's window may still hold it, as far as can be known."""
         seen_at = self.sent_at + LONGEST
         if self.responded_at is not None:
             seen_at = min(seen_at, self.responded_at)
@@ -77,7 +77,7 @@ class Sent:
 
 
 class Machine(RuleBasedStateMachine):
-    """Processes that open one ledger, send, get answers late, die, and start again, in any order."""
+    """Processes that open one ledger, send, get responses late, die, and restart, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Machine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 2))
     @precondition(lambda self: len(self.ledgers) > 1)
     def close(self, which: int) -> None:
-        """A process ends; its requests under way are never released."""
+        """End a process; its requests in flight are never released."""
         ledger = self.ledgers.pop(which % len(self.ledgers))
         for request in self.under_way():
             request.is_dead |= request.ledger is ledger
@@ -121,14 +121,14 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 20))
     def arrive(self, which: int) -> None:
-        """The server sees a request."""
+        """Let the server see a request."""
         flying = [request for request in self.sent if request.arrived_at is None]
         if flying:
             flying[which % len(flying)].arrived_at = self.now
 
     @rule(which=st.integers(0, 20))
     def respond(self, which: int) -> None:
-        """An answer comes, at once or long after the time-out, if the server saw the request."""
+        """Deliver a response, at once or long after the time-out, if the server saw the request."""
         if waiting := self.under_way():
             request = waiting[which % len(waiting)]
             request.arrived_at = self.now if request.arrived_at is None else request.arrived_at
@@ -137,7 +137,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 20))
     def die(self, which: int) -> None:
-        """Nobody will release this one."""
+        """Kill the owner of a request, which is then never released."""
         if waiting := self.under_way():
             waiting[which % len(waiting)].is_dead = True
 
@@ -148,7 +148,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seconds=EIGHTHS)
     def advance(self, seconds: float) -> None:
-        """Time passes. What was not seen within the longest time that sending can take is seen at its end."""
+        """Advance the time. What was not seen within the longest time that sending can take is seen at its end."""
         self.now += seconds
         for request in self.sent:
             if request.arrived_at is None and request.sent_at + LONGEST <= self.now:
@@ -164,7 +164,7 @@ class Machine(RuleBasedStateMachine):
         assert all(later - earlier >= PERIOD for earlier, later in zip(arrivals, arrivals[limit:], strict=False))
 
     def teardown(self) -> None:
-        """Whatever the state, whoever waits as long as the ledger says gets a slot within four turns."""
+        """Whatever the state, a caller that waits as told gets a slot within four times PERIOD + LONGEST."""
         for ledger in self.ledgers:
             began = self.now
             while (answer := ledger.reserve(self.now))[0] is None:
@@ -181,7 +181,7 @@ TestMachine.settings = settings(max_examples=150, stateful_step_count=40, deadli
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Callable[..., Ledger]]:
-    """Opens ledgers on one file, as so many processes would."""
+    """Open ledgers on one file, as several processes would."""
     ledgers: list[Ledger] = []
 
     def open_one(limit: int, period: float = PERIOD, longest: float = LONGEST) -> Ledger:
@@ -194,7 +194,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Ledger]]:
 
 
 def simulate(ledgers: list[Ledger], requests: int, latency: float, workers: int) -> list[float]:
-    """When each of so many requests is sent, if workers do nothing but send on the virtual clock."""
+    """Return when each of so many requests is sent, if workers send continuously on the virtual clock."""
     sent: list[float] = []
     turns: list[tuple[float, int, Held | None]] = [(0.0, worker, None) for worker in range(workers)]
     while len(sent) < requests:
@@ -305,14 +305,14 @@ def test_the_least_time_counts_whole_windows_only(requests: int, limit: int) -> 
     assert floor_seconds(requests, limit, 60.0) == 60.0 * max(0, -(-requests // limit) - 1)
 
 
-def test_a_ledger_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_ledger_that_cannot_be_written_gives_a_message(tmp_path: Path) -> None:
     (tmp_path / "requests").mkdir()
     with pytest.raises(Failed, match=r"^state: .*requests cannot be written: Is a directory$"):
         Ledger(tmp_path / "requests", 5, PERIOD, LONGEST)
 
 
-def test_a_disk_without_room_for_the_ledger_is_told_in_a_sentence(tmp_path: Path) -> None:
-    """A limit on the size of files stands for the full disk; it holds for a process of its own."""
+def test_a_disk_without_room_for_the_ledger_gives_a_message(tmp_path: Path) -> None:
+    """A limit on the size of files simulates a full disk; it applies to a process of its own."""
     program = (
         "import resource, sys; from pathlib import Path; from cksync.api.throttle import Ledger\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)); Ledger(Path(sys.argv[1]), 120, 60.0, 60.0)"
@@ -364,7 +364,7 @@ FETCH = "import sys; from tests.test_throttle import fetch; fetch(*sys.argv[1:])
 
 
 def fetch(data_dir: str, url: str, secret: str) -> None:
-    """Ask for the account so many times with four threads, within the server's limit."""
+    """Fetch the account so many times with four threads, within the server's limit."""
     config = Config(Path(data_dir), "the test", ApiConfig(url, rate_limit=LIMIT, rate_period_seconds=SHORT_PERIOD))
     with (
         connect(config, {"api_secret": secret}, Redactor(secret), wall_clock, threading.Event()) as api,
@@ -375,7 +375,7 @@ def fetch(data_dir: str, url: str, secret: str) -> None:
 
 @pytest.fixture
 def strict() -> Iterator[Sandbox]:
-    """A server that answers 429 to whoever asks for more."""
+    """A server that answers 429 beyond the limit."""
     with serve(World(), rate_limit=LIMIT, rate_period_seconds=SHORT_PERIOD) as sandbox:
         yield sandbox
 
@@ -405,7 +405,7 @@ WILD = {
 
 
 @pytest.mark.parametrize("name", WILD)
-def test_a_ledger_that_no_cksync_wrote_is_made_anew(name: str, tmp_path: Path) -> None:
+def test_a_ledger_that_cksync_did_not_write_is_replaced(name: str, tmp_path: Path) -> None:
     path = tmp_path / "requests"
     path.write_bytes(WILD[name])
     ledger = Ledger(path, 3, PERIOD, LONGEST)
@@ -414,7 +414,7 @@ def test_a_ledger_that_no_cksync_wrote_is_made_anew(name: str, tmp_path: Path) -
     ledger.close()
 
 
-def test_a_ledger_of_any_size_is_made_anew(tmp_path: Path) -> None:
+def test_a_ledger_of_any_size_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "requests"
     path.write_bytes(valid_ledger(slots=[0.0]))
     with path.open("r+b") as file:

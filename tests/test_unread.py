@@ -1,4 +1,4 @@
-"""Walks as values when some of their requests have no usable answer: what they ask on, name, and vouch for."""
+"""Scans as values when some requests have no usable answer: what they then request, name, and prove."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ class Remote:
 
 
 def read(scan: Scan, api: Remote, at_once: int = 1) -> Checkpoint:
-    """What a walk vouches for at its end."""
+    """Return what a scan proves at its end."""
     under_way = deque[Page | Miss]()
     while True:
         while len(under_way) < at_once and (request := scan.ask()) is not None:
@@ -64,7 +64,7 @@ def pages(*numbers: int, times: int = EVER) -> dict[str, int]:
 
 
 def without(rows: int, *numbers: int) -> set[str]:
-    """The keys of a list but for those on some pages."""
+    """Return the keys of a list without those on some pages."""
     return {str(n + 1) for n in range(rows) if n // 50 + 1 not in numbers}
 
 
@@ -105,9 +105,7 @@ def test_list_that_breaks_down_in_the_middle_is_left_after_three_pages() -> None
     checkpoint = read(scan, api)
     assert api.asked == ["1", "2", "3", "4", "5", "6", "7"]
     assert scan.keys == without(1000, *range(5, 21))
-    assert checkpoint.doubt == (
-        "pages 5, 6, 7 could not be read: 500 from kit; the pages after that were not asked for"
-    )
+    assert checkpoint.doubt == ("pages 5, 6, 7 could not be read: 500 from kit; later pages were not requested")
 
 
 def test_list_without_totals_is_read_behind_a_page_that_cannot_be_had() -> None:
@@ -117,7 +115,7 @@ def test_list_without_totals_is_read_behind_a_page_that_cannot_be_had() -> None:
 
 
 def test_row_that_could_not_be_read_is_never_taken_for_one_that_is_gone() -> None:
-    """Rows that come twice may make up for a missing page in the count."""
+    """Duplicate rows may make up for a missing page in the count."""
     scan = FullScan(TAG)
     api = Remote(100, pages(2))
     scan.keys |= {str(1000 + n) for n in range(50)}
@@ -130,7 +128,7 @@ def test_pull_that_goes_on_asks_for_what_could_not_be_read_and_no_more() -> None
     again, api = FullScan(TAG, checkpoint, scan.keys), Remote(240, {})
     assert read(again, api).is_complete
     assert api.asked[0] == "3"
-    assert set(api.asked) <= {"2", "3", "4", "6"}  # its neighbours' borders, and the tail
+    assert set(api.asked) <= {"2", "3", "4", "6"}  # the borders of its neighbours, and the tail
     assert again.keys == without(240)
 
 
@@ -142,7 +140,7 @@ def test_pull_that_goes_on_asks_for_what_could_not_be_read_and_no_more() -> None
 )
 @example(rows=100, failing={"1": 1, "2": EVER}, at_once=4, has_total=True)
 @example(rows=50, failing={"1": EVER}, at_once=1, has_total=False)
-def test_any_pages_may_fail_and_what_is_vouched_for_is_there(
+def test_any_pages_may_fail_and_what_is_proved_is_there(
     rows: int, failing: dict[str, int], at_once: int, has_total: bool
 ) -> None:
     scan = FullScan(TAG if has_total else BROADCASTS)
@@ -182,7 +180,7 @@ def test_records_of_an_endpoint_that_is_down_are_not_asked_for_again() -> None:
 
 def test_unread_records_and_waiting_ones_are_both_named() -> None:
     checkpoint = read(ByIdScan(BY_ID, ["1", "2", "3"], budget=2), Remote(0, {"1": EVER}))
-    assert checkpoint.doubt == "record 1 could not be read: 500 from kit; 1 wait to be asked for by id"
+    assert checkpoint.doubt == "record 1 could not be read: 500 from kit; 1 still to be requested by id"
 
 
 # -- known lists
@@ -192,9 +190,9 @@ def ids(count: int) -> Iterable[int]:
     return range(1, count + 1)
 
 
-@pytest.mark.parametrize("looks", [0, 2, 99])
+@pytest.mark.parametrize("samples", [0, 2, 99])
 @pytest.mark.parametrize("rows", [1, 50, 240])
-def test_look_that_fails_proves_nothing_and_takes_nothing_out(rows: int, samples: int) -> None:
+def test_look_that_fails_proves_nothing_and_deletes_nothing(rows: int, samples: int) -> None:
     scan = IncrementalScan(TAG, Listing(ids(rows)), samples=samples)
     failing = dict.fromkeys(["-1", *map(str, range(1, 9))], EVER)
     checkpoint = read(scan, Remote(rows, failing), 4)
@@ -204,7 +202,7 @@ def test_look_that_fails_proves_nothing_and_takes_nothing_out(rows: int, samples
     assert checkpoint.doubt == "could not be read: 500 from kit"
 
 
-def test_search_that_fails_on_its_way_takes_nothing_out() -> None:
+def test_search_that_fails_on_its_way_deletes_nothing() -> None:
     api = Remote(500, {"5": EVER})
     scan = IncrementalScan(TAG, Listing(n for n in range(1, 510) if n != 300), samples=2)
     checkpoint = read(scan, api)

@@ -1,4 +1,4 @@
-"""Values in CSV, JSON and lines, and in exports: none becomes another, however far away it is."""
+"""Values in CSV, JSON and lines, and in exports: none changes, however extreme it is."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ from cksync.analyze.export.excel import sheet_names
 from cksync.analyze.export.run import Order, export
 from cksync.cli.values import exact_rows, json_rows, text_of
 
-# A value in SQL, as CSV and lines have it, and as JSON has it where that is not the same as a text.
+# A value in SQL, as CSV and lines have it, and as JSON has it if that is not the same as a text.
 ODD: list[tuple[str, str, Any]] = [
     ("'infinity'::timestamptz", "infinity", None),
     ("'-infinity'::timestamptz", "-infinity", None),
@@ -68,7 +68,7 @@ select 'infinity'::timestamptz as a, '-infinity'::timestamp as b, 'infinity'::da
 
 
 def exported(tmp_path: Path, target: str, query: str, tables: Sequence[str] = (), alias: str = "t") -> Path:
-    """An export of the answer to a query, from a mirror that has these tables, each with the columns id and a_id."""
+    """Return an export of a query's result, from a mirror with these tables, each with the columns id and a_id."""
     (tmp_path / "data").mkdir()
     with duckdb.connect(str(tmp_path / "data" / "mirror.duckdb")) as db:
         for name in tables:
@@ -99,7 +99,7 @@ def test_infinite_times_and_times_before_christ_are_exported_to_excel_as_texts(t
     assert str(row[5]) == "9999-12-31 00:00:00"
 
 
-# -- names that a format keeps for itself
+# -- reserved names of a format
 
 
 def test_tables_and_indexes_of_sqlite_never_have_one_name(tmp_path: Path) -> None:

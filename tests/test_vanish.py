@@ -1,4 +1,4 @@
-"""The rule `vanish`: one answer that nothing is there takes nothing out, nor do two if too much would go."""
+"""The rule `vanish`: one empty response deletes nothing, nor do two if too much would be deleted."""
 
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.conftest import some
 from tests.support.comparison import differences
 from tests.support.runs import doubts, pulled
 
-# Of each list, and what hangs on its rows: fewer than 100 rows, but not with that.
+# Of each list, and its dependents: fewer than 100 rows, but more with the dependents.
 PATHS = {
     "tags": "/tags",
     "custom_fields": "/custom_fields",
@@ -36,7 +36,7 @@ SIZES |= {"sequence_memberships": 110, "broadcasts": 60, "purchases": 60, "custo
 
 @pytest.fixture
 def world() -> World:
-    """An account whose lists are short, and whose every list of members has fewer than 100."""
+    """An account with short lists, whose lists of members all have fewer than 100."""
     return generate(90, 3, with_edge_cases=False, **SIZES)
 
 
@@ -49,7 +49,7 @@ def account(config: Config, sandbox: Sandbox) -> Config:
 
 
 def rows(config: Config) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of main and history."""
+    """Return all rows of main and history."""
     with duckdb.connect(str(config.data_dir / "mirror.duckdb"), read_only=True) as db:
         found = "select schema_name, table_name from duckdb_tables() where schema_name in ('main', 'history')"
         names = db.execute(found).fetchall()
@@ -61,7 +61,7 @@ def wrong(config: Config, world: World) -> list[str]:
 
 
 def is_rebuilt_alike(config: Config) -> bool:
-    """Whether the log alone gives the same rows and history."""
+    """Return True if the log alone gives the same rows and history."""
     before = rows(config)
     rebuild(config, Folder(config.data_dir))
     return rows(config) == before
@@ -69,7 +69,7 @@ def is_rebuilt_alike(config: Config) -> bool:
 
 @pytest.mark.parametrize("depth", some(get_args(Depth), ["nightly"]))
 @pytest.mark.parametrize("name", some([*PATHS], ["tags"]))
-def test_lie_that_is_told_once_costs_a_request(
+def test_single_wrong_response_costs_a_request(
     name: str, depth: Depth, account: Config, sandbox: Sandbox, world: World
 ) -> None:
     pulled(account, depth=depth)
@@ -87,7 +87,7 @@ def test_lie_that_is_told_once_costs_a_request(
 def test_list_that_lost_too_much_keeps_its_rows_and_what_hangs_on_them(
     name: str, left: int, depth: Depth, account: Config, sandbox: Sandbox, world: World
 ) -> None:
-    """Everything else is published, a rebuild makes the same mirror, and the next night is well."""
+    """Everything else is published, a rebuild makes the same mirror, and the next night is complete."""
     sandbox.faults.add(effects.rows_left(left), path=PATHS[name], count=None)
     edits.tag(world, edits.add_subscriber(world, "new@example.com"), min(world.parents["tag"]))
     report = pulled(account, depth=depth)
@@ -100,6 +100,7 @@ def test_list_that_lost_too_much_keeps_its_rows_and_what_hangs_on_them(
     assert wrong(account, world) == []
 
 
+@pytest.mark.heavy
 def test_members_are_not_lost_with_a_tag_that_nobody_believes_to_be_gone(
     account: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -113,7 +114,7 @@ def test_members_are_not_lost_with_a_tag_that_nobody_believes_to_be_gone(
     assert is_rebuilt_alike(account)
 
 
-def test_empty_list_of_few_rows_is_believed_the_second_time(account: Config, sandbox: Sandbox, world: World) -> None:
+def test_empty_list_of_few_rows_is_trusted_the_second_time(account: Config, sandbox: Sandbox, world: World) -> None:
     form = max(world.parents["form"])
     people = [row.subscriber_id for row in world.rosters["form", form].members.values()]
     assert 1 < len(people) < 100
@@ -124,7 +125,7 @@ def test_empty_list_of_few_rows_is_believed_the_second_time(account: Config, san
     assert sandbox.journal.count(path=f"/forms/{form}/subscriptions") == 2
 
 
-def test_tags_that_are_gone_go_with_their_members_once_somebody_allows_it(
+def test_tags_that_are_gone_go_with_their_members_once_the_user_allows_it(
     account: Config, sandbox: Sandbox, world: World
 ) -> None:
     before = rows(account)
@@ -150,10 +151,10 @@ def test_repair_believes_no_list_that_lost_too_much(account: Config, sandbox: Sa
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("pages", some(range(1, 10), [5]))
-def test_lie_before_a_stop_is_not_believed_by_whoever_publishes_next(
+def test_wrong_response_before_a_stop_is_not_trusted_by_the_next_publish(
     pages: int, account: Config, sandbox: Sandbox, world: World
 ) -> None:
-    """A pull that was stopped between the two answers or later, and one of another stream, which publishes."""
+    """A pull stopped between the two responses or later, and one of another stream, which publishes."""
     before = rows(account)
     sandbox.faults.add(effects.rows_left(), path="/tags", count=None)
     with closing(pull(account)) as events:  # type: ignore[type-var] # a generator
@@ -186,11 +187,12 @@ def test_people_are_not_lost_with_an_empty_list(
     assert wrong(account, world) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("is_lie", some([False, True], [True]))
-def test_push_that_edits_fields_loses_no_other_field_to_a_lie(
+def test_push_that_edits_fields_loses_no_other_field_to_a_wrong_response(
     is_lie: bool, account: Config, sandbox: Sandbox, world: World, tmp_path: Path
 ) -> None:
-    """It reads the list of fields afterwards; what it deleted itself is no loss."""
+    """It reads the list of fields afterwards; a field that it deleted itself is no loss."""
     work = tmp_path / "work.duckdb"
     checkout(Folder(account.data_dir), work)
     with duckdb.connect(str(work)) as db:

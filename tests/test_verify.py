@@ -1,4 +1,4 @@
-"""Verify: what is proved, what differs, and what is mended."""
+"""Verify: what is proved, what differs, and what is repaired."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def verdicts(findings: VerifyReport) -> dict[str, str]:
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    """Every file of the data folder but the throttle's and the lock."""
+    """Return every file of the data folder except the throttle's and the lock."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -64,7 +64,7 @@ def test_what_differs_is_named_and_nothing_is_written(config: Config, world: Wor
     assert findings.exit_status == 3
     assert verdicts(findings)["subscribers"] == "differs"
     assert verdicts(findings)["subscriptions"] == "differs"
-    assert "1 gone there" in next(each.reason for each in findings.findings if each.stream == "subscribers")
+    assert "1 missing in the account" in next(each.reason for each in findings.findings if each.stream == "subscribers")
     assert everything(config.data_dir) == before
 
 
@@ -103,16 +103,18 @@ def test_list_that_cannot_be_read_is_not_proved(config: Config, sandbox: Sandbox
 
 
 def test_there_is_nothing_to_verify_before_the_first_pull(config: Config) -> None:
-    with pytest.raises(Failed, match="`cksync pull` makes it"):
+    with pytest.raises(Failed, match="create it with `cksync pull`"):
         found(config)
 
 
-def test_command_ends_with_3_when_something_differs_and_with_0_when_it_is_mended(cksync: Command, world: World) -> None:
+def test_command_ends_with_3_when_something_differs_and_with_0_when_it_is_repaired(
+    cksync: Command, world: World
+) -> None:
     cksync("pull")
     assert "counts proved" in cksync("verify").stdout
     edits.delete_subscriber(world, someone(world, 7))
     differs = cksync("verify", ok=False)
-    assert (differs.returncode, "`cksync verify --repair` mends" in differs.stdout) == (3, True)
+    assert (differs.returncode, "run `cksync verify --repair` to fix" in differs.stdout) == (3, True)
     mended = json.loads(cksync("verify", "--repair", "--format", "json").stdout)
     assert {each["verdict"] for each in mended["findings"]} >= {"mended"}
     assert cksync("verify").returncode == 0

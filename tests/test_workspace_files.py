@@ -1,4 +1,5 @@
-"""A workspace that is in use, read-only, damaged or half written: a sentence, the right exit status, nothing left."""
+"""A workspace that is in use, read-only, damaged or half written: a message, the right exit status, nothing left
+behind."""
 
 import shutil
 import signal
@@ -29,6 +30,7 @@ def names(folder: Path) -> set[str]:
     return {each.name for each in folder.iterdir()}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("command", some(["diff", "push", "refresh"], ["diff"]))
 def test_workspace_that_a_push_has_open_is_locked_for_others(
     command: str, work: Work, cksync: Command, sandbox: Sandbox
@@ -59,7 +61,7 @@ def test_two_diffs_read_at_once(work: Work, cksync: Command) -> None:
 
 @pytest.mark.parametrize("where", ["here", "clock"])
 def test_workspace_that_this_process_has_open_is_locked(where: str, work: Work) -> None:
-    """And a file is not taken for a locked one by its name."""
+    """And a file is not considered locked because of its name."""
     path = work.path.with_name(f"{where}.duckdb")
     shutil.copy(work.path, path)
     if where == "here":
@@ -67,7 +69,7 @@ def test_workspace_that_this_process_has_open_is_locked(where: str, work: Work) 
             plan_push(work.config, path)
     else:
         path.write_bytes(b"a clock")
-        with pytest.raises(Rejected, match="is no workspace"):
+        with pytest.raises(Rejected, match="is not a workspace"):
             plan_push(work.config, path)
 
 
@@ -88,7 +90,7 @@ def can_mount() -> bool:
 def test_workspace_on_a_read_only_file_system(
     command: str, status: int, work: Work, environ: dict[str, str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """It can be looked at, and is not written; with a log of changes beside it, too."""
+    """It can be read, and is not written; also with a write-ahead log beside it."""
     folder = tmp_path / "fixed"
     folder.mkdir()
     script = f"import duckdb, os; db = duckdb.connect('work.duckdb'); db.execute({EDIT!r}); os._exit(0)"
@@ -110,7 +112,7 @@ def test_workspace_on_a_read_only_file_system(
         text=True,
     )
     assert (done.returncode, sandbox.journal.writes()) == (status, []), done.stderr
-    assert "mistake of cksync" not in done.stderr
+    assert "a bug in cksync" not in done.stderr
     assert ("create tag: 1" in done.stdout) if status == 0 else ("written" in done.stderr)
 
 
@@ -129,13 +131,15 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", some([*DAMAGES], ["half", "zeros in the middle"]))
-def test_damaged_workspace_is_said_and_nothing_is_pushed(damage: str, work: Work, sandbox: Sandbox) -> None:
+def test_damaged_workspace_is_reported_and_nothing_is_pushed(damage: str, work: Work, sandbox: Sandbox) -> None:
     (person,) = actives(work, 1)
     work.edit(f"update subscribers set first_name = 'Zed' where id = {person}")
     data = work.path.read_bytes()
     work.path.write_bytes(DAMAGES[damage](data))
     for go in (work.plan, work.push, lambda: refresh(Folder(work.config.data_dir), work.path)):
-        with pytest.raises((Failed, Rejected), match=r"cannot be read as a workspace \(|is no workspace|could not be"):
+        with pytest.raises(
+            (Failed, Rejected), match=r"cannot be read as a workspace \(|is not a workspace|could not be"
+        ):
             go()
     assert sandbox.journal.writes() == []
 
@@ -152,7 +156,7 @@ runpy.run_module("cksync", run_name="__main__")
 
 @pytest.mark.parametrize("limit", some([0, 5_000, 20_000, 300_000, 700_000], [300_000]))
 def test_checkout_that_fails_leaves_nothing(limit: int, work: Work, environ: dict[str, str], tmp_path: Path) -> None:
-    """New, and of a workspace that is there: that stays as it was."""
+    """A new one, and an existing one, which stays as it was."""
     work.edit(EDIT)
     before, was = names(tmp_path), work.path.read_bytes()
     for call in (("checkout", "other.duckdb"), ("checkout", "--refresh", "work.duckdb")):
@@ -165,7 +169,7 @@ def test_checkout_that_fails_leaves_nothing(limit: int, work: Work, environ: dic
 
 @pytest.mark.heavy
 def test_checkout_that_is_ended_leaves_nothing(work: Work, environ: dict[str, str], tmp_path: Path) -> None:
-    """As soon as something of it is there; it may have been quicker."""
+    """As soon as some of it exists; it may have finished before."""
     before = names(tmp_path)
     command = [sys.executable, "-m", "cksync", "checkout", "other.duckdb"]
     process = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -198,6 +202,6 @@ def test_half_of_a_checkout_of_0_1_0_is_gone_after_the_next(work: Work, tmp_path
 @pytest.mark.heavy
 def test_log_of_a_workspace_that_is_gone_is_not_taken_for_the_new_ones(work: Work, tmp_path: Path) -> None:
     (tmp_path / "other.duckdb.wal").write_bytes(b"of another")
-    with pytest.raises(Rejected, match=r"other\.duckdb\.wal is left of a workspace that is gone; delete it"):
+    with pytest.raises(Rejected, match=r"other\.duckdb\.wal is left over from a deleted workspace; delete it"):
         checkout(Folder(work.config.data_dir), tmp_path / "other.duckdb")
     assert not (tmp_path / "other.duckdb").exists()

@@ -33,7 +33,7 @@ TABLE = """
 
 
 def main(base_url: str, secret: str, folder: Path) -> None:
-    """Both lists, page by page, into `mirror.duckdb`."""
+    """Read both lists, page by page, into `mirror.duckdb`."""
     rows: list[dict[str, Any]] = []
     with requests.Session() as session, duckdb.connect(str(folder / "mirror.duckdb")) as db:
         db.execute(TABLE)
@@ -54,10 +54,10 @@ def main(base_url: str, secret: str, folder: Path) -> None:
 
 
 def upsert(db: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]]) -> None:
-    """One batch through Arrow."""
+    """Insert one batch through Arrow."""
     batch = pa.Table.from_pylist([{**row, "fields": json.dumps(row["fields"])} for row in rows], schema=SCHEMA)
     db.register("batch", batch)
-    when = "try_cast(created_at as timestamptz) as created_at"  # the sandbox spells a few wrongly
+    when = "try_cast(created_at as timestamptz) as created_at"  # the sandbox writes a few in an invalid format
     db.execute(f"insert or replace into subscribers select * replace ({when}) from batch")
     db.unregister("batch")
 

@@ -29,12 +29,12 @@ def everything() -> list[Resource]:
 
 
 def unpaged(path: str, selector: str | None = None) -> Resource:
-    """A list that comes in one answer."""
+    """Return a list without pages."""
     return {"path": path, "data_selector": selector or path, "paginator": "single_page"}
 
 
 def members(kind: str) -> Resource:
-    """The memberships of every tag, form or sequence; all go into one table."""
+    """Return the memberships of every tag, form or sequence; all go into one table."""
     path = f"{kind}/{{resources.{kind}.id}}/subscriptions"
     return {
         "name": f"{kind}_subscriptions",
@@ -45,7 +45,7 @@ def members(kind: str) -> Resource:
 
 
 def mailings() -> list[Resource]:
-    """Broadcasts (a list without totals: an empty page ends it), and for each its detail and its stats."""
+    """Return broadcasts (a list without totals: an empty page ends it), and the detail and stats of each."""
     pages = {"type": "page_number", "base_page": 1, "total_path": None, "stop_after_empty_page": True}
     listed = {"path": "broadcasts", "data_selector": "broadcasts", "paginator": pages}
     one = "broadcasts/{resources.broadcast_list.id}"

@@ -1,4 +1,5 @@
-"""What both dlt pipelines share: the connection, Parquet load files, everything parallelized and merged by id."""
+"""The shared part of both dlt pipelines: the connection, Parquet load files, everything parallelized and merged by
+id."""
 
 import os
 from pathlib import Path
@@ -8,7 +9,7 @@ Resource = dict[str, Any]
 
 
 def load(name: str, base_url: str, secret: str, folder: Path, resources: list[Resource]) -> None:
-    """Resources of the API into `mirror.duckdb`."""
+    """Load resources of the API into `mirror.duckdb`."""
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     import dlt
     from dlt.sources.rest_api import rest_api_source
@@ -33,7 +34,7 @@ def load(name: str, base_url: str, secret: str, folder: Path, resources: list[Re
 
 
 def people() -> list[Resource]:
-    """The two lists of people; both go into one table."""
+    """Return the two lists of people; both go into one table."""
     lists: tuple[tuple[str, dict[str, str]], ...] = (("active", {}), ("cancelled", {"sort_field": "cancelled_at"}))
     return [
         {

@@ -1,1 +1,1 @@
-"""What can be asked of the published mirror."""
+"""Analyze the published mirror: models, checks, queries, exports and the report."""

@@ -1,6 +1,6 @@
-"""Facts that must hold: a select of sql/checks, or of a user's folder `checks`, that must give no row.
+"""Checks: selects of sql/checks, or of a user's folder `checks`, that must return no row.
 
-The first line of a file says what must hold. The `@key` of a model is a fact, too.
+The first line of a file states what must hold. The `@key` of a model is a check, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,16 +16,16 @@ from cksync.sqltext import Header, identifier, quoted, sql_folder
 SAMPLE_ROWS = 3
 
 
-def checked(db: duckdb.DuckDBPyConnection, models: Sequence[Model], theirs: Path | None) -> Iterator[Checked]:
-    """Look at every fact, of the models that were made."""
+def checked(db: duckdb.DuckDBPyConnection, models: Sequence[Model], models_path: Path | None) -> Iterator[Checked]:
+    """Run every check of the models that were built."""
     files = read_folder(sql_folder() / "checks", "sql/checks")
-    files += read_folder(theirs / "checks", f"{theirs}/checks") if theirs else []
+    files += read_folder(models_path / "checks", f"{models_path}/checks") if models_path else []
     for fact in (*files, *(_key_fact(each) for each in models if each.key)):
         yield _checked(db, fact)
 
 
 def _key_fact(of: Model) -> Model:
-    """That the key of a model identifies its rows."""
+    """Return the check that a model's key identifies its rows."""
     key = quoted(of.key)
     missing = " or ".join(f"{identifier(column)} is null" for column in of.key)
     fact = f"{', '.join(of.key)} is never null and identifies a row of {of.name}."

@@ -1,6 +1,7 @@
-"""What the published mirror says of itself: its tables and models, their rows, columns and meaning.
+"""The data dictionary of the published mirror: tables and models, their rows, columns and meaning.
 
-Comments, types and `_cksync.models` are in the file; keys of tables, and what v3 cannot tell of them, in sql/tables.
+Comments, types and `_cksync.models` come from the file; keys of tables, and what v3 cannot tell of them, from
+sql/tables.
 """
 
 import difflib
@@ -24,8 +25,8 @@ _TYPES = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 class Entry:
     """A table, view or macro of the mirror; `group` is one of GROUPS.
 
-    `rows` is None where they would have to be computed, `filter` the usual one of a reader, `unknown` what v3 cannot
-    tell, `file` the model's. `problem` says why a model is not there.
+    `rows` is None if they would have to be computed, `filter` is a reader's usual one, `unknown` what v3 cannot tell,
+    `file` the model's. `problem` says why a model is missing.
     """
 
     group: str
@@ -42,19 +43,19 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """Its name as people write it."""
+        """The display name."""
         return self.name if self.schema == "main" else f"{self.schema}.{self.name}"
 
     @property
     def relation(self) -> str:
-        """Its name in SQL; a macro as of now."""
+        """The name in SQL; a macro is as of now."""
         name = f"{identifier(self.schema)}.{identifier(self.name)}"
         return f"{name}(now())" if self.kind == "macro" else name
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its type as DuckDB writes it (times with a zone as TIMESTAMPTZ), and what it means, if that is said."""
+    """A column: its type as DuckDB writes it (times with a zone as TIMESTAMPTZ), and its meaning, if described."""
 
     name: str
     type: str
@@ -62,7 +63,7 @@ class Column:
 
 
 def entries(db: duckdb.DuckDBPyConnection) -> list[Entry]:
-    """Everything that can be asked, by group and name, and the models that could not be made."""
+    """Return everything that can be queried, by group and name, and the models that could not be built."""
     found = db.execute(
         """
         with everything as (
@@ -84,39 +85,39 @@ def entries(db: duckdb.DuckDBPyConnection) -> list[Entry]:
         where database_name = current_database()
         """
     ).fetchall()
-    told = _told(db)
-    made = {row["name"]: row for row in told if not row["problem"]}
+    noted_models = _model_rows(db)
+    made = {row["name"]: row for row in noted_models if not row["problem"]}
     rows = _rows(db, [(schema, name) for schema, name, kind, _ in found if kind == "table"])
     there = [_entry(schema, name, kind, grain, rows.get((schema, name)), made) for schema, name, kind, grain in found]
-    missing = [_missing(row) for row in told if row["problem"]]
+    missing = [_missing(row) for row in noted_models if row["problem"]]
     return sorted([*there, *missing], key=lambda entry: (GROUPS.index(entry.group), entry.schema, entry.name))
 
 
 def find(known: Sequence[Entry], name: str) -> Entry:
-    """The entry that a person means by a name. Raises Rejected with close ones where there is none."""
+    """Return the entry that a name means. Raises Rejected with close names if there is none."""
     wanted = name.strip().split("(")[0].replace('"', "").removeprefix("main.").lower()
     for each in (name.lower(), wanted):
         for entry in sorted(known, key=lambda entry: entry.problem is not None):
             if entry.label.lower() == each:
                 return entry
-    raise Rejected(f"there is no table or model {name}; {advice(wanted, [entry.label for entry in known])}")
+    raise Rejected(f"unknown table or model {name}; {advice(wanted, [entry.label for entry in known])}")
 
 
 def advice(wanted: str, known: Iterable[str]) -> str:
-    """What to try instead of a name that nothing has."""
+    """Suggest alternatives to an unknown name."""
     names = {name.lower(): name for name in known}
     close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.6)
     close += [name for name in names if len(wanted) > 2 and wanted.lstrip("@") in name and name not in close][
         : 3 - len(close)
     ]
     if not close:
-        return "`cksync sql --list` shows what there is"
+        return "`cksync sql --list` lists them"
     *others, last = (names[name] for name in close)
     return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
 
 
 def columns(db: duckdb.DuckDBPyConnection, entry: Entry) -> list[Column]:
-    """Its columns in their order. Raises Rejected with DuckDB's words where a view cannot be read."""
+    """Return an entry's columns in order. Raises Rejected with DuckDB's message if a view cannot be read."""
     if entry.problem:
         return []
     try:
@@ -135,25 +136,25 @@ def columns(db: duckdb.DuckDBPyConnection, entry: Entry) -> list[Column]:
 
 
 def sample(db: duckdb.DuckDBPyConnection, entry: Entry, limit: int) -> duckdb.DuckDBPyRelation | None:
-    """Some of its rows, any; None where a model is not there."""
+    """Return any few rows; None for a missing model."""
     return None if entry.problem else db.sql(f"from {entry.relation} limit {limit}")
 
 
 @cache
 def table_headers() -> Mapping[str, Header]:
-    """The headers of sql/tables by table."""
+    """Return the headers of sql/tables by table."""
     return {
         path.stem: header(path.read_text(encoding="utf-8")) for path in sorted((sql_folder() / "tables").glob("*.sql"))
     }
 
 
 @cache
-def _our_models() -> frozenset[str]:
+def _builtin_models() -> frozenset[str]:
     return frozenset([*(path.stem for path in (sql_folder() / "models").rglob("*.sql")), *_MADE])
 
 
-def _told(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """The rows of `_cksync.models`; none where an older cksync, or somebody else, made the file."""
+def _model_rows(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return the rows of `_cksync.models`; none if an older cksync, or another program, made the file."""
     try:
         answer = db.execute("from _cksync.models")
     except duckdb.CatalogException:
@@ -192,10 +193,10 @@ def _entry(
 
 
 def _missing(row: Mapping[str, Any]) -> Entry:
-    told = {name: row[name] for name in ("name", "kind", "filter", "unknown", "file", "problem")}
-    is_ours = row["name"] in _our_models() and str(row["file"]).startswith("sql/models/")
-    group = "models" if is_ours else "your own"
-    return Entry(group, "main", rows=None, grain=row["grain"] or "", key=names(row["key"] or ""), **told)
+    described = {name: row[name] for name in ("name", "kind", "filter", "unknown", "file", "problem")}
+    is_builtin = row["name"] in _builtin_models() and str(row["file"]).startswith("sql/models/")
+    group = "models" if is_builtin else "your own"
+    return Entry(group, "main", rows=None, grain=row["grain"] or "", key=names(row["key"] or ""), **described)
 
 
 def _group(schema: str, name: str, is_model: bool) -> str:
@@ -203,6 +204,6 @@ def _group(schema: str, name: str, is_model: bool) -> str:
         return "history"
     if schema == "_cksync":
         return "cksync's own"
-    if name in _our_models():
+    if name in _builtin_models():
         return "models"
     return "your own" if is_model else "tables"

@@ -1,6 +1,6 @@
-"""Memory for a model: as little as a publish takes, and more where that is not enough.
+"""Memory for a model: as little as a publish takes, and more if that is not enough.
 
-A merge is written to do with little; a model may read people with a hundred long custom fields all at once.
+A merge is written to need little; a model may read people with a hundred long custom fields all at once.
 """
 
 import duckdb
@@ -9,7 +9,7 @@ MORE = "1GB"
 
 
 def with_more_memory(db: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyConnection:
-    """Execute a statement; if memory is not enough for it, once more with more of it."""
+    """Execute a statement; if memory runs out, execute it again with more."""
     try:
         return db.execute(statement)
     except duckdb.OutOfMemoryException:

@@ -1,7 +1,7 @@
-"""The models: views, and tables where a view would be too slow, made anew at every publish.
+"""The models: views, and tables where a view would be too slow, rebuilt at every publish.
 
-Ours are the files below sql/models and `subscribers_wide`; then come the user's own, of `[models] path`. One that
-cannot be made is noted in `_cksync.models` and spoils nothing else. The tables of the mirror are only read.
+The built-in models are the files below sql/models and `subscribers_wide`; then come the user's own, of `[models] path`.
+A model that fails is noted in `_cksync.models` and affects no other. The tables of the mirror are only read.
 """
 
 import time
@@ -23,46 +23,46 @@ SETTINGS = "model_settings"
 
 _NOTES = {
     "models": (
-        "One row per model, ours and the user's: what it is, and why it could not be made.",
+        "One row per model, built in or your own: its definition, and why it could not be built.",
         {
             "name": "The view or table in main.",
-            "kind": "`view` or `table`; `folder` where the folder of the user's models is not there.",
-            "file": "The file with its select.",
+            "kind": "`view` or `table`; `folder` if the folder of your own models does not exist.",
+            "file": "The file that contains its select.",
             "grain": "What one row is.",
-            "key": "The columns that identify a row, with commas between.",
-            "filter": "The usual filter of a reader, as SQL.",
+            "key": "The columns that identify a row, separated by commas.",
+            "filter": "The usual filter for queries, as SQL.",
             "unknown": "What the API cannot tell.",
-            "seconds": "How long making it took.",
-            "problem": "Why it could not be made; null: it is there.",
+            "seconds": "Build time in seconds.",
+            "problem": "Why it could not be built; null if it was.",
         },
     ),
     "checks": (
-        "One row per fact that must hold, looked at when the mirror was published.",
+        "One row per data check, run when the mirror was published.",
         {
-            "name": "The file of sql/checks, or the model whose key it is about.",
-            "fact": "What must hold.",
-            "rows": "How many rows contradict it.",
-            "sample": "Some of them, as JSON.",
-            "problem": "Why it could not be looked at; null: it was.",
+            "name": "The file in sql/checks, or the model whose key is checked.",
+            "fact": "The expected fact.",
+            "rows": "Number of rows that fail the check.",
+            "sample": "Some of these rows, as JSON.",
+            "problem": "Why the check could not be run; null if it was.",
         },
     ),
 }
 
 
 def build(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collection[str]) -> Analysis:
-    """Make every model in the current database, whose own tables in `main` are `tables`, and check the facts.
+    """Build every model in the current database, whose own tables in `main` are `tables`, and run the checks.
 
-    Where the settings want none, what an earlier publish made is dropped.
+    If the settings disable models, those of an earlier publish are dropped.
     """
     _clear(db, tables)
     if not settings.build:
         _note(db, [], [])
         return Analysis()
     make_settings(db, settings, tables)
-    ours = in_order([*read_folder(sql_folder() / "models", "sql/models", "**/*.sql"), wide_model(db)])
-    taken = {*tables, SETTINGS, *(model.name.lower() for model in ours)}
-    theirs, refused = _theirs(settings.path, taken)
-    made = _make_all(db, [*ours, *theirs])
+    builtin_models = in_order([*read_folder(sql_folder() / "models", "sql/models", "**/*.sql"), wide_model(db)])
+    taken = {*tables, SETTINGS, *(model.name.lower() for model in builtin_models)}
+    user_models, refused = _user_models(settings.path, taken)
+    made = _make_all(db, [*builtin_models, *user_models])
     good = [model for model, built in made if not built.problem]
     checks = checked(db, good, settings.path)
     analysis = Analysis((*(built for _, built in made), *refused), tuple(checks))
@@ -71,7 +71,7 @@ def build(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collect
 
 
 def noted(db: duckdb.DuckDBPyConnection) -> Analysis:
-    """What the last publish of the current database made and found; nothing where an older cksync did it."""
+    """Read back the results of the last model build; empty for a mirror built by an older cksync."""
     there = db.execute(
         "select count(*) from duckdb_tables() where schema_name = '_cksync' and table_name in ('models', 'checks')"
     ).fetchone()
@@ -83,7 +83,7 @@ def noted(db: duckdb.DuckDBPyConnection) -> Analysis:
 
 
 def _clear(db: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
-    """Drop what an earlier publish made."""
+    """Drop the models of an earlier publish."""
     made = db.execute(
         """
         select 'view', view_name from duckdb_views()
@@ -98,18 +98,18 @@ def _clear(db: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
             db.execute(f"drop {kind} main.{identifier(name)}")
 
 
-def _theirs(folder: Path | None, taken: Collection[str]) -> tuple[list[Model], list[Built]]:
-    """The user's models in order, and what cannot even be tried."""
+def _user_models(folder: Path | None, taken: Collection[str]) -> tuple[list[Model], list[Built]]:
+    """Return the user's models in order, and those that are invalid."""
     if folder is None:
         return [], []
     if not folder.is_dir():
-        problem = f"there is no folder {folder}; models.path in config.toml names the folder of your own models"
+        problem = f"the folder {folder} does not exist; set models.path in config.toml to the folder of your own models"
         return [], [Built("models.path", "folder", str(folder), 0.0, problem)]
     found: dict[str, Model] = {}
     refused = []
     for model in read_folder(folder, str(folder)):
         if (name := model.name.lower()) in taken or name in found:
-            problem = f"{model.file}: {model.name} is the name of another table or model; take one of its own"
+            problem = f"{model.file}: another table or model is already named {model.name}; rename this one"
             refused.append(Built(model.name, model.kind, model.file, 0.0, problem))
         else:
             found[name] = model
@@ -117,12 +117,12 @@ def _theirs(folder: Path | None, taken: Collection[str]) -> tuple[list[Model], l
 
 
 def _make_all(db: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> list[tuple[Model, Built]]:
-    """Make models, each after those it reads."""
+    """Build models, each after those it reads."""
     made = []
     broken: set[str] = set()
     for model in models:
         missing = sorted(model.reads & broken)
-        problem = f"{model.file}: reads {', '.join(missing)}, which could not be made" if missing else None
+        problem = f"{model.file}: reads {', '.join(missing)}, which could not be built" if missing else None
         built = _make(db, replace(model, problem=model.problem or problem))
         if built.problem:
             broken.add(model.name.lower())
@@ -149,7 +149,7 @@ def _make(db: duckdb.DuckDBPyConnection, model: Model) -> Built:
 
 
 def _note(db: duckdb.DuckDBPyConnection, made: Sequence[tuple[Model | None, Built]], checks: Sequence[Checked]) -> None:
-    """Write down in `_cksync` what was made and what does not hold."""
+    """Store in `_cksync` what was built and which checks failed."""
     db.execute(
         "create or replace table _cksync.models (name varchar, kind varchar, file varchar, grain varchar, key varchar,"
         " filter varchar, unknown varchar, seconds double, problem varchar)"
@@ -160,8 +160,13 @@ def _note(db: duckdb.DuckDBPyConnection, made: Sequence[tuple[Model | None, Buil
     models = []
     for model, built in made:
         words = model.header.words if model else {}
-        told = [model.header.grain if model else None, words.get("@key"), words.get("@filter"), words.get("@unknown")]
-        models.append([built.name, built.kind, built.file, *told, built.seconds, built.problem])
+        described = [
+            model.header.grain if model else None,
+            words.get("@key"),
+            words.get("@filter"),
+            words.get("@unknown"),
+        ]
+        models.append([built.name, built.kind, built.file, *described, built.seconds, built.problem])
     _insert(db, "_cksync.models", models)
     _insert(db, "_cksync.checks", [[each.name, each.fact, each.rows, each.sample, each.problem] for each in checks])
     for name, (grain, meanings) in _NOTES.items():

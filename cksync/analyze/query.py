@@ -1,4 +1,4 @@
-"""Read-only questions to the published mirror."""
+"""Read-only queries of the published mirror."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,19 +14,21 @@ from cksync.mirror import check_reach, lock, open_mirror, refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The rows; None for a statement that has none. `saved` is the saved query that was asked by its name."""
+class QueryResult:
+    """The rows of a query; None for a statement that returns none. `saved` is the saved query that was run by name."""
 
     relation: duckdb.DuckDBPyRelation | None
     saved: Saved | None = None
 
 
 @contextlib.contextmanager
-def ask(data_dir: Path, query: str, theirs: Path | None = None, *, allow_files: bool = False) -> Iterator[Answer]:
-    """The answer to a query, or to a saved one (`@name`; `theirs` is the folder of the user's models).
+def ask(
+    data_dir: Path, query: str, models_path: Path | None = None, *, allow_files: bool = False
+) -> Iterator[QueryResult]:
+    """Yield the result of a query, or of a saved one (`@name`; `models_path` is the folder of the user's models).
 
-    Nothing but the mirror is read, and nothing written, unless `allow_files`. Raises Refused where a query tries,
-    Rejected with DuckDB's own words for what is wrong with it.
+    Reads nothing but the mirror and writes nothing, unless `allow_files`. Raises Refused if a query tries, Rejected
+    with DuckDB's message for an invalid one.
     """
     words = query.split()
     if query.lstrip().startswith("."):
@@ -35,17 +37,17 @@ def ask(data_dir: Path, query: str, theirs: Path | None = None, *, allow_files: 
             f" subscribers`, or open the shell: duckdb -readonly {Folder(data_dir).mirror}"
         )
     if not words:
-        raise Rejected('there is no query; try: cksync sql "select state, count(*) from subscribers group by all"')
+        raise Rejected('the query is empty; try: cksync sql "select state, count(*) from subscribers group by all"')
     with open_mirror(Folder(data_dir)) as db:
-        saved = saved_query(db, words[0][1:], theirs) if words[0].startswith("@") else None
+        saved = saved_query(db, words[0][1:], models_path) if words[0].startswith("@") else None
         if saved and len(words) > 1:
-            raise Rejected(f"@{saved.name} is a whole query; to ask more of it, write its SQL yourself")
+            raise Rejected(f"@{saved.name} is a complete query and cannot be extended; write the SQL yourself")
         text = saved.sql if saved else query
         if not allow_files:
             check_reach(text)
             lock(db)
         try:
-            yield Answer(db.sql(text), saved)
+            yield QueryResult(db.sql(text), saved)
         except duckdb.Error as error:
             if not allow_files and (refused := refusal(error)):
                 raise refused from None

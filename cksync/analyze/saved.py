@@ -1,6 +1,7 @@
 """Saved queries: `@name` is a file of the user's folder `queries`, one of sql/queries, or else a table or model.
 
-A file is SQL whose first line is a comment that says what it answers. The user's hide ours of the same name.
+A file is SQL whose first line is a comment that says what it answers. A user's query hides a built-in one of the same
+name.
 """
 
 import re
@@ -20,7 +21,7 @@ _TIMES = ("DATE", "TIMESTAMPTZ", "TIMESTAMP")
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A query with a name, and what it answers. `file` is None for one made of a table or model."""
+    """A query with a name, and what it answers. `file` is None for one derived from a table or model."""
 
     name: str
     title: str
@@ -28,28 +29,29 @@ class Saved:
     file: str | None = None
 
 
-def saved_queries(theirs: Path | None) -> list[Saved]:
-    """The files, by name; `theirs` is the folder of the user's models. Raises Rejected when one cannot be read."""
+def saved_queries(models_path: Path | None) -> list[Saved]:
+    """Return the files, by name; `models_path` is the user's models folder. Raises Rejected if one is unreadable."""
     found = {saved.name: saved for saved in _read(sql_folder() / "queries", "sql/queries")}
-    if theirs is not None:
-        found |= {saved.name: saved for saved in _read(theirs / "queries", f"{theirs}/queries")}
+    if models_path is not None:
+        found |= {saved.name: saved for saved in _read(models_path / "queries", f"{models_path}/queries")}
     return [found[name] for name in sorted(found)]
 
 
-def saved_query(db: duckdb.DuckDBPyConnection, name: str, theirs: Path | None) -> Saved:
-    """What `@name` stands for. Raises Rejected with close names where it is nothing."""
-    files = {saved.name.lower(): saved for saved in saved_queries(theirs)}
+def saved_query(db: duckdb.DuckDBPyConnection, name: str, models_path: Path | None) -> Saved:
+    """Return the query `@name`. Raises Rejected with close names if it is unknown."""
+    files = {saved.name.lower(): saved for saved in saved_queries(models_path)}
     if name.lower() in files:
         return files[name.lower()]
     known = {entry.label.lower(): entry for entry in entries(db) if entry.kind != "macro" and not entry.problem}
     if name.lower() in known:
         return query_of(db, known[name.lower()])
     close = advice(f"@{name.lower()}", [f"@{other}" for other in (*files, *known)])
-    raise Rejected(f"there is no saved query, table or model {name}; {close}")
+    raise Rejected(f"unknown saved query, table or model {name}; {close}")
 
 
 def query_of(db: duckdb.DuckDBPyConnection, entry: Entry) -> Saved:
-    """A table or model: the newest rows first, or by its key; its usual filter, unless that leaves nothing."""
+    """Return a query of a table or model: newest rows first, or by key; with its usual filter, unless that leaves
+    nothing."""
     where = f" where {entry.filter}" if entry.filter not in (None, "true") and _leaves_rows(db, entry) else ""
     names = (entry.name,) if entry.schema == "main" else (entry.schema, entry.name)
     by = [f"{_plain(db, name)}{way}" for name, way in _order(entry.key, columns(db, entry))]
@@ -64,7 +66,7 @@ def _read(folder: Path, shown: str) -> list[Saved]:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            reason = error.strerror if isinstance(error, OSError) else "not valid UTF-8"
             raise Rejected(f"{shown}/{path.name} cannot be read: {reason}") from None
         found.append(Saved(path.stem, header(text).grain, text, f"{shown}/{path.name}"))
     return found
@@ -78,7 +80,7 @@ def _leaves_rows(db: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
 
 
 def _order(key: Sequence[str], known: Sequence[Column]) -> list[tuple[str, str]]:
-    """Columns, and how each is ordered; without a key the first few, by which rows differ."""
+    """Return the columns to order by, and how; without a key the first few that distinguish rows."""
     dated = [column.name for column in known if column.type in _TIMES and not column.name.startswith("_")]
     newest = next((name for name in key if name in dated), next(iter(dated), None))
     first = [(newest, " desc nulls last")] if newest else []
@@ -87,7 +89,7 @@ def _order(key: Sequence[str], known: Sequence[Column]) -> list[tuple[str, str]]
 
 
 def _plain(db: duckdb.DuckDBPyConnection, *names: str) -> str:
-    """A name as people write it, with quotes only where SQL needs them: it is shown."""
+    """Return SQL for a display name, quoted only where SQL requires it."""
     kept = {row[0] for row in db.execute("select keyword_name from duckdb_keywords()").fetchall()}
     return ".".join(
         name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in kept else identifier(name) for name in names

@@ -1,4 +1,4 @@
-"""What the models read beside the mirror's tables: their settings in one row, and people with a column per field."""
+"""What models read besides the mirror's tables: their settings in one row, and people with a column per field."""
 
 from collections.abc import Collection
 
@@ -13,19 +13,19 @@ from cksync.sqltext import Header, comments, identifier
 PLAUSIBLE_FROM = "2000-01-01"
 
 _SETTINGS = {
-    "timezone": "The zone of day boundaries.",
-    "attribution_hours": "A purchase counts for a touch at most so many hours before it.",
-    "minimum_support": "Groups of fewer people are too small to be compared.",
-    "unsubscribe_alarm": "A broadcast that loses more percent of its recipients stands out.",
-    "open_rate_drop_alarm": "An open rate more percent below the usual stands out.",
-    "bounce_alarm": "A share of bounced and complained people above so many percent stands out.",
-    "as_of": "When the newest observation of the mirror was made: the models' now.",
-    "plausible_from": "Models read an earlier time as unknown: nothing in an account is so old.",
-    "plausible_to": "Models read a later time as unknown: a day after as_of, for clocks and zones differ.",
+    "timezone": "Time zone of day boundaries.",
+    "attribution_hours": "A purchase is attributed to a touch at most this many hours earlier.",
+    "minimum_support": "Smaller groups are not compared.",
+    "unsubscribe_alarm": "Flag a broadcast that loses a higher percentage of its recipients.",
+    "open_rate_drop_alarm": "Flag an open rate this many percent below normal.",
+    "bounce_alarm": "Flag a higher percentage of people who bounced or complained.",
+    "as_of": "Time of the newest observation in the mirror, used as the current time by models.",
+    "plausible_from": "Models treat earlier times as unknown: nothing in an account is that old.",
+    "plausible_to": "Models treat later times as unknown: one day after as_of, to allow for clocks and time zones.",
 }
 _WIDE = {
     "id": "The person's id.",
-    "email_address": "The address, as written by the person.",
+    "email_address": "Email address, as entered by the person.",
     "first_name": "The first name; often null.",
     "state": "`active`, `inactive`, `cancelled`, `bounced` or `complained`.",
     "created_at": "When the person joined the account.",
@@ -33,7 +33,7 @@ _WIDE = {
 
 
 def make_settings(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collection[str]) -> None:
-    """Make `main.model_settings`."""
+    """Create `main.model_settings`."""
     seen = [f"select max(valid_from) as seen_at from history.{identifier(name)}" for name in tables]
     seen += ["select max(read_at) from _cksync.slices", "select max(requested_at) from _cksync.requests"]
     db.execute(
@@ -55,12 +55,12 @@ def make_settings(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables:
             settings.bounce_alarm,
         ],
     )
-    grain = "One row: the settings of the models, from [models] in config.toml, and the time they speak of."
+    grain = "One row: the settings of the models, from [models] in config.toml, and their reference time."
     db.execute(comments("table", "main.model_settings", grain, _SETTINGS))
 
 
 def wide_model(db: duckdb.DuckDBPyConnection) -> Model:
-    """`subscribers_wide`: a view made of the list of custom fields."""
+    """Return `subscribers_wide`, a view generated from the list of custom fields."""
     known = db.execute("select id, key, label from main.custom_fields where key is not null order by id").fetchall()
     fields = field_columns([(id_, key) for id_, key, _ in known])
     labels = {field.column: label or field.key for field, (_, _, label) in zip(fields, known, strict=True)}
@@ -69,9 +69,9 @@ def wide_model(db: duckdb.DuckDBPyConnection) -> Model:
     words = {
         "@key": "id",
         "@filter": "state = 'active'",
-        "@unknown": "Values of fields that are gone from the account.",
+        "@unknown": "Values of custom fields deleted from the account.",
     }
-    made_of = "made of the list of custom fields"
+    made_of = "generated from the custom fields"
     return Model(
         "subscribers_wide",
         people(fields, "subscribers"),

@@ -1,4 +1,4 @@
-"""The way to the account: `connect` gives an Api, which turns requests into pages."""
+"""The API client: `connect` returns an Api, which turns requests into pages."""
 
 import contextlib
 import threading
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-import cksync
 from cksync.api.http import ATTEMPTS, Call, HttpClient, Reply
 from cksync.api.throttle import MOST_SLOTS, Ledger, Stopped, Throttle
 from cksync.api.v3.pages import V3
@@ -15,6 +14,7 @@ from cksync.domain import Page, Request
 from cksync.errors import BadConfig
 from cksync.folder import Folder
 from cksync.secrets import Redactor
+from cksync.version import __version__
 
 __all__ = ["Api", "Credential", "Stopped", "WritingApi", "connect", "credentials"]
 
@@ -22,28 +22,26 @@ Credential = Mapping[str, str]
 
 
 class Api(Protocol):
-    """What the rest of cksync knows of an API: safe to call from several threads."""
+    """What the rest of cksync sees of an API; thread-safe."""
 
     def fetch(self, request: Request) -> Page:
-        """Ask for one page. Raises CksyncError when no usable answer can be had, Stopped at the end."""
+        """Fetch one page. Raises CksyncError without a usable answer, Stopped when the run is ending."""
 
 
 class WritingApi(Api, Protocol):
-    """What a push, or somebody without a mirror, knows of it beside."""
+    """Further methods for a push, and for scripts without a mirror."""
 
     def read(self, path: str, stream: str) -> Any:
-        """What stands at a path, decoded, asked for on behalf of a stream; None when nothing does. Raises as `fetch`
-        does."""
+        """Read and decode a path on behalf of a stream; None if it does not exist. Raises as `fetch` does."""
 
     def write(self, call: Call) -> Reply:
-        """Send a write. Raises OutcomeUnknown when nobody can say whether it was executed, and as `fetch` does."""
+        """Send a write. Raises OutcomeUnknown if it may or may not have been executed, and as `fetch` does."""
 
 
 def credentials(config: Config, environ: Mapping[str, str]) -> tuple[Credential, Redactor]:
-    """The parameter that every request carries (the secret, or the key where there is no secret), and
-    what keeps both out of sight.
+    """Return the parameter that every request carries (the secret, or else the key), and the redactor that hides both.
 
-    Raises BadConfig when neither is configured or a reference cannot be read.
+    Raises BadConfig if neither is configured or a reference cannot be read.
     """
     given = {
         name: reference.resolve(environ)
@@ -70,7 +68,7 @@ def connect(
     stop: threading.Event,
     attempts: int = ATTEMPTS,
 ) -> Iterator[WritingApi]:
-    """An Api for the configured account. Its request budget lives in the data folder's `state/`.
+    """Yield an Api for the configured account. Its request budget is stored in the data folder's `state/`.
 
     `attempts` is how often a request is tried before it fails for good.
     """
@@ -92,7 +90,7 @@ def connect(
         most_mb=settings.max_answer_mb,
         concurrency=settings.concurrency,
         stop=stop,
-        user_agent=f"cksync/{cksync.__version__}",
+        user_agent=f"cksync/{__version__}",
         attempts=attempts,
     )
     try:

@@ -23,10 +23,10 @@ from cksync.secrets import environment
 
 
 class Client(Writes[Any]):
-    """The writes of API v3. Each gives the API's answer, decoded (None where it has no body).
+    """The writes of API v3. Each returns the API's decoded answer (None if it has no body).
 
-    Raises TurnedDown when the API refuses, OutcomeUnknown when nobody can say whether it was executed, and as `pull`
-    does. All share the request budget of the data folder with a pull that runs beside.
+    Raises TurnedDown when the API refuses, OutcomeUnknown when a write may or may not have been executed, and as `pull`
+    does. All share the request budget of the data folder with a concurrent pull.
     """
 
     def __init__(self, api: WritingApi) -> None:
@@ -40,25 +40,25 @@ class Client(Writes[Any]):
         return msgspec.json.decode(reply.body) if reply.body.strip() else None
 
     def account(self) -> Any:
-        """The account that the credentials open."""
+        """Return the account that the credentials open."""
         return self._api.read("account", "account")
 
     def broadcast_stats(self, broadcast_id: int) -> Any:
-        """The figures of a broadcast; None when there is none."""
+        """Return the figures of a broadcast; None if there are none."""
         return self._api.read(f"broadcasts/{broadcast_id}/stats", "broadcast_stats")
 
     def hooks(self) -> Any:
-        """The webhooks."""
+        """Return the webhooks."""
         return self._api.read("automations/hooks", "webhooks")
 
 
-# Its name up to 0.1.0.
+# The name up to 0.1.0.
 Kit = Client
 
 
 @contextlib.contextmanager
 def connect(config: Config | None = None, *, environ: Mapping[str, str] | None = None) -> Iterator[Client]:
-    """The configured account, ready to be written to. Raises BadConfig when it is not configured."""
+    """Yield a client for the configured account. Raises BadConfig if none is configured."""
     config = config or load_config(None)
     given, redactor = credentials(config, environment() if environ is None else environ)
     Folder(config.data_dir).prepare()

@@ -1,5 +1,5 @@
-"""One HTTP request and its whole answer. What the libraries raise becomes sentences of ours: their own hold the URL
-with the secret."""
+"""One HTTP request and its complete response. Library errors are replaced by cksync's own messages, because they
+contain the URL with the secret."""
 
 import threading
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from cksync.api.responses import Refusal, Retry
 from cksync.api.watch import UnderWay, Watch, watched
 from cksync.errors import ApiUnavailable, Failed
 
-# What is read of a packed answer at a time: unpacked it may be a thousand times as much.
+# Bytes to read of a compressed response at a time: unpacked, they may be a thousand times as many.
 PACKED_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """An answer with its whole body, unpacked; names of headers in any case."""
+    """A response with its whole body, unpacked; header names are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
@@ -29,10 +29,10 @@ class RawResponse:
 
 
 class Exchange:
-    """Sends requests below a base URL through the proxies, and with the certificates, of the environment.
+    """Sends requests below a base URL with the proxies and certificates of the environment.
 
-    No redirect is followed, no cookie kept, no ~/.netrc searched. requests only says where the environment's proxies
-    and certificates are: sent through it, a request would take twice the CPU.
+    Follows no redirect, keeps no cookie, reads no ~/.netrc. requests is used only to find the environment's proxies and
+    certificates; sending through it would take twice the CPU.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Exchange:
         self._connections: tuple[Any, str] | None = None
 
     def send(self, method: str, path: str, query: str = "", body: bytes | None = None) -> RawResponse:
-        """Send a request and read its answer, all within the time-out, however slowly either goes.
+        """Send a request and read its response, all within the time-out, however slow either is.
 
-        Raises Retry (`is_harmless`: it was not sent), Refusal when the answer is too large, or Failed when no try can
-        do better.
+        Raises Retry (`is_harmless`: it was not sent), Refusal if the response is too large, or Failed if no retry can
+        help.
         """
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
         with self._watch.over() as under_way:
@@ -77,12 +77,12 @@ class Exchange:
                     preload_content=False,
                     decode_content=False,
                 )
-            except (kinds.HTTPError, OSError, ValueError) as error:  # an address may be none at all
+            except (kinds.HTTPError, OSError, ValueError) as error:  # the address may be invalid
                 raise self._why(error, under_way) from None
             return RawResponse(response.status, response.headers, self._read(response, under_way))
 
     def _connect(self) -> tuple[Any, str]:
-        """The connections to the API or to the proxy before it, and what a path begins with there."""
+        """Return the connections to the API or its proxy, and the prefix of request paths."""
         with self._lock:
             if self._connections is None:
                 proxies = self._surroundings["proxies"]
@@ -106,17 +106,17 @@ class Exchange:
                 held += len(part)
             if held <= most:
                 response.read()  # raises when the connection closed before the announced length
-        except Exception as error:  # urllib3's and zlib's many names for a body that broke off
+        except Exception as error:  # urllib3 and zlib raise many errors for a truncated body
             response.close()
             raise self._cut_off(under_way, response.status) or Retry(
-                f"the answer broke off ({type(error).__name__})", response.status
+                f"the response broke off ({type(error).__name__})", response.status
             ) from None
         if held > most:
             response.close()
-            too_large = f"the answer is larger than {self._most_mb:g} MB (api.max_answer_mb)"
+            too_large = f"the response is larger than {self._most_mb:g} MB (api.max_answer_mb)"
             raise Refusal(too_large, ApiUnavailable(f"{self._host}: {too_large}"))
         if "Content-Length" not in response.headers and (cut_off := self._cut_off(under_way, response.status)):
-            response.close()  # it ends where it was cut
+            response.close()  # it ends where it was cut off
             raise cut_off
         response.release_conn()
         return b"".join(parts)
@@ -128,36 +128,34 @@ class Exchange:
         text = str(error)
         match error:
             case kinds.ProxyError():
-                return Retry(f"the proxy on the way to {host} does not answer")
+                return Retry(f"the proxy for {host} does not respond")
             case kinds.SSLError() if "CERTIFICATE_VERIFY_FAILED" not in text:
-                return Retry(f"the TLS connection to {host} broke", hint="is base_url right?")
+                return Retry(f"the TLS connection to {host} broke", hint="check api.base_url")
             case kinds.SSLError():
-                return Failed(
-                    f"the certificate of {host} is not trusted; check base_url, the clock, and proxies on the way"
-                )
+                return Failed(f"the certificate of {host} is not trusted; check api.base_url, the clock, and any proxy")
             case kinds.NameResolutionError():
-                hint = "is there a network, is base_url right?"
+                hint = "check the network and api.base_url"
                 return Retry(f"the name {host} cannot be resolved", is_harmless=True, hint=hint)
             case kinds.NewConnectionError() if "refused" in text:
-                return Retry(f"{host} refuses the connection", is_harmless=True, hint="is base_url right?")
+                return Retry(f"{host} refuses the connection", is_harmless=True, hint="check api.base_url")
             case kinds.NewConnectionError():
                 return Retry(f"the connection to {host} broke", is_harmless=True)
             case kinds.TimeoutError():
                 is_unsent = isinstance(error, kinds.ConnectTimeoutError)
-                return Retry(f"no answer from {host} within {self._timeout:g} s", is_harmless=is_unsent)
+                return Retry(f"no response from {host} within {self._timeout:g} s", is_harmless=is_unsent)
             case kinds.ProtocolError():
                 return Retry(f"the connection to {host} broke")
         return Failed(
-            f"a request to {host} cannot be made ({type(error).__name__}); check base_url, and what the environment"
-            " says of proxies and certificates"
+            f"cannot send a request to {host} ({type(error).__name__}); check api.base_url and the environment's"
+            " proxy and certificate settings"
         )
 
     def _cut_off(self, under_way: UnderWay, status: int | None = None) -> Retry | None:
         if under_way.was_cut == "ending":
-            return Retry("cut off, for the run is ending", status)
+            return Retry("cut off because the command is stopping", status)
         if under_way.was_cut == "late" and status is None:
-            return Retry(f"no answer from {self._host} within {self._timeout:g} s")
-        return Retry(f"the answer was not whole within {self._timeout:g} s", status) if under_way.was_cut else None
+            return Retry(f"no response from {self._host} within {self._timeout:g} s")
+        return Retry(f"no complete response within {self._timeout:g} s", status) if under_way.was_cut else None
 
     def close(self) -> None:
         """Close all connections."""

@@ -1,11 +1,10 @@
-"""One request -> one decoded answer: the only module that retries.
+"""One request -> one decoded response: the only module that retries.
 
-What is retried: connection errors, time-outs, 5xx, 429, and bodies that are not whole JSON. A write is
-retried after these only if repeating it is harmless, or if it cannot have been executed. Each try
-takes its own slot of the throttle. When a request fails for good, the account is asked for: if that answers, it is
-this endpoint alone that failed (`breaker` then spares it further tries), else nothing answers and the run ends.
-Nothing that leaves this module holds a credential: errors are sentences of our own, and the libraries' messages are
-never passed on.
+Retried are connection errors, time-outs, 5xx, 429, and bodies that are not complete JSON. A write is retried after
+these only if repeating it is harmless, or if it cannot have been executed. Each try takes its own slot of the throttle.
+When a request fails for good, the account is requested: if that answers, only this endpoint failed (`breaker` then
+spares it further tries); if not, the run ends. Nothing that leaves this module contains a credential: error messages
+are cksync's own, and those of libraries are never passed on.
 """
 
 import contextlib
@@ -36,15 +35,15 @@ from cksync.secrets import Redactor
 log = logging.getLogger("cksync.api")
 
 ATTEMPTS = 7
-# What tells whether the API is there at all, and how often it is tried for that.
+# The request that shows if the API is up, and how often it is tried.
 PULSE, PULSE_ATTEMPTS = "account", 2
 Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[Content]):
-    """A usable answer: what the caller cut from a 200, or None for a 404, which a proxy on the way may
-    have given instead of the API: `is_json` tells."""
+class Response(Generic[Content]):
+    """A usable response: what the caller cut from a 200, or None for a 404, which a proxy may have sent instead of the
+    API; then `is_json` is False."""
 
     content: Content | None
     is_json: bool
@@ -55,13 +54,13 @@ class Answer(Generic[Content]):
 
 
 class Malformed(ValueError):
-    """A body that is JSON but not the API's: raised by the caller's `cut`, and retried."""
+    """A body that is JSON but not the API's; raised by the caller's `cut`, and retried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A write: what to send, what the API answers when it took it, and whether sending it twice is as good as once. A
-    body never holds a credential."""
+    """A write: what to send, what the API returns on success, and True if it may be sent twice. A body never contains a
+    credential."""
 
     method: str
     path: str
@@ -73,7 +72,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the API said to a write. `message` says why it was turned down (status 400 and above)."""
+    """The API's response to a write. `message` is the reason for a rejection (status 400 and above)."""
 
     status: int
     body: bytes
@@ -84,13 +83,13 @@ class Reply:
 
     @property
     def is_done(self) -> bool:
-        """Whether the API took it (202: will do so)."""
+        """True if the API accepted it (202: will do it)."""
         return self.status < 300
 
 
 @dataclass(slots=True)
 class _Note:
-    """What is known of one try while it is made."""
+    """The record of one try in progress."""
 
     sent_at: datetime
     started: float
@@ -108,7 +107,7 @@ class _Note:
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """A GET: its path, its parameters, and what it is for."""
+    """A GET: its path, its parameters, and its purpose."""
 
     path: str
     query: str
@@ -117,7 +116,7 @@ class _Ask:
 
 
 class HttpClient:
-    """Requests below `base_url` with a credential that stays inside."""
+    """Sends requests below `base_url` with a credential that stays inside."""
 
     def __init__(
         self,
@@ -160,10 +159,10 @@ class HttpClient:
         *,
         stream: str,
         slice_: str | None = None,
-    ) -> Answer[Content]:
-        """Fetch one path for a stream. `cut` turns a good body into its content and the number of its records.
+    ) -> Response[Content]:
+        """Fetch one path for a stream. `cut` turns a valid body into its content and its number of records.
 
-        Raises EndpointFailed when this endpoint alone gives no usable answer, after all its tries; Unauthorized (401
+        Raises EndpointFailed if only this endpoint gives no usable answer after all its tries; Unauthorized (401
         anywhere; 403 of the account), ApiUnavailable (nothing answers), Failed (certificate; redirect of the account,
         API switched off), Stopped (the run is ending).
         """
@@ -173,9 +172,11 @@ class HttpClient:
         bodies: list[bytes] = []
         if path != PULSE and not self._breaker.lets_pass(endpoint):
             reason = self._breaker.reason(endpoint)
-            raise EndpointFailed(f"GET {path}: not asked again, for {endpoint} fails: {reason}", reason, self._now())
+            raise EndpointFailed(
+                f"GET {path}: not requested again because {endpoint} keeps failing: {reason}", reason, self._now()
+            )
         try:
-            answer: Answer[Content] = self._until_known(
+            answer: Response[Content] = self._until_known(
                 "GET",
                 path,
                 params,
@@ -192,9 +193,9 @@ class HttpClient:
         return answer
 
     def _feel_pulse(self, endpoint: str, started: float, error: EndpointFailed) -> None:
-        """After a failure that may be that of the whole API: pass when the account answers, else raise."""
+        """Request the account after a failure that may be one of the whole API; raise if it does not answer."""
         with self._pulse_lock:
-            silence = ApiUnavailable(f"{error}, and the account does not answer either; try again later")
+            silence = ApiUnavailable(f"{error}, and the account endpoint does not respond either; try again later")
             if self._is_silent:
                 raise _with_attempts(silence, error.attempts)
             if not self._breaker.needs_pulse(endpoint, started, time.monotonic()):
@@ -218,9 +219,9 @@ class HttpClient:
             error.attempts += tuple(tries)
 
     def write(self, call: Call) -> Reply:
-        """Send a write. What the API turns down (4xx) is a reply, too.
+        """Send a write. A rejection by the API (4xx) is a reply, too.
 
-        Raises what `get` raises, and OutcomeUnknown when nobody can say whether it was executed.
+        Raises what `get` raises, and OutcomeUnknown if the write may or may not have been executed.
         """
         tries: list[Attempt] = []
         reply: Reply = self._until_known(
@@ -237,8 +238,8 @@ class HttpClient:
         once: Callable[[], Any],
         most: Callable[[], int],
     ) -> Any:
-        """Try until there is an answer, or no hope: `most` times, which may become less meanwhile. An error knows the
-        `tries` that were made."""
+        """Try until there is an answer or a final failure, at most `most` times, which may decrease meanwhile. An error
+        carries the `tries` that were made."""
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Retry),
             wait=self._wait,
@@ -271,33 +272,31 @@ class HttpClient:
                 if isinstance(failure, Retry) and (call.is_repeatable or failure.is_harmless):
                     raise
                 note.fail(failure)
-                raise OutcomeUnknown(
-                    f"{call.method} {call.path}: {failure}; whether it was executed is not known"
-                ) from None
+                raise OutcomeUnknown(f"{call.method} {call.path}: {failure}; outcome unknown") from None
         return Reply(answer.status, answer.body, note.sent_at, note.received_at, tuple(tries), message)
 
     @contextlib.contextmanager
     def _noted(
         self, tries: list[Attempt], endpoint: str, query: str, stream: str, slice_: str | None = None
     ) -> Iterator["_Note"]:
-        """One try of a request: whatever becomes of it is noted in `tries`."""
+        """One try of a request, whose result is noted in `tries`."""
         note = _Note(self._now(), time.monotonic())
         try:
             yield note
-        except OutcomeUnknown:  # why is noted
+        except OutcomeUnknown:  # the reason is noted
             raise
         except (Retry, Failed, Rejected) as failure:
             note.fail(failure)
             raise
         finally:
-            if note.status is not None or note.problem is not None:  # not when the run ended before it was sent
+            if note.status is not None or note.problem is not None:  # not if the run ended before it was sent
                 spent = round((time.monotonic() - note.started) * 1000)
                 tries.append(
                     Attempt(note.sent_at, endpoint, query, note.status, spent, note.rows, note.problem, stream, slice_)
                 )
 
     def _send(self, note: "_Note", method: str, path: str, query: str = "", body: bytes | None = None) -> RawResponse:
-        """Take a slot of the throttle and send; the answer is masked. Raises what Exchange.send raises, Stopped."""
+        """Take a slot of the throttle and send; the response is redacted. Raises what Exchange.send raises, Stopped."""
         with self._throttle.slot():
             note.sent_at, note.started = self._now(), time.monotonic()
             answer = self._exchange.send(method, path, query, body=body)
@@ -308,7 +307,7 @@ class HttpClient:
         self._stop.wait(seconds)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
-        """Seconds until the next try. After a 429 the throttle itself keeps everybody waiting."""
+        """Return the seconds until the next try. After a 429, the throttle itself delays every request."""
         failure = state.outcome.exception() if state.outcome else None
         if isinstance(failure, Retry) and failure.status == 429:
             self._throttle.back_off(limit_wait(state.attempt_number, self._period) * random.uniform(1.0, 1.1))
@@ -317,7 +316,7 @@ class HttpClient:
 
     def _try(
         self, ask: "_Ask", tries: list[Attempt], bodies: list[bytes], cut: Callable[[bytes], tuple[Content, int]]
-    ) -> Answer[Content]:
+    ) -> Response[Content]:
         content: Content | None = None
         with self._noted(tries, ask.path, ask.query, ask.stream, ask.slice) as note:
             try:
@@ -329,14 +328,14 @@ class HttpClient:
                     body, note.problem = parse_json(body, bodies)
                     content, note.rows = cut(body)
             except Malformed as malformed:
-                problem = f"the answer is not the API's: {malformed}"
-                raise Retry(problem, note.status, hint="is base_url right?") from None
+                problem = f"not a response of the API: {malformed}"
+                raise Retry(problem, note.status, hint="check api.base_url") from None
             except Refusal as refusal:
                 alone = EndpointFailed(f"GET {ask.path}: {refusal.reason}", refusal.reason, note.sent_at)
                 raise (refusal.verdict if ask.path == PULSE else alone) from None
         server_at = _server_time(answer.headers.get("Date", ""))
         is_apis = content is not None or is_json(body)
-        return Answer(content, is_apis, note.sent_at, note.received_at, server_at, tuple(tries))
+        return Response(content, is_apis, note.sent_at, note.received_at, server_at, tuple(tries))
 
     def close(self) -> None:
         """Close all connections."""

@@ -1,5 +1,5 @@
-"""What an answer of the API is worth: whether another try may mend it, what its status means, whether its body
-is JSON. Without a connection: `client` has that."""
+"""Classify the API's responses: retry or not, what the status means, and whether the body is JSON. Works without a
+connection, which `http` has."""
 
 import re
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ from cksync.api.salvage import without_strays
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
 from cksync.secrets import Redactor
 
-# The same bytes refused this often will not get better: read them leniently, and say so.
+# After this many identical invalid bodies a retry is pointless: repair the text, and report it.
 SAME_BODY_TRIES = 3
 
 HINTS = {
-    "API Key not present": "no credential arrived there; set CKSYNC_API_SECRET or api.api_secret",
-    "API Key not valid": "the secret is wrong (it says 'API Key' for both); copy the API Secret from Kit's settings",
+    "API Key not present": "no credential was received; set CKSYNC_API_SECRET or api.api_secret",
+    "API Key not valid": "the secret is wrong (Kit says 'API Key' for both); copy the API Secret from Kit's settings",
     "You do not have sufficient permissions to access this resource": (
-        "that is the public API key; a mirror needs the API Secret, which stands below it in Kit's settings"
+        "this is the public API key; a mirror needs the API Secret, shown below the key in Kit's settings"
     ),
 }
 
 
 class Retry(Exception):
-    """This try failed in a way that another may mend. `is_harmless`: nothing was executed, for certain; `hint` is
-    what to check when nothing of the API answers."""
+    """A failed try that a retry may fix. `is_harmless`: certainly nothing was executed; `hint` is what to check if
+    nothing of the API answers."""
 
     def __init__(self, problem: str, status: int | None = None, *, is_harmless: bool = False, hint: str = "") -> None:
         super().__init__(f"{problem} ({hint})" if hint else problem)
@@ -37,8 +37,8 @@ class Retry(Exception):
 
 
 class Refusal(Exception):
-    """The answer is a refusal that no other try mends. `reason` says of which kind; `verdict` is the error that it
-    is where it speaks for the whole API: of the account, and of writes."""
+    """A refusal that no retry fixes. `reason` names its kind; `verdict` is the error to raise if it concerns the whole
+    API: for the account, and for writes."""
 
     def __init__(self, reason: str, verdict: CksyncError) -> None:
         super().__init__(reason)
@@ -46,40 +46,40 @@ class Refusal(Exception):
 
 
 def classify(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> None:
-    """Pass 200 and 404; raise for everything else by what can be done about it: Retry, Refusal, or
-    Unauthorized, which always speaks for the whole API."""
+    """Accept 200 and 404; raise for every other status: Retry, Refusal, or Unauthorized, which always concerns the
+    whole API."""
     if status in (200, 404):
         return
     if status == 429:
-        raise Retry("429: another program uses this key's limit", 429, is_harmless=True)
+        raise Retry("429: another program is using up this key's rate limit", 429, is_harmless=True)
     if status >= 500:
         raise Retry(f"{status} from {host}", status)
     message = redactor.text(_message(body)) or "no reason given"
-    answers = f"{host} answers {status}"
+    answers = f"{host} responded with {status}"
     if status == 401:
         raise Unauthorized(_unauthorized(host, message))
     if status == 403:
-        no_more = f"{answers} ({message}): the account may not use API v3 (any more)"
+        no_more = f"{answers} ({message}): the account has no access to API v3"
         raise Refusal(f"{answers}: {message}", Unauthorized(no_more))
     if status == 410:
-        switched_off = f"{answers}: API v3 seems to be switched off; the mirror stays as it is"
+        switched_off = f"{answers}: API v3 appears to be switched off; the mirror is unchanged"
         raise Refusal(f"{answers}: {message}", Failed(switched_off))
     if 300 <= status < 400:
         redirects = f"{host} redirects to {_host(redactor.text(location)) or 'another place'}"
-        raise Refusal(redirects, Failed(f"{redirects}; put the right address into api.base_url"))
+        raise Refusal(redirects, Failed(f"{redirects}; set api.base_url to the right address"))
     raise Refusal(f"{answers}: {message}", ApiUnavailable(f"GET {path}: {answers}: {message}"))
 
 
-# What the API calls the kinds of lists in a subscription: a sequence by its old name, too.
+# The API's names for the kinds of lists in a subscription; a sequence has an old name, too.
 _SUBSCRIBABLES = {"forms": {"form"}, "sequences": {"sequence", "course"}, "tags": {"tag"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the API answers to a write that it took; whatever else comes, somebody else may have answered.
+    """The API's expected response to an accepted write; anything else may come from elsewhere.
 
-    `wrapper` is the key around the record ('': none), `keys` what the record has at least, `same` the values by
-    which it is known to be the one that was meant; a record of none of these has no body at all (204).
+    `wrapper` is the key around the record ('': none), `keys` are the record's required keys, `same` the values that
+    identify the intended record; with none of these, there is no body at all (204).
     """
 
     wrapper: str = ""
@@ -88,7 +88,7 @@ class Expected:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the documentation says that there is no body."""
+        """True if the documentation specifies no body."""
         return not self.keys
 
 
@@ -102,58 +102,59 @@ def classify_write(
     host: str,
     redactor: Redactor,
 ) -> str:
-    """'' when the API took a write, else why it turned it down. Raises like `judge`, and Retry, which is not harmless,
-    for what is not the API's answer to this write: who gave it cannot be told, nor whether the API ever saw it."""
+    """Return '' if the API accepted a write, else the reason for its rejection. Raises like `classify`, and Retry,
+    which is not harmless, for anything that is not the API's response to this write: its origin is unknown, and so is
+    whether the API ever received the write."""
     content_type = headers.get("Content-Type", "")
     is_said = status < 300 or (400 <= status < 500 and status not in (407, 408, 429))
     if is_said and (problem := strangeness(status, body, content_type, expected)):
-        raise Retry(f"the answer ({status}) is not the API's: {problem}", status)
+        raise Retry(f"not a response of the API ({status}): {problem}", status)
     if status < 300 or (400 <= status < 500 and status not in (401, 403, 407, 408, 410, 429)):
-        return "" if status < 300 else redactor.text(_message(body)) or f"the API answers {status} and says no more"
+        return "" if status < 300 else redactor.text(_message(body)) or f"the API responded with {status} and no reason"
     try:
         classify(status, body, headers.get("Location", ""), path=path, host=host, redactor=redactor)
     except Refusal as refusal:
         if status == 408:
             raise Retry(f"408 from {host}", status) from None
         raise refusal.verdict from None
-    raise Retry(f"{host} answers {status}, which is no answer to a write", status)
+    raise Retry(f"{host} responded with {status}, which is not a response to a write", status)
 
 
 def strangeness(status: int, body: bytes, content_type: str, expected: Expected) -> str:
-    """Why an answer to a write is not the API's: its content type, its shape, or a record that was not meant; ''
-    when it is. A refusal has `error` or `errors` in a JSON object."""
+    """Return why a response to a write is not the API's: its content type, its shape, or a record that was not meant;
+    '' if it is. A rejection has `error` or `errors` in a JSON object."""
     if not body.strip():
-        return "" if status == 204 and expected.is_empty else "it holds nothing"
+        return "" if status == 204 and expected.is_empty else "it is empty"
     if not _is_json_type(content_type):
         kind = "an HTML page" if body.lstrip()[:1] == b"<" else "something that is not JSON"
-        return f"it holds {kind}"
+        return f"it contains {kind}"
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return "it holds something that is not JSON"
+        return "it contains something that is not JSON"
     if status >= 300:
         is_error = isinstance(found, dict) and ("error" in found or "errors" in found)
-        return "" if is_error else "it holds no error"
-    if status == 202:  # whether it comes true is read afterwards
-        return "" if isinstance(found, dict | list) else "it holds another shape"
+        return "" if is_error else "it contains no error"
+    if status == 202:  # later reads show whether it is done
+        return "" if isinstance(found, dict | list) else "it has an unexpected structure"
     if expected.is_empty:
-        return "it holds something where nothing was to come"
+        return "it is not empty as expected"
     return _unlike(found, expected)
 
 
 def _unlike(found: Any, expected: Expected) -> str:
-    """Why a decoded body is not the record that was to come. It may stand in a list of one, wrapped or bare."""
+    """Return why a decoded body is not the expected record, which may be wrapped or bare, or in a list of one."""
     for _ in range(2):
         if isinstance(found, list) and len(found) == 1:
             found = found[0]
         if isinstance(found, dict) and isinstance(found.get(expected.wrapper), dict | list):
             found = found[expected.wrapper]
     if not isinstance(found, dict) or any(key not in found for key in expected.keys):
-        return "it holds another shape"
+        return "it has an unexpected structure"
     if "id" in expected.keys and (not isinstance(found["id"], int) or isinstance(found["id"], bool)):
-        return "it holds another shape"
+        return "it has an unexpected structure"
     wrong = next((key for key, value in expected.same.items() if not _is_same(key, value, found[key])), None)
-    return f"it is about another {wrong}" if wrong else ""
+    return f"it concerns a different {wrong}" if wrong else ""
 
 
 def _is_same(key: str, wanted: object, found: object) -> bool:
@@ -168,7 +169,7 @@ def _is_json_type(content_type: str) -> bool:
 
 
 def is_json(body: bytes) -> bool:
-    """Whether a body is one strict JSON object or array."""
+    """Return True if a body is one strict JSON object or array."""
     try:
         body.decode()
         msgspec.json.decode(body, type=msgspec.Raw)
@@ -177,14 +178,15 @@ def is_json(body: bytes) -> bool:
     return body[:64].lstrip()[:1] in (b"{", b"[")
 
 
-# An escaped pair is fine, a lone half is not; `\\\\.` steps over every other escape.
+# An escaped pair is valid, a lone half is not; `\\\\.` skips every other escape.
 _SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
 
 
 def parse_json(body: bytes, earlier: list[bytes]) -> tuple[bytes, str | None]:
-    """The body if it is strict JSON; else retry, and once the same came often enough, mend its text."""
+    """Return the body if it is strict JSON; else raise Retry, or repair the text once the same body came often
+    enough."""
     if is_json(body):
         return body, None
     earlier.append(body)
@@ -192,16 +194,16 @@ def parse_json(body: bytes, earlier: list[bytes]) -> tuple[bytes, str | None]:
         text = body.decode("utf-8-sig", "replace")
         mended = _SURROGATE.sub(lambda m: r"\ufffd" if m[1] else m[0], text).encode()
         if is_json(mended):
-            return mended, "text that is not valid Unicode was read with a replacement character"
+            return mended, "invalid Unicode in the text was replaced"
         mended, strays = without_strays(mended, is_json)
         if strays and is_json(mended):
-            return mended, f"{strays} of the records are no JSON"
+            return mended, f"{strays} of the records are not valid JSON"
     kind = "an HTML page" if body.lstrip()[:1] == b"<" else "something that is not JSON" if body else "nothing"
-    raise Retry(f"the answer holds {kind}", 200, hint="is base_url the API's address?")
+    raise Retry(f"the response contains {kind}", 200, hint="check api.base_url")
 
 
 def _message(body: bytes) -> str:
-    """The `message` (else `error`) of an error body, or ''."""
+    """Return the `message` (else `error`) of an error body, or ''."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -219,4 +221,4 @@ def _host(address: str) -> str:
 
 def _unauthorized(host: str, message: str) -> str:
     hint = HINTS.get(message, "check the API Secret in Kit's settings")
-    return f"{host} turns the credentials down ({message}): {hint}"
+    return f"{host} rejects the credentials ({message}): {hint}"

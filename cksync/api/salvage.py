@@ -1,7 +1,7 @@
-"""A body that is no strict JSON because of single records (a NaN, a thousand levels of brackets): those are taken out
-of it, so that the others can be read.
+"""Salvage a body in which single records are not strict JSON (a NaN, a thousand levels of brackets): replace those, so
+that the others can be read.
 
-In their place stands an object with their id and state, and their own text as a string.
+The replacement is an object with their id and state, and their own text as a string.
 """
 
 import re
@@ -12,15 +12,15 @@ import msgspec
 
 from cksync.domain import Page, Record
 
-# What the stand-in of a record begins with, and its text in the log: what no JSON begins with is never read as such.
+# How a replacement, and its text in the log, begins; no JSON begins like the latter, so neither is misread.
 _STAND_IN, NO_JSON = b'{"cksync:no JSON":', b"no JSON: "
-# What structure is made of: strings (so that what they hold is none), and brackets.
+# The tokens of structure: strings (so that their content is ignored), and brackets.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _VALUE = re.compile(rb'\s*:\s*(-?[0-9]{1,18}(?![0-9.eE])|"[a-z]+")')
 
 
 def without_strays(body: bytes, is_json: Callable[[bytes], bool]) -> tuple[bytes, int]:
-    """A body whose records that are no JSON have a stand-in, and how many those are."""
+    """Replace the records of a body that are not JSON; return it with their number."""
     parts: list[bytes] = []
     at = strays = 0
     for start, end in _records(body):
@@ -32,7 +32,7 @@ def without_strays(body: bytes, is_json: Callable[[bytes], bool]) -> tuple[bytes
 
 
 def as_sent(record: bytes) -> bytes:
-    """A record as the log keeps it: of a stand-in the text that it stands for."""
+    """Return a record as the log stores it: of a replacement, the original text."""
     if not record.startswith(_STAND_IN):
         return record
     text, *_ = msgspec.json.decode(record, type=dict[str, object]).values()
@@ -40,14 +40,15 @@ def as_sent(record: bytes) -> bytes:
 
 
 def readable(page: Page) -> list[tuple[Record, dict[str, Any]]]:
-    """The records of a page that are JSON objects, decoded; not those that are gone, or no JSON."""
+    """Return the records of a page that are JSON objects, decoded; without deleted ones, and those that are not
+    JSON."""
     texts = [(record, record.text) for record in page.records if record.text is not None]
     found = [(record, msgspec.json.decode(text)) for record, text in texts if not text.startswith(NO_JSON)]
     return [(record, values) for record, values in found if isinstance(values, dict)]
 
 
 def _records(body: bytes) -> Iterator[tuple[int, int]]:
-    """Where the records of an answer begin and end: `{"tag": {...}}` or `{"tags": [{...}, ...]}`."""
+    """Yield the bounds of the records in a response: `{"tag": {...}}` or `{"tags": [{...}, ...]}`."""
     depth, level, start = 0, 0, 0
     for token in _TOKEN.finditer(body):
         mark = token[0]

@@ -1,14 +1,13 @@
-"""The request budget: never a 429 of our own making, and nearly all of the limit used.
+"""The request budget: never causes a 429, and uses nearly all of the limit.
 
-A request holds a slot from the moment it is sent until `period` seconds after its response arrived.
-The server saw it somewhere in between, so no rolling window at the server can hold more requests than
-there are slots, whatever the latencies and however many threads and processes send. A request that
-never ends (its process died) holds its slot for `longest + period` seconds: the time it could at most
-have needed to arrive, and then its window.
+A request holds a slot from the moment it is sent until `period` seconds after its response arrived. The server saw it
+somewhere in between, so no rolling window at the server can hold more requests than there are slots, whatever the
+latencies and however many threads and processes send. A request that never ends (its process died) holds its slot for
+`longest + period` seconds: the most it could have needed to arrive, and then its window.
 
-The slots live in a file: a header and one float64 a slot, the moment it is free again on the machine's
-monotonic clock. That clock never jumps, is shared by all processes, and starts at zero with the
-machine, so a slot written before a reboot is at worst kept too long, never let go too early.
+The slots are stored in a file: a header and one float64 per slot, the moment it is free again on the machine's
+monotonic clock. That clock never jumps, is shared by all processes, and starts at zero with the machine, so a slot
+written before a reboot is at worst kept too long, never released too early.
 """
 
 import fcntl
@@ -23,33 +22,33 @@ from pathlib import Path
 
 from cksync.errors import Failed
 
-# magic, number of slots, slot to try first, longest hold, closed until, careful until; and the parts of it that change
+# magic, number of slots, slot to try first, longest hold, closed until, careful until; then the mutable part
 _HEADER = struct.Struct("<8sqqddd")
 _FIRST, _FIRST_AT = struct.Struct("<q"), 16
 _DOOR, _DOOR_AT = struct.Struct("<dd"), 32
 _SLOT = struct.Struct("<d")
 _MAGIC = b"cksync01"
-# A higher limit needs no more slots than this: nobody sends so many requests in a period.
+# A higher limit needs no more slots: so many requests are never sent in one period.
 MOST_SLOTS = 1_000_000
-# No clock of a machine and no wait reaches so many seconds: a thousand years.
+# Longer than any uptime or wait, in seconds: a thousand years.
 _NEVER, _DAY = 3e10, 86_400.0
-# After a 429 somebody else uses the key: leave them this share of the limit, for this many periods.
+# After a 429, another program uses the key: leave it this share of the limit, for this many periods.
 _CAREFUL_SHARE = 0.2
 _CAREFUL_PERIODS = 10
 
-# A slot, and what was noted in it: held until then if nothing is heard of it again.
+# A slot and the time noted in it, until which it is held if never released.
 Held = tuple[int, float]
 
 
 class Ledger:
     """The slots in `path`, shared by every thread and process that opens it.
 
-    The file only grows: a process with a lower limit than its neighbour sees the neighbour's slots too
-    and keeps the sum below its own limit.
+    The file only grows: a process with a lower limit than another one sees the other's slots too, and keeps the sum
+    below its own limit.
     """
 
     def __init__(self, path: Path, limit: int, period: float, longest: float) -> None:
-        """Raises Failed when the file cannot be written."""
+        """Raises Failed if the file cannot be written."""
         self.limit, self.period, self.longest = limit, period, longest
         self._mutex = threading.Lock()
         try:
@@ -60,19 +59,21 @@ class Ledger:
             raise Failed(f"state: {path} cannot be written: {error.strerror}") from None
 
     def _grow(self) -> None:
-        """Make room for our slots beside those that are there, and note how long ours are held."""
+        """Add space for this process's slots to the existing ones, and note their longest hold."""
         head = os.pread(self._file, _HEADER.size, 0)
         count, first, span, closed, careful = 0, 0, 0.0, 0.0, 0.0
         if len(head) == _HEADER.size and head.startswith(_MAGIC):
             _, count, first, span, closed, careful = _HEADER.unpack(head)
         most_span = max(_DAY, 10 * (self.longest + self.period))
-        is_ours = 0 <= count <= MOST_SLOTS and 0 <= span <= most_span and 0 <= closed < _NEVER and 0 <= careful < _NEVER
-        if not is_ours or os.fstat(self._file).st_size > _HEADER.size + 8 * MOST_SLOTS:
-            os.ftruncate(self._file, 0)  # nothing that cksync wrote: it is made anew
+        is_valid = (
+            0 <= count <= MOST_SLOTS and 0 <= span <= most_span and 0 <= closed < _NEVER and 0 <= careful < _NEVER
+        )
+        if not is_valid or os.fstat(self._file).st_size > _HEADER.size + 8 * MOST_SLOTS:
+            os.ftruncate(self._file, 0)  # not written by cksync: start from scratch
             count, first, span, closed, careful = 0, 0, 0.0, 0.0, 0.0
         span, count = max(span, self.longest + self.period), max(count, self.limit)
         size = _HEADER.size + 8 * count
-        while (there := os.fstat(self._file).st_size) < size:  # a full disk takes a part, then says so
+        while (there := os.fstat(self._file).st_size) < size:  # a full disk accepts a part, then reports the error
             os.pwrite(self._file, bytes(size - there), there)
         os.pwrite(self._file, _HEADER.pack(_MAGIC, count, first, span, closed, careful), 0)
 
@@ -86,10 +87,10 @@ class Ledger:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _header(self, now: float) -> tuple[int, int, float, float, float]:
-        """The number of slots, the one to try first, the longest hold, closed until, careful until.
+        """Return the number of slots, the one to try first, the longest hold, closed until, careful until.
 
-        Times further ahead than any can be were written before a reboot: they are cut, which is written down so that
-        they end.
+        Times further ahead than possible were written before a reboot: they are reduced, and stored so that they
+        expire.
         """
         _, count, first, span, closed, careful = _HEADER.unpack(os.pread(self._file, _HEADER.size, 0))
         latest = now + 2 * span
@@ -117,9 +118,9 @@ class Ledger:
             return (first, until), 0.0
 
     def release(self, held: Held, now: float) -> None:
-        """The response (or the failure) came at `now`: the slot is free one period later.
+        """Release a slot whose response (or failure) arrived at `now`; it is free one period later.
 
-        One that came later than `longest` may find its slot taken by another request, and leaves it.
+        After more than `longest`, another request may have taken the slot, which is then left alone.
         """
         slot, until = held
         with self._locked():
@@ -127,7 +128,7 @@ class Ledger:
                 self._hold(slot, now + self.period)
 
     def back_off(self, now: float, seconds: float) -> None:
-        """A 429 that is not our doing: close the door for everybody, then be careful for a while."""
+        """Handle a 429 that another program caused: stop all requests for a while, then send fewer."""
         with self._locked():
             _, _, _, closed, _ = self._header(now)
             closed = max(closed, now + seconds)
@@ -141,11 +142,11 @@ class Ledger:
         os.pwrite(self._file, _SLOT.pack(until), _HEADER.size + 8 * slot)
 
     def _times(self, count: int, now: float, span: float) -> "array[float]":
-        """When each slot is free.
+        """Return when each slot is free.
 
-        One that claims to be held for far longer than `span`, the longest hold, was written before a reboot: it is held
-        for a full turn from now, which is written down so that it ends. (Not for a little longer: another thread may
-        have read the clock later and come here earlier.)
+        A slot held for far longer than `span`, the longest hold, was noted before a reboot: it is held for `span` from
+        now, and stored so that it expires. (Not for a little longer: another thread may have read the clock later and
+        come here earlier.)
         """
         times = array("d", os.pread(self._file, 8 * count, _HEADER.size))
         for slot in (slot for slot, at in enumerate(times) if at > now + 2 * span):
@@ -154,7 +155,7 @@ class Ledger:
         return times
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -169,9 +170,9 @@ class Stopped(Exception):
 
 
 class Throttle:
-    """Waits for a slot of the ledger on the real clock, until told to stop."""
+    """Waits for a slot of the ledger on the real clock, until stopped."""
 
-    # Another process may free a slot sooner than its pessimistic note says: look again this often.
+    # How often to check again: another process may free a slot sooner than its pessimistic note says.
     LOOK_AGAIN_SECONDS = 0.5
 
     def __init__(self, ledger: Ledger, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
@@ -179,7 +180,7 @@ class Throttle:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold a slot for one request. Raises Stopped instead of waiting on once the run is ending."""
+        """Hold a slot for one request. Raises Stopped instead of waiting once the run is ending."""
         held = self._wait()
         try:
             yield
@@ -195,10 +196,10 @@ class Throttle:
         raise Stopped
 
     def back_off(self, seconds: float) -> None:
-        """Nobody sends for so many seconds, and everybody less for a while after."""
+        """Stop all requests for so many seconds, and send fewer for a while after."""
         self._ledger.back_off(self._clock(), seconds)
 
 
 def floor_seconds(requests: int, limit: int, period: float) -> float:
-    """The least time that so many requests take under the limit: the last window need not be waited out."""
+    """Return the least time that so many requests take under the limit: the last window need not elapse."""
     return period * ((max(requests, 1) - 1) // limit)

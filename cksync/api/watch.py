@@ -1,4 +1,4 @@
-"""Cuts off what takes too long: a thread that waits for bytes cannot look at a clock, so another one does it."""
+"""Cut off requests that take too long: a thread that waits for bytes cannot watch a clock, so another one does."""
 
 import contextlib
 import socket
@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from typing import Any, Literal
 
-# How often the clock is looked at, and for how long what is under way may still come once the run is ending.
+# How often the clock is checked, and how long requests in flight may still take once the run is ending.
 LOOK_SECONDS, GRACE_SECONDS = 0.2, 2.0
 
 
 class UnderWay:
-    """One request: when it must be over, on the monotonic clock, and what it is sent through. `was_cut`: whether it
-    was cut off, for it was `late` or the run is `ending`."""
+    """One request: its deadline on the monotonic clock, and its connection. `was_cut` is set if it was cut off as
+    `late`, or because the run is `ending`."""
 
     def __init__(self, until: float) -> None:
         self.until = until
@@ -22,8 +22,8 @@ class UnderWay:
         self._socket: socket.socket | None = None
 
     def uses(self, connection: Any) -> None:
-        """Note the connection, and its socket if it has one: a connection lets go of that when the server is going
-        to close it, though the answer is still to be read."""
+        """Note the connection, and its socket if it has one: a connection drops that before the response is read if the
+        server is going to close it."""
         self._connection = connection
         self._socket = connection.sock or self._socket
 
@@ -33,11 +33,11 @@ class UnderWay:
         held = self._socket or getattr(self._connection, "sock", None)
         if held is not None:
             with contextlib.suppress(OSError):  # it may be closed by now
-                socket.socket.shutdown(held, socket.SHUT_RDWR)  # of a TLS socket, too, and without its farewell
+                socket.socket.shutdown(held, socket.SHUT_RDWR)  # also of a TLS socket, without its shutdown message
 
 
 class Watch:
-    """The requests under way of all threads. Each has `seconds` from its start to its last byte."""
+    """The requests in flight of all threads. Each has `seconds` from its start to its last byte."""
 
     def __init__(self, seconds: float, stop: threading.Event) -> None:
         self._seconds, self._stop = seconds, stop
@@ -48,12 +48,12 @@ class Watch:
 
     @contextlib.contextmanager
     def over(self) -> Iterator[UnderWay]:
-        """Watch what this thread sends and receives inside of the block."""
+        """Watch what this thread sends and receives inside the block."""
         one = self._here.one = UnderWay(time.monotonic() + self._seconds)
         with self._lock:
             self._under_way.add(one)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+                self._thread = threading.Thread(target=self._check_deadlines, name="watch", daemon=True)
                 self._thread.start()
         try:
             yield one
@@ -62,10 +62,10 @@ class Watch:
                 self._under_way.discard(one)
 
     def notice(self, connection: Any) -> None:
-        """Tell what connection this thread's request goes through."""
+        """Note the connection that this thread's request uses."""
         self._here.one.uses(connection)
 
-    def _look(self) -> None:
+    def _check_deadlines(self) -> None:
         ending_at = float("inf")
         while not self._closed.wait(LOOK_SECONDS):
             now = time.monotonic()
@@ -84,7 +84,7 @@ class Watch:
 
 
 def watched(kind: type[Any], watch: Watch) -> type[Any]:
-    """A class of connections that tell the watch of themselves before they wait for anything."""
+    """Return a class of connections that report to the watch before they wait for anything."""
 
     class Watched(kind):  # type: ignore[misc]  # a class of urllib3, for http or https
         def connect(self) -> None:

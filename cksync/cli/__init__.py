@@ -1,6 +1,6 @@
-"""The command line: parse, wire, call one verb, print. The only place that exits.
+"""The command line: parse, call one function of the library, print. The only place that exits.
 
-Modules of commands are imported when a command runs; what is heavy, inside the command.
+Modules of commands are imported when a command runs, and heavy modules inside the command.
 """
 
 import importlib
@@ -13,33 +13,33 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cksync import __version__
 from cksync.cli.streams import open_streams
+from cksync.version import __version__
 
 if TYPE_CHECKING:
     from cksync.config import Config
 
-# command -> (module, what the list of commands says of it)
+# command -> (module, summary in the list of commands)
 COMMANDS = {
-    "demo": ("demo", "See it work on a simulated account; needs nothing."),
-    "init": ("setup", "Write a config file."),
-    "check": ("setup", "Test credentials, folder, disk and clock, and name the account."),
-    "plan": ("verify", "What the next pull will ask for, in requests and minutes."),
+    "demo": ("demo", "Try it on a simulated account; needs no setup."),
+    "init": ("init", "Write a config file."),
+    "check": ("check", "Test the credentials, folder, disk and clock; show the account."),
+    "plan": ("plan", "Estimate the next pull, in requests and minutes."),
     "pull": ("pull", "Bring the mirror up to date."),
-    "verify": ("verify", "Compare the mirror with the account, and mend it."),
-    "status": ("status", "How fresh and how whole the mirror is, and what failed."),
-    "sql": ("sql", "Ask the mirror in SQL, read-only."),
-    "export": ("export", "Write tables and models where other tools want them."),
-    "report": ("report", "Write one HTML file about the account, to read and to show."),
-    "checkout": ("push", "Write a copy of the mirror to edit with any SQL tool."),
-    "diff": ("push", "What a push of the edits would do."),
-    "push": ("push", "Take the edits to the account, each once."),
-    "revert": ("push", "Take edits of the copy back."),
-    "rebuild": ("pull", "Make mirror.duckdb anew from the log."),
-    "sandbox": ("demo", "Serve a simulated account on this machine."),
+    "verify": ("verify", "Compare the mirror with the account, and repair it."),
+    "status": ("status", "Show how current and complete the mirror is, and what failed."),
+    "sql": ("sql", "Query the mirror with SQL, read-only."),
+    "export": ("export", "Export tables and models for other tools."),
+    "report": ("report", "Write a one-page HTML report about the account."),
+    "checkout": ("checkout", "Create a copy of the mirror to edit with any SQL tool."),
+    "diff": ("diff", "Show what a push would change."),
+    "push": ("push", "Apply the edits to the account, each only once."),
+    "revert": ("revert", "Undo edits in a workspace."),
+    "rebuild": ("rebuild", "Rebuild mirror.duckdb from the log."),
+    "sandbox": ("sandbox", "Serve a simulated account on this machine."),
 }
 
-# Those that do more than to answer: without their report they are done all the same.
+# Commands with side effects: they complete even if their output is lost.
 DOING = ("demo", "init", "pull", "verify", "export", "report", "checkout", "push", "revert", "rebuild")
 
 THREADS = 4
@@ -49,7 +49,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class Settings:
-    """The global flags, which are taken before and after the command."""
+    """The global flags, accepted before and after the command."""
 
     config: Path | None = None
     quiet: bool = False
@@ -57,7 +57,7 @@ class Settings:
     command: str = ""
 
     def load(self) -> "Config":
-        """The configuration; its warnings go to stderr."""
+        """Load the configuration, printing its warnings to stderr."""
         from cksync.config import load_config
 
         if self.command in DOING:
@@ -70,8 +70,8 @@ class Settings:
 
 
 def _try_threads() -> None:
-    """Start as many threads as the work needs at least, and let them end. Raises RuntimeError where that is impossible:
-    later it would not be said, for Arrow waits for ever for threads that do not start."""
+    """Start the minimum number of threads, and let them end. Raises RuntimeError if that is impossible: later, Arrow
+    would hang forever waiting for threads that do not start."""
     import threading
 
     over = threading.Event()
@@ -91,9 +91,11 @@ def common(command: F) -> F:
             setattr(settings, name, value + settings.verbosity if name == "verbosity" else value)
 
     options = (
-        click.option("--config", type=click.Path(path_type=Path), help="The config file.", **_kept(keep)),
-        click.option("--quiet", is_flag=True, help="Say nothing but results and errors.", **_kept(keep)),
-        click.option("-v", "--verbosity", count=True, help="Say more; twice for every request.", **_kept(keep)),
+        click.option("--config", type=click.Path(path_type=Path), help="Path of the config file.", **_kept(keep)),
+        click.option("--quiet", is_flag=True, help="Print only results and errors.", **_kept(keep)),
+        click.option(
+            "-v", "--verbosity", count=True, help="Print more details; -vv logs every request.", **_kept(keep)
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -105,7 +107,7 @@ def _kept(keep: Callable[[click.Context, click.Parameter, Any], None]) -> dict[s
 
 
 class _Group(click.Group):
-    """Knows its commands by name, and imports the module of the one that is called."""
+    """Lists the commands by name, and imports only the module of the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -147,7 +149,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
-    os.umask(0o077)  # what cksync writes is its owner's alone
+    os.umask(0o077)  # files are accessible to their owner only
     out = open_streams()
     settings = Settings()
     status = _run(list(sys.argv[1:] if arguments is None else arguments), settings)
@@ -158,16 +160,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _unsaid(problem: OSError, status: int, settings: Settings) -> int:
-    """The exit status of a command whose output a device did not take: it failed, or if it does more than to
-    answer, is done but for its report."""
+    """The exit status of a command whose output could not be written: failed, or 3 if the command itself completed."""
     is_done = settings.command in DOING and status in (0, 3)
-    after = "; what was to be done is done" if is_done else ""
-    click.echo(f"cksync: the output cannot be written: {problem.strerror}{after}", err=True)
+    after = "; the command itself completed" if is_done else ""
+    click.echo(f"cksync: cannot write the output: {problem.strerror}{after}", err=True)
     return 3 if is_done else status or 1
 
 
 def _run(arguments: list[str], settings: Settings | None = None) -> int:
-    """The command's exit status. Every error becomes a sentence here, cleaned of secrets, and only here."""
+    """Run a command and return its exit status. The only place that turns errors into messages, without secrets."""
     from cksync.errors import CksyncError
     from cksync.secrets import redact
 
@@ -175,7 +176,7 @@ def _run(arguments: list[str], settings: Settings | None = None) -> int:
     try:
         return int(cli.main(arguments, prog_name="cksync", standalone_mode=False, obj=settings) or 0)
     except click.ClickException as error:
-        message = error.format_message()  # which is the help, where a command says nothing
+        message = error.format_message()  # the help text, if a command gives no message
         click.echo(redact(message if message.startswith("Usage:") else f"cksync: {message}"), err=True)
         return error.exit_code
     except CksyncError as error:
@@ -186,7 +187,7 @@ def _run(arguments: list[str], settings: Settings | None = None) -> int:
         click.echo("cksync: interrupted", err=True)
         return 130
     except OSError as error:
-        click.echo(redact(f"cksync: {error.filename or 'a file'} cannot be written: {error.strerror}"), err=True)
+        click.echo(redact(f"cksync: cannot write {error.filename or 'a file'}: {error.strerror}"), err=True)
         return 1
     except Exception as error:
         if exhausted := _exhausted(error):
@@ -196,14 +197,12 @@ def _run(arguments: list[str], settings: Settings | None = None) -> int:
 
 
 def _exhausted(error: Exception) -> str | None:
-    """What the machine has run out of, in a sentence; None for any other error."""
+    """A message about an exhausted resource; None for any other error."""
     if isinstance(error, MemoryError):
-        return "there is no memory left on this machine; make room, or lift the limit (ulimit -v), and try again"
-    # In Python's words, and in those of the libraries that are written in C++.
+        return "out of memory; free some, or raise the limit (ulimit -v), and try again"
+    # The messages of Python and of C++ libraries.
     if any(words in str(error) for words in ("can't start new thread", "Resource temporarily unavailable")):
-        return (
-            "this machine lets no more threads start; end other programs, or lift the limit (ulimit -u), and try again"
-        )
+        return "cannot start another thread; close other programs, or raise the limit (ulimit -u), and try again"
     return None
 
 
@@ -214,7 +213,7 @@ def _unexpected(error: Exception, settings: Settings) -> int:
 
     if settings.verbosity:
         click.echo(redact("".join(traceback.format_exception(error))), err=True)
-    hint = "" if settings.verbosity else "; -v shows where"
+    hint = "" if settings.verbosity else "; run with -v for details"
     text = f"{type(error).__name__}: {error}".splitlines()[0]
-    click.echo(redact(f"cksync: this is a mistake of cksync, please report it ({text}){hint}"), err=True)
+    click.echo(redact(f"cksync: internal error (a bug in cksync); please report it ({text}){hint}"), err=True)
     return 1

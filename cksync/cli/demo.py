@@ -1,4 +1,4 @@
-"""`cksync demo` and `cksync sandbox`."""
+"""`cksync demo`."""
 
 import contextlib
 import shutil
@@ -13,14 +13,14 @@ from cksync.cli import Settings, common
 
 FOLDER = Path("cksync-demo")
 SUBSCRIBERS, SEED = 2000, 7
-# The real limit is 120 in 60 s; the demo's account takes as many in a second, so that it ends in one.
+# The real limit is 120 requests per 60 s; the demo allows as many per second, so that it finishes in one.
 RATE_LIMIT, RATE_PERIOD_SECONDS = 120, 1.0
 SECRET = "demo-secret-of-the-sandbox-0000"
 V4_KEY = "kit_demo_key_of_the_sandbox_0000"
 
 QUESTIONS = (
     (
-        "How is the list made up?",
+        "Who is on the list?",
         "select state, count(*) as people from subscribers group by all order by people desc, state",
     ),
     (
@@ -34,7 +34,7 @@ QUESTIONS = (
         """,
     ),
     (
-        "What do they buy?",
+        "Which products sell?",
         """
         select currency, product, units, revenue
         from revenue_by_product
@@ -49,7 +49,7 @@ QUESTIONS = (
 @common
 @click.pass_obj
 def demo(settings: Settings) -> int:
-    """Start a simulated account, pull it, and ask it three questions. Everything stays in ./cksync-demo."""
+    """Start a simulated account, pull it and run three queries. All files stay in ./cksync-demo."""
     import duckdb
 
     from cksync.analyze.report import write_report
@@ -77,25 +77,27 @@ def demo(settings: Settings) -> int:
             db.sql(query).show(max_width=100)
     report = write_report(Folder(config.data_dir), FOLDER / "report.html")
     command = "cksync" if shutil.which("cksync") else sys.argv[0]
-    click.echo("What next:")
+    click.echo("Next steps:")
     click.echo(f'  {command} sql --config {config_path} "from subscribers limit 5"')
     click.echo(f"  {command} status --config {config_path}")
     click.echo(f"  {command} report --config {config_path}")
-    click.echo(f"  {command} init       # then your own account: check, pull")
-    click.echo(f"\nAll of it in pictures, to open in a browser: {report.path}")
+    click.echo(f"  {command} init       # then, for your own account: check, pull")
+    click.echo(f"\nThe account in charts, to open in a browser: {report.path}")
     return event.exit_status
 
 
 def _fresh_folder() -> Path:
-    """An empty folder of the demo's own, with a config file that finds it again."""
+    """Create an empty folder for the demo, with a config file that points to it."""
     from cksync.errors import Refused
     from cksync.folder import Folder
 
     config = FOLDER / "config.toml"
     if FOLDER.exists() and not config.exists() and not (FOLDER / "format").exists():
-        raise Refused(f"{FOLDER} exists and is not a demo's; move it away, or run the demo in another folder")
+        raise Refused(
+            f"{FOLDER} already exists and was not created by `cksync demo`; move it, or run the demo in another folder"
+        )
     shutil.rmtree(FOLDER, ignore_errors=True)
-    Folder(FOLDER).prepare()  # before the config file, which would be content of a folder that is none yet
+    Folder(FOLDER).prepare()  # before the config file, which a new data folder must not contain
     config.write_text(
         f'data_dir = "."\n\n[api]\napi_secret = "env:CKSYNC_API_SECRET"\n'
         f"rate_limit = {RATE_LIMIT}\nrate_period_seconds = {RATE_PERIOD_SECONDS}\n"
@@ -105,7 +107,7 @@ def _fresh_folder() -> Path:
 
 @contextlib.contextmanager
 def _sandbox() -> Iterator[str]:
-    """A sandbox in a process of its own; its address."""
+    """Run a sandbox in its own process; yields its URL."""
     from cksync.errors import Failed
 
     command = [sys.executable, "-m", "kit_sandbox", "--subscribers", str(SUBSCRIBERS), "--seed", str(SEED)]
@@ -116,76 +118,7 @@ def _sandbox() -> Iterator[str]:
             assert process.stdout is not None
             line = process.stdout.readline()
             if " on " not in line:
-                raise Failed("the sandbox did not start; `cksync sandbox` shows why")
+                raise Failed("the sandbox did not start; run `cksync sandbox` to see why")
             yield line.rsplit(" ", 1)[1].strip()
         finally:
             process.terminate()
-
-
-@click.command()
-@click.option("--subscribers", type=click.IntRange(min=1), default=5000, show_default=True)
-@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same account.")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8333, show_default=True, help="0: any free one.")
-@click.option("--rate-limit", type=click.IntRange(min=0), default=120, show_default=True, help="0: no limit.")
-@click.option("--rate-period", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Seconds.")
-@click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
-@click.option("--api-secret", default=None, help="The secret it accepts; it shows one, where none is given.")
-@click.option("--v4-key", default=None, help="The key it accepts under /v4; it shows one, where none is given.")
-@click.option("--lag", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Seconds v4's lists lag.")
-@click.option("--control-token", default=None, help="Opens /_sandbox/; it shows one, where none is given.")
-@click.option(
-    "--drafts", type=click.IntRange(min=0), default=None, help="Old broadcasts never sent; the default is 5 %."
-)
-@click.option(
-    "--behaviour",
-    "switches",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="What nobody knows about the API, such as cancelled_leave=sequence,form:0.9 (repeatable).",
-)
-@common
-def sandbox(
-    subscribers: int,
-    seed: int,
-    host: str,
-    port: int,
-    rate_limit: int,
-    rate_period: float,
-    latency_ms: float,
-    api_secret: str | None,
-    v4_key: str | None,
-    lag: float,
-    control_token: str | None,
-    drafts: int | None,
-    switches: tuple[str, ...],
-) -> None:
-    """Serve a simulated account with the API's real behaviour, until Ctrl-C."""
-    from cksync.errors import Failed, Rejected
-    from kit_sandbox import Behaviour, run, switched
-
-    try:
-        behaviour = switched(Behaviour(v4_lag_seconds=lag), switches)
-    except ValueError as error:
-        raise Rejected(f"--behaviour {error}") from None
-    if api_secret is None:
-        api_secret = SECRET
-        click.echo(f"it accepts the secret: export CKSYNC_API_SECRET={SECRET}", err=True)
-        click.echo("and is reached by:     export CKSYNC_BASE_URL=http://...  (the address below)", err=True)
-    try:
-        run(
-            subscribers,
-            seed,
-            host,
-            port,
-            rate_limit or None,
-            rate_period,
-            latency_ms / 1000,
-            api_secret,
-            sizes={} if drafts is None else {"drafts": drafts},
-            behaviour=behaviour,
-            control_token=control_token,
-            v4_key=v4_key or V4_KEY,
-        )
-    except OSError as error:
-        raise Failed(f"{host}:{port} cannot be served: {error.strerror}; choose another --port") from None

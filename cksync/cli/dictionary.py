@@ -1,4 +1,4 @@
-"""What `cksync sql --list` and `--describe` print."""
+"""The output of `cksync sql --list` and `--describe`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from cksync.analyze.saved import Saved
 
 SAMPLE_ROWS = 3
-PREFIX = "One row per "  # what nearly every description begins with
-LONGEST_SAMPLE = 40  # characters of a sample's value, where no terminal says how many there is room for
+PREFIX = "One row per "  # how nearly every description begins
+LONGEST_SAMPLE = 40  # characters of a sample value, if the output is not a terminal
 
 
 def list_everything(data_dir: Path, theirs: Path | None, form: str) -> None:
-    """Tables, models and saved queries, in groups; as csv or json one row each."""
+    """Print tables, models and saved queries, in groups; for csv or json, one row each."""
     from cksync.analyze.dictionary import entries
     from cksync.analyze.saved import saved_queries
     from cksync.folder import Folder
@@ -37,7 +37,7 @@ def list_everything(data_dir: Path, theirs: Path | None, form: str) -> None:
 
 
 def describe(data_dir: Path, name: str, form: str) -> None:
-    """The data dictionary of one table or model, with a few rows."""
+    """Print the data dictionary of a table or model, with a few sample rows."""
     import msgspec
 
     from cksync.analyze.dictionary import columns, entries, find, sample
@@ -86,8 +86,8 @@ def _listed_query(saved: "Saved") -> dict[str, Any]:
 
 
 def _print_rows(db: "duckdb.DuckDBPyConnection", rows: Sequence[dict[str, Any]], form: str) -> None:
-    """Rows of texts, and of one number, in a format of `cksync sql`."""
-    from cksync.cli.sql import PRINTERS
+    """Print rows of text, and the number `rows`, in a format of `cksync sql`."""
+    from cksync.cli.formats import PRINTERS
 
     names = rows[0] if rows else {"column": None}
     kinds = ", ".join(f'"{name}" {"bigint" if name == "rows" else "varchar"}' for name in names)
@@ -106,14 +106,14 @@ def _print_groups(known: "Sequence[Entry]", saved: "Sequence[Saved]") -> None:
         rows = "" if entry.rows is None else f"{entry.rows:,}"
         groups.setdefault(entry.group, []).append((entry.label, "broken" if entry.problem else entry.kind, rows, text))
     if any(entry.kind == "macro" for entry in known):
-        groups["history"].append(("as_of.<table>(time)", "macro", "", "a table as it was at a time"))
+        groups["history"].append(("as_of.<table>(time)", "macro", "", "a table as of a point in time"))
     queries = [(f"@{each.name}", "", "", each.title) for each in saved]
     lines = [line for group in (*groups.values(), queries) for line in group]
     widths = [max(len(line[place]) for line in lines) for place in range(3)]
     for group in (*GROUPS, "saved queries"):
         _print_group(group, queries if group == "saved queries" else groups.get(group, []), widths)
-    click.echo("cksync sql --describe NAME  what it has and means; a view's rows are not counted")
-    click.echo("cksync sql @NAME            its newest rows, or the saved query's answer")
+    click.echo("cksync sql --describe NAME  columns and meaning; views: rows not counted")
+    click.echo("cksync sql @NAME            the newest rows, or the result of a saved query")
 
 
 def _print_group(title: str, lines: Sequence[tuple[str, str, str, str]], widths: Sequence[int]) -> None:
@@ -139,8 +139,8 @@ def _print_entry(entry: "Entry") -> None:
     told = {
         "key": ", ".join(entry.key),
         "usual filter": entry.filter,
-        "not known": entry.unknown,
-        "made by": entry.file,
+        "unknown": entry.unknown,
+        "built by": entry.file,
         "problem": entry.problem,
     }
     for name, text in told.items():
@@ -161,13 +161,13 @@ def _print_columns(rows: Sequence[tuple[str, str, str]]) -> None:
 
 
 def _print_sample(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A few rows, a column a line, their values beside one another."""
+    """Print a few rows side by side, one column per line."""
     from cksync.cli.values import text_of
 
     if not rows:
         click.echo("no rows")
         return
-    click.echo("some rows" if len(rows) > 1 else "its row")
+    click.echo("sample rows" if len(rows) > 1 else "sample row")
     width, named = terminal_width(), max(map(len, names))
     room = LONGEST_SAMPLE if width is None else max((width - named - 2) // len(rows) - 2, 6)
     lines = [

@@ -22,17 +22,22 @@ FORMS = ("parquet", "csv", "excel", "sqlite", "duckdb", "postgres")
 @click.command()
 @click.argument("target")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--to", "to", type=click.Choice(FORMS), help="What TARGET is to be; else its ending says.")
-@click.option("--query", help="Export the answer to this select.")
-@click.option("--as", "alias", default="query", show_default=True, help="The name of the answer's table.")
-@click.option("--hash-emails", is_flag=True, help="Write addresses as SHA-256 of their lower case.")
+@click.option(
+    "--to", "to", type=click.Choice(FORMS), help="Output format; inferred from TARGET's extension by default."
+)
+@click.option("--query", help="Export the result of this select.")
+@click.option("--as", "alias", default="query", show_default=True, help="Table name for the result of --query.")
+@click.option("--hash-emails", is_flag=True, help="Replace email addresses with the SHA-256 of their lower-case form.")
 @click.option(
     "--partition-by",
     metavar="COLUMN",
-    help="Parquet: folders by this column, a time by its year; `none`: none. [default: what grows, by year]",
+    help=(
+        "Parquet: one folder per value of this column (per year for a time); `none` for no folders. [default:"
+        " large tables by year]"
+    ),
 )
-@click.option("--schema", default="cksync", show_default=True, help="Postgres: the schema to write.")
-@click.option("--force", is_flag=True, help="Replace a target that no export made.")
+@click.option("--schema", default="cksync", show_default=True, help="Postgres: schema to write to.")
+@click.option("--force", is_flag=True, help="Replace a target that cksync did not export.")
 @ALLOW_FILES
 @FORMAT
 @common
@@ -51,12 +56,12 @@ def export(
     allow_files: bool,
     form: str,
 ) -> None:
-    """Write tables and models where other tools want them.
+    """Export tables and models for other tools.
 
-    TARGET is a folder/ of Parquet (or of CSV, with --to csv), a file that ends in .parquet, .csv, .xlsx, .sqlite,
-    .db or .duckdb, or postgresql://user@host/database. It is replaced as a whole, or stays as it was.
+    TARGET is a folder/ of Parquet files (or CSV files, with --to csv), a file ending in .parquet, .csv, .xlsx, .sqlite,
+    .db or .duckdb, or postgresql://user@host/database. It is replaced as a whole, or not at all.
 
-    NAME is a table or model, with wildcards (`sub*`, `history.*`); without any, all current tables and models.
+    NAME is a table or model, or a pattern (`sub*`, `history.*`); all current tables and models by default.
     """
     from cksync.analyze.export.run import Order
     from cksync.analyze.export.run import export as verb
@@ -74,10 +79,10 @@ def export(
 
 
 def _say_interrupted() -> None:
-    """The target is as it was, and the next export takes away what was begun beside it."""
+    """Report an interruption. The next export removes the unfinished files."""
     if sys.stderr.isatty():
-        steering().write("\033[?25h")  # shows the cursor, which the bar has hidden
-    click.echo("cksync: interrupted; the target stays as it was", err=True)
+        steering().write("\033[?25h")  # show the cursor, hidden by the progress bar
+    click.echo("cksync: interrupted; the target is unchanged", err=True)
 
 
 def _report(settings: Settings, event: "Event", form: str) -> None:
@@ -117,7 +122,7 @@ def _plain(event: "Exported") -> dict[str, object]:
 
 @contextmanager
 def _shown(*, quiet: bool) -> "Iterator[Callable[[Event], None]]":
-    """Progress on stderr: a bar on a terminal, a line a table elsewhere, nothing with --quiet."""
+    """Progress on stderr: a bar on a terminal, otherwise one line per table, nothing with --quiet."""
     if quiet:
         yield lambda event: None
     elif sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""Results on stdout: a table for people, JSON for machines."""
+"""Results on stdout: tables for people, JSON for programs."""
 
 import json
 import shutil
@@ -13,17 +13,15 @@ import click
 
 from cksync.cli.streams import utf8, visible
 
-FORMAT = click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print the result."
-)
+FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="Output format.")
 ALLOW_FILES = click.option(
-    "--allow-files", is_flag=True, help="Let the query read and write files, attach databases, change settings."
+    "--allow-files", is_flag=True, help="Let the query read and write files, attach databases and change settings."
 )
-NARROWEST = 24  # a column of text that is wrapped is never narrower
+NARROWEST = 24  # minimum width of a wrapped text column
 
 
 def print_json(value: Any) -> None:
-    """One JSON document."""
+    """Print a JSON document."""
     with utf8() as out:
         out.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
 
@@ -33,7 +31,7 @@ def _plain(value: Any) -> Any:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table in plain text: numbers to the right, everything else to the left."""
+    """Print a plain-text table: numbers aligned right, everything else left."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(columns, *cells, strict=True)]
     is_number = [
@@ -60,29 +58,29 @@ def _cell(value: Any) -> str:
 
 
 def print_pairs(pairs: Mapping[str, Any]) -> None:
-    """A short list of names and values."""
+    """Print a short list of names and values."""
     width = max(map(len, pairs))
     for name, value in pairs.items():
         click.echo(f"{name.ljust(width)}  {_cell(value)}")
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal; None where stdout is a file or a pipe, and nothing need be cut."""
+    """The width of the terminal; None if stdout is a file or pipe, where nothing is truncated."""
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks, and on a terminal without what would move its cursor."""
+    """A text without line breaks and, on a terminal, without control characters."""
     return _shown(text.replace("\r\n", "\n").replace("\n", "\\n").replace("\t", "\\t"))
 
 
 def _shown(text: str) -> str:
-    """A text as it will stand there: its width is counted before it is printed."""
+    """A text as it will be printed, to measure its width."""
     return visible(text) if sys.stdout.isatty() else text
 
 
 def cut(text: str, width: int | None) -> str:
-    """The beginning of a text that fits into so many columns of a terminal, with … where something is missing."""
+    """Truncate a text with … to a width in terminal columns."""
     if width is None or _width(text) <= width:
         return text
     end = next(end for end in range(len(text), -1, -1) if _width(text[:end]) < max(width, 1))
@@ -90,7 +88,7 @@ def cut(text: str, width: int | None) -> str:
 
 
 def padded(text: str, width: int) -> str:
-    """A text with spaces behind it, to so many columns of a terminal."""
+    """Pad a text with spaces to a width in terminal columns."""
     return text + " " * (width - _width(text))
 
 
@@ -101,7 +99,7 @@ def _width(text: str) -> int:
 
 
 def wrapped(text: str, indent: int, width: int | None) -> str:
-    """A text in lines of a terminal, all but the first behind so many spaces."""
+    """Wrap a text to the width of a terminal, indenting all lines but the first."""
     if width is None or indent + len(text) <= width:
         return text
     return ("\n" + " " * indent).join(textwrap.wrap(text, max(width - indent, NARROWEST), break_on_hyphens=False))

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a line a stream elsewhere, nothing with --quiet."""
+"""Progress on stderr: a bar on a terminal, otherwise one line per stream, nothing with --quiet."""
 
 import logging
 import sys
@@ -12,12 +12,13 @@ from cksync.api.throttle import floor_seconds
 from cksync.cli.streams import Above, steering, visible
 from cksync.config import Config
 from cksync.pipeline.events import Event, Note, PageRead, PullReport
+from cksync.plural import plural
 from cksync.secrets import redact
 
 
 @contextmanager
 def shown(config: Config, *, quiet: bool) -> Iterator[Callable[[Event], None]]:
-    """What to call with each event of a pull."""
+    """Yield a function that displays the events of a pull."""
     if quiet:
         yield lambda event: None
     elif sys.stderr.isatty():
@@ -30,13 +31,13 @@ def shown(config: Config, *, quiet: bool) -> Iterator[Callable[[Event], None]]:
 
 @contextmanager
 def _lines() -> Iterator[Callable[[Event], None]]:
-    """One line for each stream, once it is read."""
+    """One line per stream, after it was read."""
     rows: dict[str, list[int]] = {}
 
     def flush(but: str | None = None) -> None:
         for stream in [name for name in rows if name != but]:
             count, pages = rows.pop(stream)
-            click.echo(f"read {stream}: {count:,} rows in {pages:,} requests", err=True)
+            click.echo(f"read {stream}: {plural(count, 'row')} in {plural(pages, 'request')}", err=True)
 
     def show(event: Event) -> None:
         if isinstance(event, Note):
@@ -97,7 +98,7 @@ def _bar(config: Config) -> Iterator[Callable[[Event], None]]:
 
 @contextmanager
 def _aside(above: Callable[[str], None]) -> Iterator[None]:
-    """Let what is printed to the terminal beside a bar go above it; a file or a pipe gets its part as ever."""
+    """Print terminal output above the progress bar; files and pipes are unaffected."""
     with ExitStack() as stack:
         if sys.stdout.isatty():
             stack.enter_context(redirect_stdout(Above(above)))
@@ -106,27 +107,27 @@ def _aside(above: Callable[[str], None]) -> Iterator[None]:
 
 
 def _left(config: Config, requests: int, spent: float) -> str:
-    """The time that the limit alone still takes for what is known to be left."""
+    """The minimum time for the remaining requests under the rate limit, as text."""
     floor = floor_seconds(requests, config.api.rate_limit, config.api.rate_period_seconds)
     return said_left(floor - spent)
 
 
 def said_left(seconds: float) -> str:
-    """How long it still takes, as far as the limit tells; nothing when it does not hold anything up."""
+    """The remaining time under the rate limit, as text; empty if the limit causes no delay."""
     if seconds < 1:
         return ""
     return f"at least {seconds / 60:.0f} min left" if seconds >= 90 else f"at least {seconds:.0f} s left"
 
 
 class _Clean(logging.Formatter):
-    """Log lines without secrets, whoever wrote them."""
+    """Masks secrets in all log lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
 
 
 def start_logging(verbosity: int, *, quiet: bool) -> None:
-    """Warnings on stderr; with -v what the libraries say too, every line cleaned of secrets."""
+    """Log warnings to stderr, with -v also messages of libraries, without secrets."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Clean("%(levelname)s %(name)s: %(message)s" if verbosity else "%(message)s"))
     level = logging.ERROR if quiet else logging.WARNING

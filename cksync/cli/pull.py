@@ -1,4 +1,4 @@
-"""`cksync pull` and `cksync rebuild`."""
+"""`cksync pull`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ import click
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_table
 from cksync.cli.signals import stop_on_signals
+from cksync.plural import plural
 
 if TYPE_CHECKING:
     from cksync.load.publish import Published
@@ -15,15 +16,20 @@ if TYPE_CHECKING:
 
 
 ALLOW = click.option(
-    "--allow", multiple=True, type=click.Choice(["vanish"]), help="Lift a safety rule: believe lists that lost a third."
+    "--allow",
+    multiple=True,
+    type=click.Choice(["vanish"]),
+    help="Lift a safety rule: accept lists that lost more than 30 % of their rows.",
 )
 
 
 @click.command()
 @click.argument("streams", nargs=-1)
-@click.option("--full", is_flag=True, help="Read every row, not only what is new.")
-@click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop after so long; the next pull goes on.")
-@click.option("--accept-account", is_flag=True, help="The account's address has changed: check that it is the same.")
+@click.option("--full", is_flag=True, help="Read every row, not only changes.")
+@click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop after this time; the next pull continues.")
+@click.option(
+    "--accept-account", is_flag=True, help="Accept a new account address, after checking that it is the same account."
+)
 @ALLOW
 @FORMAT
 @common
@@ -37,9 +43,9 @@ def pull(
     allow: tuple[str, ...],
     form: str,
 ) -> int:
-    """Bring the mirror up to date, or only the STREAMS named.
+    """Bring the mirror up to date, or only the given STREAMS.
 
-    Ctrl-C stops it cleanly; it goes on from there the next time.
+    Ctrl-C stops it cleanly; the next pull continues.
     """
     from cksync.cli.progress import shown, start_logging
     from cksync.pipeline.events import PullReport
@@ -74,7 +80,7 @@ def pull(
 
 
 def print_report(report: "PullReport", mirror: str) -> None:
-    """The tables, what was done to them, and how it went."""
+    """Print the tables with their changes, and the outcome."""
     print_changes(report.published, report.requests)
     click.echo()
     minutes, seconds = divmod(report.seconds, 60)
@@ -86,27 +92,27 @@ def print_report(report: "PullReport", mirror: str) -> None:
     odd = {change.table: change.unread for change in report.published.changes if change.unread}
     if odd:
         named = ", ".join(f"{name} {count:,}" for name, count in odd.items())
-        click.echo(f"values that are no date, number or flag, kept as text in _extra: {named}", err=True)
+        click.echo(f"values that are not valid dates, numbers or flags, kept as text in _extra: {named}", err=True)
     if count := report.published.merged.repeated:
-        click.echo(f"{count:,} records hold a key twice; the last value of each counts", err=True)
+        click.echo(f"{plural(count, 'record')} with a repeated key; the last value is used", err=True)
     for verdict in report.verdicts:
         if not verdict.is_complete:
             click.echo(f"incomplete: {verdict.slice}: {verdict.doubt}", err=True)
 
 
 def _spent(report: "PullReport") -> str:
-    spent = f"{sum(report.requests.values()):,} requests"
+    spent = f"{plural(sum(report.requests.values()), 'request')}"
     return spent if report.planned is None else f"{spent} ({report.planned:,} planned)"
 
 
 def print_complaints(published: "Published") -> None:
-    """Models that could not be made, and facts that do not hold."""
+    """Print the models that could not be built, and the failed data checks."""
     for complaint in published.analysis.complaints:
         click.echo(complaint, err=True)
 
 
 def print_changes(published: "Published", requests: Mapping[str, int]) -> None:
-    """The tables with their rows, what was done to them, and what reading them cost."""
+    """Print the tables with their row counts, changes and requests."""
     changes = {change.table: change for change in published.changes}
     rows = [
         (name, count, changes[name].inserted, changes[name].updated, changes[name].deleted, requests.get(name))
@@ -115,7 +121,7 @@ def print_changes(published: "Published", requests: Mapping[str, int]) -> None:
     print_table(("table", "rows", "new", "changed", "gone", "requests"), rows)
 
 
-def _changes(published: "Published", requests: Mapping[str, int]) -> list[dict[str, object]]:
+def changes_as_json(published: "Published", requests: Mapping[str, int]) -> list[dict[str, object]]:
     from dataclasses import asdict
 
     return [
@@ -137,42 +143,8 @@ def _report(report: "PullReport") -> dict[str, object]:
         "seconds": round(report.seconds, 3),
         "since": report.since,
         "advice": report.published.advice,
-        "tables": _changes(report.published, report.requests),
+        "tables": changes_as_json(report.published, report.requests),
         "complaints": list(report.published.analysis.complaints),
         "repeated": report.published.merged.repeated,
         "incomplete": [asdict(verdict) for verdict in report.verdicts if not verdict.is_complete],
     }
-
-
-@click.command()
-@FORMAT
-@common
-@click.pass_obj
-def rebuild(settings: Settings, form: str) -> int:
-    """Make mirror.duckdb anew from log/ alone; no request is made.
-
-    Ends with 3 when the log holds a record that no table can hold.
-    """
-    from cksync.folder import Folder
-    from cksync.pipeline import publishing
-
-    config = settings.load()
-    folder = Folder(config.data_dir)
-    with folder.lock("rebuild"):
-        published = publishing.rebuild(config, folder)
-    if published.advice:
-        click.echo(published.advice, err=True)
-    if form == "json":
-        print_json(
-            {
-                "tables": _changes(published, {}),
-                "complaints": list(published.analysis.complaints),
-                "set_aside": dict(published.set_aside),
-            }
-        )
-    elif not settings.quiet:
-        print_changes(published, {})
-        print_complaints(published)
-    for slice_, what in published.set_aside.items():
-        click.echo(f"incomplete: {slice_}: {what}", err=True)
-    return 3 if published.set_aside else 0

@@ -1,104 +1,31 @@
-"""`cksync checkout`, `cksync diff` and `cksync push`."""
+"""`cksync push`."""
 
-import signal
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.output import FORMAT, print_json, print_table
+from cksync.cli.output import FORMAT, print_json
+from cksync.cli.plans import ALLOW, LIMIT, REDACT, RETRY, WORK, print_plan
 from cksync.cli.streams import hide_addresses
-from cksync.write import EDITABLE_TABLES, RULES
+from cksync.plural import plural
 
 if TYPE_CHECKING:
-    from cksync.config import Config
     from cksync.pipeline.push import PushReport
     from cksync.write.action import Action
-    from cksync.write.plan import Conflict, Plan, Skipped
 
-# Changes from one line of progress to the next.
+# Number of changes per line of progress.
 PROGRESS_STEP = 50
-WORK = click.argument("work", type=click.Path(path_type=Path))
-ALLOW = click.option("--allow", multiple=True, type=click.Choice(RULES), help="Lift a safety rule; may be repeated.")
-LIMIT = click.option("--limit", type=click.IntRange(min=0), default=10, help="Changes of each kind to print.")
-ONLY = click.option(
-    "--only",
-    multiple=True,
-    type=click.Choice(EDITABLE_TABLES),
-    help="Print the edits of this table only (the checksum stays that of all); may be repeated.",
-)
-RETRY = click.option("--retry-rejected", is_flag=True, help="Send again what the API turned down earlier.")
-REDACT = click.option("--redact", is_flag=True, help="Print ids only: no names, addresses or values.")
 
 
 @click.command()
 @WORK
-@click.option("--refresh", is_flag=True, help="Take the mirror of today into WORK, and keep what is not pushed yet.")
-@FORMAT
-@common
-@click.pass_obj
-def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
-    """Write WORK, a copy of the mirror to edit with any SQL tool. Asks the account for nothing."""
-    from cksync.folder import Folder
-    from cksync.write.refresh import refresh as verb_again
-    from cksync.write.workspace import check
-    from cksync.write.workspace import checkout as verb
-
-    folder = Folder(settings.load().data_dir)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no half of a workspace is left
-    if refresh:
-        check(work)
-    rows = verb_again(folder, work) if refresh else verb(folder, work)
-    if form == "json":
-        print_json({"workspace": str(work), "rows": rows})
-    elif not settings.quiet:
-        print_table(["table", "rows"], list(rows.items()))
-        click.echo(f"\nEdit it with any SQL tool (duckdb {work}); then: cksync diff {work}")
-    return 0
-
-
-@click.command()
-@WORK
-@ALLOW
-@RETRY
-@ONLY
-@LIMIT
-@REDACT
-@FORMAT
-@common
-@click.pass_obj
-def diff(
-    settings: Settings,
-    work: Path,
-    allow: tuple[str, ...],
-    retry_rejected: bool,
-    only: tuple[str, ...],
-    limit: int,
-    redact: bool,
-    form: str,
-) -> int:
-    """What a push of WORK would do, compared with the mirror as it is. Asks the account for nothing."""
-    from cksync.pipeline.push import plan_push
-    from cksync.write.plan import as_json
-
-    hide_addresses(redact)
-    config = settings.load()
-    plan = plan_push(config, work, allow, retry_rejected=retry_rejected)
-    if form == "json":
-        print_json(as_json(plan, redact=redact, only=only))
-    else:
-        print_plan(plan, config, limit, redact, only)
-    return 1 if plan.problems else 3 if plan.conflicts else 0
-
-
-@click.command()
-@WORK
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--checksum", help="Push only if the plan is the one with this checksum.")
-@click.option("--skip-invalid", is_flag=True, help="Leave out the edits that the API cannot express; exit status 3.")
+@click.option("--yes", is_flag=True, help="Push without asking for confirmation.")
+@click.option("--checksum", help="Push only if the plan has this checksum.")
+@click.option("--skip-invalid", is_flag=True, help="Skip edits that the API does not support; exit status 3.")
 @ALLOW
 @RETRY
 @LIMIT
@@ -118,7 +45,7 @@ def push(
     redact: bool,
     form: str,
 ) -> int:
-    """Take the edits of WORK to the account, each once; the same command goes on after any interruption."""
+    """Apply the edits of WORK to the account, each only once. Run it again to continue after an interruption."""
     from cksync.cli.progress import said_left, shown, start_logging
     from cksync.cli.signals import asking, stop_on_signals
     from cksync.errors import Rejected
@@ -138,9 +65,9 @@ def push(
         if yes:
             return True
         if not sys.stdin.isatty():
-            raise Rejected("there is no terminal to ask on; `--yes` pushes without asking")
+            raise Rejected("cannot ask for confirmation without a terminal; add --yes to push without it")
         with asking():
-            return click.confirm("Push this?", err=True)
+            return click.confirm("Push these changes?", err=True)
 
     with shown(config, quiet=settings.quiet) as show:
         for event in verb(
@@ -175,141 +102,8 @@ def push(
     return report.exit_status
 
 
-@click.command(context_settings={"ignore_unknown_options": True})  # a key may be below zero
-@WORK
-@click.argument("table", required=False)
-@click.argument("key", required=False)
-@click.option("--invalid", is_flag=True, help="All edits that the API cannot express.")
-@click.option("--all", "everything", is_flag=True, help="All edits that are not pushed.")
-@common
-@click.pass_obj
-def revert(settings: Settings, work: Path, table: str | None, key: str | None, invalid: bool, everything: bool) -> int:
-    """Take the edit of one row of WORK back, given by TABLE and KEY as `diff` shows them, or those of many.
-
-    A new row goes with whatever names it. Asks the account for nothing.
-    """
-    from cksync.pipeline import revert as verb
-
-    if (table is not None) + invalid + everything != 1 or (table is None) != (key is None):
-        raise click.UsageError("name the TABLE and KEY of a row, or give --invalid, or --all")
-    config = settings.load()
-    if everything:
-        verb.revert_everything(config, work)
-        said = "every edit that was not pushed is taken back"
-    elif invalid:
-        said = f"{verb.revert_invalid(config, work):,} edits are taken back"
-    else:
-        assert table is not None
-        assert key is not None
-        verb.revert(config, work, table, key)
-        said = f"{table} {key} is as it was"
-    if not settings.quiet:
-        click.echo(said)
-    return 0
-
-
-def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: Collection[str] = ()) -> None:
-    """A plan for people: by kind, before and after, then what stands in the way, then the price of all."""
-    from cksync.api.throttle import floor_seconds
-    from cksync.write.edits import shown_key
-
-    plan = whole.about(only)
-    for what in dict.fromkeys(action.what for action in plan.actions):
-        of = [action for action in plan.actions if action.what == what]
-        click.echo(f"{what}: {len(of):,}")
-        for action in of[:limit]:
-            click.echo(f"  {_said(action, redact)}")
-        if len(of) > limit:
-            click.echo(f"  ... and {len(of) - limit:,} more")
-    _list(
-        "conflicts (not pushed)",
-        (
-            f"{conflict.table} {shown_key(conflict.key)}: {_said_conflict(conflict, redact)}"
-            for conflict in plan.conflicts
-        ),
-        limit,
-    )
-    _list(
-        "cannot be pushed",
-        (f"{p.table} {shown_key(p.key)}: {'(hidden)' if redact else p.reason}" for p in plan.problems),
-        limit,
-    )
-    _list(
-        "turned down earlier (edit them to try again, or --retry-rejected)",
-        (_said_skipped(p, redact) for p in plan.skipped if p.outcome != "unknown"),
-        limit,
-    )
-    _list(
-        "nobody knows whether they were made (--allow repeat-unknown sends them again)",
-        (_said_skipped(p, redact) for p in plan.skipped if p.outcome == "unknown"),
-        limit,
-    )
-    _list(
-        "held back by a safety rule",
-        (f"{held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}" for held in plan.blocked),
-        limit,
-    )
-    if others := len(whole.problems) - len(plan.problems):
-        click.echo(f"{others:,} more edits of other tables cannot be pushed: leave --only out")
-    if not whole.actions:
-        if not whole.problems:
-            click.echo("nothing to push")
-        return
-    seconds = floor_seconds(whole.requests, config.api.rate_limit, config.api.rate_period_seconds)
-    time = f"at least {seconds / 60:.0f} min" if seconds >= 60 else "less than a minute"
-    if only:
-        click.echo("all tables together: ", nl=False)
-    click.echo(f"{whole.requests:,} request{'s'[: whole.requests != 1]}, {time}; checksum {whole.checksum}")
-
-
-def _list(title: str, lines: Iterable[str], limit: int) -> None:
-    found = list(lines)
-    if found:
-        click.echo(f"{title}: {len(found):,}")
-        for line in found[:limit]:
-            click.echo(f"  {line}")
-        if len(found) > limit:
-            click.echo(f"  ... and {len(found) - limit:,} more")
-
-
-def _said_skipped(skipped: "Skipped", redact: bool) -> str:
-    return f"{skipped.action.what} {skipped.action.target}: {'(hidden)' if redact else skipped.message}"
-
-
-def _said(action: "Action", redact: bool) -> str:
-    if redact:
-        return action.target
-    words = [f"{cell.column} {_short(cell.base)} -> {_short(cell.mine)}" for cell in action.cells]
-    if action.kind.makes or not words:
-        args = {name: value for name, value in action.args.items() if not isinstance(value, dict | list)}
-        place = [f"into {args.pop('parent')} {args.pop('parent_id')}"] if "parent" in args else []
-        words = [*place, *(f"{name} {_short(value)}" for name, value in args.items()), *words]
-    return f"{action.target}: " + ", ".join(words)
-
-
-def _said_conflict(conflict: "Conflict", redact: bool) -> str:
-    from cksync.write.edits import shown_key
-    from cksync.write.gone import ONE_OF
-
-    if cell := conflict.cell:
-        values = f" was {_short(cell.base)}, is {_short(cell.mine)} here and {_short(cell.theirs)} in the account"
-        return cell.column + ("" if redact else values)
-    cells = [cell.column + ("" if redact else f" {_short(cell.mine)}") for cell in conflict.cells]
-    if (gone := conflict.gone) is None:
-        return f"{conflict.reason}" + (f": {', '.join(cells)}" if cells else "")
-    is_itself = (gone.table, gone.key) == (conflict.table, conflict.key)
-    who = "" if is_itself else f"{ONE_OF[gone.table]} {shown_key(gone.key)} is "
-    was = "" if redact or gone.was is None else f" (was {_short(gone.was)})"
-    return f"{who}gone from the account{was}" + (f": {', '.join(cells)}" if cells else "")
-
-
-def _short(value: object) -> str:
-    text = "nothing" if value in (None, "") else repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
 def _reason(message: str, redact: bool) -> str:
-    """What the API said, which may be about anybody."""
+    """The message of the API, which may contain personal data."""
     return "(hidden)" if redact and message else message
 
 
@@ -340,6 +134,6 @@ def _print_report(report: "PushReport", work: Path, redact: bool) -> None:
     for action, text in bad[:20]:
         click.echo(f"{action.what} {action.target} {text}", err=True)
     if report.results or report.exit_status:
-        click.echo(f"{report.message}, with {report.requests:,} requests")
+        click.echo(f"{report.message}; {plural(report.requests, 'request')}")
     if any(not text.startswith("conflict") for _, text in bad):
-        click.echo(f"what was turned down stays in {work}; edit it and push again")
+        click.echo(f"rejected edits stay in {work}; correct them and push again")

@@ -11,15 +11,15 @@ DEFAULT = "cksync-report.html"
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT)
-@click.option("--open", "is_opened", is_flag=True, help="Show it in the browser.")
-@click.option("--force", is_flag=True, help="Replace a file that is no report.")
+@click.option("--open", "is_opened", is_flag=True, help="Open the report in the browser.")
+@click.option("--force", is_flag=True, help="Replace a file that is not a cksync report.")
 @common
 @click.pass_obj
 def report(settings: Settings, file: Path, is_opened: bool, force: bool) -> None:
-    """Write one HTML file about the account, to read and to show.
+    """Write a one-page HTML report about the account.
 
-    FILE is cksync-report.html unless it is named. It comes from the mirror alone, needs no network, and holds
-    no address and no name of a subscriber.
+    FILE is cksync-report.html by default. The report is based on the mirror alone, needs no network, and contains
+    no names or addresses of subscribers.
     """
     from cksync.analyze.report import write_report
     from cksync.folder import Folder

@@ -1,5 +1,5 @@
-"""Ctrl-C and SIGTERM: a run ends cleanly, and if it cannot (a long statement, a name that is being resolved) it ends
-all the same, within the seconds that a service manager leaves it."""
+"""Ctrl-C and SIGTERM: a command stops cleanly if it can. If it cannot (during a long statement or a DNS lookup), it is
+ended anyway, within the grace period of service managers."""
 
 import contextlib
 import os
@@ -11,14 +11,14 @@ from cksync.errors import Interrupted
 
 ENDS_WITHIN_SECONDS = 4.0
 _ENDS = frozenset({signal.SIGINT, signal.SIGTERM})
-# While a question is open nothing is under way.
+# Set while a prompt is open and nothing else is running.
 _is_asking = threading.Event()
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that the first signal sets. A second one ends the process at once, and so does the time.
+    """An event set by the first signal. A second signal, or the timeout, ends the process immediately.
 
-    A thread waits for them, because no handler runs before a statement of the database is through.
+    A thread waits for signals, because Python runs no handler during a database statement.
     """
     stop = threading.Event()
     _listen(lambda: _stop(stop))
@@ -26,13 +26,13 @@ def stop_on_signals() -> threading.Event:
 
 
 def end_on_signals(last_words: Callable[[], None]) -> None:
-    """From here on a signal ends the process at once, after some last words: for what leaves nothing half done."""
+    """From now on, a signal prints a message and ends the process: for commands that leave nothing incomplete."""
     _listen(lambda: _end(last_words))
 
 
 @contextlib.contextmanager
 def asking() -> Iterator[None]:
-    """A question is open: a signal ends the process at once."""
+    """While a prompt is open, a signal ends the process immediately."""
     _is_asking.set()
     try:
         yield
@@ -41,7 +41,7 @@ def asking() -> Iterator[None]:
 
 
 def _listen(react: Callable[[], None]) -> None:
-    """Have a thread wait for the first signal, and react to it."""
+    """Start a thread that waits for the first signal and reacts to it."""
 
     def wait() -> None:
         signal.sigwait(_ENDS)
@@ -63,10 +63,10 @@ def _stop(stop: threading.Event) -> None:
 
 def _say_stopped() -> None:
     with contextlib.suppress(OSError):
-        os.write(2, b"\ncksync: stopped at once; nothing is lost, and the same command goes on from there\n")
+        os.write(2, b"\ncksync: stopped; nothing is lost, run the same command again to continue\n")
 
 
 def _end(last_words: Callable[[], None]) -> None:
-    """End as a kill would, which loses nothing, but with a word and the status of an interruption."""
+    """End the process immediately, which loses nothing, with a message and the exit status of an interruption."""
     last_words()
     os._exit(Interrupted.exit_status)

@@ -6,6 +6,7 @@ import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_pairs, print_table
+from cksync.plural import plural
 
 NOT_PUSHED_SHOWN = 10
 
@@ -15,7 +16,7 @@ NOT_PUSHED_SHOWN = 10
 @common
 @click.pass_obj
 def status(settings: Settings, form: str) -> None:
-    """How fresh and how whole the mirror is, and what failed. Makes no request."""
+    """Show how current and complete the mirror is, and what failed. Makes no API requests."""
     from cksync.pipeline.status import status as verb
 
     found = verb(settings.load().data_dir)
@@ -26,7 +27,7 @@ def status(settings: Settings, form: str) -> None:
     print_pairs(
         {
             "data folder": found.data_dir,
-            "account": found.account or "not known yet: `cksync pull` reads it",
+            "account": found.account or "unknown; read by `cksync pull`",
             "mirror of": f"{found.published_at:%Y-%m-%d %H:%M:%S} UTC{age}" if found.published_at else "nothing yet",
         }
     )
@@ -55,5 +56,5 @@ def status(settings: Settings, form: str) -> None:
 def _ago(at: datetime) -> str:
     minutes = int((datetime.now(UTC) - at).total_seconds() // 60)
     if minutes < 120:
-        return f"{minutes} minutes"
+        return f"{plural(minutes, 'minute')}"
     return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"

@@ -1,11 +1,10 @@
-"""The three streams of the process: closed, full, no longer read, or without the characters that are shown.
+"""Standard streams that never fail: closed, full, no longer read, or unable to encode a character.
 
-All that is printed goes through them. What goes to a terminal moves no cursor and turns no text around: control
-characters and the marks for the direction of writing are shown as escapes (`visible`). Anything else gets every byte.
+All output goes through them. On a terminal, control characters and text direction marks are shown as escapes
+(`visible`); files and pipes receive every byte.
 
-The work goes on whatever becomes of its output, and its exit status stays what it is. What a device did not take is
-known at the end (`Output.problem`); a reader that has seen enough, or a stream that was closed from the beginning, is
-no problem.
+A command completes even if its output is lost, with the same exit status. A write error is reported at the end
+(`Output.problem`); a reader that stops early, or a stream that was closed from the start, is not an error.
 """
 
 import contextlib
@@ -26,19 +25,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 STDIN, STDOUT, STDERR = 0, 1, 2
-# Controls but for tab and the ends of lines, of which a carriage return alone is none; directions of writing, and the
-# separators that some terminals break lines at.
+# Control characters except tab and line ends (a lone carriage return is not a line end), text direction marks, and
+# Unicode line separators.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\r(?!\n)"
 )
 
 
-# Whether whoever runs the command wants no address shown (`--redact`), in whatever is said.
+# Whether to mask email addresses in all output (`--redact`).
 _hides_addresses = False
 
 
 def hide_addresses(is_wanted: bool) -> None:
-    """Mask mail addresses in all that is printed from now on, by whomever it was worded."""
+    """Mask email addresses in all output from now on."""
     global _hides_addresses
     _hides_addresses = is_wanted
 
@@ -50,12 +49,12 @@ def _cleaned(text: str, *, is_terminal: bool) -> str:
 
 
 def visible(text: str) -> str:
-    """A text as a terminal may have it: `\\u001b` for an escape character."""
+    """A text that is safe for a terminal: `\\u001b` for an escape character."""
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class _Sink(io.RawIOBase):
-    """A descriptor to write to. Once it takes nothing more, all that follows goes nowhere."""
+    """A raw stream that discards everything after its first write error."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -85,9 +84,9 @@ class _Sink(io.RawIOBase):
 
 
 class Output(io.TextIOWrapper):
-    """Text for people, in the terminal's own encoding; what that cannot spell is a `?`."""
+    """Text for people, in the encoding of the terminal; unsupported characters become `?`."""
 
-    # Not the real one: click takes ASCII for a mistake, and would write UTF-8 past this stream.
+    # Not the real encoding: click would bypass an ASCII stream and write UTF-8.
     encoding = "utf-8"
 
     def __init__(self, descriptor: int, encoding: str) -> None:
@@ -105,23 +104,23 @@ class Output(io.TextIOWrapper):
         return super().write(_cleaned(text, is_terminal=self.is_terminal))
 
     def steer(self, text: str) -> None:
-        """Send what steers the terminal: a bar, a cursor. Nothing that somebody else has worded."""
+        """Write terminal control sequences, for a progress bar or the cursor. Never pass external text."""
         super().write(text)
         self.flush()
 
     @property
     def is_open(self) -> bool:
-        """Whether what is written still goes anywhere."""
+        """Whether output is still written."""
         return self._sink.is_open
 
     @property
     def problem(self) -> OSError | None:
-        """Why output was lost; None where none was, or only the reader had seen enough."""
+        """The write error that lost output; None if there was none, or the reader stopped early."""
         return self._sink.problem
 
 
 def open_streams() -> Output:
-    """Give the process three streams that never fail; the one for results is returned."""
+    """Install standard streams that never fail, and return stdout."""
     encodings = [getattr(stream, "encoding", None) or "utf-8" for stream in (sys.stdout, sys.stderr)]
     for descriptor in (STDIN, STDOUT, STDERR):
         _fill(descriptor)
@@ -133,7 +132,7 @@ def open_streams() -> Output:
 
 
 def _fill(descriptor: int) -> None:
-    """Let a closed descriptor lead nowhere, before a file that is opened later gets its number."""
+    """Redirect a closed descriptor to /dev/null, so that no file gets its number."""
     try:
         os.fstat(descriptor)
     except OSError:
@@ -145,19 +144,19 @@ def _fill(descriptor: int) -> None:
 
 
 class _Data(io.TextIOWrapper):
-    """CSV or JSON on its way to a file, a pipe or a terminal."""
+    """CSV or JSON for a file, pipe or terminal."""
 
     def write(self, text: str, /) -> int:
         return super().write(_cleaned(text, is_terminal=sys.stdout.isatty()))
 
 
 class _Steering(io.TextIOBase):
-    """stderr for a bar, which moves the cursor. What others have worded must be `visible` before it gets here."""
+    """stderr for a progress bar, which moves the cursor. External text must be made `visible` first."""
 
     encoding = "utf-8"
 
     def __init__(self) -> None:
-        self._stream: TextIO = sys.stderr  # what stands there later is `Above`
+        self._stream: TextIO = sys.stderr  # later replaced by `Above`
 
     def isatty(self) -> bool:
         return self._stream.isatty()
@@ -171,7 +170,7 @@ class _Steering(io.TextIOBase):
     def write(self, text: str, /) -> int:
         if isinstance(self._stream, Output):
             self._stream.steer(text)
-        else:  # a program that calls the commands itself
+        else:  # the commands were called by another program
             self._stream.write(text)
         return len(text)
 
@@ -180,12 +179,12 @@ class _Steering(io.TextIOBase):
 
 
 def steering() -> TextIO:
-    """stderr for a bar, which steers the terminal."""
+    """stderr for a progress bar, with control sequences."""
     return cast(TextIO, _Steering())  # a TextIOBase has all of TextIO that is used
 
 
 class Above(io.TextIOBase):
-    """A stream while a bar is shown: whole lines go above it, by way of `show`."""
+    """A stream during a progress bar: prints complete lines above it, with `show`."""
 
     encoding = "utf-8"
 
@@ -211,7 +210,7 @@ class Above(io.TextIOBase):
 
 @contextlib.contextmanager
 def utf8() -> Iterator[TextIO]:
-    """stdout for CSV and JSON, which are UTF-8 wherever they go; lines end as they are written."""
+    """stdout for CSV and JSON: always UTF-8, with line ends unchanged."""
     sys.stdout.flush()
     stream = _Data(sys.stdout.buffer, encoding="utf-8", errors="replace", newline="")
     try:
@@ -222,7 +221,7 @@ def utf8() -> Iterator[TextIO]:
 
 
 def while_read(rows: Iterable[T]) -> Iterator[T]:
-    """The rows, as long as what is printed of them goes anywhere."""
+    """The rows, until output is no longer written."""
     for row in rows:
         if not getattr(sys.stdout, "is_open", True):
             return
@@ -230,14 +229,14 @@ def while_read(rows: Iterable[T]) -> Iterator[T]:
 
 
 def from_stdin(what: str) -> str:
-    """All of stdin, which is UTF-8 as every file of SQL is. Raises UsageError where it is not."""
+    """Read stdin as UTF-8. Raises UsageError if it is not."""
     return _text(sys.stdin.buffer.read(), what)
 
 
 def as_typed(argument: str, what: str) -> str:
-    """An argument as text: what the locale could not read is UTF-8. Raises UsageError where it is not.
+    """An argument as text, decoded as UTF-8 if the locale could not. Raises UsageError if it is not UTF-8.
 
-    Not for a path, whose bytes are the system's.
+    Not for paths, which are bytes of the file system.
     """
     could_read = not any("\ud800" <= letter <= "\udfff" for letter in argument)
     return argument if could_read else _text(os.fsencode(argument), what)
@@ -247,4 +246,4 @@ def _text(data: bytes, what: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise click.UsageError(f"{what} is no text in UTF-8; save it as UTF-8, or set LC_ALL=C.UTF-8") from None
+        raise click.UsageError(f"{what} is not valid UTF-8; save it as UTF-8, or set LC_ALL=C.UTF-8") from None

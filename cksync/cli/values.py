@@ -1,7 +1,7 @@
-"""The values of an answer as CSV, JSON and lines have them: none rounded, none another than it is.
+"""Exact values of a result for CSV, JSON and lines.
 
-Python has no infinite or nanosecond time and no month of an interval; DuckDB gives the nearest value that it has. Such
-values are fetched as the text that DuckDB writes for them.
+Python has no infinite times, nanoseconds or month intervals, and DuckDB would return the nearest Python value. Such
+values are fetched as text from DuckDB.
 """
 
 import base64
@@ -20,7 +20,7 @@ FETCH_ROWS = 10_000
 
 
 def exact_rows(relation: "duckdb.DuckDBPyRelation") -> Iterator[tuple[Any, ...]]:
-    """The rows, a few thousand of them fetched at a time."""
+    """The rows, fetched in batches of a few thousand."""
     texts = {place: text for place, kind in enumerate(relation.types) if (text := _text(str(kind), f"#{place + 1}"))}
     if not texts:
         yield from relation.iter_rows(FETCH_ROWS)
@@ -35,7 +35,7 @@ def exact_rows(relation: "duckdb.DuckDBPyRelation") -> Iterator[tuple[Any, ...]]
 
 
 def _text(kind: str, value: str) -> str | None:
-    """In SQL the text of a value that Python would change, null for any other; None for a type without such."""
+    """SQL for the text of a value that Python would change, null for others; None if the type has no such values."""
     if _is_nested(kind):
         changed = "true" if "INTERVAL" in kind else f"contains({value}::varchar, 'infinity')"
         return f"case when {changed} then to_json({value})::varchar end" if _has_time(kind) else None
@@ -60,7 +60,7 @@ class _Json(str):
 
 
 def text_of(value: Any) -> Any:
-    """A value as CSV has it; numbers stay numbers, bytes are Base64 as in JSON."""
+    """A value for CSV; numbers stay numbers, bytes become Base64 as in JSON."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
@@ -73,7 +73,7 @@ def text_of(value: Any) -> Any:
 
 
 def json_rows(relation: "duckdb.DuckDBPyRelation") -> Iterator[str]:
-    """Each row as an object in JSON; JSON columns are JSON, decimals keep their digits."""
+    """Each row as a JSON object; JSON columns stay JSON, decimals keep their digits."""
     import msgspec
 
     is_json = [str(kind) == "JSON" for kind in relation.types]
@@ -88,14 +88,14 @@ def json_rows(relation: "duckdb.DuckDBPyRelation") -> Iterator[str]:
 
 @cache
 def encoder() -> "msgspec.json.Encoder":
-    """JSON as all answers have it."""
+    """The JSON encoder for all results."""
     import msgspec
 
     return msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """The names of columns, a second one with a number behind it: no value hides another."""
+    """Unique column names: a number is appended to repeated ones, so that no value hides another."""
     found: list[str] = []
     for name in names:
         others = (f"{name}_{number}" for number in count(1))

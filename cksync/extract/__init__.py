@@ -1,1 +1,1 @@
-"""How slices are read: walks decide what to ask, `drive` asks it."""
+"""Extract: scans decide what to request, `fetch_all` requests it."""

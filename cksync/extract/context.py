@@ -1,4 +1,4 @@
-"""What a pull reads by: what is fixed once it has begun, and how far it has got."""
+"""The context and progress of a pull: what is fixed once it begins, and what it has read so far."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ from cksync.load.state import MirrorState
 
 @dataclass(frozen=True)
 class PullContext:
-    """What is fixed while a pull reads.
+    """What stays fixed while a pull reads.
 
-    `earlier`, `keys` and `absent` are what loads of the same round have read: checkpoints, keys, and those found gone,
-    by slice. `is_stale`: the round was left for longer than pages are apart. `seed` makes the choice of samples
+    `earlier`, `keys` and `absent` come from earlier loads of the same round: checkpoints, keys, and keys found deleted,
+    by slice. `is_stale` is True if the round paused for longer than the gap between two pages. `seed` makes the samples
     repeatable.
     """
 
@@ -38,8 +38,8 @@ class PullContext:
 
 @dataclass
 class Progress:
-    """What a pull has read so far. `loads` are those of the same round before it, `left` the pages left of each walk,
-    `failing` streams of which something had no usable answer."""
+    """What a pull has read so far. `loads` are the earlier loads of the same round, `left` the pages left of each scan,
+    `failing` the streams with a request that had no usable answer."""
 
     folder: Folder
     writer: Writer
@@ -51,14 +51,14 @@ class Progress:
     together: Overlaps = field(default_factory=Overlaps)
 
     def flushed_segments(self) -> list[Path]:
-        """Store what has come, and give every segment of this round."""
+        """Store pending pages, and return every segment of this round."""
         self.writer.flush()
         ids = [load.load_id for load in self.loads]
         ids += [self.writer.load_id] if self.writer.segments else []
         return [path for load_id in ids for path in segment_files(self.folder.log, load_id)]
 
     def segments_to_compare(self) -> list[Path]:
-        """The segments that may show one person twice, in answers that were under way together."""
+        """Return the segments that may show one person twice, in answers that were in flight together."""
         earlier = [path for load in self.loads for path in segment_files(self.folder.log, load.load_id)]
         numbers = self.together.segments
         mine = [
@@ -69,6 +69,6 @@ class Progress:
         return [*earlier, *mine]
 
     def forget(self) -> None:
-        """Make room for the publish: what was read is in the log."""
+        """Free memory for the publish: everything read is in the log."""
         self.scans.clear()
         self.together = Overlaps()

@@ -1,4 +1,4 @@
-"""What is due to be read again although nothing says that it changed: by its age, and by its turn. Pure."""
+"""Decide what is due for another read although nothing says that it changed: by age, and by rotation. Pure."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 
 DAY = timedelta(days=1)
 WEEK, QUARTER = 7 * DAY, 91 * DAY
-# Figures of a broadcast grow for weeks after it was sent, ever more slowly.
+# The figures of a broadcast grow for weeks after it was sent, ever more slowly.
 STATS_WEEKLY, STATS_MONTHLY = 7 * DAY, 30 * DAY
-# So many earlier pages of the list of broadcasts are looked at each night if drafts stand on them.
+# How many earlier pages of the broadcast list are checked each night if drafts are on them.
 DRAFT_PAGES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A broadcast as the mirror knows it. `sent_at` is the best that is known of when it was sent;
-    `is_final`: it was sent, so that only its figures still move. `is_draft`: nobody has scheduled it, so that its
-    figures show whether that is still so; `touched_at` is when it was written or seen to be edited."""
+    """A broadcast as the mirror knows it. `sent_at` is the best estimate of when it was sent. `is_final`: it was sent,
+    so only its figures still change. `is_draft`: it is not scheduled, and its figures show if that changes.
+    `touched_at` is when it was written or last seen edited."""
 
     id: int
     sent_at: datetime | None
@@ -28,13 +28,13 @@ class Mail:
     touched_at: datetime | None = None
 
     def is_touched(self, now: datetime, within: timedelta) -> bool:
-        """Whether a draft is being worked on, as far as anybody knows."""
+        """Return True if a draft is being edited, as far as is known."""
         return self.touched_at is None or now - self.touched_at <= within
 
 
 def has_rotation_due(key: int, read_at: datetime | None, now: datetime, period: timedelta) -> bool:
-    """Whether a thing is due that gets its turn once in a period, each at its own time of it: so that
-    what was first read in one night is not due again in one night."""
+    """Return True if a record that is read once per period is due. Each has its own time within the period, so that
+    records first read in one night are not all due in one night."""
     if read_at is None:
         return True
     digest = hashlib.blake2b(str(key).encode(), digest_size=8).digest()
@@ -45,8 +45,8 @@ def has_rotation_due(key: int, read_at: datetime | None, now: datetime, period: 
 
 
 def details_due(mails: Iterable[Mail], now: datetime, cycle: timedelta) -> list[int]:
-    """Broadcasts that were never read, or can still be edited: each time, but drafts that were left alone for a
-    week in turn."""
+    """Return the broadcasts that were never read or can still be edited: all of them each time, except drafts untouched
+    for a week, which rotate."""
     return [mail.id for mail in mails if mail.detail_read_at is None or _may_be_edited(mail, now, cycle)]
 
 
@@ -59,8 +59,8 @@ def _may_be_edited(mail: Mail, now: datetime, cycle: timedelta) -> bool:
 def pages_due(
     drafts: Iterable[tuple[int, Mail]], read_at: Mapping[int, datetime], now: datetime, cycle: timedelta
 ) -> list[int]:
-    """Pages of the list of broadcasts to look at for the subjects of drafts, given on which page each stands and
-    when pages were last read: all if they are few, else those with drafts of this quarter, and in turn."""
+    """Return the pages of the broadcast list to check for the subjects of drafts, given each draft's page and the
+    pages' last reads: all if they are few; else those with drafts of this quarter, and the rest in rotation."""
     drafts = list(drafts)
     pages = {page for page, _ in drafts}
     if len(pages) <= DRAFT_PAGES:
@@ -70,7 +70,8 @@ def pages_due(
 
 
 def stats_due(mails: Iterable[Mail], now: datetime) -> list[int]:
-    """Each time for a week, weekly for a quarter, monthly after; always while it is not sent."""
+    """Return the broadcasts whose figures are due: every time until they are sent and for a week after, weekly for a
+    quarter, then monthly."""
     return [mail.id for mail in mails if not mail.is_final or _figures_move(mail, now)]
 
 
@@ -82,6 +83,6 @@ def _figures_move(mail: Mail, now: datetime) -> bool:
 
 
 def in_rotation(reads: Iterable[tuple[int, datetime | None]], now: datetime, cycle: timedelta) -> Iterator[int]:
-    """Of things that were read then, those that have their turn in the cycle, the longest unread first."""
+    """Yield the records that are due in the cycle, given their last reads, the longest unread first."""
     due = [(at, key) for key, at in reads if has_rotation_due(key, at, now, cycle)]
     yield from (key for _, key in sorted(due, key=lambda each: (each[0] is not None, each[0], each[1])))

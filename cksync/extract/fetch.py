@@ -1,4 +1,4 @@
-"""Drives walks: a few requests under way at once, every page told in order."""
+"""Run scans concurrently: a few requests in flight, every page delivered in order."""
 
 import threading
 from collections import deque
@@ -10,19 +10,19 @@ from cksync.domain import Miss, Page, Request
 from cksync.errors import CksyncError, EndpointFailed
 from cksync.extract.scan.full import Scan
 
-# How long nothing may arrive before the caller gets a turn to store what it has.
+# How long nothing may arrive before the caller gets control to store pending pages.
 IDLE_SECONDS = 0.5
 
 
 def fetch_all(
     scans: Sequence[Scan], api: Api, concurrency: int, stop: threading.Event
 ) -> Generator[tuple[Scan, Page | Miss] | None, None, None]:
-    """Read all walks to their ends, the first ones first, and yield each page, and each request without a usable
-    answer, once its walk knows it.
+    """Run all scans to their ends, the first ones first, and yield each page, and each request without a usable answer,
+    once its scan has received it.
 
-    At most `concurrency` requests are sent but not yet yielded: so much is asked again after a kill.
-    Yields None when nothing arrives for a while. An endpoint that fails is its walk's affair. When `stop` is set or
-    the whole API fails, what is under way is still taken in; then the failure is raised.
+    At most `concurrency` requests are sent but not yet yielded, which bounds the requests repeated after a kill. Yields
+    None when nothing arrives for a while. A failing endpoint is left to its scan. When `stop` is set or the whole API
+    fails, requests in flight are still received; then the failure is raised.
     """
     under_way: dict[int, deque[Future[Page | Miss]]] = {n: deque() for n in range(len(scans))}
     failure: CksyncError | None = None
@@ -40,7 +40,7 @@ def fetch_all(
                     continue
                 under_way[number].popleft()
                 try:
-                    came = head.result()
+                    received = head.result()
                 except Stopped:
                     _drop(under_way[number])
                     continue
@@ -48,11 +48,11 @@ def fetch_all(
                     failure = failure or error
                     _drop(under_way[number])
                     continue
-                if isinstance(came, Miss):
-                    scans[number].miss(came)
+                if isinstance(received, Miss):
+                    scans[number].miss(received)
                 else:
-                    scans[number].tell(came)
-                yield scans[number], came
+                    scans[number].tell(received)
+                yield scans[number], received
     if failure is not None:
         raise failure
 
@@ -64,11 +64,11 @@ def _fill(
     pool: ThreadPoolExecutor,
     concurrency: int,
 ) -> None:
-    room = concurrency - sum(map(len, under_way.values()))
+    free_slots = concurrency - sum(map(len, under_way.values()))
     for number, scan in enumerate(scans):
-        while room > 0 and (request := scan.ask()) is not None:
+        while free_slots > 0 and (request := scan.ask()) is not None:
             under_way[number].append(pool.submit(_fetched, api, request))
-            room -= 1
+            free_slots -= 1
 
 
 def _fetched(api: Api, request: Request) -> Page | Miss:
@@ -79,7 +79,7 @@ def _fetched(api: Api, request: Request) -> Page | Miss:
 
 
 def _drop(futures: deque[Future[Page | Miss]]) -> None:
-    """A page is missing: those of the same walk behind it cannot be told, for they would not be in order."""
+    """Drop the pages of the same scan behind a missing one: they can no longer be delivered in order."""
     for future in futures:
         future.cancel()
         future.exception() if not future.cancelled() else None

@@ -1,4 +1,4 @@
-"""Pages that were under way at the same time and may show one person twice: nobody knows which of the two is newer."""
+"""Find pages that were in flight together and may show one person twice: it is unknown which of the two is newer."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cksync.domain import Page
 
-STREAMS = ("subscribers", "subscriptions")
+PERSON_STREAMS = ("subscribers", "subscriptions")
 
 
 class _Span(NamedTuple):
@@ -19,10 +19,10 @@ class _Span(NamedTuple):
 
 @dataclass
 class Overlaps:
-    """Told every page with the segment that holds it, gives the segments that are to be compared.
+    """Collects the segments to compare from every page and the segment that holds it.
 
-    Pages of two lists may show the same person. Pages of one list show different rows, unless one slipped from the
-    one to the other. Few pages are meant, for lists are read one after the other.
+    Pages of two lists may show the same person. Pages of one list show different rows, unless a row moved from one to
+    the other in between. Few pages overlap, because lists are read one after the other.
     """
 
     _spans: list[_Span] = field(default_factory=list)
@@ -30,8 +30,8 @@ class Overlaps:
     _recent: deque[tuple[_Span, frozenset[str | None]]] = field(default_factory=deque)
 
     def add(self, page: Page, segment: int, under_way: int) -> None:
-        """A page that came; no more than so many of one list are `under_way`."""
-        if page.request.slice.stream not in STREAMS:
+        """Add a received page; at most `under_way` pages of one list are in flight."""
+        if page.request.slice.stream not in PERSON_STREAMS:
             return
         span = _Span(page.sent_at, page.received_at, page.request.slice.name, segment)
         keys = frozenset(record.key for record in page.records)
@@ -45,7 +45,7 @@ class Overlaps:
 
     @property
     def segments(self) -> set[int]:
-        """The segments with such pages."""
+        """Return the segments with such pages."""
         found = set(self._shared)
         open_: list[_Span] = []
         for span in sorted(self._spans):

@@ -1,4 +1,4 @@
-"""Which walks a pull makes, and in which order: what later walks need is read by earlier ones."""
+"""Choose the scans of a pull and their order: earlier scans read what later ones need."""
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence, Set
 
@@ -26,9 +26,9 @@ from cksync.extract.scans import (
 )
 
 LISTS = ("custom_fields", "forms", "sequences", "tags")
-# What has to be read with a stream that is asked for alone.
+# Streams to read along with one that is requested alone.
 NEEDS = {"subscriptions": {"forms", "sequences", "tags"}, "broadcast_stats": {"broadcasts"}}
-# A list of at most so many pages that does not add up is read once more.
+# A list of at most this many pages whose count does not match is read once more.
 AGAIN_PAGES = 100
 
 Phases = Iterator[Sequence[Scan]]
@@ -37,18 +37,18 @@ Members = dict[str, set[int]]
 
 
 def choose(names: Sequence[str]) -> frozenset[str]:
-    """The streams to read: those named with what they need, or all. Raises Rejected for an unknown one."""
+    """Return the streams to read: the named ones with what they need, or all. Raises Rejected for an unknown one."""
     if unknown := sorted(set(names) - STREAMS.keys()):
-        raise Rejected(f"there is no stream {', '.join(unknown)}; known are {', '.join(STREAMS)}")
+        raise Rejected(f"unknown stream {', '.join(unknown)}; choose from {', '.join(STREAMS)}")
     if not names:
         return frozenset(STREAMS)
     return frozenset(names).union({"account"}, *(NEEDS.get(name, set()) for name in names))
 
 
 def phases(context: PullContext, progress: Progress, lists_of_members: Collection[str] = ()) -> Phases:
-    """The walks, phase by phase; each phase must be driven to its end before the next is asked for.
+    """Yield the scans, phase by phase; each phase must finish before the next is requested.
 
-    Of subscriptions all lists are read where the stream is asked for, else those that are named.
+    If the subscriptions stream is requested, all lists of members are read; else only the named ones.
     """
     streams, schedule = context.streams, context.schedule
     lists = {name: full_scan(context, whole(name)) for name in LISTS if name in streams}
@@ -68,7 +68,7 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
         broadcasts = broadcasts_scan(context)
         yield [broadcasts]
         ids = broadcasts.ids | (set(context.state.listing(BROADCASTS).keys) if broadcasts.checkpoint.unread else set())
-        if "broadcast_stats" in streams:  # before the details: what they say tells which of those are due
+        if "broadcast_stats" in streams:  # before the details: the figures decide which of those are due
             yield [stats_scan(context, ids)]
         yield [details_scan(context, progress, ids)]
     if "purchases" in streams:
@@ -81,10 +81,10 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
 
 
 def _people(context: PullContext) -> Generator[Sequence[Scan], None, Sequence[Scan]]:
-    """Both lists whole; gives their walks."""
+    """Read both lists in full; return their scans."""
     active, cancelled = full_scan(context, ACTIVE), full_scan(context, CANCELLED)
     yield [active, cancelled]
-    active.explain(cancelled.keys)  # whoever is in both left while the lists were read
+    active.explain(cancelled.keys)  # people in both lists left while the lists were read
     again = _again([active, cancelled])
     yield again
     lists = {scan.slice: scan for scan in (active, cancelled, *again)}
@@ -98,14 +98,14 @@ def _people(context: PullContext) -> Generator[Sequence[Scan], None, Sequence[Sc
 
 
 def _pairs(lists: Mapping[Slice, FullScan]) -> Sequence[tuple[FullScan, FullScan]]:
-    """Each list of people that was read to its end without a doubt, with the other one."""
+    """Return each list of people that was read to its end without a problem, paired with the other one."""
     pairs = ((lists[ACTIVE], lists[CANCELLED]), (lists[CANCELLED], lists[ACTIVE]))
     return [(scan, other) for scan, other in pairs if scan.checkpoint.is_complete]
 
 
 def _people_again(context: PullContext, progress: Progress) -> Generator[Sequence[Scan], None, tuple[Members, Members]]:
-    """Who changed in both lists, whether that explains their totals, and by id who is in neither now; gives the
-    subscriptions, by slice, that went with deleted people, and those that may have ended otherwise."""
+    """Read the changes of both lists, check that they explain the totals, and read by id the people now in neither.
+    Return the subscriptions, by slice, that went with deleted people, and those that may have ended otherwise."""
     active, cancelled = changed_scan(context, ACTIVE), changed_scan(context, CANCELLED)
     yield [active, cancelled]
     active.explain(cancelled.keys)
@@ -138,7 +138,7 @@ def _memberships(
     left: Members,
     suspects: Members,
 ) -> list[FullScan | IncrementalScan]:
-    """The walks of all lists of members where the stream is asked for, else of those that are `named`."""
+    """Return the scans of all lists of members if the stream is requested, else of the `named` ones."""
     is_left = lists_left_by_cancelled(context.state) if any(suspects.values()) else set()
     scans: list[FullScan | IncrementalScan] = []
     for word, name in PARENTS.items():
@@ -165,13 +165,13 @@ def _memberships(
 
 
 def _parents(context: PullContext, word: str, scan: FullScan) -> Set[str]:
-    """The ids of forms, sequences or tags: of a list that could not be read, or is not believed, those that were
-    known, too."""
+    """Return the ids of forms, sequences or tags. If their list could not be read or is implausible, include those
+    known before."""
     return scan.keys if scan.checkpoint.is_complete else scan.keys | known_parents(context.state, word)
 
 
 def _again(scans: Sequence[Scan]) -> list[FullScan]:
-    """Fresh walks for those that did not add up, where reading all of it once more is cheap."""
+    """Return fresh scans for incomplete ones that are cheap to repeat in full."""
     return [
         scan.again()
         for scan in scans

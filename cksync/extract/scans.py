@@ -1,4 +1,4 @@
-"""Begin the walks of a pull, from what the mirror and earlier loads of the round know."""
+"""Create the scans of a pull from the mirror's state and the earlier loads of the round."""
 
 from collections.abc import Collection, Sequence
 from itertools import starmap
@@ -26,14 +26,14 @@ from cksync.extract.suspects import Shown, leaving
 from cksync.load.state import MirrorState
 from cksync.load.unpublished import seen_contradictory, seen_in_other_states, unpublished_broadcasts
 
-# People in neither list who are asked for one by one in one pull.
+# The most people in neither list that one pull reads by id.
 BY_ID_BUDGET = 200
 
 
 def full_scan(context: PullContext, slice_: Slice, *, is_orphan: bool = False) -> FullScan:
-    """A walk of all of a list, going on where an earlier load of this round was stopped.
+    """Return a full scan of a list, resumed where an earlier load of this round stopped.
 
-    What an earlier load only sampled is no part of it. `is_orphan` as `held_by` has it.
+    What an earlier load only sampled does not count. `is_orphan` is as for `held_by`.
     """
     held = held_by(context, slice_, is_orphan=is_orphan)
     earlier = context.earlier.get(slice_.name)
@@ -43,9 +43,9 @@ def full_scan(context: PullContext, slice_: Slice, *, is_orphan: bool = False) -
 
 
 def held_by(context: PullContext, slice_: Slice, *, is_orphan: bool = False) -> Held:
-    """The rows of a list that the mirror holds, as the rule `vanish` weighs them. Those of people are weighed together
-    (see `lost_people`). `is_orphan`: it lists the members of a form, sequence or tag that its own list does not show,
-    though nobody believes that it is gone; then however few are not believed to be gone."""
+    """Return the mirror's rows of a list, for the `vanish` safety rule. People are weighed over both lists together
+    (see `lost_people`). `is_orphan`: the list's form, sequence or tag is missing from its own list, though its deletion
+    is not believed; then even a few missing members are not believed to be deleted."""
     if slice_ in CHANGED or slice_.stream == "account":
         return NOTHING_HELD
     is_exempt = slice_.is_left_by_itself and not is_orphan
@@ -54,7 +54,7 @@ def held_by(context: PullContext, slice_: Slice, *, is_orphan: bool = False) -> 
 
 
 def changed_scan(context: PullContext, slice_: Slice) -> FullScan:
-    """A walk of the people of a list who changed since its last complete reading."""
+    """Return a scan of the people of a list who changed since its last complete read."""
     changed, since = CHANGED[slice_], context.schedule.since(slice_)
     earlier, keys = context.earlier.get(changed.name), context.keys.get(changed.name, ())
     return FullScan(changed, earlier, keys, is_stale=context.is_stale, since=since)
@@ -71,13 +71,13 @@ def incremental_scan(
     doubt: str | None = None,
     is_orphan: bool = False,
 ) -> IncrementalScan:
-    """A walk that brings a known list up to date, or goes on with the reading of all of it."""
+    """Return a scan that brings a known list up to date, or resumes a full read of it."""
     earlier = context.earlier.get(slice_.name)
     has_begun = earlier is not None and not earlier.is_done and earlier.next_page > 1
     is_of_people = slice_ in CHANGED
     listing = context.state.listing(slice_)
     absent = context.absent.get(slice_.name, set())
-    if earlier is not None and earlier.proof == "content":  # the log does not say who was not there
+    if earlier is not None and earlier.proof == "content":  # the log does not record who was absent
         absent = {*listing.keys} - set(map(int, context.keys.get(slice_.name, ())))
     return IncrementalScan(
         slice_,
@@ -103,21 +103,21 @@ def _held_people(context: PullContext, slice_: Slice) -> Held:
 
 
 def lost_people(context: PullContext, scan: FullScan, other: FullScan) -> tuple[bool, str | None]:
-    """Of the people of a list that was read whole, whether it lost so many to neither list (or shows nobody where
-    people were) that it is to be asked for once more, and why it is then not believed."""
+    """Check a list of people that was read in full. Return True if so many are in neither list now (or the list is
+    empty though the mirror has people) that it must be read again, and the reason for distrust if that persists."""
     held = _held_people(context, scan.slice)
     lost = [key for key in held.lost(scan.keys) if str(key) not in other.keys]
     return held.is_odd(lost, is_empty=not scan.keys), held.doubt(lost)
 
 
 def known_parents(state: MirrorState, kind: str) -> set[str]:
-    """The ids of forms, sequences or tags whose members the mirror knows."""
+    """Return the ids of forms, sequences or tags whose members the mirror knows."""
     parents = (parent_of(name) for name in state.membership_slices())
     return {parent[1] for parent in parents if parent and parent[0] == kind}
 
 
 def broadcasts_scan(context: PullContext) -> TailScan | FullScan:
-    """The walk of the list of broadcasts."""
+    """Return a scan of the list of broadcasts."""
     earlier = context.earlier.get(BROADCASTS.name)
     has_begun = earlier and earlier.next_page > 1
     if not context.schedule.is_known(BROADCASTS) or context.schedule.samples(BROADCASTS) or has_begun:
@@ -130,20 +130,20 @@ def broadcasts_scan(context: PullContext) -> TailScan | FullScan:
 def by_id_scan(
     context: PullContext, progress: Progress, people: Collection[int], then: Collection[int] = ()
 ) -> ByIdScan:
-    """A walk of people by their ids, without those that were asked for in this round; `people` come first where there
-    are too many for one night."""
+    """Return a scan of people by id, without those already read in this round; `people` come first if there are too
+    many for one night."""
     scan = progress.scans.get(BY_ID.name)
     done = scan.keys if scan is not None else context.keys.get(BY_ID.name, set())
     budget = None if context.schedule.depth == "full" else BY_ID_BUDGET
     wanted = [*map(str, [*sorted(people), *sorted(set(then) - set(people))])]
     if wanted and isinstance(scan, ByIdScan):
-        wanted += scan.unread  # the later walk speaks for both
+        wanted += scan.unread  # the later scan covers both
     return ByIdScan(BY_ID, wanted, context.earlier.get(BY_ID.name), done, budget)
 
 
 def details_scan(context: PullContext, progress: Progress, ids: Collection[int]) -> ByIdScan:
-    """A walk of the broadcasts whose detail is due, of those that are listed now: by age and turn, because the list or
-    the figures of this round say something else than before, and drafts without such figures."""
+    """Return a scan of the broadcasts whose detail is due, among those listed now: by age and rotation, because the
+    list or figures of this round differ from before, and drafts without figures."""
     due = context.schedule.due(ids)[0]
     if context.schedule.depth != "full":
         due |= _said_otherwise(context, progress) & set(ids)
@@ -153,8 +153,8 @@ def details_scan(context: PullContext, progress: Progress, ids: Collection[int])
 
 
 def _said_otherwise(context: PullContext, progress: Progress) -> set[int]:
-    """Broadcasts that have another status than before by the figures of this round, or that are not sent and have
-    another subject by the list."""
+    """Return the broadcasts whose status changed by this round's figures, or that are unsent and have a new subject in
+    the list."""
     mails = context.state.broadcasts()
     if not mails:
         return set()
@@ -169,7 +169,7 @@ def _said_otherwise(context: PullContext, progress: Progress) -> set[int]:
 
 
 def stats_scan(context: PullContext, ids: Collection[int]) -> ByIdScan:
-    """A walk of the broadcasts whose figures are due, of those that are listed now."""
+    """Return a scan of the broadcasts whose figures are due, among those listed now."""
     return _one_by_one(context, STATS, context.schedule.due(ids)[1])
 
 
@@ -179,31 +179,31 @@ def _one_by_one(context: PullContext, slice_: Slice, wanted: Collection[int]) ->
 
 
 def left_behind(context: PullContext, found: Collection[int], listed: Collection[str]) -> set[int]:
-    """People to ask for by id: `found` in no list any more, or waiting since an earlier night."""
+    """Return the people to read by id: those `found` in no list any more, and those waiting since an earlier night."""
     waiting = context.state.left_behind(context.began_at - context.schedule.cycle)
     return (set(found) | waiting) - set(map(int, listed))
 
 
 def suspected(state: MirrorState, cancelled: Collection[int], found: Collection[int]) -> dict[str, set[int]]:
-    """The subscriptions, by slice, that may have ended with the state of their people: of `cancelled` people whom the
-    mirror has in another state, of people `found` in no list, and of people who were seen in another state since the
+    """Return the subscriptions, by slice, that may have ended with a change of their person's state: of `cancelled`
+    people with another state in the mirror, of people `found` in no list, and of people seen in another state since the
     slice was last read."""
     tonight = {*cancelled, *found} - {*state.listing(CANCELLED).keys}
-    suspects = state.turned()
+    suspects = state.state_changed()
     for name, ids in state.memberships_of(tonight).items():
         suspects.setdefault(name, set()).update(ids)
     return suspects
 
 
 def lists_left_by_cancelled(state: MirrorState) -> set[str]:
-    """The lists that people leave when they cancel, as far as this account tells."""
+    """Return the lists that people leave when they cancel, as learned from this account."""
     states = state.states()
     return leaving(starmap(Shown, state.shown()), states.get("active", 0), states.get("cancelled", 0))
 
 
 def unresolved(context: PullContext, progress: Progress, lists: Sequence[Scan]) -> set[int]:
-    """After a reading of all rows: people whom the mirror has and no list shows now; only when both lists are whole,
-    and without those whom a subscription of this round shows in another state."""
+    """After a full read, return people whom the mirror has and no list shows now. Requires that both lists are
+    complete; excludes people whom a subscription of this round shows in another state."""
     if not lists or not all(scan.checkpoint.is_complete for scan in lists):
         return set()
     missing = context.state.left_behind(context.began_at)
@@ -215,5 +215,5 @@ def unresolved(context: PullContext, progress: Progress, lists: Sequence[Scan]) 
 
 
 def unsettled(progress: Progress) -> set[int]:
-    """People of whom two answers that were under way together say different things."""
+    """Return the people about whom two answers in flight together disagree."""
     return seen_contradictory(progress.folder, progress.segments_to_compare())

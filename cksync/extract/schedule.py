@@ -1,4 +1,4 @@
-"""What a pull is to look at beyond what is new: which lists have their turn, and what is due by its age."""
+"""Schedule what a pull reads besides changes: lists in rotation, and records due by age."""
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
@@ -13,18 +13,18 @@ from cksync.domain import ACTIVE, BROADCASTS, CANCELLED, CHANGED, DETAILS, PURCH
 from cksync.extract.due import Mail, details_due, in_rotation, pages_due, stats_due
 from cksync.load.state import MirrorState
 
-# Pages of a list that are compared when it has its turn, and when the user asks for proof.
+# Pages of a list to compare when it is in rotation, and when the user asks for proof.
 ROTATION_SAMPLES, VERIFY_SAMPLES = 2, 4
-# The status of what nobody has scheduled; where the API gives drafts no figures, they have none.
+# The status of an unscheduled broadcast; where the API has no figures for drafts, it is unset.
 DRAFT = "draft"
 
 Depth = Literal["nightly", "verify", "full"]
 
 
 class Schedule:
-    """The agenda of a pull that begins at `at`, from what the mirror knows and without a request.
+    """The schedule of a pull that begins at `at`, derived from the mirror without a request.
 
-    `depth`: what changed and a share of everything else, every list's total and samples of it, or all rows.
+    `depth`: changes and a share of everything else, every list's total with samples, or all rows.
     """
 
     def __init__(self, state: MirrorState, settings: PullConfig, at: datetime, depth: Depth) -> None:
@@ -33,45 +33,46 @@ class Schedule:
         self.cycle = timedelta(days=settings.verify_cycle_days)
 
     def is_known(self, slice_: Slice) -> bool:
-        """Whether the list was ever read completely, so that what changed since is enough."""
+        """Return True if the list was ever read completely, so that changes since then suffice."""
         cursor = self.state.cursors.get(slice_.name)
         return self.depth != "full" and cursor is not None and cursor.read_to is not None
 
     def pages(self, name: str) -> int | None:
-        """How many pages a list had when it was last read; None when it never was, to its end."""
+        """Return the number of pages a list had when last read to its end; None if it never was."""
         cursor = self.state.cursors.get(name)
         return max(1, ceil(cursor.rows / PAGE_ROWS)) if cursor and cursor.read_to else None
 
     def since(self, slice_: Slice) -> date:
-        """From which day on people of a list who changed are asked for. Raises LookupError when it was
-        never read completely."""
+        """Return the first day of changes to request for people of a list. Raises LookupError if it was never read
+        completely."""
         read_to = self.state.cursors[slice_.name].read_to
         if read_to is None:
             raise LookupError(f"{slice_.name} has not been read yet")
         return (read_to - timedelta(days=self._settings.overlap_days)).date()
 
     def samples(self, slice_: Slice) -> int:
-        """How many pages of a list are compared with what the mirror has; as many as it has: all is read."""
+        """Return how many pages of a list to compare with the mirror; a value as large as the list means a full
+        read."""
         if self.depth == "verify":
             return VERIFY_SAMPLES
         return self.rotation_samples.get(slice_.name, int(slice_ in CHANGED))
 
     @property
     def _share(self) -> float:
-        """The share of the cycle that has gone by since the last pull."""
+        """Return the share of the cycle that has passed since the last pull."""
         last = self.state.last_load_at
         return min(1.0, (self.at - last) / self.cycle) if last else 0.0
 
     @property
     def _checks(self) -> int:
-        """How many requests may be spent on what nothing says has changed."""
+        """Return how many requests may be spent on records without signs of change."""
         if self.depth != "nightly":
             return 10**9
         return round(self._settings.checks_per_day * self._settings.verify_cycle_days * self._share)
 
     @cached_property
     def rotation(self) -> Mapping[str, int]:
-        """The lists that have their turn, the longest unchecked first, and what proving each may cost."""
+        """Return the lists in rotation, the longest unchecked first, with the cost of proving each."""
         lists = [
             (cursor.checked_at, name, min(ceil(cursor.rows / PAGE_ROWS), ROTATION_SAMPLES))
             for name, cursor in self.state.cursors.items()
@@ -94,8 +95,8 @@ class Schedule:
 
     @cached_property
     def rotation_samples(self) -> Mapping[str, int]:
-        """The lists that have their turn, read whole where the checks allow it: only that shows the state
-        of a membership."""
+        """Return the lists in rotation, read in full where the budget of checks allows: only that shows the state of a
+        membership."""
         spare = self._checks - sum(self.rotation.values()) - sum(map(len, self._extra))
         samples = dict(self.rotation)
         for name, cost in self.rotation.items():
@@ -106,12 +107,12 @@ class Schedule:
 
     @property
     def people_in_rotation(self) -> Collection[int]:
-        """People whom no list shows and who have their turn to be asked for by id."""
+        """Return the people in no list who are due to be read by id."""
         return self._extra[2]
 
     def due(self, ids: Collection[int]) -> tuple[set[int], set[int]]:
-        """Broadcasts to read the detail and the figures of: new ones, what is due by age, and in turn. What of
-        tonight's list and figures is not as it was has to be read besides."""
+        """Return the broadcasts whose detail and whose figures to read: new ones, those due by age, and those in
+        rotation. Those that differ in tonight's list and figures are added later."""
         if self.depth == "full":
             return set(ids), set(ids)
         mails = [mail for mail in self.mails if mail.id in ids]
@@ -126,8 +127,8 @@ class Schedule:
 
     @cached_property
     def _extra(self) -> tuple[set[int], set[int], set[int]]:
-        """What has its turn for the checks that the lists leave: figures and details of broadcasts, and
-        people whom no list shows."""
+        """Return what the checks left over by the lists allow, in rotation: figures and details of broadcasts, and
+        people in no list."""
         if self.depth != "nightly" or not self._share:
             return set(), set(), set()
         by_age = set(stats_due(self.mails, self.at))
@@ -144,7 +145,7 @@ class Schedule:
 
     @cached_property
     def mails(self) -> list[Mail]:
-        """The broadcasts that the mirror knows."""
+        """Return the broadcasts that the mirror knows."""
         details, stats = self.state.read_times(DETAILS), self.state.read_times(STATS)
         return [
             Mail(
@@ -161,7 +162,7 @@ class Schedule:
 
     @cached_property
     def pages_with_drafts(self) -> list[int]:
-        """Pages of the list of broadcasts to look at for the subjects of drafts; only the list shows those."""
+        """Return the pages of the broadcast list to check for the subjects of drafts, which only the list shows."""
         if self.depth != "nightly" or not self.is_known(BROADCASTS):
             return []
         places = self.state.listing(BROADCASTS).places

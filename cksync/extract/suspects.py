@@ -1,19 +1,19 @@
-"""Whether people who cancel leave the lists that they are members of: learned from the account itself. Pure.
+"""Learn from the account if people who cancel leave the lists they are members of. Pure.
 
-The papers say that they stay on tags, and do not know about forms and sequences. What a list shows of the
-people who cancelled long ago tells what will become of those who cancel tonight.
+The API's documentation says that they keep their tags, and is silent on forms and sequences. The people who cancelled
+long ago and are still listed show what will happen to those who cancel tonight.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# What a list has of its own is weighed against its kind as if the kind had spoken for so many people.
+# A list's own evidence is weighed against its kind as if the kind had this many people.
 PRIOR_PEOPLE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How many active and cancelled people a list of members shows, by its slice and kind."""
+    """How many active and cancelled people a list of members shows, by slice and kind."""
 
     slice: str
     kind: str
@@ -22,8 +22,8 @@ class Shown:
 
 
 def leaving(lists: Iterable[Shown], active: int, cancelled: int) -> set[str]:
-    """The slices of the lists that show fewer than half of the cancelled people they should, if the account's
-    `active` and `cancelled` people had joined them alike. None where nothing tells."""
+    """Return the slices of lists that show fewer than half of the cancelled people expected if the account's `active`
+    and `cancelled` people had joined alike. Empty without evidence."""
     per_active = cancelled / active if active else 0.0
     lists = list(lists)
     kinds: dict[str, float] = {}

@@ -1,1 +1,1 @@
-"""From pages to the published mirror: log, merge, publish."""
+"""Load pages into the published mirror: log, merge, publish."""

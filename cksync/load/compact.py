@@ -1,4 +1,4 @@
-"""Compaction: the segments of loads that are over are put into few files, and nothing of them is dropped."""
+"""Compact the log: combine the segments of finished loads into few files, losing nothing."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,26 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cksync.errors import Failed
-from cksync.load.log import (
-    PORTION_BYTES,
-    SCHEMA,
-    all_files,
-    decode,
-    is_single,
-    load_ids,
-    portions,
-    put_whole,
-    segment_files,
-    size,
-    write_rows,
-)
+from cksync.load.log import all_files, decode, is_single, load_ids, segment_files
+from cksync.load.log_files import PORTION_BYTES, SCHEMA, portions, put_whole, size, write_rows
 
 
 def compact(folder: Path, but: str) -> None:
-    """Put the segments of every load `but` one into few files, with every row and every checkpoint.
+    """Combine the segments of every load except `but` into few files, with every row and every checkpoint.
 
-    Killed at any instant it leaves the segments, the snapshot, or both: then the snapshot counts. Raises
-    Failed when the disk does not take it; the segments stay.
+    Killed at any time it leaves the segments, the snapshot, or both: then the snapshot counts. Raises Failed on a disk
+    error; the segments stay.
     """
     for load_id in load_ids(folder):
         if load_id != but:

@@ -1,4 +1,4 @@
-"""What is not in the account any more: found by complete readings, looks and 404s, never by a mere absence.
+"""Detect deletions, from complete scans, spot checks and 404s. A row missing from a partial scan proves nothing.
 
 The statements are the files of sql/merge/ends.
 """
@@ -14,21 +14,22 @@ from cksync.sqltext import quoted
 
 
 def begin_gone(db: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Make `gone_<table>`, still empty: the keys of rows that a merge takes out. What goes with them reads it."""
+    """Create `gone_<table>`, still empty: the keys of rows that a merge removes. Dependent tables read it."""
     db.execute(step("ends/gone", table))
 
 
 def forget_deletions(db: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Make `ends`, empty: more is to come of these rounds. A 404 is void when what has come shows the row later."""
+    """Create `ends`, empty: more observations of these rounds follow. A 404 is void if one of them shows the row
+    later."""
     db.execute(step("ends/none", table))
     db.execute(step("ends/void_tombstones", table))
 
 
 def load_deletions(db: duckdb.DuckDBPyConnection, table: Table, times: Callable[[str], str]) -> None:
-    """Make `ends`: keys of the table, and when (of `times`) and in which round something said that the row is not
-    there; of a complete reading `slice` says which.
+    """Create `ends`: keys of the table, and when (of `times`) and in which round the row was found absent; `slice`
+    names the list if a complete scan found it.
 
-    A row may not have been there then in the first place. What was seen again in the same round is not gone.
+    The row need not have existed then. A row seen again in the same round is not deleted.
     """
     finds = [step("ends/by_tombstone", table)]
     if table.slice:
@@ -50,8 +51,7 @@ def _of_owner(table: Table, owner: Owner) -> dict[str, str]:
 
 
 def _in_complete_lists(table: Table) -> str:
-    """Which rows of main are of slices that were read completely; found list by list, not row by row, where the key
-    begins with the list."""
+    """Select the rows of main in slices that were read completely, list by list where the key begins with the list."""
     of_slice = f"where {table.slice} in (select slice from complete)"
     if not (lists := quoted(table.key[:-1])):
         return of_slice

@@ -1,16 +1,16 @@
-"""Whether a mirror was made by the SQL that is here now, or by another version or edit of it."""
+"""Detect a mirror that was built with other SQL than the current: another version, or an edit."""
 
 import duckdb
 
 from cksync.load.schema import create
 from cksync.load.tables import casts, fingerprint, tables
 
-ADVICE = "sql/tables has changed since this mirror was made: `cksync rebuild` makes the old rows by it, too"
-MADE_ANEW = "sql/tables has other columns than the mirror had: the mirror was made anew from the log"
+ADVICE = "sql/tables has changed since this mirror was built; run `cksync rebuild` to apply it to existing rows"
+REBUILT = "sql/tables defines other columns than the mirror has; the mirror was rebuilt from the log"
 
 
 def is_outdated(db: duckdb.DuckDBPyConnection) -> bool:
-    """Whether other SQL made the mirror that is the current database of `db`."""
+    """Return True if other SQL built the mirror that is the current database of `db`."""
     there = db.execute(
         "select 1 from duckdb_tables()"
         " where database_name = current_database() and schema_name = '_cksync' and table_name = 'made'"
@@ -19,7 +19,7 @@ def is_outdated(db: duckdb.DuckDBPyConnection) -> bool:
 
 
 def has_other_columns(db: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the mirror's tables are not those that the SQL describes, so that nothing can be merged into them."""
+    """Return True if the mirror's tables differ from those that the SQL describes, so that a merge is impossible."""
     with duckdb.connect() as fresh:
         fresh.execute("set TimeZone = 'UTC'")
         fresh.execute(casts())
@@ -28,7 +28,8 @@ def has_other_columns(db: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _columns(db: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
-    """Schema, table, name and type of every column, in order; models, and notes on them, are made at every publish."""
+    """Return schema, table, name and type of every column, in order; without models and their notes, which every
+    publish rebuilds."""
     return db.execute(
         """
         select schema_name, table_name, column_name, data_type

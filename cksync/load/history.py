@@ -1,4 +1,4 @@
-"""Versions: what differs from what was there before, and the rows that makes in `main` and `history`.
+"""History (SCD type 2): what changed, and the rows to write in `main` and `history`.
 
 The statements are the files of sql/merge/versions.
 """
@@ -35,8 +35,8 @@ class Change:
 
 
 def load_changed(db: duckdb.DuckDBPyConnection, table: Table) -> dict[tuple[int, str], str]:
-    """Make `changed`, from `incoming` and `ends`. Gives the slices, by round, that lost too much to be believed, and
-    why; what they lack is not gone, which changes what was there before the next reading."""
+    """Create `changed` from `incoming` and `ends`. Return the slices, by round, that lost implausibly many rows, with
+    the reason; their missing rows are not deleted, which changes what the next read is compared with."""
     statement = step("versions/changed", table, values=quoted(_own_columns(db)))
     doubts: dict[tuple[int, str], str] = {}
     while True:
@@ -50,7 +50,7 @@ def load_changed(db: duckdb.DuckDBPyConnection, table: Table) -> dict[tuple[int,
 
 
 def write_changed(db: duckdb.DuckDBPyConnection, table: Table) -> Iterator[tuple[int, Change]]:
-    """Store what `changed` says; what that did in which round."""
+    """Write the rows of `changed`; yield what that did in each round."""
     done = _count_changed(db, table)
     if not done:
         return
@@ -71,13 +71,13 @@ def _count_changed(db: duckdb.DuckDBPyConnection, table: Table) -> list[tuple[in
 
 
 def _own_columns(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """The table's own columns, as `incoming` has them."""
+    """Return the table's own columns, as `incoming` has them."""
     names = [row[0] for row in db.execute("describe incoming").fetchall()]
     return [name for name in names if name not in ("_synced_at", "_extra", "_unread")]
 
 
 def _first_doubt(db: duckdb.DuckDBPyConnection) -> tuple[int, str, str] | None:
-    """The first reading that too many rows are gone by: its round, its slice and why it is not believed."""
+    """Return the first read that lost too many rows: its round, its slice and the reason to distrust it."""
     for number, slice_, lost, known in db.execute(step("versions/lost")).fetchall():
         if doubt := vanish_doubt(lost, known):
             return number, slice_, doubt

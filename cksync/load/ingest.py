@@ -1,4 +1,4 @@
-"""What of the log is new to the mirror: found round by round, merged, and noted beside the data."""
+"""Ingest: find what is new in the log, merge it round by round, and note it beside the data."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,12 +19,11 @@ from cksync.load.log import (
     Segment,
     load_id_at,
     load_ids,
-    portions,
     read_load,
     segment_count,
     segment_files,
-    size,
 )
+from cksync.load.log_files import portions, size
 from cksync.load.merge import PART_BYTES, Merged, merge
 from cksync.load.observations import Reading, Round
 from cksync.load.tables import tables
@@ -34,7 +33,7 @@ _COUNTS = ("inserted", "updated", "deleted", "unread")
 
 
 def ingest(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
-    """Merge everything of the log that the mirror (the current database of `db`) has not taken in."""
+    """Merge everything in the log that the mirror (the current database of `db`) does not have yet."""
     done: list[Merged] = []
     sized = ((loads, sum(map(size, _files(loads)))) for loads in _rounds(db, folder))
     for group in portions(sized, PART_BYTES):
@@ -48,13 +47,13 @@ def ingest(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
 
 
 def _of_what_was_read(new: Sequence[tuple[Load, list[Segment]]], merged: Merged) -> Merged:
-    """Without doubts about slices that these loads say nothing of."""
+    """Drop problems of slices that these loads did not read."""
     read = {c.slice.name for _, segments in new for segment in segments for c in segment.checkpoints}
     return replace(merged, doubts={name: why for name, why in merged.doubts.items() if name in read})
 
 
 def total(done: Sequence[Merged]) -> Merged:
-    """Several merges as one."""
+    """Combine several merges."""
     changes = {table.name: Change(table.name) for table in tables()}
     for change in (change for merged in done for change in merged.changes):
         changes[change.table] += change
@@ -63,7 +62,7 @@ def total(done: Sequence[Merged]) -> Merged:
 
 
 def _rounds(db: duckdb.DuckDBPyConnection, folder: Folder) -> list[list[Load]]:
-    """The rounds of the log that hold something new, oldest first, each with all its loads."""
+    """Return the rounds of the log with something new, oldest first, each with all its loads."""
     taken = dict(db.execute("select load_id, segments from _cksync.loads").fetchall())
     closed = {row[0] for row in db.execute("select load_id from _cksync.loads where is_finished").fetchall()}
     rounds: list[list[Load]] = [[]]
@@ -83,15 +82,15 @@ def _files(loads: Iterable[Load]) -> Iterator[Path]:
 
 
 def _new_segments(db: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> list[tuple[Load, list[Segment]]]:
-    """The segments of each load that the mirror has not taken in yet."""
+    """Return the segments of each load that the mirror does not have yet."""
     known = dict(db.execute("select load_id, segments from _cksync.loads").fetchall())
     found = [(load, [s for s in load.segments if s.number > known.get(load.load_id, 0)]) for load in loads]
     return [(load, segments) for load, segments in found if segments]
 
 
 def _round(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Round:
-    """`complete` is each slice's last complete reading: one begun since and not ended has nothing to say, and one
-    that ended without being complete takes it back."""
+    """Return a round to merge. `complete` is each slice's last complete read: one begun since and unfinished does not
+    count, and one that ended incomplete revokes it."""
     files: dict[str, set[Path]] = {}
     readings: dict[str, Reading] = {}
     for load, segments in new:
@@ -112,21 +111,22 @@ def _round(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Round:
 
 
 def _read_since(folder: Folder, at: datetime, last: str) -> list[Path]:
-    """All segments that may hold what was observed since then: from the load that was running to the `last`
-    one of the round, for what later rounds saw is no part of its readings."""
+    """Return all segments that may hold observations since then: from the load that was running to the `last` one of
+    the round, because later rounds are no part of its reads."""
     ids = [load_id for load_id in load_ids(folder.log) if load_id <= last]
     first = max((n for n, load_id in enumerate(ids) if load_id <= load_id_at(at)), default=0)
     return [path for load_id in ids[first:] for path in segment_files(folder.log, load_id)]
 
 
 def _reading(checkpoint: Checkpoint, is_allowed: bool) -> Reading:
-    """A list may lose many rows at once when people finish a sequence, its parent is gone, or it is allowed."""
+    """Return a read. A list may lose many rows at once if people finish a sequence, its parent is gone, or the user
+    allows it."""
     is_exempt = is_allowed or checkpoint.is_gone or checkpoint.slice.is_left_by_itself
     return Reading(checkpoint.slice.name, checkpoint.read_from, is_exempt)
 
 
 def _note(db: duckdb.DuckDBPyConnection, new: Sequence[tuple[Load, list[Segment]]], merged: Merged) -> None:
-    """Write the loads, slices and requests down beside the data; a merge counts for its last load."""
+    """Write the loads, slices and requests beside the data; a merge counts for its last load."""
     counts = [sum(getattr(c, what) for c in merged.changes) for what in _COUNTS]
     for load, segments in new:
         done = counts if load is new[-1][0] else [0, 0, 0, 0]
@@ -232,7 +232,7 @@ def _note_slices(
 def _slice_row(
     load_id: str, now: Checkpoint, doubt: str | None, cursor_at: datetime | None, checked_at: datetime | None
 ) -> list[Any]:
-    """A row of `_cksync.slices`; a slice that is not complete keeps the cursor it had."""
+    """Return a row of `_cksync.slices`; an incomplete slice keeps its old cursor."""
     is_complete = now.is_complete and doubt is None
     if is_complete:
         cursor_at, checked_at = now.began_at, now.read_from if now.proof in ("borders", "content") else checked_at

@@ -1,7 +1,7 @@
-"""Who stands in which list, and where: what the next pull expects to find, and compares.
+"""The order of lists: who is in which list, and at which position. The next pull expects and compares it.
 
-`_cksync.listings` holds the rows of every paged list in the API's order, and for single records asked for
-by id when that was. It is merged beside the tables, from the same segments, by the files of sql/merge/listings.
+`_cksync.listings` holds the rows of every paged list in the API's order, and for single records when they were
+requested by id. It is merged beside the tables, from the same segments, by the files of sql/merge/listings.
 """
 
 from collections.abc import Collection, Iterator
@@ -11,18 +11,18 @@ import duckdb
 from cksync.load.steps import step
 from cksync.sqltext import literal
 
-# The streams with paged lists, and the slices in which single records are asked for one by one.
+# The streams with paged lists, and the slices whose single records are requested by id.
 LISTED = ("subscribers", "subscriptions", "broadcasts", "broadcast_stats", "purchases")
 SINGLE = ("subscribers/by_id", "broadcasts/detail", "broadcast_stats")
-# The end of a slice's name that shows only those of its rows that changed.
+# Ends the name of a slice that shows only rows that changed.
 CHANGED_ONLY = "/changed"
-# Where a row stands: on pages from the front, or (below zero) from the newest row.
+# The position of a row: counted from the front, or (negative) from the newest row.
 PLACE = "case when page > 0 then page * 1000 + position else page * 1000 - position end"
 
 _SINGLE = ", ".join(map(literal, SINGLE))
 
 
-# Where a row of a table stands: the slices whose listings lose it when it is gone.
+# The slices whose order loses a row of a table when it is deleted.
 _SLICES_OF = {
     "subscribers": "('subscribers/active', 'subscribers/cancelled', 'subscribers/by_id')",
     "subscriptions": "('subscriptions/' || gone.subscribable_type || '/' || gone.subscribable_id)",
@@ -35,9 +35,9 @@ _KEYS = {"subscriptions": "subscribable_type, subscribable_id, id"}
 def note_list_order(
     db: duckdb.DuckDBPyConnection, tables: Collection[str], doubted: Collection[tuple[int, str]]
 ) -> None:
-    """Bring `_cksync.listings` up to date from `present`, `stood` and `gone_<table>` of the tables merged.
+    """Update `_cksync.listings` from `present`, `stood` and `gone_<table>` of the merged tables.
 
-    A list that lost too much to be believed in a round (`doubted`) keeps its rows.
+    A list that lost implausibly many rows in a round (`doubted`) keeps its rows.
     """
     for statement in _steps(tables, doubted):
         db.execute(statement)

@@ -1,12 +1,12 @@
 """Merge: new segments -> typed rows -> what changed -> `main` and `history`.
 
-Every observation counts, in the order in which it was asked for, and so does everything that says that a
-row is gone. So the result does not depend on how segments are grouped into merges, nor on how many rounds
-one merge takes in. A row that did not change is not written; one that did costs one row.
+Every observation counts, in the order of requests, and so does every proof that a row is gone. The result therefore
+does not depend on how segments are grouped into merges, nor on how many rounds one merge covers. An unchanged row is
+not written; a changed one costs one row.
 
-The steps hand over temporary tables: those of seen.py (what was observed, without the records), then for each table
+The steps pass temporary tables: those of observations.py (what was observed, without the records), then for each table
 `tombstones` (404s), `incoming` (typed observations), `ends` (when rows were found to be gone), `changed` (versions to
-write), `rekeyed` (rows whose JSON has other keys now) and `gone_<table>` (rows taken out).
+write), `rekeyed` (rows whose JSON has other keys now) and `gone_<table>` (removed rows).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ import duckdb
 from cksync.load.deletions import begin_gone, forget_deletions, load_deletions
 from cksync.load.history import Change, load_changed, write_changed
 from cksync.load.list_order import note_list_order
-from cksync.load.log import portions, size
+from cksync.load.log_files import portions, size
 from cksync.load.observations import Round, forget_seen, load_seen, new_files, relation
 from cksync.load.renamed_fields import Rekeying, key_versions, rekey, rekeyings
 from cksync.load.repeated_keys import load_corrected
@@ -29,14 +29,14 @@ from cksync.load.steps import same_key, step
 from cksync.load.tables import Table
 from cksync.load.typed import load_incoming
 
-# So much of the log is compared with the mirror at once.
+# The most of the log, in bytes, to compare with the mirror at once.
 PART_BYTES = 16_000_000
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did with one round. `doubts`: slices that it could not believe, and why; `repeated`: records in
-    which a key stood twice."""
+    """What a merge did with one round. `doubts`: slices that it could not trust, with the reason; `repeated`: records
+    with a duplicate key."""
 
     changes: tuple[Change, ...]
     doubts: Mapping[str, str]
@@ -45,24 +45,24 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Segments, and the part of their time that is meant: from one rekeying up to another."""
+    """Segments, limited to the time from one change of keys to the next."""
 
     files: Sequence[Path] = ()
     begin: Rekeying | None = None
     end: Rekeying | None = None
 
     def times(self, name: str) -> str:
-        """Whether a column with a time lies in it, in SQL."""
+        """Return the SQL condition that a time column lies in the span."""
         begin = [f"{name} >= '{self.begin.at.isoformat()}'::timestamptz"] if self.begin else []
         end = [f"{name} < '{self.end.at.isoformat()}'::timestamptz"] if self.end else []
         return " and ".join(begin + end) or "true"
 
 
 def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], rounds: Sequence[Round]) -> list[Merged]:
-    """Take rounds, in their order, into the mirror, which is the current database of `db`; what each did.
+    """Merge rounds, in order, into the mirror, the current database of `db`; return what each did.
 
-    Several rounds come out as if they had been merged one after the other. Together they should have no more
-    than PART_BYTES; one alone may have any number.
+    The result equals that of merging the rounds one by one. Together they should have no more than PART_BYTES; a single
+    round may have any size.
     """
     load_seen(db, rounds)
     repeated = load_corrected(db)
@@ -98,7 +98,7 @@ def _merge_table(
     renames: Sequence[Rekeying],
     doubts: dict[tuple[int, str], str],
 ) -> Iterator[tuple[int, Change]]:
-    """Take segments into one table; what that did in which round. Adds to the `doubts`."""
+    """Merge segments into one table; yield what that did in each round. Adds to the `doubts`."""
     db.execute(step("tombstones", table))
     for span in _spans(db, files, renames):
         parts = _parts(table, span.files)
@@ -119,8 +119,8 @@ def _merge_table(
 
 
 def _is_untouched(db: duckdb.DuckDBPyConnection, table: Table, rounds: Sequence[Round]) -> bool:
-    """Whether nothing ends in a table of which nothing was seen: none of its lists is complete, and nothing has
-    gone that its rows go with."""
+    """Return True if nothing is deleted from a table without observations: none of its lists is complete, and no row it
+    depends on is gone."""
     complete = {reading.slice.split("/")[0] for found in rounds for reading in found.complete}
     owners = [owner.table for owner in (table.child_of, table.part_of) if owner]
     gone = [db.execute(step("owner_is_gone", table=owner)).fetchone() for owner in owners]
@@ -128,14 +128,14 @@ def _is_untouched(db: duckdb.DuckDBPyConnection, table: Table, rounds: Sequence[
 
 
 def _parts(table: Table, files: Sequence[Path]) -> Sequence[Sequence[Path]]:
-    """Segments in their order, so few rows at a time that memory does not grow with the size of a pull."""
+    """Split segments in order, few enough rows at a time to bound memory whatever the size of a pull."""
     if table.part_of or not files:
         return [files]
     return list(portions(((path, size(path)) for path in files), PART_BYTES))
 
 
 def _spans(db: duckdb.DuckDBPyConnection, files: Sequence[Path], ends: Sequence[Rekeying]) -> list[_Span]:
-    """What was seen before each rekeying, and after the last: observations meet the keys of their time."""
+    """Split observations at each change of keys, so that they meet the keys of their time."""
     if not ends:
         return [_Span(files)]
     seen = _times(db, files)
@@ -144,7 +144,7 @@ def _spans(db: duckdb.DuckDBPyConnection, files: Sequence[Path], ends: Sequence[
 
 
 def _times(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[Path, tuple[datetime, datetime]]:
-    """When the oldest and the newest row of each segment was observed."""
+    """Return the times of the oldest and the newest observation of each segment."""
     if not files:
         return {}
     query = f"select filename, min(observed_at), max(observed_at) from {relation(files)} group by all order by all"

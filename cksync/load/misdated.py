@@ -1,8 +1,8 @@
-"""Loads that a wrong clock has put into the future, and where they belong.
+"""Loads that a wrong clock dated into the future, and their correct time.
 
-Observations never run backwards, so after one load from the future every later one was stamped after it. What time it
-really was is in the log: the checkpoint of the account, which every pull asks for first, has the earlier of the
-local clock and the server's `Date` beside the local time of the request.
+Observations never run backwards, so after one load from the future every later one was stamped after it. The log holds
+the true time: the checkpoint of the account, which every pull requests first, has the earlier of the local clock and
+the server's `Date` beside the local time of the request.
 """
 
 import shutil
@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 
 from cksync.domain import Checkpoint, LoadEnd
 from cksync.errors import Failed
-from cksync.load.log import SCHEMA, Load, Segment, decode, load_id_at, load_ids, put_whole, read_load, write_rows
+from cksync.load.log import Load, Segment, decode, load_id_at, load_ids, read_load
+from cksync.load.log_files import SCHEMA, put_whole, write_rows
 
-# A clock that differs by more from the API's is wrong.
+# The largest difference from the API's clock that is not an error.
 CLOCK_LIMIT = timedelta(days=1)
 _MOMENT = timedelta(microseconds=1)
 _TIMES = ("observed_at", "received_at")
@@ -27,7 +28,7 @@ _TIMES = ("observed_at", "received_at")
 
 @dataclass(frozen=True, slots=True)
 class Misdated:
-    """A load from the future: when it began and ended by its own stamps, and how much later that is than it was."""
+    """A load from the future: its beginning and end by its own stamps, and how far they are ahead."""
 
     load_id: str
     began_at: datetime
@@ -36,7 +37,8 @@ class Misdated:
 
 
 def misdated(log: Path, now: datetime) -> Sequence[Misdated]:
-    """The loads of the log that began after `now`, oldest first; none where nothing in them says when that was."""
+    """Return the loads of the log that began after `now`, oldest first; none if the log does not show their true
+    time."""
     loads = [read_load(log, load_id) for load_id in load_ids(log)]
     late = [load for load in loads if load.start.started_at > now + CLOCK_LIMIT]
     known = next((ahead for load in late if (ahead := _ahead(load)) and ahead > CLOCK_LIMIT), None)
@@ -45,7 +47,7 @@ def misdated(log: Path, now: datetime) -> Sequence[Misdated]:
     before = [load for load in loads if load not in late]
     ended_at = _ended_at(log, before[-1]) if before else None
     found = list[Misdated]()
-    for load in late:  # one that did not ask for the account was ahead by as much as the one before
+    for load in late:  # a load without the account request was ahead as much as the one before
         known = _ahead(load) or known
         began_at, last = load.start.started_at, _ended_at(log, load)
         ahead = known if ended_at is None else min(known, began_at - ended_at - _MOMENT)
@@ -54,12 +56,12 @@ def misdated(log: Path, now: datetime) -> Sequence[Misdated]:
     return tuple(found)
 
 
-def put_right(log: Path, aside: Path, now: datetime) -> Sequence[Misdated]:
-    """Stamp the loads from the future with the time that it was; gives them as they were before.
+def restamp(log: Path, aside: Path, now: datetime) -> Sequence[Misdated]:
+    """Restamp the loads from the future with their true time; return them as they were before.
 
-    They are written anew `aside`, and then take the place of the old ones. Killed at any instant it leaves each load
-    where it was, or where it belongs, and does the rest the next time (a load that stands in both places changes
-    nothing). Raises Failed when the disk does not take it; the log stays as it was.
+    They are rewritten `aside`, and then replace the old ones. Killed at any time, it leaves each load at its old or its
+    correct time, and finishes on the next run (a load at both changes nothing). Raises Failed on a disk error; the log
+    stays as it was.
     """
     found = misdated(log, now)
     shutil.rmtree(aside, ignore_errors=True)
@@ -78,13 +80,13 @@ def put_right(log: Path, aside: Path, now: datetime) -> Sequence[Misdated]:
 
 
 def _ahead(load: Load) -> timedelta | None:
-    """How much later a load's clock was than the server's; None when it says nothing of that."""
+    """Return how far a load's clock was ahead of the server's; None if unknown."""
     account = load.checkpoints.get("account")
     return account.read_from - account.began_at if account else None
 
 
 def _ended_at(log: Path, load: Load) -> datetime:
-    """The newest time in a load."""
+    """Return the newest time in a load."""
     times = [load.start.started_at, *([load.end.ended_at] if load.end else [])]
     for path in load.files_of(load.segments):
         times += pq.read_table(path, columns=["received_at"], use_threads=False)["received_at"].to_pylist()
@@ -92,7 +94,7 @@ def _ended_at(log: Path, load: Load) -> datetime:
 
 
 def _write(old: Path, new: Path, moves: Sequence[Misdated]) -> None:
-    """A load with other times."""
+    """Write a load with other times."""
     new.mkdir(mode=0o700, parents=True)
     for path in sorted(old.glob("[0-9]*.parquet")):
         table = pq.read_table(path, schema=SCHEMA, use_threads=False)
@@ -106,7 +108,7 @@ def _write(old: Path, new: Path, moves: Sequence[Misdated]) -> None:
 
 
 def _true(at: datetime, moves: Sequence[Misdated]) -> datetime:
-    """When it was what the log calls `at`: as much earlier as the load was ahead that began last before."""
+    """Return the true time for the logged time `at`: shifted by the lead of the load that began last before it."""
     of = next((each for each in reversed(moves) if each.began_at <= at), None)
     return at - of.ahead if of else at
 

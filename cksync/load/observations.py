@@ -1,6 +1,6 @@
-"""What the segments of a merge observed, without the records themselves: one pass over the files.
+"""Load what the segments of a merge observed, without the records themselves: one pass over the files.
 
-Gives temporary tables: `rounds` (when each began and ended), `seen` (every observation, by file), `segments` (the
+Creates temporary tables: `rounds` (when each began and ended), `seen` (every observation, by file), `segments` (the
 round of each new file), `complete` (slices read to the end in a round), `present` and `found` (what was seen in them,
 and when that was known), `stood` (which row was seen in which list), `missing` (404s).
 """
@@ -13,23 +13,24 @@ from pathlib import Path
 import duckdb
 
 from cksync.load.list_order import CHANGED_ONLY, LISTED, PLACE
-from cksync.load.log import ABSENT, PORTION_BYTES, PUSHES, REQUESTS, portions, row_of, size
+from cksync.load.log import ABSENT, PUSHES, REQUESTS
+from cksync.load.log_files import PORTION_BYTES, portions, row_of, size
 from cksync.load.repeated_keys import OBJECTS
 from cksync.load.schema import NO_RECORDS
 from cksync.paths import pattern
 from cksync.sqltext import literal
 
-# A longer record is set aside: DuckDB needs many times its length to parse it.
+# A longer record is set aside: parsing it takes DuckDB many times its length in memory.
 RECORD_BYTES = 16_000_000
-# DuckDB parses up to 2,048 records together and holds all of that, so that longer ones are parsed one by one.
+# DuckDB parses up to 2,048 records together and holds all of them, so longer ones are parsed one by one.
 TOGETHER_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A slice that was read completely: what was not observed in it since `read_from` is gone.
+    """A slice that was read completely: whatever was not observed in it since `read_from` is gone.
 
-    `is_exempt`: may lose any number of rows (people finish sequences; the parent is gone).
+    `is_exempt`: it may lose any number of rows (people finish sequences; the parent is gone).
     """
 
     slice: str
@@ -39,8 +40,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Round:
-    """What a merge takes in of one round, which began at `began_at`. `new` are segments not merged yet, by stream;
-    `read` are all segments in which the complete slices were read (a round may have begun in an earlier merge)."""
+    """What a merge takes from one round, which began at `began_at`. `new` are unmerged segments, by stream; `read` are
+    all segments in which the complete slices were read (a round may have begun in an earlier merge)."""
 
     began_at: datetime
     new: Mapping[str, Collection[Path]]
@@ -49,7 +50,7 @@ class Round:
 
 
 def new_files(rounds: Sequence[Round], streams: Collection[str] | None = None) -> list[Path]:
-    """The new segments of some rounds, of all streams or of some, in their order."""
+    """Return the new segments of some rounds, of all streams or of some, in order."""
     return sorted(
         {
             path
@@ -62,14 +63,14 @@ def new_files(rounds: Sequence[Round], streams: Collection[str] | None = None) -
 
 
 def relation(files: Sequence[Path], more: str = "") -> str:
-    """The rows of some segments in SQL, wherever they are: a folder `stream=x` is no column."""
+    """Return SQL for the rows of some segments, wherever they are: a folder `stream=x` is not a column."""
     if not files:
         return f"(select *, '' as filename, 0 as file_row_number from ({NO_RECORDS}))"
     return f"read_parquet([{', '.join(literal(pattern(file)) for file in files)}], hive_partitioning = false{more})"
 
 
 def load_seen(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
-    """Make the tables above."""
+    """Create the tables above."""
     _load_rounds(db, rounds)
     _load_files(db, rounds)
     files = sorted({*new_files(rounds), *(path for found in rounds for path in found.read)})
@@ -90,7 +91,7 @@ def load_seen(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
 
 
 def forget_seen(db: duckdb.DuckDBPyConnection, streams: Collection[str]) -> None:
-    """Make room: from here on `seen` is asked for long records, and for those of a few streams alone."""
+    """Free memory: from here on, `seen` is needed only for long records and for those of a few streams."""
     kept = f"is_alone or stream in ({', '.join(map(literal, streams)) or 'null'})"
     db.execute(
         f"create or replace temp table kept as select * exclude (place, shape, keys, colons) from seen where {kept}"
@@ -113,7 +114,7 @@ def _load_rounds(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None
 
 
 def _load_files(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
-    """`segments`: which round each new file belongs to; `readings`: in which files each round's complete slices
+    """Create `segments`, the round of each new file, and `readings`, the files in which each round's complete slices
     were read."""
     new = [(str(path), number) for number, found in enumerate(rounds) for path in new_files([found])]
     read = [(str(path), number) for number, found in enumerate(rounds) for path in found.read]
@@ -132,7 +133,7 @@ def _insert(db: duckdb.DuckDBPyConnection, table: str, types: str, rows: Sequenc
 
 
 def _type_of_names(db: duckdb.DuckDBPyConnection, files: Sequence[Path], rounds: Sequence[Round]) -> str:
-    """A type, in SQL, for the names of streams and slices: a number a row, where text would fill the memory."""
+    """Return an SQL type for the names of streams and slices: a number per row, where text would fill the memory."""
     found = db.execute(f"select distinct stream, slice from {relation(files)}").fetchall()
     names = {name for row in found for name in row} | {reading.slice for one in rounds for reading in one.complete}
     names |= {name.replace(CHANGED_ONLY, "") for name in names}
@@ -140,10 +141,10 @@ def _type_of_names(db: duckdb.DuckDBPyConnection, files: Sequence[Path], rounds:
 
 
 def _load_observations(db: duckdb.DuckDBPyConnection, files: Sequence[Path], name: str) -> None:
-    """`seen`: every observation, with its place in the log (`file`, `row`) and in its list.
+    """Create `seen`: every observation, with its position in the log (`file`, `row`) and in its list.
 
     `state` is `missing` (there is no record), `usable`, or why the record is not usable; `is_alone`: to be parsed by
-    itself; `shape`, `keys` and `colons` are for repeated.py.
+    itself; `shape`, `keys` and `colons` are for repeated_keys.py.
     """
     before = "create or replace temp table seen as"
     objects = ", ".join(map(literal, OBJECTS))
@@ -180,8 +181,8 @@ def _load_observations(db: duckdb.DuckDBPyConnection, files: Sequence[Path], nam
 
 
 def each_long(db: duckdb.DuckDBPyConnection, files: Collection[Path]) -> Iterator[tuple[Path, int]]:
-    """Registers each record of the segments that must be parsed by itself as the relation `alone`, a row of the log;
-    gives its file and row."""
+    """Register each record that must be parsed by itself as the relation `alone`, a row of the log; yield its file and
+    row."""
     rows = db.execute(
         "select filename, row from seen join files using (file) where is_alone order by filename, row"
     ).fetchall()
@@ -192,7 +193,7 @@ def each_long(db: duckdb.DuckDBPyConnection, files: Collection[Path]) -> Iterato
 
 
 def _check_long(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
-    """Whether long records are `usable`."""
+    """Check whether long records are `usable`."""
     for path, row in each_long(db, frozenset(files)):
         db.execute(
             """
@@ -212,7 +213,7 @@ def _load_complete(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round], name:
 
 
 def _load_present(db: duckdb.DuckDBPyConnection) -> None:
-    """`present`: the keys seen in complete slices, and `found`: when all of one was known."""
+    """Create `present`, the keys seen in complete slices, and `found`, when all of one was known."""
     db.execute(
         f"""
         create or replace temp table present as
@@ -237,7 +238,7 @@ def _load_present(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _load_stood(db: duckdb.DuckDBPyConnection, name: str) -> None:
-    """`stood`: in which list each row was seen, or found to be no more (`is_absent`), last in each round."""
+    """Create `stood`: the list in which each row was last seen in each round, or found absent (`is_absent`)."""
     db.execute(
         f"""
         create or replace temp table stood as

@@ -1,6 +1,6 @@
-"""Fields that were renamed, deleted or added: a JSON column of every row has other keys from then on.
+"""Apply renamed, deleted and added fields: a JSON column of every row has other keys from then on.
 
-The list of fields tells, and no row is asked for. What a row brought at or after that time stays as it is.
+The list of fields shows it, so no row is requested again. What a row brought at or after that time stays as it is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,12 +13,12 @@ import duckdb
 from cksync.load.tables import Owner, Table
 from cksync.sqltext import quoted
 
-# So many rows are written at a time: a hundred keys each must fit into memory.
+# Rows written at once: a hundred keys each must fit into memory.
 ROWS_AT_ONCE = 20_000
 
 
 class Version(NamedTuple):
-    """A field's key while it was true."""
+    """A field's key, and the time in which it was valid."""
 
     id: int
     key: str | None
@@ -29,10 +29,10 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rekeying:
-    """What became of the keys of the JSON `column` at a time.
+    """What happened to the keys of the JSON `column` at a time.
 
-    `moves`: old key -> new key, None when it went; `added`: new ones in the order of their ids; `before`
-    and `after`: all of them.
+    `moves`: old key -> new key, None if deleted; `added`: new ones in the order of their ids; `before` and `after`: all
+    keys.
     """
 
     column: str
@@ -44,7 +44,7 @@ class Rekeying:
 
 
 def key_versions(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> dict[str, list[Version]]:
-    """Every version of each of `tables` that gives another one its keys, by name."""
+    """Return every version of each of `tables` that defines the keys of another one, by name."""
     names = {table.name for table in tables}
     return {owner.table: _versions(db, owner) for table in tables if (owner := table.keyed_by) and owner.table in names}
 
@@ -52,7 +52,7 @@ def key_versions(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> dict
 def rekeyings(
     db: duckdb.DuckDBPyConnection, table: Table, known: Mapping[str, Sequence[Version]]
 ) -> tuple[Rekeying, ...]:
-    """What became of the keys of `table` since the versions that were `known`, oldest first."""
+    """Return the changes of the keys of `table` since the `known` versions, oldest first."""
     owner = table.keyed_by
     if owner is None or owner.table not in known:
         return ()
@@ -64,7 +64,7 @@ def rekeyings(
 
 
 def compare(column: str, at: datetime, before: Mapping[int, str | None], after: Mapping[int, str | None]) -> Rekeying:
-    """What became of the keys, each given by its field's id. A key that could not be read says nothing."""
+    """Return the change of keys, each given by its field's id. An unreadable key counts as unchanged."""
     kept = {key for id_, key in before.items() if id_ in after and after[id_] in (key, None)}
     moves = {key: after.get(id_) for id_, key in before.items() if key is not None and key not in kept}
     new = (key for id_, key in sorted(after.items()) if key is not None and before.get(id_) is None)
@@ -72,7 +72,7 @@ def compare(column: str, at: datetime, before: Mapping[int, str | None], after: 
 
 
 def rekey(db: duckdb.DuckDBPyConnection, table: Table, rekeying: Rekeying) -> int:
-    """Give every row of `main` that was seen last before then its new keys, as a version; how many."""
+    """Give every row of `main` last seen before then its new keys, as a version; return the number of rows."""
     (key,) = table.key
     portions = db.execute(
         f"""
@@ -97,12 +97,12 @@ def _versions(db: duckdb.DuckDBPyConnection, owner: Owner) -> list[Version]:
 
 
 def _keys_before(versions: Iterable[Version], at: datetime) -> dict[int, str | None]:
-    """The keys until then, by their fields' ids."""
+    """Return the keys until then, by their fields' ids."""
     return {v.id: v.key for v in versions if v.valid_from < at and (v.valid_to is None or v.valid_to >= at)}
 
 
 def _keys_after(versions: Iterable[Version], at: datetime) -> dict[int, str | None]:
-    """The keys from then on; a tombstone is true at no time."""
+    """Return the keys from then on; a tombstone is valid at no time."""
     return {v.id: v.key for v in versions if v.valid_from <= at and (v.valid_to is None or v.valid_to > at)}
 
 
@@ -111,10 +111,9 @@ def _readable(keys: Iterable[str | None]) -> tuple[str, ...]:
 
 
 def _load_rekeyed(db: duckdb.DuckDBPyConnection, table: Table, rekeying: Rekeying, first: int, last: int) -> None:
-    """`rekeyed`: keys of rows, and their new fields. Left out are those that have the new keys already and
-    not the old ones.
+    """Create `rekeyed`: keys of rows, and their new fields, without rows that already have only the new keys.
 
-    A field keeps its place. A renamed one takes the place of what had its name and is no field any more.
+    A field keeps its position. A renamed one takes the position of a former field of its new name.
     """
     (key,) = table.key
     db.execute(
@@ -181,7 +180,7 @@ def _load_rekeyed(db: duckdb.DuckDBPyConnection, table: Table, rekeying: Rekeyin
 
 
 def _write_rekeyed(db: duckdb.DuckDBPyConnection, table: Table, column: str, at: datetime) -> int:
-    """Close the open versions and store the new ones; how many."""
+    """Close the open versions and store the new ones; return their number."""
     key = quoted(table.key)
     same_key = f"old.{key} = new.{key}"
     db.execute(

@@ -1,7 +1,7 @@
-"""Records in which one object has a key twice: DuckDB reads the first of the two, every other parser the last.
+"""Correct records in which one object has a duplicate key: DuckDB reads the first one, every other parser the last.
 
-The last one counts. What is looked at: one record of each shape (`seen.shape`: the keys where records usually have
-some), and every record with another number of colons behind a key than its shape has keys.
+The last one counts. Checked are one record of each shape (`seen.shape`: the keys where records usually have some), and
+every record whose number of colons behind a key differs from its shape's.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from cksync.load.log import records
+from cksync.load.log_files import records
 
 # Where a record has the keys that its shape is made of.
 OBJECTS = ("$", "$.subscriber", "$.subscriber.fields", "$.fields", "$.stats")
@@ -35,7 +35,8 @@ _SUSPECTS = """
 
 
 def load_corrected(db: duckdb.DuckDBPyConnection) -> dict[int, int]:
-    """`corrected`: records of new segments in which a key stands twice, and the same `fixed`. How many, by round."""
+    """Create `corrected`: records of new segments with a duplicate key, and their `fixed` text. Return their number by
+    round."""
     firsts = _read(db.execute(_FIRST_OF_EACH_SHAPE).fetchall())
     schemas = [shape for _, shape, text in firsts if last_of_each(text) is not None]
     suspects = _read(db.execute(_SUSPECTS, [schemas]).fetchall())
@@ -47,7 +48,7 @@ def load_corrected(db: duckdb.DuckDBPyConnection) -> dict[int, int]:
 
 
 def _read(places: list[tuple[int, str, int, int]]) -> Iterator[tuple[int, int, str]]:
-    """The records at some places of the log, each with its round and shape."""
+    """Yield the records at some positions of the log, each with its round and shape."""
     for name, group in groupby(places, itemgetter(1)):
         rows = list(group)
         texts = records(Path(name), [row for _, _, row, _ in rows])
@@ -55,9 +56,9 @@ def _read(places: list[tuple[int, str, int, int]]) -> Iterator[tuple[int, int, s
 
 
 def last_of_each(text: str) -> str | None:
-    """The same JSON with only the last of equal keys in every object; None when no object has a key twice.
+    """Return the same JSON with only the last of equal keys in every object; None if no object has a duplicate.
 
-    Numbers keep their digits, for no value is decoded.
+    Numbers keep their digits, because no value is decoded.
     """
     has_twins = False
 

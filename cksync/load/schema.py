@@ -1,4 +1,4 @@
-"""The tables of the mirror: made from what sql/ says, with comments that a BI tool shows."""
+"""The tables of the mirror, created from the files of sql/, with comments that BI tools show."""
 
 from collections.abc import Sequence
 
@@ -8,96 +8,99 @@ from cksync.load.tables import Table, fingerprint
 from cksync.sqltext import comments, literal
 
 _SYSTEM = {
-    "_first_seen_at": "When the row was first seen, ever.",
+    "_first_seen_at": "When the row was first seen.",
     "_synced_at": "When its last change was seen.",
-    "_extra": "Fields the API sent that have no column, and values that fit none; null when there are none.",
+    "_extra": "Fields from the API without a column, and values that do not fit their column; null if there are none.",
 }
 _VERSION = {
     "valid_from": "When this version was first seen.",
-    "valid_to": "When the next version was first seen; null: current.",
+    "valid_to": "When the next version was first seen; null for the current one.",
     "change": "insert, update or delete (a tombstone: last values, valid_from = valid_to).",
 }
 
 _CKSYNC = {
     "made": (
-        "One row: the SQL that made the mirror, as the SHA-256 of its text; none when that is not known.",
-        {"sql_sha256": ("varchar", "Of sql/casts.sql and sql/tables.")},
+        "One row: the SHA-256 of the SQL that built the mirror; no row if unknown.",
+        {"sql_sha256": ("varchar", "SHA-256 of sql/casts.sql and sql/tables.")},
     ),
     "loads": (
-        "One row per load: a run that read the API.",
+        "One row per load: a run that reads the API.",
         {
-            "load_id": ("varchar", "The load's folder in log/; in the order of time."),
-            "streams": ("varchar", "What was to be read: `all`, or streams with commas between."),
+            "load_id": ("varchar", "The load's folder in log/; sorts by time."),
+            "streams": ("varchar", "Streams to read: `all`, or names separated by commas."),
             "account": ("varchar", "The address of the account's owner."),
-            "started_at": ("timestamptz", "When it began."),
-            "ended_at": ("timestamptz", "When it ended; null: it was killed."),
-            "exit_status": ("integer", "0 done, 3 done in part, else what stopped it; null: it was killed."),
-            "message": ("varchar", "What it said of its end."),
-            "is_finished": ("boolean", "Whether all that was to be read was read; else the next load goes on."),
+            "started_at": ("timestamptz", "When it started."),
+            "ended_at": ("timestamptz", "When it ended; null if it was killed."),
+            "exit_status": (
+                "integer",
+                "0: complete, 3: incomplete, else the exit status; null if it was killed.",
+            ),
+            "message": ("varchar", "Its final message."),
+            "is_finished": ("boolean", "Whether everything was read; if not, the next load continues."),
             "segments": ("integer", "Files of the log that are in the mirror."),
             "requests": ("bigint", "Requests made."),
             "inserted": ("bigint", "Rows that were new."),
             "updated": ("bigint", "Rows that had changed."),
-            "deleted": ("bigint", "Rows that were gone."),
+            "deleted": ("bigint", "Rows that were deleted."),
             "unread": ("bigint", "Values that fit no column; they are in `_extra`."),
-            "depth": ("varchar", "How much was looked at, such as `nightly` or `full`."),
+            "depth": ("varchar", "How much was read, such as `nightly` or `full`."),
             "planned": ("bigint", "Requests that were planned."),
-            "base": ("json", "The plan by stream, before habit was added."),
+            "base": ("json", "The plan by stream, before the adjustment from recent pulls."),
         },
     ),
     "slices": (
         "One row per slice: how far and how well it was read.",
         {
-            "slice": ("varchar", "What is read and vouched for as one, such as `subscribers/active`."),
+            "slice": ("varchar", "The unit that is read and verified, such as `subscribers/active`."),
             "stream": ("varchar", "The stream it is part of."),
             "load_id": ("varchar", "The load that read it last."),
-            "is_complete": ("boolean", "Whether every row of it is vouched for."),
+            "is_complete": ("boolean", "Whether all its rows are known to be right."),
             "rows": ("bigint", "Rows that were read."),
-            "total": ("bigint", "Rows that the API counts; null where it does not count."),
-            "cursor_at": ("timestamptz", "What came later is read next time."),
+            "total": ("bigint", "Rows according to the API; null if the API gives no count."),
+            "cursor_at": ("timestamptz", "The next incremental scan reads what changed after this."),
             "read_at": ("timestamptz", "When it was read last."),
             "checked_at": ("timestamptz", "When it was last proved."),
             "proof": (
                 "varchar",
-                "What that rests on: `content` (every row was read), `borders`, `counts` or `changes`.",
+                "Evidence for that: `content` (every row was read), `borders` (sampled pages), `counts` or `changes`.",
             ),
-            "doubt": ("varchar", "What keeps it from being complete."),
+            "doubt": ("varchar", "Why it is incomplete."),
         },
     ),
     "set_aside": (
         "One row per record that no table can hold; the log has it, and its slice is incomplete.",
         {
             "slice": ("varchar", "The slice it was seen in."),
-            "key": ("varchar", "Its id; empty when it has none."),
+            "key": ("varchar", "Its id; empty if it has none."),
             "observed_at": ("timestamptz", "When it was seen last."),
             "reason": ("varchar", "Why no table can hold it."),
         },
     ),
     "listings": (
-        "One row per row of a list, in the list's order; of single records, when they were asked for.",
+        "One row per row of a list, in list order, or per record requested by id.",
         {
             "slice": ("varchar", "The list."),
             "key": ("bigint", "The row's id."),
-            "place": ("bigint", "Where it stands, or when it was asked for."),
+            "place": ("bigint", "Position in the list, or time of the request."),
         },
     ),
     "requests": (
-        "One row per request made, never with a secret.",
+        "One row per API request; never contains a secret.",
         {
             "load_id": ("varchar", "The load that made it."),
             "requested_at": ("timestamptz", "When it was sent."),
             "stream": ("varchar", "The stream it was made for; null in loads of cksync 0.1.0."),
-            "slice": ("varchar", "The slice it read; null where it read none."),
-            "endpoint": ("varchar", "Its path below the API's address."),
-            "params": ("varchar", "Its parameters, without a credential."),
-            "status": ("integer", "The answer's HTTP status; null: there was none."),
-            "milliseconds": ("bigint", "How long the answer took."),
-            "rows": ("bigint", "Records in the answer."),
-            "problem": ("varchar", "What was wrong with the answer."),
+            "slice": ("varchar", "The slice it read; null if none."),
+            "endpoint": ("varchar", "Its path below the API's base URL."),
+            "params": ("varchar", "Its parameters, without credentials."),
+            "status": ("integer", "HTTP status of the response; null if there was none."),
+            "milliseconds": ("bigint", "Response time."),
+            "rows": ("bigint", "Records in the response."),
+            "problem": ("varchar", "What was wrong with the response."),
         },
     ),
     "pushes": (
-        "One row per change pushed, and what became of it: done, rejected, in conflict or unknown.",
+        "One row per pushed change, with its outcome.",
         {
             "load_id": ("varchar", "The push."),
             "pushed_at": ("timestamptz", "When it was sent."),
@@ -107,15 +110,15 @@ _CKSYNC = {
             "cells": ("json", "Columns with the values before and after."),
             "outcome": (
                 "varchar",
-                "`done`, `rejected` (the API turned it down), `conflict` (what it needs is gone in the account, or"
-                " somebody else's) or `unknown` (nobody can say).",
+                "`done`, `rejected` (by the API), `conflict` (what it needs was deleted in the account or belongs to"
+                " another person) or `unknown` (it is unclear whether it was executed).",
             ),
-            "message": ("varchar", "The API's words, or what to do."),
+            "message": ("varchar", "The message of the API, or what to do."),
         },
     ),
 }
 
-# What the selects of sql/tables read; empty where no segment has anything for a table.
+# The input of the selects of sql/tables; empty where no segment has rows for a table.
 NO_RECORDS = (
     "select ''::varchar as stream, ''::varchar as slice, 0 as page, 0 as position, ''::varchar as key,"
     " now() as observed_at, null::varchar as record where false"
@@ -123,17 +126,17 @@ NO_RECORDS = (
 
 
 def columns(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-    """A table's own columns and their types, as its select gives them from the view `records`."""
+    """Return a table's own columns and their types, as its select gives them from the view `records`."""
     return {name: kind for name, kind in given_columns(db, table).items() if not name.startswith("_")}
 
 
 def given_columns(db: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-    """All columns that a table's select gives: its own, and those for the merge (see tables.py)."""
+    """Return all columns that a table's select gives: its own, and those for the merge (see tables.py)."""
     return {row[0]: row[1] for row in db.execute(f"describe {table.sql}").fetchall()}
 
 
 def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
-    """Make what is missing in the current database, with its comments."""
+    """Create what is missing in the current database, with its comments."""
     there = {
         (row[0], row[1])
         for row in db.execute(
@@ -158,7 +161,7 @@ def create(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
 
 
 def _create_table(db: duckdb.DuckDBPyConnection, table: Table) -> None:
-    # One long text keeps DuckDB from compressing a whole column, unless it is told how.
+    # A single long text keeps DuckDB from compressing the whole column by default.
     zip_json = {"JSON": "json using compression zstd"}
     own = ", ".join(f'"{name}" {zip_json.get(kind, kind)}' for name, kind in columns(db, table).items())
     every = f"{own}, _first_seen_at timestamptz, _synced_at timestamptz, _extra {zip_json['JSON']}"
@@ -171,19 +174,19 @@ def _create_table(db: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 
 def _create_as_of(db: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
-    """`as_of.<table>(t)`: the rows of `main.<table>` as they were at `t`, a time or its text."""
-    told = db.execute(
+    """Create `as_of.<table>(t)`: the rows of `main.<table>` as of `t`, a time or its text."""
+    existing = db.execute(
         "select function_name from duckdb_functions()"
         " where database_name = current_database() and schema_name = 'as_of'"
     ).fetchall()
     for table in tables:
-        if (table.name,) not in told:
+        if (table.name,) not in existing:
             db.execute(_as_of(table))
 
 
 def _as_of(table: Table) -> str:
-    # No database is named in it: the file may be attached by any name, and `use` tells where to look.
-    meaning = literal(f"main.{table.name} as it was at the time t. {table.grain}")
+    # Names no database, since the file may be attached under any name; `use` selects it.
+    meaning = literal(f"main.{table.name} as of time t. {table.grain}")
     return f"""
         begin;
         create macro as_of."{table.name}"(t) as table

@@ -1,5 +1,5 @@
-"""Records that no table can hold: kept in the log, named in `_cksync.set_aside`, and their slice incomplete until they
-are gone or usable."""
+"""Records that no table can hold: kept in the log and listed in `_cksync.set_aside`; their slice is incomplete until
+they are gone or usable."""
 
 import duckdb
 
@@ -8,14 +8,14 @@ from cksync.load.observations import RECORD_BYTES
 from cksync.sqltext import literal
 
 _REASONS = {
-    "invalid": "is no JSON that a database can hold",
+    "invalid": "is not valid JSON for the database",
     "long": f"is longer than {RECORD_BYTES // 1_000_000} MB",
 }
 _NAMED = 3
 
 
 def note_set_aside(db: duckdb.DuckDBPyConnection) -> dict[tuple[int, str], str]:
-    """Bring `_cksync.set_aside` up to date from `seen`. Gives the slices that lack a record, by round, and why."""
+    """Update `_cksync.set_aside` from `seen`. Return the slices with such a record, by round, and the reason."""
     db.execute(
         """
         delete from _cksync.set_aside as old using found
@@ -48,10 +48,10 @@ def note_set_aside(db: duckdb.DuckDBPyConnection) -> dict[tuple[int, str], str]:
         select slice, key, observed_at, case state {reason} end from concerned where state in ('invalid', 'long')
         """
     )
-    return _doubts(db)
+    return _reasons(db)
 
 
-def _doubts(db: duckdb.DuckDBPyConnection) -> dict[tuple[int, str], str]:
+def _reasons(db: duckdb.DuckDBPyConnection) -> dict[tuple[int, str], str]:
     missing = set_aside(db)
     rows = db.execute(
         "select distinct round, slice from _cksync.set_aside join rounds on rounds.ends_at > observed_at"
@@ -60,7 +60,7 @@ def _doubts(db: duckdb.DuckDBPyConnection) -> dict[tuple[int, str], str]:
 
 
 def set_aside(db: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The slices that lack a record which no table can hold, and a sentence that names it."""
+    """Return the slices with such a record, and a sentence that names it."""
     rows = db.execute(
         f"""
         select slice, count(*),

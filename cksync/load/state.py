@@ -1,4 +1,4 @@
-"""What the published mirror knows already: cursors, the order of every list, and who was last seen when."""
+"""The state in the published mirror: cursors, the order of every list, and when people were last seen."""
 
 import contextlib
 import functools
@@ -28,7 +28,7 @@ from cksync.load.list_order import LISTED
 from cksync.mirror import open_mirror
 
 _LISTS_OF_PEOPLE = {"active": ACTIVE.name, "cancelled": CANCELLED.name}
-# What goes with rows of a list that have the `{ids}`, by the list's stream.
+# Rows that depend on the list rows with these `{ids}`, by the list's stream.
 _ALONG = {
     "custom_fields": """
         (
@@ -48,8 +48,8 @@ _ALONG = {
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a slice was read: `read_to` is when its last complete reading began, `checked_at` when it
-    was last proved beyond its total; `is_complete` says how its last reading ended."""
+    """How far a slice was read: `read_to` is when its last complete read began, `checked_at` when it was last proved
+    beyond its total; `is_complete` tells how its last read ended."""
 
     read_to: datetime | None
     checked_at: datetime | None
@@ -59,8 +59,8 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """A broadcast as the mirror knows it: `sent_at` is the best that is known of when it was sent, `touched_at`
-    when it was written or seen to be edited; `is_dated`: it has a time of sending."""
+    """A broadcast as the mirror knows it: `sent_at` is the best estimate of when it was sent, `touched_at` when it was
+    written or last seen edited; `is_dated`: it has a send time."""
 
     id: int
     subject: str | None
@@ -71,7 +71,7 @@ class Broadcast:
 
 
 class MirrorState:
-    """The mirror as it was when a pull began; a mirror that is not there knows nothing."""
+    """The mirror at the beginning of a pull; empty if there is no mirror."""
 
     def __init__(self, db: duckdb.DuckDBPyConnection | None) -> None:
         self._db = db
@@ -87,14 +87,14 @@ class MirrorState:
 
     @cached_property
     def last_load_at(self) -> datetime | None:
-        """When the last load of all streams began that ended as it should."""
+        """When the last successful load of all streams began."""
         rows = self._rows("select max(started_at) from _cksync.loads where is_finished and streams = 'all'")
         at: datetime | None = rows[0][0] if rows else None
         return at
 
     @cached_property
     def newest_load_at(self) -> datetime | None:
-        """When the newest load began that the mirror has taken in."""
+        """When the newest merged load began."""
         rows = self._rows("select max(started_at) from _cksync.loads")
         at: datetime | None = rows[0][0] if rows else None
         return at
@@ -106,7 +106,7 @@ class MirrorState:
         return rows[0][0] if rows else None
 
     def listing(self, slice_: Slice) -> Listing:
-        """The rows of a list, in its order."""
+        """Return the rows of a list, in order."""
         if self._db is None:
             return Listing()
         query = "select key from _cksync.listings where slice = ? order by place, key"
@@ -116,32 +116,32 @@ class MirrorState:
         return listing
 
     def held(self, slice_: Slice, *, may_vanish: bool = False, least: int = VANISH_ROWS) -> Held:
-        """The rows of a list, as the rule `vanish` weighs them; `may_vanish` and `least` as `Held` has them."""
+        """Return the rows of a list for the `vanish` safety rule; `may_vanish` and `least` are as in `Held`."""
         keys: Collection[int] = self.listing(slice_).keys
         if slice_.stream not in LISTED:
             keys = [row[0] for row in self._rows(f'select id from main."{slice_.stream}"')]
         return Held(keys, functools.partial(self._along, slice_), may_vanish, least)
 
     def _along(self, slice_: Slice, keys: Collection[int]) -> int:
-        """How many memberships, values and other rows would go with these rows of a list."""
+        """Return how many memberships, values and other rows depend on these rows of a list."""
         if slice_.stream not in _ALONG:
             return 0
         source = _ALONG[slice_.stream].format(ids="(select unnest(?::bigint[]))")
         return int(self._rows(f"select count(*) from {source}", [list(keys)])[0][0])
 
     def read_times(self, slice_: Slice) -> dict[int, datetime]:
-        """When each record of a slice of single records was last asked for."""
+        """Return when each record of a slice of single records was last requested."""
         rows = self._rows("select key, make_timestamptz(place) from _cksync.listings where slice = ?", [slice_.name])
         return dict(rows)
 
     def people(self, most: int) -> list[str]:
-        """Ids of a few people, spread over the account's years."""
+        """Return the ids of a few people, spread over the account's years."""
         rows = self._rows("select id from main.subscribers order by hash(id) limit ?", [most])
         return [str(row[0]) for row in rows]
 
     def left_behind(self, since: datetime) -> set[int]:
-        """People who are active or cancelled as far as is known, though neither list has them, and who
-        have not been asked for by id since then."""
+        """Return people last known as active or cancelled who are in neither list, and have not been requested by id
+        since then."""
         rows = self._rows(
             """
             select id from main.subscribers
@@ -155,7 +155,7 @@ class MirrorState:
         return {row[0] for row in rows}
 
     def unlisted(self) -> list[tuple[int, datetime | None]]:
-        """People whom neither list shows, and when they were last seen."""
+        """Return the people whom neither list shows, and when they were last seen."""
         return self._rows(
             """
             select id, greatest(_synced_at, make_timestamptz(asked.place))
@@ -167,7 +167,7 @@ class MirrorState:
         )
 
     def memberships_of(self, people: Collection[int]) -> dict[str, set[int]]:
-        """The subscriptions of some people, by slice."""
+        """Return the subscriptions of some people, by slice."""
         if not people:
             return {}
         rows = self._rows(
@@ -179,8 +179,9 @@ class MirrorState:
         )
         return {name: set(ids) for name, ids in rows}
 
-    def turned(self) -> dict[str, set[int]]:
-        """The subscriptions, by slice, of people who were seen in another state after the slice was last read."""
+    def state_changed(self) -> dict[str, set[int]]:
+        """Return the subscriptions, by slice, of people who were seen in another state after the slice was last
+        read."""
         rows = self._rows(
             f"""
             with lists as (
@@ -210,7 +211,7 @@ class MirrorState:
         return {name: set(ids) for name, ids in rows}
 
     def shown(self) -> list[tuple[str, str, int, int]]:
-        """Each list of members: its slice, its kind, and how many active and cancelled people it shows."""
+        """Return each list of members: its slice, its kind, and how many active and cancelled people it shows."""
         return self._rows(
             f"""
             select {members_sql("subscribable_type", "subscribable_id")}, subscribable_type,
@@ -222,21 +223,21 @@ class MirrorState:
         )
 
     def states(self) -> dict[str, int]:
-        """How many people there are in each state."""
+        """Return the number of people in each state."""
         return dict(self._rows("select state, count(*) from main.subscribers where state is not null group by state"))
 
     def membership_slices(self) -> set[str]:
-        """The slices of subscriptions."""
+        """Return the slices of subscriptions."""
         return {name for name in self.cursors if parent_of(name)}
 
     def people_since(self, day: date) -> int:
-        """How many people joined on that day or later."""
+        """Return how many people joined on that day or later."""
         rows = self._rows("select count(*) from main.subscribers where created_at >= ?", [day])
         return int(rows[0][0]) if rows else 0
 
     def past_nights(self, most: int) -> list[tuple[dict[str, int], dict[str, int]]]:
-        """The last nightly pulls of everything: what each was certain to spend, by group of requests, and
-        what it spent."""
+        """Return the last nightly pulls of everything: the requests each was certain to make, by group, and those it
+        made."""
         has_slices = self._rows(
             "select 1 from duckdb_columns()"
             " where schema_name = '_cksync' and table_name = 'requests' and column_name = 'slice'"
@@ -265,7 +266,7 @@ class MirrorState:
         return [(json.loads(base), json.loads(spent)) for base, spent in rows]
 
     def broadcasts(self) -> list[Broadcast]:
-        """Every broadcast, the newest ids first."""
+        """Return every broadcast, the newest ids first."""
         rows = self._rows(
             """
             with edits as (
@@ -283,7 +284,7 @@ class MirrorState:
         return [Broadcast(*row) for row in rows]
 
     def pages_read(self, endpoint: str) -> dict[int, datetime]:
-        """When each page of a list, oldest first, was last read."""
+        """Return when each page of a list, oldest first, was last read."""
         rows = self._rows(
             """
             select try_cast(regexp_extract(params, '(^|&)page=(\\d+)', 2) as bigint) as page, max(requested_at)
@@ -295,13 +296,13 @@ class MirrorState:
         return dict(rows)
 
     def finished_loads(self) -> set[str]:
-        """The finished loads that the mirror has taken in."""
+        """Return the finished loads that the mirror has merged."""
         return {row[0] for row in self._rows("select load_id from _cksync.loads where is_finished")}
 
 
 @contextlib.contextmanager
 def mirror_state(folder: Folder) -> Iterator[MirrorState]:
-    """What the mirror knows. Raises Failed when it cannot be read."""
+    """Yield the state of the mirror. Raises Failed if it cannot be read."""
     if not folder.mirror.exists():
         yield MirrorState(None)
         return

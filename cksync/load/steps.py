@@ -1,7 +1,7 @@
-"""The statements of a merge: each file of sql/merge does one step, and can be run and explained alone.
+"""The statements of a merge: each file of sql/merge is one step that can be run and explained alone.
 
-The header of a file (see sqltext.py) says what the step makes or changes, and from what. What differs from table to
-table stands in the statement as a {placeholder}; the header describes each, as it would a column.
+The header of a file (see sqltext.py) says what the step creates or changes, and from what. A {placeholder} stands for
+what differs between tables; the header describes each as it would a column.
 """
 
 import re
@@ -15,14 +15,14 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def step(name: str, of: Table | None = None, /, **given: str) -> str:
-    """The statement of the file sql/merge/`name`.sql. Its placeholders are those of a table and those `given`; raises
-    KeyError where that leaves one."""
+    """Return the statement of sql/merge/`name`.sql, with the placeholders of a table and the `given` ones filled in.
+    Raises KeyError if one is left."""
     values = (_of_table(of) if of else {}) | given
     return _PLACEHOLDER.sub(lambda match: values[match[1]], _statement(name))
 
 
 def same_key(table: Table, one: str, other: str) -> str:
-    """That the rows of two relations have the same key."""
+    """Return the SQL condition that rows of two relations have the same key."""
     return " and ".join(f'{one}."{name}" = {other}."{name}"' for name in table.key)
 
 
@@ -38,6 +38,6 @@ def _of_table(table: Table) -> dict[str, str]:
 
 @cache
 def _statement(name: str) -> str:
-    """A file without its header, whose words are no statement."""
+    """Return a file without its header, which is not part of the statement."""
     lines = (sql_folder() / "merge" / f"{name}.sql").read_text(encoding="utf-8").splitlines()
     return "\n".join(dropwhile(lambda line: line.startswith("--"), lines))

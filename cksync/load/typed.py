@@ -1,25 +1,25 @@
-"""Records of the log as typed rows: what a table's select in sql/tables makes of them, and what that leaves."""
+"""Turn records of the log into typed rows with the selects of sql/tables, and collect what those leave over."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
 
-from cksync.load.log import PORTION_BYTES, portions, row_count, size
+from cksync.load.log_files import PORTION_BYTES, portions, row_count, size
 from cksync.load.observations import TOGETHER_BYTES, each_long, relation
 from cksync.load.schema import given_columns
 from cksync.load.tables import Table
 from cksync.sqltext import literal, quoted
 
-# Of longer records, and of records that become many rows, so much text is typed at once.
+# The most text to convert at once, of longer records and of records that become many rows.
 FEW_BYTES = 1_000_000
 USUAL_RECORD_BYTES = 2_000
 
 
 def load_incoming(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], during: str) -> None:
-    """`incoming`: every observation of some segments `during` a time (in SQL) as a typed row.
+    """Create `incoming`: every observation of some segments `during` a time (in SQL) as a typed row.
 
-    A portion of the text at a time, for DuckDB holds several copies of all that it types together.
+    Works in portions of text, because DuckDB holds several copies of what it converts together.
     """
     rows = _typed(db, table)
     before = "create or replace temp table incoming as"
@@ -31,9 +31,10 @@ def load_incoming(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[P
 
 
 def _sources(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> Iterator[str]:
-    """The records of the segments that a table can hold, in SQL: many short ones together, long ones one by one."""
+    """Yield SQL for the records of the segments that a table can hold: many short ones together, long ones one by
+    one."""
     most = FEW_BYTES if table.part_of else PORTION_BYTES
-    short = f"case when strlen(record) <= {TOGETHER_BYTES} then record end"  # no filter: DuckDB may reorder them
+    short = f"case when strlen(record) <= {TOGETHER_BYTES} then record end"  # not a filter: DuckDB may reorder those
     for portion in list(portions(((path, _weight(path)) for path in files), most)) or [[]]:
         yield f"(select * replace ({short} as record) from {relation(portion)})"
     for _ in each_long(db, frozenset(files)):
@@ -41,14 +42,14 @@ def _sources(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path])
 
 
 def _weight(path: Path) -> int:
-    """The bytes of a file as they count for a portion: DuckDB parses up to 2,048 records together, so that records
-    of many bytes count for more."""
+    """Return the weight of a file for a portion: DuckDB parses up to 2,048 records together, so records of many bytes
+    weigh more."""
     bytes_, rows = size(path), row_count(path)
     return bytes_ * (1 if bytes_ <= rows * USUAL_RECORD_BYTES else PORTION_BYTES // FEW_BYTES)
 
 
 def _view_records(db: duckdb.DuckDBPyConnection, source: str, during: str, *, is_corrected: bool) -> None:
-    """`records`, which the selects of sql/tables read."""
+    """Create the view `records`, which the selects of sql/tables read."""
     record, join = "record", ""
     if is_corrected:
         record, join = "coalesce(fixed, record) as record", "left join corrected using (record)"
@@ -61,14 +62,14 @@ def _view_records(db: duckdb.DuckDBPyConnection, source: str, during: str, *, is
 
 
 def _typed(db: duckdb.DuckDBPyConnection, table: Table) -> str:
-    """A select that gives the view `records` as typed rows; `_extra` is what of the record no column holds: unknown
-    keys, and those (`_unread`) whose value fits no column."""
+    """Return a select that turns the view `records` into typed rows; `_extra` holds what fits no column: unknown keys,
+    and those (`_unread`) whose value fits no column."""
     every = given_columns(db, table)
     own = [name for name in every if not name.startswith("_")]
     at, read = (name if name in every else other for name, other in (("_at", "''"), ("_read", "null")))
     checked = [name for name in own if every[name] not in ("VARCHAR", "JSON")]
     given = {name: f"json_extract_string(_record, _at || {literal(f'/{name}')})" for name in checked}
-    # `case`, not `and`: of a record whose columns are all there, nothing is parsed again
+    # `case`, not `and`: a record whose columns are all filled is not parsed again
     is_unread = {name: f'case when "{name}" is null then {given[name]} is not null end' for name in checked}
     any_unread = " or ".join(f"({test})" for test in is_unread.values()) or "false"
     unread = ", ".join(f"case when {test} then '{name}' end" for name, test in is_unread.items())

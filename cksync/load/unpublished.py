@@ -1,4 +1,4 @@
-"""What the segments of a round say already, before the mirror has taken them in."""
+"""Read the segments of a round before they are merged into the mirror."""
 
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
@@ -11,13 +11,13 @@ from cksync.load.tables import casts
 from cksync.paths import pattern
 
 _BROADCASTS = ("broadcasts", "broadcast_stats")
-# What is read of a person, alone and inside a subscription.
+# The fields read of a person, alone and inside a subscription.
 _PERSON = "texts('id, state, email_address, first_name')"
 
 
 @contextlib.contextmanager
 def _read_log(folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database to read segments with."""
+    """Yield a database to read segments with."""
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": "256MB",
         "threads": 2,
@@ -29,7 +29,7 @@ def _read_log(folder: Folder) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def seen_in_other_states(folder: Folder, segments: Sequence[Path], people: Collection[int]) -> set[int]:
-    """Those of some people whom a subscription in `segments` shows in a state that no list shows."""
+    """Return those of some people whom a subscription in `segments` shows in a state that no list shows."""
     if not people or not segments:
         return set()
     with _read_log(folder) as db:
@@ -49,8 +49,7 @@ def seen_in_other_states(folder: Folder, segments: Sequence[Path], people: Colle
 
 
 def seen_contradictory(folder: Folder, segments: Sequence[Path]) -> set[int]:
-    """People of whom two answers that were under way together say different things: nobody knows which
-    is the newer one."""
+    """Return the people about whom two answers in flight together disagree: it is unknown which one is newer."""
     if not segments:
         return set()
     with _read_log(folder) as db:
@@ -87,7 +86,7 @@ def seen_contradictory(folder: Folder, segments: Sequence[Path]) -> set[int]:
 def unpublished_broadcasts(
     folder: Folder, segments: Sequence[Path]
 ) -> tuple[dict[int, str | None], dict[int, str | None]]:
-    """The subjects that the list of broadcasts shows, and the statuses of the figures, as `segments` have them."""
+    """Return the subjects in the list of broadcasts, and the statuses in the figures, as `segments` have them."""
     if not segments:
         return {}, {}
     with _read_log(folder) as db:

@@ -1,1 +1,1 @@
-"""Verbs that need two rooms: each module wires them, and nothing else does."""
+"""Commands that combine several packages: only these modules connect them."""

@@ -1,4 +1,4 @@
-"""One mirror belongs to one account: who answers is asked first, and compared with whom the log names."""
+"""Check the account, clock and disk before a pull: a mirror belongs to one account."""
 
 import os
 import shutil
@@ -18,18 +18,19 @@ from cksync.errors import Failed, Refused
 from cksync.folder import Folder
 from cksync.load.log import pinned_account
 from cksync.load.misdated import CLOCK_LIMIT
+from cksync.plural import plural
 from cksync.secrets import environment
 
-# A changed address is accepted when most of so many known people are in the account.
+# A changed address is accepted if most of this many known people are in the account.
 PEOPLE_ASKED = 5
-# Somebody sits and waits for a check.
+# `check` is interactive, so it gives up early.
 CHECK_ATTEMPTS = 2
-# Room that every pull should have, were the account ever so small.
+# Minimum free space for a pull, even of a small account.
 LEAST_BYTES = 500_000_000
 
 
 def address(page: Page) -> str:
-    """The primary address in the answer of /account."""
+    """The primary address in a response of /account."""
     text = page.records[0].text or b"{}"
     return str(msgspec.json.decode(text, type=dict[str, object])["primary_email_address"])
 
@@ -37,65 +38,66 @@ def address(page: Page) -> str:
 def check_pin(
     api: Api, account: str, pinned: str | None, is_accepted: bool, known_people: Callable[[], Sequence[str]]
 ) -> None:
-    """Pass when the account is the pinned one, or nothing is pinned yet.
+    """Check that the account is the pinned one, if any.
 
-    An owner who changed the account's address says so (`is_accepted`): then most of a few people whom the
-    mirror knows must be there. Raises Refused before anything is written.
+    With `is_accepted`, the account's address may have changed: then most of a few people from the mirror must be in
+    the account. Raises Refused before anything is written.
     """
     if pinned is None or account.lower() == pinned.lower():
         return
     if not is_accepted:
         raise Refused(
-            f"this mirror belongs to {pinned}, but the secret opens the account of {account}: nothing was read;"
-            " use another data_dir, or --accept-account if the account's address has changed"
+            f"this mirror belongs to {pinned}, but the secret belongs to the account {account}: nothing was read;"
+            " choose another data_dir, or add --accept-account if the account's address has changed"
         )
     people = known_people()[:PEOPLE_ASKED]
     there = sum(not api.fetch(ask_one(BY_ID, key, place)).is_missing for place, key in enumerate(people, 1))
     if people and there <= len(people) / 2:
         raise Refused(
-            f"this is not the account of {pinned} with a new address: only {there} of {len(people)} people whom the"
-            " mirror knows are in it; nothing was read, use another data_dir"
+            f"this is not the account of {pinned} under a new address: it has only {there} of {len(people)} people"
+            " from the mirror; nothing was read; choose another data_dir"
         )
 
 
 def check_clock(ours: datetime, server: datetime | None) -> None:
-    """Pass when the machine's clock agrees with the API's, or the API gives no time. Raises Refused."""
+    """Check the machine's clock against the API's, if it reports the time. Raises Refused."""
     if server is not None and abs(ours - server) > CLOCK_LIMIT:
         raise Refused(
-            f"this machine's clock says {ours:%Y-%m-%d %H:%M} UTC, and the API's {server:%Y-%m-%d %H:%M}: nothing was"
-            " read, for all that is observed would be stamped with it; set it right"
+            f"this machine's clock shows {ours:%Y-%m-%d %H:%M} UTC, the API's {server:%Y-%m-%d %H:%M}; nothing was"
+            " read, to avoid wrong timestamps; set the clock"
         )
 
 
 def free_bytes(path: Path) -> int:
-    """How much the disk of a folder still takes."""
+    """The free space on the disk of a folder."""
     return shutil.disk_usage(path).free
 
 
 def little_room(folder: Folder, free: int) -> str | None:
-    """A sentence where the disk may be too full for a pull; None where it has room.
+    """A warning if the disk may be too full for a pull; None if there is enough space.
 
-    A pull may need as much again as the folder holds: publishing writes the mirror and the Parquet files beside those
-    that are there, and a whole reading is logged once more. An account that was never read may need anything, so it
-    is LEAST_BYTES at least. Raises Failed where not even the copy of the mirror fits: a pull would end so, too.
+    A pull may need as much space again as the folder uses: publishing writes new copies of the mirror and the Parquet
+    files, and a full scan is logged once more. The size of a new account is unknown, so the minimum is LEAST_BYTES.
+    Raises Failed if not even the copy of the mirror fits, as a pull would fail, too.
     """
     held = sum(_bytes_of(path) for path in folder.root.rglob("*"))
     copied = _bytes_of(folder.mirror)
     if free < copied:
         raise Failed(
-            f"the disk is full: {folder.root} has {_size(free)} free, and a pull writes a copy of the mirror, which has"
-            f" {_size(copied)}; make room"
+            f"not enough disk space: {folder.root} has {_size(free)} free, and a pull writes a copy of the mirror"
+            f" ({_size(copied)}); free some space"
         )
     needed = max(held, LEAST_BYTES)
     if free >= needed:
         return None
     return (
-        f"{folder.root} has {_size(free)} free, and a pull may need {_size(needed)}; make room, or it may not publish"
+        f"{folder.root} has {_size(free)} free, but a pull may need {_size(needed)}; free some space, or"
+        " publishing may fail"
     )
 
 
 def _bytes_of(path: Path) -> int:
-    """The size of a file; 0 where there is none, or none any more: a pull may be at work."""
+    """The size of a file; 0 if it does not exist, or was just removed by a running pull."""
     try:
         return path.stat().st_size if path.is_file() else 0
     except OSError:
@@ -107,7 +109,7 @@ def _size(bytes_: int) -> str:
 
 
 def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Try what a pull needs, with one request: what was found, by what was tried.
+    """Test the requirements of a pull, with one request, and return the findings.
 
     Raises what a pull would raise: BadConfig, Failed (folder), Unauthorized, ApiUnavailable, Refused.
     """
@@ -127,10 +129,10 @@ def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str,
         "credentials": f"accepted, from {reference.place if reference else ''}",
         "account": f"{_name(page)} <{address(page)}>",
         "data folder": f"{config.data_dir}, {os.stat(config.data_dir).st_mode & 0o777:o}, {_size(free)} free",
-        "clock": "the API gives no time"
+        "clock": "the API reports no time"
         if gap is None
         else f"{abs(gap):.0f} s {'ahead of' if gap > 0 else 'behind'} the API's",
-        "limit": f"{config.api.rate_limit} requests in {config.api.rate_period_seconds:g} s",
+        "limit": f"{plural(config.api.rate_limit, 'request')} per {config.api.rate_period_seconds:g} s",
     }
 
 

@@ -1,4 +1,4 @@
-"""How a load ends: with what is vouched for, in the log, in the mirror, and for people."""
+"""The end of a load: verdicts on its slices, in the log, in the mirror and in the report."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,10 +16,10 @@ from cksync.pipeline.run import Run
 
 
 def close(run: Run, before: Mapping[str, Verdict], *, is_time_up: bool) -> Mapping[str, Verdict]:
-    """Note what ended and close the load in the log; the verdict on each slice. `before` are those of the load that
-    this one brings up to date."""
+    """Close the load in the log, and return the verdict on each slice. `before` contains those of the load that this
+    one brings up to date."""
     checkpoints = {name: scan.checkpoint for name, scan in run.progress.scans.items() if name not in run.carried}
-    checkpoints |= {c.slice.name: c for c in (*_ended_memberships(run), *_nobody_waits(run))}
+    checkpoints |= {c.slice.name: c for c in (*_ended_memberships(run), *_clear_lookup_backlog(run))}
     run.progress.writer.mark(checkpoints.values())
     verdicts = dict(before)
     for name, checkpoint in checkpoints.items():
@@ -28,24 +28,24 @@ def close(run: Run, before: Mapping[str, Verdict], *, is_time_up: bool) -> Mappi
         else:
             verdicts[name] = _up_to_date(before.get(name), _verdict(checkpoint))
     doubts = [verdict for verdict in verdicts.values() if not verdict.is_complete]
-    # A pull of some streams must not close a round that others are still to be read in.
+    # A pull of some streams must not close a round in which others remain to be read.
     run.is_finished = not is_time_up and (not run.progress.loads or "subscribers" in run.context.streams)
-    message = "out of time; the next pull goes on from there" if is_time_up else _message(doubts)
+    message = "out of time; the next pull continues" if is_time_up else _message(doubts)
     run.progress.writer.flush(LoadEnd(run.now(), 3 if doubts or is_time_up else 0, message, run.is_finished))
     return verdicts
 
 
 def _up_to_date(before: Verdict | None, now: Verdict) -> Verdict:
-    """The verdict on a slice that was read whole, and then brought up to date: every row of it was read."""
+    """The verdict on a slice that was brought up to date after a full scan: every row of it was read."""
     was_read = before is not None and before.is_complete and before.proof == "content"
     return replace(now, proof="content") if was_read and now.is_complete else now
 
 
 def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_time_up: bool) -> PullReport:
-    """Publish what a closed load has read, and say how a pull went that began then."""
+    """Publish a closed load, and report on the pull that began at `began_at`."""
     doubts = [verdict for verdict in verdicts.values() if not verdict.is_complete]
     exit_status = 3 if doubts or is_time_up else 0
-    message = "out of time; the next pull goes on from there" if is_time_up else _message(doubts)
+    message = "out of time; the next pull continues" if is_time_up else _message(doubts)
     run.forget()
     try:
         run.published.append(publish(run.config, run.folder, analyze=run.analyze))
@@ -53,7 +53,9 @@ def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_
         run.progress.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
         raise
     published = together(run.published)
-    if run.context.streams == STREAMS.keys():  # a pull of a few lists is to be quick, and a nightly one comes
+    if (
+        run.context.streams == STREAMS.keys()
+    ):  # a pull of some lists should be quick; the next full one compacts the log
         compact(run.folder.log, but=run.progress.writer.load_id)
     late = published.merged.doubts
     judged = tuple(
@@ -99,7 +101,7 @@ def _message(doubts: Sequence[Verdict]) -> str:
 
 
 def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
-    """The lists of forms, sequences and tags that are no more: their memberships are gone with them."""
+    """Checkpoints for the lists of deleted forms, sequences and tags, whose memberships are deleted with them."""
     for parent, stream in PARENTS.items():
         scan = run.progress.scans.get(stream)
         if scan is None or not scan.checkpoint.is_complete:
@@ -113,17 +115,17 @@ def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
                 )
 
 
-def _nobody_waits(run: Run) -> Iterator[Checkpoint]:
-    """No single record had to be asked for, so that what an earlier pull missed is not missing any more."""
+def _clear_lookup_backlog(run: Run) -> Iterator[Checkpoint]:
+    """Mark slices of single records complete if this pull needed no lookups: nothing missed earlier is missing now."""
     for slice_ in (BY_ID, DETAILS, STATS):
         cursor = run.context.state.cursors.get(slice_.name)
-        is_open = cursor is not None and (slice_ == BY_ID or not cursor.is_complete)  # by id all were asked for
+        is_open = cursor is not None and (slice_ == BY_ID or not cursor.is_complete)  # all lookups by id were made
         if slice_.stream in run.context.streams and is_open and slice_.name not in run.progress.scans:
             at = run.context.began_at
             yield Checkpoint(slice_, at, at, is_done=True, is_complete=True, proof="content")
 
 
 def fail(writer: Writer, at: datetime, error: CksyncError) -> None:
-    """Close a load that failed: its requests and its reason are kept, its round stays open."""
+    """Close a failed load: its requests and error are kept, and its round stays open."""
     writer.add_attempts(error.attempts)
     writer.flush(LoadEnd(at, error.exit_status, str(error), is_finished=False))

@@ -1,4 +1,4 @@
-"""What a pull tells while it runs, and at the end."""
+"""The events of a pull, and its report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from cksync.load.publish import Published
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """A page came in. `expected` are the requests of the whole pull: as planned, or where nobody could
-    plan (or it takes more) those made and those known to be left for the walks of this phase."""
+    """A page was read. `expected` is the number of requests of the whole pull: as planned, or without a plan (or if it
+    was too low) those made plus those remaining for the scans of this phase."""
 
     slice: Slice
     rows: int
@@ -21,15 +21,15 @@ class PageRead:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something the user should know, in a sentence."""
+    """A message for the user, in one sentence."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How well a slice was read; `doubt` says why it is incomplete, `unread` what of it had no usable answer: pages
-    of a list, ids of single records."""
+    """The result for a slice. `doubt` is the reason why it is incomplete; `unread` lists what had no usable response:
+    pages of a list, or ids of single records."""
 
     slice: str
     stream: str
@@ -43,9 +43,9 @@ class Verdict:
 
 @dataclass(frozen=True)
 class PullReport:
-    """What a pull did. `requests` are its requests by stream, `planned` how many were foreseen (None: nobody
-    could know), `seconds` its whole time with publishing; `since` is when the pull began that this one went on with:
-    rows that nothing says have changed are as they were then."""
+    """The result of a pull. `requests` counts its requests by stream, `planned` is the estimate (None if there was
+    none), `seconds` its total time including publishing. `since` is the start of the interrupted pull that this one
+    continued: rows without a known change are as of then."""
 
     load_id: str
     account: str

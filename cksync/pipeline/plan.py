@@ -1,4 +1,4 @@
-"""PullPlan: what the next pull will ask for, from what the mirror knows and the habit of past nights."""
+"""Estimate the requests of the next pull, from the state of the mirror and recent pulls."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,16 +19,16 @@ from cksync.folder import Folder
 from cksync.load.log import open_round, was_ever_finished
 from cksync.load.state import MirrorState, mirror_state
 
-# How people who are asked for by id are called in a plan.
+# The group of people requested by id in a plan.
 PEOPLE_BY_ID = "people by id"
-# The last so many nights make the habit.
+# The number of past nightly pulls that adjust the estimate.
 NIGHTS = 7
 
 
 @dataclass(frozen=True)
 class Line:
-    """What one group of requests will cost. `requests` is None where nobody can know; `base` is what is
-    known for certain, the rest is habit."""
+    """The estimate for one group of requests. `requests` is None if unknown; `base` is the certain part, the rest comes
+    from recent pulls."""
 
     group: str
     lists: int
@@ -39,8 +39,8 @@ class Line:
 
 @dataclass(frozen=True)
 class PullPlan:
-    """What the next pull will ask for. `seconds` is the least time that the limit allows for it; both are
-    None where a part is unknown. `note` says what else there is to know."""
+    """The estimate for the next pull. `seconds` is the minimum time under the rate limit; both totals are None if a
+    part is unknown. `note` is a remark for the user."""
 
     lines: tuple[Line, ...]
     requests: int | None
@@ -53,11 +53,11 @@ class PullPlan:
 
 
 def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly", now: Clock = wall_clock) -> PullPlan:
-    """Price the next pull without a request. Raises Rejected for an unknown stream, Failed for a mirror or
-    a log that cannot be read."""
+    """Estimate the next pull without making requests. Raises Rejected for an unknown stream, Failed for an unreadable
+    mirror or log."""
     folder = Folder(config.data_dir)
     if not folder.mirror.exists() and was_ever_finished(folder.log):
-        raise Failed(f"there is no mirror in {folder.root}, but a log: `cksync rebuild` makes it, or the next pull")
+        raise Failed(f"there is a log but no mirror in {folder.root}; create it with `cksync rebuild`, or run the pull")
     with mirror_state(folder) as mirror:
         unfinished = [load for load in open_round(folder.log) if load.start.account]
         at = unfinished[0].start.started_at if unfinished else None
@@ -72,7 +72,7 @@ def priced(
     now: datetime,
     open_since: datetime | None,
 ) -> PullPlan:
-    """The plan of a pull that begins `now`, or goes on with one that was begun at `open_since`."""
+    """The estimate for a pull that begins `now`, or continues the one begun at `open_since`."""
     schedule = Schedule(mirror, config.pull, now, depth)
     lines = tuple(line for line in _lines(schedule, _habit(mirror)) if _stream(line.group) in streams)
     known_costs = [line.requests for line in lines if line.requests is not None]
@@ -81,9 +81,9 @@ def priced(
     seconds = None if total is None else floor_seconds(total, api.rate_limit, api.rate_period_seconds)
     note = None
     if open_since:
-        note = f"goes on with the pull of {open_since:%Y-%m-%d %H:%M} UTC, and brings up to date what that has read"
+        note = f"continues the pull of {open_since:%Y-%m-%d %H:%M} UTC, then catches up on what that pull had read"
     elif total is None:
-        note = "what was never read cannot be priced: one request for every 50 rows, and two for each broadcast"
+        note = "no estimate for data that was never read; expect one request per 50 rows, and two per broadcast"
     return PullPlan(lines, total, seconds, note)
 
 
@@ -99,12 +99,12 @@ def _lines(schedule: Schedule, habit: Mapping[str, int]) -> list[Line]:
     lines.append(_memberships(schedule, habit))
     lines += _broadcasts(schedule, habit)
     is_known = schedule.is_known(PURCHASES)
-    lines.append(_line("purchases", 1, 1 if is_known else None, habit, "the newest end"))
+    lines.append(_line("purchases", 1, 1 if is_known else None, habit, "the newest page"))
     return lines
 
 
 def _full(schedule: Schedule) -> list[Line]:
-    """Every row of what was read before; what was never read stays unknown."""
+    """Estimates for reading every row; unknown for what was never read."""
     lists = {
         "subscribers": [ACTIVE.name, CANCELLED.name],
         "subscriptions": sorted(schedule.state.membership_slices()),
@@ -118,7 +118,7 @@ def _full(schedule: Schedule) -> list[Line]:
             len(schedule.mails) if group == "broadcasts" else 0
         )
         is_known = bool(names) and None not in pages
-        lines.append(_line(group, len(names), requests if is_known else None, {}, "every row, as many as last time"))
+        lines.append(_line(group, len(names), requests if is_known else None, {}, "every row, as of the last pull"))
     is_known = schedule.pages(BROADCASTS.name) is not None
     lines.append(_line("broadcast_stats", 1, len(schedule.mails) if is_known else None, {}, "each broadcast"))
     return lines
@@ -128,7 +128,9 @@ def _line(group: str, lists: int, base: int | None, habit: Mapping[str, int], re
     if base is None:
         return Line(group, lists, 0, None, "never read completely")
     extra = habit.get(group, 0)
-    return Line(group, lists, base, max(base + extra, 0), f"{reason}; {extra:+d} by habit" if extra else reason)
+    return Line(
+        group, lists, base, max(base + extra, 0), f"{reason}; {extra:+d} from recent pulls" if extra else reason
+    )
 
 
 def _people(schedule: Schedule, habit: Mapping[str, int]) -> list[Line]:
@@ -138,8 +140,8 @@ def _people(schedule: Schedule, habit: Mapping[str, int]) -> list[Line]:
     base = max(1, changed) + 1 + max(1, schedule.samples(ACTIVE)) + max(1, schedule.samples(CANCELLED))
     asked = len(schedule.state.left_behind(schedule.at - schedule.cycle)) + len(schedule.people_in_rotation)
     return [
-        _line("subscribers", 2, base, habit, "who changed, and a page of each list"),
-        _line(PEOPLE_BY_ID, 1, asked, habit, "who is in neither list"),
+        _line("subscribers", 2, base, habit, "changed people, and a sample of each list"),
+        _line(PEOPLE_BY_ID, 1, asked, habit, "people in neither list"),
     ]
 
 
@@ -152,7 +154,13 @@ def _memberships(schedule: Schedule, habit: Mapping[str, int]) -> Line:
     ):
         return _line("subscriptions", len(slices), None, habit, "")
     rotation = sum(samples for name, samples in schedule.rotation_samples.items() if name in slices)
-    return _line("subscriptions", len(slices), len(slices) + rotation, habit, "the newest of each list, and turns")
+    return _line(
+        "subscriptions",
+        len(slices),
+        len(slices) + rotation,
+        habit,
+        "the newest page of each list, and samples in rotation",
+    )
 
 
 def _broadcasts(schedule: Schedule, habit: Mapping[str, int]) -> list[Line]:
@@ -163,13 +171,13 @@ def _broadcasts(schedule: Schedule, habit: Mapping[str, int]) -> list[Line]:
     pages = ceil(rows / PAGE_ROWS) if schedule.samples(BROADCASTS) else 1 + len(schedule.pages_with_drafts)
     pages += rows > 0 and rows % PAGE_ROWS == 0  # a list without totals ends with a page that is not full
     return [
-        _line("broadcasts", 1, pages + len(details), habit, "the end of the list, and details that may change"),
-        _line("broadcast_stats", 1, len(stats), habit, "figures by age"),
+        _line("broadcasts", 1, pages + len(details), habit, "the last pages, and details that may change"),
+        _line("broadcast_stats", 1, len(stats), habit, "statistics due by age"),
     ]
 
 
 def _habit(mirror: MirrorState) -> dict[str, int]:
-    """What past nights spent beyond what was certain, by group: the median of the last ones."""
+    """The requests of recent nightly pulls beyond the certain part, by group: their median."""
     extras: dict[str, list[int]] = {}
     for base, spent in mirror.past_nights(NIGHTS):
         for group in base:

@@ -1,4 +1,4 @@
-"""Publish: the log -> the tables of the mirror -> the models on them, and the facts that must hold."""
+"""Publish: the log -> the tables of the mirror -> the models, and the data checks."""
 
 import functools
 
@@ -11,15 +11,15 @@ from cksync.load.tables import tables
 
 
 def publish(config: Config, folder: Folder, *, analyze: bool = True) -> Published:
-    """Take what is new in the log into the mirror of a folder. Raises Failed as load.publish does.
+    """Publish new log entries to the mirror of a folder. Raises Failed as load.publish does.
 
-    Without `analyze` the models stay as they are, for a publish that another one follows soon.
+    Without `analyze` the models are not rebuilt, because another publish follows soon.
     """
     return load.publish(folder, _analyze(config) if analyze else None)
 
 
 def rebuild(config: Config, folder: Folder) -> Published:
-    """Make the mirror of a folder anew from its log."""
+    """Rebuild the mirror of a folder from its log."""
     return load.rebuild(folder, _analyze(config))
 
 

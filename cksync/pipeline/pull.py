@@ -1,4 +1,4 @@
-"""Pull: the account -> the log -> the mirror. Wires extract and load; what a pull does can be read here."""
+"""Pull: the account -> the log -> the mirror. Connects extract and load."""
 
 import contextlib
 import shutil
@@ -42,24 +42,25 @@ from cksync.pipeline.events import Event, Note, PageRead
 from cksync.pipeline.plan import priced
 from cksync.pipeline.publishing import publish
 from cksync.pipeline.run import Run
+from cksync.plural import plural
 from cksync.secrets import environment
 
-# What was read is not asked for again within this time; later its pages have moved.
+# Data is not requested again within this time; later, its pages have moved.
 KEEP = timedelta(days=1)
-# A pull that goes on later than this (pages of one pull may be as far apart) looks back first.
+# A pull that continues later than this (pages of one pull may be as far apart) checks earlier pages first.
 STALE = timedelta(minutes=1)
-# A first pull takes long: people can begin to look while it runs, every few minutes, and when the limit makes us wait
-# anyway: then (but not all the time), and after every stream (but not for what takes a moment).
+# A first pull takes long, so it publishes while it runs: every few minutes, during waits for the rate limit (but not
+# all of them), and after every stream (but not very short ones).
 PUBLISH_SELDOM = timedelta(seconds=10)
 PUBLISH_WHEN_IDLE = timedelta(seconds=30)
 PUBLISH_EVERY = timedelta(minutes=5)
-# The machine's clock may differ from the API's, or from the log's, by so much without a word.
+# Tolerated difference between the machine's clock and the API's or the log's.
 CLOCK_TOLERANCE = timedelta(minutes=5)
-# A reading serves a pull of the same depth or a lesser one: what a night looked at is no reading of every row.
+# A scan can be reused by a pull of the same or a lesser depth: a nightly scan does not read every row.
 DEPTHS: Sequence[Depth] = ("nightly", "verify", "full")
-# What is asked for in a request each is asked for again by a pull that goes on: what is read after it hangs on it.
+# Lists that take one request are requested again by a continued pull, because later scans depend on them.
 AFRESH = ("account", *LISTS)
-# When so many slices were asked for and nothing could be read, there is nothing to go on for.
+# Give up after this many slices if nothing could be read.
 SLICES_IN_VAIN = 5
 
 
@@ -80,13 +81,12 @@ def pull(
 ) -> Iterator[Event]:
     """Bring the mirror up to date; the last event is the PullReport.
 
-    `streams` names what to read (all when empty), `lists` the lists of members to read without all the others,
-    `depth` how much of it (see Run), `allow` the safety rules to lift (`vanish`). `is_dry` keeps nothing of what
-    was read: the PullReport says what it would have changed. Without `analyze` the models are left to the next publish.
+    `streams` names the streams to read (all by default), `lists` limits which member lists are read, `depth` how much
+    is read (see Schedule), `allow` the safety rules to lift (`vanish`). `is_dry` keeps nothing: the PullReport says
+    what would have changed. Without `analyze` the models are left to the next publish.
 
-    Setting `stop` ends the pull cleanly: it raises Interrupted, and the next pull goes on from there. Raises
-    Locked, Unauthorized, Refused (another account's secret), ApiUnavailable, Failed; whatever was read is then in
-    the log.
+    Setting `stop` ends the pull cleanly: it raises Interrupted, and the next pull continues. Raises Locked,
+    Unauthorized, Refused (the secret of another account), ApiUnavailable, Failed; everything read is then in the log.
     """
     chosen = choose(streams)
     given, redactor = credentials(config, environment() if environ is None else environ)
@@ -94,14 +94,12 @@ def pull(
     with contextlib.ExitStack() as held:
         held.enter_context(folder.lock("pull"))
         if not folder.mirror.exists() and was_ever_finished(folder.log):
-            yield Note("there is no mirror: it is made anew from the log, without a request")
+            yield Note("the mirror is missing; rebuilding it from the log, without API requests")
             publish(config, folder)
         mirror = held.enter_context(contextlib.ExitStack())
-        before = mirror.enter_context(
-            mirror_state(folder)
-        )  # if it cannot be read, that is said before the first request
+        before = mirror.enter_context(mirror_state(folder))  # an unreadable mirror is reported before the first request
         target = held.enter_context(_target(folder, is_dry=is_dry))
-        if not is_published(target.log, before.finished_loads()):  # a process died in between
+        if not is_published(target.log, before.finished_loads()):  # a process died before publishing
             mirror.close()
             before = mirror.enter_context(_ahead(folder))
         newest = newest_observation(folder.log)
@@ -128,7 +126,7 @@ def pull(
                 yield from _read(run, lists, is_time_up)
                 verdicts = close(run, {}, is_time_up=is_time_up.is_set())
                 if run.read_before() and not is_time_up.is_set():
-                    yield Note(f"bringing up to date what was read before the stop ({len(run.read_before()):,} lists)")
+                    yield Note(f"catching up on {plural(len(run.read_before()), 'list')} read before the interruption")
                     run = _catch_up(run, mirror, start)
                     yield from _read(run, lists, is_time_up)
                     verdicts = close(run, verdicts, is_time_up=is_time_up.is_set())
@@ -140,7 +138,7 @@ def pull(
 
 @contextlib.contextmanager
 def _target(folder: Folder, *, is_dry: bool) -> Iterator[Folder]:
-    """Where to write: the folder, or for a dry run a copy of it that has the mirror, no log, and no future."""
+    """The folder to write to: for a dry run, a temporary copy with the mirror and without a log."""
     if not is_dry:
         yield folder
         return
@@ -157,7 +155,7 @@ def _target(folder: Folder, *, is_dry: bool) -> Iterator[Folder]:
 def _foreseen(
     before: MirrorState, config: Config, streams: frozenset[str], depth: Depth, at: datetime
 ) -> Mapping[str, Any]:
-    """What the plan says, to be compared with what is spent."""
+    """The estimate, to be compared with the actual requests."""
     plan = priced(before, config, streams, depth, at, None)
     return {
         "depth": depth,
@@ -172,27 +170,30 @@ def _notes_on_clock(right: datetime | None, ours: datetime, whose: str) -> Itera
     if gap < -CLOCK_TOLERANCE or (gap > CLOCK_TOLERANCE and not is_log):
         direction = "behind" if gap < timedelta(0) else "ahead of"
         minutes = round(abs(gap).total_seconds() / 60)
-        yield Note(f"this machine's clock is {minutes} minutes {direction} {whose}; nothing is lost, set it right")
+        yield Note(
+            f"this machine's clock is {plural(minutes, 'minute')} {direction} {whose}; nothing is lost, but set"
+            " the clock"
+        )
 
 
 def _check_times(folder: Folder, before: MirrorState, newest: datetime | None, server: datetime | None) -> None:
-    """Raise Refused when a rebuild would put loads right that a wrong clock has put into the future: what is read now
-    would be stamped after them."""
+    """Raise Refused if the log has loads dated in the future by a wrong clock, which a rebuild would correct: new data
+    would be dated after them."""
     if server is None:
         return
     in_mirror = before.newest_load_at
     late = [at for at in (newest, in_mirror) if at is not None and at > server + CLOCK_LIMIT]
-    if late and (newest not in late or misdated(folder.log, server)):  # else nothing says what time it was
+    if late and (newest not in late or misdated(folder.log, server)):  # otherwise the right time is unknown
         raise Refused(
-            f"the log has observations of {max(late):%Y-%m-%d}, and the API's clock says {server:%Y-%m-%d}: a wrong"
-            " clock has stamped them, and nothing was read; `cksync rebuild` puts their times right"
+            f"the log has observations from {max(late):%Y-%m-%d}, but the API's clock shows {server:%Y-%m-%d}:"
+            " they were recorded with a wrong clock; nothing was read; `cksync rebuild` corrects their times"
         )
 
 
 def _identify(
     config: Config, folder: Folder, before: MirrorState, api: Api, scan: FullScan, start: Start, accept_account: bool
 ) -> Page:
-    """Ask who answers, and refuse another account than the pinned one before anything is written."""
+    """Request the account, and refuse one other than the pinned account before anything is written."""
     request = scan.ask()
     assert request is not None
     try:
@@ -269,17 +270,17 @@ def _depth(load: Load) -> Depth:
 
 def _going_on(since: datetime, depth: Depth) -> str:
     if depth != "full":
-        return f"going on with the pull of {since:%Y-%m-%d %H:%M} UTC"
+        return f"continuing the pull of {since:%Y-%m-%d %H:%M} UTC"
     return (
-        f"going on with the full pull of {since:%Y-%m-%d %H:%M} UTC: the rows that it has read are those of then, and"
-        " what has changed since is asked for at the end"
+        f"continuing the full pull of {since:%Y-%m-%d %H:%M} UTC: rows read then are kept, and later changes are"
+        " requested at the end"
     )
 
 
 def _catch_up(run: Run, mirror: contextlib.ExitStack, start: Start) -> Run:
-    """The pull of a night, in a round of its own, of what a closed load took from those before it; what it read itself
-    is carried over. Nobody sees the mirror that this begins from, unless it is the account's first pull. `mirror` is
-    what the one that was read so far is open in: of one path, DuckDB opens nothing newer while it is."""
+    """Start a nightly pull, in its own round, of the slices that a closed load took from earlier ones; slices it read
+    itself are carried over. The intermediate mirror is published only during the first pull of an account. `mirror`
+    holds the open mirror, which is closed here: DuckDB cannot open a newer file of the same path meanwhile."""
     stale, now = run.read_before(), run.now()
     mirror.close()
     carried = {name: scan for name, scan in run.progress.scans.items() if name not in stale}
@@ -320,7 +321,7 @@ def _catch_up(run: Run, mirror: contextlib.ExitStack, start: Start) -> Run:
 
 @contextlib.contextmanager
 def _ahead(folder: Folder) -> Iterator[MirrorState]:
-    """What the mirror would know if it had taken in all of the log."""
+    """The state of a mirror that includes the whole log."""
     try:
         with mirror_state(stage(folder)) as mirror:
             yield mirror
@@ -330,7 +331,7 @@ def _ahead(folder: Folder) -> Iterator[MirrorState]:
 
 @contextlib.contextmanager
 def _time_limit(stop: threading.Event, max_minutes: float | None) -> Iterator[threading.Event]:
-    """Sets `stop` after so many minutes, and what it gives, so that it can be told from a signal."""
+    """Set `stop` after a number of minutes; the yielded event distinguishes this from a signal."""
     is_time_up = threading.Event()
 
     def time_is_up() -> None:
@@ -348,14 +349,14 @@ def _time_limit(stop: threading.Event, max_minutes: float | None) -> Iterator[th
 
 
 def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
-    """A page, or the want of one -> its walk -> the log."""
+    """Record a page, or a missing response, in its scan and the log."""
     progress, checkpoint = run.progress, scan.checkpoint
     progress.scans[scan.slice.name] = scan
     if isinstance(came, Miss):
         progress.writer.miss(came.attempts, checkpoint)
         if scan.slice.stream not in progress.failing:
             progress.failing.add(scan.slice.stream)
-            yield Note(f"{came.request.path} could not be read: {came.reason}; going on with the rest")
+            yield Note(f"{came.request.path} could not be read: {came.reason}; continuing with the rest")
     else:
         progress.together.add(came, progress.writer.segments + 1, 2 * run.config.api.concurrency)
         has_absent = checkpoint.is_done and checkpoint.proof != "content"
@@ -368,18 +369,18 @@ def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
 
 
 def _check_use(run: Run) -> None:
-    """Raise ApiUnavailable when the account answers, and nothing else does."""
+    """Raise ApiUnavailable if only the account endpoint works."""
     read = [scan.checkpoint for name, scan in run.progress.scans.items() if name != "account"]
     if len(read) < SLICES_IN_VAIN or any(each.rows or each.is_complete or not each.unread for each in read):
         return
     raise ApiUnavailable(
-        f"nothing but the account can be read ({read[-1].slice.name} {read[-1].doubt}): either the API is down, or the"
-        " account may not use it any more; the mirror stays as it is"
+        f"only the account itself can be read ({read[-1].slice.name} {read[-1].doubt}): the API is down, or the"
+        " account has lost access to it; the mirror is unchanged"
     )
 
 
 def _read(run: Run, lists: Collection[str], is_time_up: threading.Event) -> Iterator[Event]:
-    """Drive every phase, and publish as it goes on a first pull. Raises Interrupted when it was stopped by a signal."""
+    """Run all phases; a first pull publishes while it runs. Raises Interrupted if a signal stopped it."""
     for scans in phases(run.context, run.progress, lists):
         if any(scan.pages_left != 0 for scan in scans):
             _publish_early(run, PUBLISH_SELDOM if run.has_waited else PUBLISH_EVERY)
@@ -389,7 +390,10 @@ def _read(run: Run, lists: Collection[str], is_time_up: threading.Event) -> Iter
             break
     if run.stop.is_set() and not is_time_up.is_set():
         made = run.progress.requests.total()
-        raise Interrupted(f"stopped after {made} requests; all is kept: `cksync pull` within a day goes on from there")
+        raise Interrupted(
+            f"stopped after {plural(made, 'request')}; everything read is kept, run `cksync pull` within a day to"
+            " continue"
+        )
 
 
 def _drive(run: Run, scans: Sequence[Scan]) -> Iterator[Event]:
@@ -410,7 +414,7 @@ def _drive(run: Run, scans: Sequence[Scan]) -> Iterator[Event]:
 
 
 def _publish_early(run: Run, after: timedelta) -> None:
-    """Let people look at a first pull while it runs."""
+    """Publish during a first pull, so that it can be queried while it runs."""
     has_read = any(scan.keys for name, scan in run.progress.scans.items() if name != "account")
     if run.is_first and has_read and run.now() - (run.published_at or run.context.began_at) > after:
         began_at = run.now()

@@ -1,8 +1,8 @@
-"""Push: the edits of a workspace -> the account -> the log -> the mirror. Wires write, extract and load.
+"""Push: the edits of a workspace -> the account -> the log -> the mirror. Connects write, extract and load.
 
-It pulls what changed meanwhile, plans, asks, and then for each change notes that it is sent, sends it, and
-notes what became of it. Whatever interrupts it, the same command goes on: what was sent and has no outcome is
-looked up, what is done is not planned again.
+A push pulls recent changes, plans and asks for confirmation. For each change, it records that it is sent, sends it, and
+records the outcome. After an interruption, the same command continues: changes without an outcome are looked up, and
+completed changes are not planned again.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ from cksync.pipeline.events import Event, PullReport, Verdict
 from cksync.pipeline.publishing import publish
 from cksync.pipeline.pull import pull
 from cksync.pipeline.unreadable import check_read
+from cksync.plural import plural
 from cksync.secrets import environment
 from cksync.write import journal
 from cksync.write.action import Action, Result
@@ -42,7 +43,7 @@ from cksync.write.workspace import check, opened, unopened
 
 @dataclass(frozen=True)
 class PushReport:
-    """What a push did. `results` are those of this run, in order."""
+    """The result of a push. `results` lists those of this run, in order."""
 
     exit_status: int
     message: str
@@ -55,8 +56,8 @@ PushEvent = Event | Plan | Pushed | PushReport
 
 
 def plan_push(config: Config, path: Path, allow: Sequence[str] = (), *, retry_rejected: bool = False) -> Plan:
-    """The edits of a workspace as a plan, from what the mirror knows; writes nothing. Raises Rejected when it is no
-    workspace, Locked when somebody writes it, Failed when it cannot be read."""
+    """Plan the edits of a workspace, based on the mirror; writes nothing. Raises Rejected if it is not a workspace,
+    Locked if another program is writing it, Failed if it cannot be read."""
     with workspace(config, path, read_only=True) as db:
         _check_origin(db, path)
         return _plan(db, allow, retry_rejected=retry_rejected)
@@ -64,7 +65,7 @@ def plan_push(config: Config, path: Path, allow: Sequence[str] = (), *, retry_re
 
 @contextlib.contextmanager
 def workspace(config: Config, path: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A workspace and the mirror: see `opened`. Whatever DuckDB finds wrong with it meanwhile is said as Failed."""
+    """Open a workspace and the mirror: see `opened`. Raises DuckDB errors as Failed."""
     check(path)
     try:
         with opened(path, Folder(config.data_dir), read_only=read_only) as db:
@@ -74,11 +75,11 @@ def workspace(config: Config, path: Path, *, read_only: bool = False) -> Iterato
 
 
 def _check_origin(db: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Raise Refused when the workspace came from another account than the mirror's."""
+    """Raise Refused if the workspace belongs to another account than the mirror."""
     (origin,) = db.execute("select account from _cksync.checkout").fetchone() or (None,)
     known_as = {row[0] for row in db.execute("select distinct account from mirror._cksync.loads").fetchall()}
     if origin not in known_as:
-        raise Refused(f"{path} was checked out from the account of {origin}, and the mirror is another one's")
+        raise Refused(f"{path} was checked out from the account {origin}, but this mirror belongs to another account")
 
 
 def _plan(
@@ -90,8 +91,8 @@ def _plan(
     statuses: Mapping[int, str | None] | None = None,
     skip_invalid: bool = False,
 ) -> Plan:
-    """The plan of today. `repeated` are creations whose outcome nobody knows, and which may be sent again; `statuses`
-    are those of broadcasts that were just asked for."""
+    """The current plan. `repeated` lists creations with an unknown outcome that may be sent again; `statuses` contains
+    the just requested statuses of broadcasts."""
     edits, problems, account = read_edits(db)
     account = replace(account, counted=counted(db), statuses={**account.statuses, **(statuses or {})})
     left = {} if retry_rejected else journal.rejected(db)
@@ -106,7 +107,7 @@ def _plan(
 def _plan_now(
     db: duckdb.DuckDBPyConnection, applier: Applier, *, retry_rejected: bool, skip_invalid: bool
 ) -> tuple[Plan, list[Page]]:
-    """The plan by the status that each broadcast in it has at this moment, and what was read for that."""
+    """The plan with the current status of each of its broadcasts, and the pages read for it."""
     edits, _, account = read_edits(db)
     pages = list(applier.read_statuses(edits, account.statuses))
     plan = _plan(
@@ -134,13 +135,13 @@ def push(
     stop: threading.Event | None = None,
     wall: Clock = wall_clock,
 ) -> Iterator[PushEvent]:
-    """Take the edits of a workspace to the account; the last event is the PushReport.
+    """Apply the edits of a workspace to the account; the last event is the PushReport.
 
-    `allow` are the safety rules to lift; `retry_rejected` sends again what was turned down earlier; `confirm` is asked
-    once the plan stands; `checksum` is the plan's that the user has seen; with `redact` no message has a value of
-    anybody; with `skip_invalid` edits that the API cannot express are left out with all that needs them. Raises
-    Refused (a safety rule, another plan than the one seen), Failed (an edit that cannot be expressed, or what the plan
-    touches could not be read: nothing is written; or no answer), Interrupted, and what `pull` raises.
+    `allow` names the safety rules to lift; `retry_rejected` retries edits rejected earlier; `confirm` is called with
+    the final plan; `checksum` is that of the plan the user has seen; `redact` hides personal data in messages;
+    `skip_invalid` skips edits that the API does not support, with all that depend on them. Raises Refused (a safety
+    rule, or a changed plan), Failed (an invalid edit, something the plan depends on could not be read, or the API does
+    not respond), Interrupted, and what `pull` raises.
     """
     stop = stop or threading.Event()
     given, redactor = credentials(config, environment() if environ is None else environ)
@@ -171,7 +172,7 @@ def push(
             if not retry_rejected:
                 journal.forget_unwished(db, plan)
             if plan.actions and not confirm(plan):
-                raise Refused("nothing was written: the plan was not accepted")
+                raise Refused("nothing was written: the plan was not confirmed")
             for page in read:
                 record.observe(page)
             yield from applier.apply(plan)
@@ -180,7 +181,7 @@ def push(
 
 
 def _streams(plan: Plan, *, has_unread_fields: bool) -> list[str]:
-    """The streams to pull before a plan is carried out."""
+    """The streams to pull before applying a plan."""
     touched = {table for action in plan.actions for table, _ in action.settles}
     touched |= {table for skipped in plan.skipped for table, _ in skipped.action.settles}
     touched |= {conflict.table for conflict in plan.conflicts} | {problem.table for problem in plan.problems}
@@ -191,7 +192,7 @@ def _streams(plan: Plan, *, has_unread_fields: bool) -> list[str]:
 
 
 def _lists(plan: Plan) -> set[str]:
-    """The lists of members that a plan changes, as far as the account has them."""
+    """The existing member lists that a plan changes."""
     there = [slice_ for action in plan.actions if (slice_ := action.kind.list_of(action))]
     there += [members(noop.key[0], str(noop.key[1])) for noop in plan.noops if noop.table == "subscriptions"]
     return {slice_.name for slice_ in there if not slice_.name.rpartition("/")[2].startswith("-")}
@@ -199,18 +200,18 @@ def _lists(plan: Plan) -> set[str]:
 
 @contextlib.contextmanager
 def _closing(config: Config, record: Record, path: Path, *, is_stale: bool) -> Iterator[None]:
-    """Whatever ends a push, what it did by then is in the log and published."""
+    """Log and publish the results of a push, even if it fails."""
     try:
         yield
     except Stopped:
-        error: CksyncError = Interrupted("stopped; `cksync push` goes on from there")
+        error: CksyncError = Interrupted("stopped; run `cksync push` again to continue")
         _close(config, record, error, is_stale=is_stale)
         raise error from None
     except CksyncError as error:
         _close(config, record, error, is_stale=is_stale)
         raise
     except duckdb.Error as error:
-        failed = Failed(f"{path} cannot be written ({str(error).splitlines()[0]}); push again when it can be")
+        failed = Failed(f"{path} cannot be written ({str(error).splitlines()[0]}); fix that and push again")
         _close(config, record, failed, is_stale=is_stale)
         raise failed from None
 
@@ -225,7 +226,7 @@ def _close(config: Config, record: Record, error: CksyncError, *, is_stale: bool
 
 
 def _finish(config: Config, record: Record, plan: Plan, *, is_stale: bool) -> PushReport:
-    """Close the load, publish, and report. `is_stale`: the models are behind the tables of the mirror."""
+    """Close the load, publish, and report. `is_stale`: the models are older than the tables of the mirror."""
     bad = [(action, result) for action, result in record.results if result.outcome != "done"]
     left = len(bad) + len(plan.conflicts) + len(plan.skipped) + len(plan.problems)
     exit_status, message = 3 if left or record.unread else 0, _message(record, plan)
@@ -233,36 +234,36 @@ def _finish(config: Config, record: Record, plan: Plan, *, is_stale: bool) -> Pu
     if not record.is_empty:
         record.end(exit_status, message)
         publish(config, record.folder)
-    elif is_stale or was_cut_off(record.folder.log):  # what was done is in the log, and not in the mirror yet
+    elif is_stale or was_cut_off(record.folder.log):  # its results are in the log, but not in the mirror yet
         publish(config, record.folder)
     return PushReport(exit_status, message, plan, tuple(record.results), record.requests)
 
 
 def _message(record: Record, plan: Plan) -> str:
     bad = [result for _, result in record.results if result.outcome != "done"]
-    message = f"{len(record.results) - len(bad):,} of {len(record.results):,} changes are in the account"
+    message = f"{len(record.results) - len(bad):,} of {plural(len(record.results), 'change')} pushed"
     if conflicts := len(plan.conflicts) + sum(result.outcome == "conflict" for result in bad):
-        message += f"; {conflicts:,} in conflict"
+        message += f"; {plural(conflicts, 'conflict')}"
     unknown = sum(skipped.outcome == "unknown" for skipped in plan.skipped)
     if turned_down := len(plan.skipped) - unknown:
-        message += f"; {turned_down:,} turned down earlier and not edited since"
+        message += f"; {turned_down:,} rejected earlier and not edited since"
     if unknown := unknown + sum(result.outcome == "unknown" for result in bad):
-        message += f"; of {unknown:,} nobody knows whether they were made (--allow repeat-unknown sends them again)"
+        message += f"; {unknown:,} with unknown outcome (--allow repeat-unknown sends them again)"
     if plan.problems:
-        message += f"; left out, with what needs them: {len(plan.problems):,} that cannot be pushed"
+        message += f"; skipped, including dependent edits: {plural(len(plan.problems), 'invalid edit')}"
     if record.unread:
-        message += f"; could not be read afterwards: {'; '.join(record.unread)} (the next pull does)"
+        message += f"; could not be read back: {'; '.join(record.unread)} (the next pull reads them)"
     return message
 
 
 def _check(plan: Plan, checksum: str | None, *, redact: bool, skip_invalid: bool) -> None:
-    """Raise when the plan must not be carried out."""
+    """Raise if the plan must not be applied."""
     if plan.problems and not skip_invalid:
         listed = "; ".join(
             f"{p.table} {shown_key(p.key)}: {'(hidden)' if redact else p.reason}" for p in plan.problems[:5]
         )
         more = f"; and {len(plan.problems) - 5} more" if len(plan.problems) > 5 else ""
-        how = "`cksync revert` takes them back, `push --skip-invalid` leaves them out"
+        how = "undo them with `cksync revert`, or skip them with `push --skip-invalid`"
         raise Failed(f"nothing was written: {listed}{more}; {how}")
     if plan.blocked:
         rules = "; ".join(
@@ -270,4 +271,6 @@ def _check(plan: Plan, checksum: str | None, *, redact: bool, skip_invalid: bool
         )
         raise Refused(f"nothing was written: {rules}")
     if checksum is not None and checksum != plan.checksum:
-        raise Refused(f"nothing was written: the plan is not the one you saw (its checksum is {plan.checksum} now)")
+        raise Refused(
+            f"nothing was written: the plan has changed since you saw it (its checksum is now {plan.checksum})"
+        )

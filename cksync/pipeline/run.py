@@ -1,4 +1,4 @@
-"""One pull while it runs: what it holds open, what it reads by, and how far it has got."""
+"""The state of a running pull: its resources, context and progress."""
 
 import threading
 from collections.abc import Mapping, Set
@@ -16,11 +16,11 @@ from cksync.load.publish import Published
 
 @dataclass
 class Run:
-    """One pull, or the part of it that brings up to date what was read before a stop.
+    """A pull, or the part of it that catches up on what was read before an interruption.
 
-    `is_first`: the account was never read to its end before; `since` is when the first load of the round began;
-    `analyze`: whether models are made at a publish; `carried` are slices that this pull has read already, so that they
-    are as they are now; `publishing` is how long the last publish took.
+    `is_first`: the account was never read completely; `since` is the start of the first load of the round; `analyze`:
+    whether a publish builds the models; `carried` lists slices that this pull has already read, which are up to date;
+    `publishing` is the duration of the last publish.
     """
 
     config: Config
@@ -43,9 +43,9 @@ class Run:
     is_finished: bool = False
 
     def read_before(self) -> Mapping[str, Checkpoint]:
-        """The slices that this pull took from loads before it, wholly or in part, and that are complete.
+        """The complete slices that this pull took, fully or in part, from earlier loads.
 
-        People are brought up to date as a night does once both of their lists are.
+        People are included once both of their lists are complete.
         """
         scans = self.progress.scans
         found = {name: scans[name].checkpoint for name in scans.keys() & self.context.earlier.keys()}
@@ -57,6 +57,6 @@ class Run:
         return found
 
     def forget(self) -> None:
-        """Make room for the publish: what was read is in the log."""
+        """Free memory for the publish: what was read is in the log."""
         self.progress.forget()
         self.context = replace(self.context, keys={}, absent={})

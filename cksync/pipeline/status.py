@@ -1,4 +1,4 @@
-"""How fresh and how whole the mirror is: from the mirror, and from the log for what was never published."""
+"""Status of the mirror: from the mirror itself, and from the log for unpublished loads."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from cksync.load.log import Load, load_ids, pinned_account, read_load
 from cksync.mirror import open_mirror
 
 LOADS_SHOWN = 5
-# How long a change that was not pushed is listed: by then it was edited, or is no longer wanted.
+# How long a failed change is listed; afterwards it was edited, or is no longer wanted.
 DAYS_SHOWN = 30
 
 
@@ -31,7 +31,7 @@ class StreamStatus:
 
 @dataclass(frozen=True)
 class LoadStatus:
-    """One load; `exit_status` is None while it runs, and for one that was killed."""
+    """One load; `exit_status` is None while it runs, and if it was killed."""
 
     load_id: str
     started_at: datetime
@@ -44,7 +44,7 @@ class LoadStatus:
 
 @dataclass(frozen=True)
 class NotPushed:
-    """A change that a push did not get into the account, and nobody got there since: rejected or unknown."""
+    """A change that was rejected or has an unknown outcome, and was not pushed since."""
 
     pushed_at: datetime
     what: str
@@ -55,7 +55,7 @@ class NotPushed:
 
 @dataclass(frozen=True)
 class Status:
-    """What `cksync status` shows; `complaints` are models that could not be made, and facts that do not hold."""
+    """The output of `cksync status`; `complaints` lists models that could not be built, and failed data checks."""
 
     data_dir: str
     account: str | None
@@ -74,7 +74,7 @@ class Status:
 
 
 def status(data_dir: Path) -> Status:
-    """Read the status. Raises Failed when the mirror or the log is damaged."""
+    """Read the status. Raises Failed if the mirror or the log is damaged."""
     folder = Folder(data_dir)
     folder.check_format()
     if not folder.mirror.exists():
@@ -101,7 +101,7 @@ def _one(db: duckdb.DuckDBPyConnection, query: str) -> Any:
 
 
 def _tables(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """The rows of the mirror's own tables, those with a history."""
+    """The row counts of the tables that have a history."""
     names = db.execute("select table_name from duckdb_tables() where schema_name = 'history' order by 1").fetchall()
     return {name: _one(db, f'select count(*) from main."{name}"') for (name,) in names}
 
@@ -129,7 +129,7 @@ def _incomplete(db: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
 
 
 def _not_pushed(db: duckdb.DuckDBPyConnection) -> tuple[NotPushed, ...]:
-    """What the last push about something did not get done, newest first."""
+    """The changes that did not succeed in their last push, newest first."""
     rows = db.execute(
         """
         select pushed_at, what, target, outcome, message
@@ -147,7 +147,7 @@ _KNOWN = "load_id, requests, segments, exit_status, message"
 
 
 def _load(load: Load, known: dict[str, tuple[int, int, int | None, str | None]], others: str) -> LoadStatus:
-    """A load as the mirror has it, which may doubt more than the log; else as the log has it."""
+    """A load from the mirror, which may have found more problems, or else from the log."""
     end = load.end
     requests, segments, exit_status, message = known.get(load.load_id, (None, 0, None, None))
     is_published = segments >= len(load.segments)
@@ -163,10 +163,10 @@ def _load(load: Load, known: dict[str, tuple[int, int, int | None, str | None]],
 
 
 def _loads(folder: Folder, known: dict[str, tuple[int, int, int | None, str | None]]) -> tuple[LoadStatus, ...]:
-    """The last loads, newest first. One that has no end, or has not been published, runs or was killed."""
+    """The last loads, newest first. A load without an end, or not published, is running or was killed."""
     log = [read_load(folder.log, load_id) for load_id in reversed(load_ids(folder.log)[-LOADS_SHOWN:])]
-    newest = "running" if folder.is_locked() else "killed; the next pull goes on from there"
+    newest = "running" if folder.is_locked() else "killed; the next pull continues it"
     return tuple(
-        _load(load, known, newest if place == 0 else "killed; a later pull went on from there")
+        _load(load, known, newest if place == 0 else "killed; a later pull continued it")
         for place, load in enumerate(log)
     )

@@ -1,4 +1,4 @@
-"""What a push must not plan on: parts of the account that the pull before it asked for and could not read."""
+"""Stop a push that depends on parts of the account that the preceding pull could not read."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from cksync.pipeline.events import Verdict
 from cksync.write.action import Action
 from cksync.write.plan import Plan
 
-# What the rows of a table hang on.
+# The tables that depend on each stream.
 _PEOPLE = ("subscribers", "subscriptions")
 _TABLES: Mapping[str, Sequence[str]] = {
     "subscribers": _PEOPLE,
@@ -18,8 +18,8 @@ _TABLES: Mapping[str, Sequence[str]] = {
 
 
 def check_read(plan: Plan, verdicts: Sequence[Verdict]) -> None:
-    """Raise ApiUnavailable when the plan touches what could not be read: it may have changed meanwhile, so that an
-    edit could undo a change unseen, or make a second one of what is there. What else could not be read does no harm.
+    """Raise ApiUnavailable if the plan depends on something unread: it may have changed in the account, so an edit
+    could silently undo a change or create a duplicate. Other unread parts do no harm.
     """
     needed = [
         verdict
@@ -34,13 +34,13 @@ def check_read(plan: Plan, verdicts: Sequence[Verdict]) -> None:
         named = "; ".join(f"{verdict.slice}: {verdict.doubt}" for verdict in needed[:5])
         more = f"; and {len(needed) - 5} more" if len(needed) > 5 else ""
         raise ApiUnavailable(
-            f"nothing was written, for what the plan touches could not be read ({named}{more}): push again when it can"
-            " be, or take those edits back"
+            f"nothing was written, because the pull could not read what the plan changes ({named}{more}); push"
+            " again later, or revert those edits"
         )
 
 
 def _hangs_on(action: Action, verdict: Verdict) -> bool:
-    """Whether an action must not be done without what a verdict says could not be read."""
+    """Whether an action depends on the unread part of a slice."""
     tables = {table for table, _ in action.settles}
     if verdict.slice in (BY_ID.name, DETAILS.name):
         return action.target in verdict.unread and not tables.isdisjoint(_tables(verdict))

@@ -1,6 +1,6 @@
-"""Verify: compares the mirror with the account, stream by stream, and mends it if told to.
+"""Verify: compare the mirror with the account, stream by stream, and optionally repair it.
 
-It is a pull that looks at every list, whatever the night's share; without `repair` nothing of it is kept.
+It is a pull that checks every list, regardless of the schedule; without `repair` nothing is kept.
 """
 
 import threading
@@ -22,15 +22,15 @@ from cksync.load.tables import tables
 from cksync.pipeline.events import Event, PullReport, Verdict
 from cksync.pipeline.pull import pull
 
-# What has no list that could be compared; only reading every record proves it.
+# Streams without a list to compare; only reading every record proves them.
 NO_LIST = ("broadcast_stats",)
-# So many of a stream's incomplete slices are named.
+# The number of incomplete slices named per stream.
 DOUBTS_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One stream. `verdict` is `content proved`, `counts proved`, `differs`, `mended`, `not provable` or
+    """The result for one stream. `verdict` is `content proved`, `counts proved`, `differs`, `mended`, `not provable` or
     `incomplete`; `reason` says what differs, or why it cannot be proved."""
 
     stream: str
@@ -42,7 +42,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What verify found; `unlisted` are people whom no list shows, last seen between two days."""
+    """The result of verify; `unlisted` counts people in no list, last seen between two days."""
 
     findings: tuple[Finding, ...]
     exit_status: int
@@ -67,10 +67,11 @@ def verify(
     stop: threading.Event | None = None,
     wall: Clock = wall_clock,
 ) -> Iterator[Event | VerifyReport]:
-    """Compare; the last event is the VerifyReport. Raises what `pull` raises, and Failed without a mirror."""
+    """Compare the mirror; the last event is the VerifyReport. Raises what `pull` raises, and Failed without a
+    mirror."""
     folder = Folder(config.data_dir)
     if not folder.mirror.exists():
-        raise Failed(f"there is no mirror in {folder.root} to verify yet; `cksync pull` makes it")
+        raise Failed(f"there is no mirror in {folder.root} to verify yet; create it with `cksync pull`")
     depth: Depth = "full" if full else "verify"
     report: PullReport | None = None
     for event in pull(config, depth=depth, allow=allow, environ=environ, stop=stop, wall=wall, is_dry=not repair):
@@ -87,7 +88,7 @@ def _findings(folder: Folder, report: PullReport, *, repair: bool, full: bool) -
         _finding(name, [v for v in report.verdicts if v.stream == name], report, repair=repair, full=full)
         for name in STREAMS
     )
-    is_level = not any(
+    is_proved = not any(
         finding.verdict == "incomplete" or (finding.verdict == "differs" and (full or finding.stream not in NO_LIST))
         for finding in findings
     )
@@ -95,7 +96,7 @@ def _findings(folder: Folder, report: PullReport, *, repair: bool, full: bool) -
         seen = sorted(at for _, at in mirror.unlisted() if at is not None)
     return VerifyReport(
         findings,
-        0 if is_level else 3,
+        0 if is_proved else 3,
         sum(report.requests.values()),
         report.seconds,
         len(seen),
@@ -116,11 +117,11 @@ def _finding(name: str, verdicts: Sequence[Verdict], report: PullReport, *, repa
     elif found:
         verdict, reason = ("mended" if repair else "differs"), found
     elif name in NO_LIST and not full:
-        verdict, reason = "not provable", "has no list; what is due by age was read and is as it was"
+        verdict, reason = "not provable", "has no list to compare; the statistics due by age match"
     elif all(each.proof == "content" for each in verdicts) and (full or name != "broadcasts"):
         verdict, reason = "content proved", ""
     elif name == "broadcasts":
-        verdict, reason = "counts proved", "the whole list; the detail of what is not sent yet"
+        verdict, reason = "counts proved", "the whole list, and the details of unsent broadcasts"
     else:
         verdict, reason = "counts proved", "totals and sampled pages"
     lists = [each for each in verdicts if each.slice not in SINGLE and not each.slice.endswith(CHANGED_ONLY)]
@@ -128,6 +129,6 @@ def _finding(name: str, verdicts: Sequence[Verdict], report: PullReport, *, repa
 
 
 def _words(change: Change) -> str:
-    parts = ((change.inserted, "missing here"), (change.updated, "changed"), (change.deleted, "gone there"))
+    parts = ((change.inserted, "missing here"), (change.updated, "changed"), (change.deleted, "missing in the account"))
     counted = ", ".join(f"{count:,} {what}" for count, what in parts if count)
     return f"{change.table}: {counted}" if counted else ""

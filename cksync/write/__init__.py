@@ -1,7 +1,7 @@
-"""The way back: a workspace to edit, the plan its edits make, and the push that applies it."""
+"""Write back to the account: a workspace to edit, the plan of its edits, and the push that applies it."""
 
-# Tables of a workspace that take edits, and the rules that `--allow` lifts: here, so that the command line need not
-# import the rest to name them.
+# The tables of a workspace that take edits, and the rules that `--allow` lifts. Defined here so that the command line
+# can name them without importing the rest.
 EDITABLE_TABLES = (
     "subscribers",
     "subscriptions",

@@ -1,4 +1,4 @@
-"""Actions, and what a kind of action says about itself: the words that planning, applying and resolving share."""
+"""Actions and their kinds: the types that planning, applying and resolving share."""
 
 import hashlib
 import json
@@ -16,25 +16,25 @@ from cksync.write.edits import Account, Cell, Key
 
 # An edited row: its table and its key.
 Row = tuple[str, Key]
-# The ids that the account gave to rows made in the workspace, by table and the id they had there.
+# The ids that the account gave to new rows, by table and local id.
 Ids = Mapping[tuple[str, int], int]
-# A page for the log, and the ids that it proves to be gone from their list.
+# A page for the log, and the ids that it proves deleted from their list.
 Seen = tuple[Page, tuple[int, ...]]
 
 # Reads an unpaged list whole.
 ReadList = Callable[[Slice], Page]
 Outcome = Literal["done", "rejected", "unknown", "conflict"]
 
-# Arguments that name a row which may not be created yet, and its table.
+# Arguments that may name a row not created yet, and the table of that row.
 _REFERENCES = (("parent_id", "tags"), ("tag_id", "tags"), ("subscriber_id", "subscribers"))
-# Stands before the id of a custom field that is not created yet, in place of the key that the API will make for it.
+# Prefixes the id of a custom field that is not created yet, in place of the key that the API will assign.
 _NEW_FIELD = "@"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an action (`conflict`: what it needs is gone from the account, or is somebody else's). `ids` are
-    those of the rows that it created, by table; `values` what else the API gave them."""
+    """The result of an action. On `conflict`, something it needs is gone from the account or belongs to another person.
+    `ids` are those of the rows it created, by table; `values` are what else the API returned."""
 
     outcome: Outcome
     message: str = ""
@@ -44,7 +44,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """A row that a write needs to exist: where to read it, its id, and what it is in a sentence."""
+    """A row that a write requires: where to read it, its id, and a phrase that describes it."""
 
     slice: Slice
     key: str
@@ -53,8 +53,8 @@ class Needed:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One request to come. `target` is the id of the row it is about (below zero: not created yet), `args` are the
-    arguments of the write, `settles` the edited rows that it takes to the account."""
+    """One request of a plan. `target` is the id of its row (negative: not created yet), `args` are the arguments of the
+    write, `settles` the edited rows that it carries to the account."""
 
     kind: "Kind"
     target: str
@@ -64,30 +64,30 @@ class Action:
 
     @property
     def what(self) -> str:
-        """The name of its kind."""
+        """The name of the action's kind."""
         return self.kind.name
 
     @property
     def id(self) -> str:
-        """The same for the same wish, whatever else is in the plan."""
+        """An id that depends only on what is requested, not on the rest of the plan."""
         text = json.dumps([self.what, self.target, self.args], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What is looked for: an action, with the ids of what was created since; when it was sent; the ids that the
-    account had before, by table; and how many actions without an outcome are like it."""
+    """What to look for: an action with the ids created since, when it was sent, the ids that the account had before (by
+    table), and the number of like actions without an outcome."""
 
     action: Action
     sent_at: datetime
     known: Mapping[str, frozenset[int]]
-    wishes: int = 1
+    requested: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look-up found: rows that match, or the reason why finding none proves nothing."""
+    """The result of a lookup: the rows that match, or the reason why finding none proves nothing."""
 
     rows: Sequence[Result] = ()
     doubt: str = ""
@@ -126,32 +126,32 @@ class Kind:
       about       the table of the row that an action's `target` names
       makes       the table of the row that it creates, if it creates one
 
-    Planning (how edits become actions is said by the table: see `planning.Table`)
+    Planning (a `planning.WorkspaceTable` says how edits become actions)
       list_of     the list of members that an action changes
-      counts      the safety rules that count the person concerned; `person` says who that is
+      counts      the safety rules that count the affected person, given by `person`
       rule        the safety rule that every action of the kind breaks, and its reason
-      is_mail     whether an action sends or publishes something, or changes what is going to be sent
-      address     set when the write names somebody by address, who is asked for before: the address must be `free`,
+      is_mail     True if an action sends or publishes mail, or changes mail that will be sent
+      address     set when the write names a person by address, who is looked up first: the address must be `free`,
                   or its owner `joins` or `leaves` a list
-      is_unsent_only  whether it is about a broadcast, whose status is asked for before
-      is_parallel     whether actions of the kind do not depend on one another
+      is_unsent_only  True if it is about a broadcast, whose status is read first
+      is_parallel     True if actions of the kind do not depend on one another
 
     Applying
       call        arguments and the id of the row -> the request
-      read        a reply with a body -> what it means; None when it does not say
+      read        a reply with a body -> its result; None if it does not show one
       needed      the row whose absence a 404 may mean
       observe     a reply -> a page for the log
-      settle      makes a row of the workspace the base, once the account has it
-      shows_person    whether the reply shows the person whom it changed
-      reread      what no reply shows and is read once the push is done
+      settle      makes a row of the workspace the base once the account has it
+      shows_person    True if the reply shows the person it changed
+      reread      a slice that no reply shows, read once the push is done
 
     Resolving an unknown outcome
-      find        looks for what an action creates
+      find        searches for what an action creates
       find_in_mirror  the same in the mirror
-      is_done     reads whether a change that creates nothing is in the account
-      is_refused_twice  whether the API refuses the second of two equal ones
-      is_idempotent     whether sending an action twice does what sending it once does
-      is_removal        whether a 404 may mean that it was done before
+      is_done     reads the account for a change that creates nothing
+      is_refused_twice  True if the API refuses the second of two equal ones
+      is_idempotent     True if sending an action twice has the same effect as once
+      is_removal        True if a 404 may mean that it was done before
     """
 
     name: str
@@ -181,8 +181,8 @@ class Kind:
 
 
 def call_of(action: Action, ids: Ids, keys: Mapping[str, str]) -> Call:
-    """The request of an action. `ids` are those of rows created meanwhile, `keys` those of custom fields. Raises
-    KeyError when it needs a row that could not be created."""
+    """Return the request of an action. `ids` are those of rows created during the push, `keys` those of custom fields.
+    Raises KeyError when it needs a row that could not be created."""
     args = dict(action.args)
     for name, table in _REFERENCES:
         if isinstance(args.get(name), int) and args[name] < 0:
@@ -198,7 +198,7 @@ def call_of(action: Action, ids: Ids, keys: Mapping[str, str]) -> Call:
 
 
 def needs(action: Action) -> Iterator[tuple[str, str]]:
-    """The rows that must be created before an action can be sent, by table and id."""
+    """Yield the rows that must exist before an action can be sent, by table and id."""
     if action.kind.makes is None and int(action.target) < 0:
         yield action.kind.about, action.target
     for name, table in _REFERENCES:
@@ -211,5 +211,6 @@ def needs(action: Action) -> Iterator[tuple[str, str]]:
 
 
 def new_key(field_id: int | str) -> str:
-    """Stands for the key of a custom field that is not created yet: the API makes it from the label."""
+    """Return a placeholder for the key of a custom field that is not created yet; the API derives the key from the
+    label."""
     return f"{_NEW_FIELD}{field_id}"

@@ -1,29 +1,29 @@
-"""When what the account has is what was sent: as the API would have made it.
+"""Compare what was sent with what the account has, allowing for how the API rewrites it.
 
-It trims, joins blanks, writes entities and tags its own way. What was sent a moment ago is compared strictly; what
-is looked up by what the eye sees of it, for then it must have appeared since as well.
+The API trims, collapses blanks, and writes entities and tags in its own way. A reply is compared strictly. A lookup
+compares only the visible text, because it also requires that the row appeared since.
 """
 
 import html
 import re
 from datetime import UTC, datetime
 
-# The columns that hold times; everything else is text, whatever it looks like.
+# The columns that hold times; all others are compared as text.
 TIMES = frozenset({"send_at", "published_at"})
 
 _TAG = re.compile(r"<[^<>]*>")
 _BREAK = re.compile(r"<br\s*/?\s*>", re.IGNORECASE)
 
 
-def is_taken(column: str, sent: object, found: object) -> bool:
-    """Whether the value in an answer is the one that was sent. Null and '' are one to the API."""
+def is_accepted(column: str, sent: object, found: object) -> bool:
+    """Return True if the value in a reply is the one that was sent. The API treats null and '' as equal."""
     if column in TIMES:
         return _moment(sent) == _moment(found)
     return _tidied(sent) == _tidied(found)
 
 
 def is_alike(sent: object, found: object) -> bool:
-    """Whether two texts show the same, whatever their blanks and tags."""
+    """Return True if two texts look the same, apart from blanks and tags."""
     return _seen(sent) == _seen(found)
 
 
@@ -42,7 +42,7 @@ def _text(value: object) -> str:
 
 
 def _moment(value: object) -> object:
-    """A time to the second, UTC unless it says otherwise; what is none is a text."""
+    """Parse a time to the second, as UTC unless it has an offset; return text that is no time unchanged."""
     text = _text(value).strip()
     try:
         made = datetime.fromisoformat(text)

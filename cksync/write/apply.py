@@ -1,4 +1,4 @@
-"""Apply a plan: note each change, send it, and note what became of it."""
+"""Apply a plan: journal each change, send it, and record its outcome."""
 
 import contextlib
 import threading
@@ -21,6 +21,7 @@ from cksync.clock import Clock
 from cksync.config import ApiConfig
 from cksync.domain import DETAILS, STATS, Page
 from cksync.errors import ApiUnavailable, CksyncError, EndpointFailed, Interrupted
+from cksync.plural import plural
 from cksync.write import journal
 from cksync.write.action import Action, Needed, Result, call_of, new_key
 from cksync.write.edits import Edit
@@ -35,7 +36,7 @@ from cksync.write.unknown import unsafe_to_repeat
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A change has an outcome; how many have one, of how many, and the seconds that the limit alone takes for
+    """A change has an outcome. `done` of `total` have one; `left_seconds` is the least time the rate limit leaves for
     the rest."""
 
     action: Action
@@ -47,20 +48,20 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What came of one write: the replies to what was asked before it, and its own, or why there is none."""
+    """The result of one write: the pages read before it, and its reply or the reason there is none."""
 
     seen: Sequence[Page]
-    came: Reply | Result | CksyncError | Stopped
+    reply: Reply | Result | CksyncError | Stopped
 
     def answer(self) -> Reply | Result:
-        """Its reply, or its outcome without being sent. Raises what the write raised."""
-        if isinstance(self.came, CksyncError | Stopped):
-            raise self.came
-        return self.came
+        """Return the reply, or the outcome reached without sending. Raises what the write raised."""
+        if isinstance(self.reply, CksyncError | Stopped):
+            raise self.reply
+        return self.reply
 
 
 def _send(api: WritingApi, call: Call, named: Named | None) -> _Sent:
-    """Ask for the person whom a write names, then send it."""
+    """Look up the person whom a write names, then send it."""
     seen: Sequence[Page] = ()
     try:
         if named is not None:
@@ -74,9 +75,9 @@ def _send(api: WritingApi, call: Call, named: Named | None) -> _Sent:
 
 @dataclass
 class Applier:
-    """Applies one plan. `lifted` are safety rules, `statuses` those of the broadcasts in the plan; `gone` are rows that
-    turned out to be gone, and what that means to whatever needs them; `repeated` is what may be sent again although
-    nobody knows its outcome."""
+    """Applies one plan. `lifted` are safety rules; `statuses` are those of the broadcasts in the plan; `gone` maps rows
+    found to be gone to the outcome of whatever needs them; `repeated` may be sent again although its outcome is
+    unknown."""
 
     limit: ApiConfig
     db: duckdb.DuckDBPyConnection
@@ -95,20 +96,20 @@ class Applier:
         self.resolver = Resolver(self.api, self.db, period, self.now, self.stop, self.record)
 
     def resolve(self, *, is_repeat_allowed: bool = False) -> None:
-        """Find out what became of changes that were sent and have no outcome. What nobody knows is left as it is,
-        unless it may be repeated."""
+        """Find the outcomes of changes that were sent and have none. Those that stay unknown are left alone, unless
+        they may be repeated."""
         for left in journal.unresolved(self.db):
             found = self.resolver.of_sent(left, is_allowed=is_repeat_allowed)
-            if found is None:  # the plan has it if it is still wanted
+            if found is None:  # the plan still has it if it is still wanted
                 journal.forget(self.db, left.action)
                 self.repeated += unsafe_to_repeat([left])
             elif (found.outcome, found.message) != (left.state, left.message):
                 self.record.note([(left.action, None, None, found)])
 
     def read_statuses(self, edits: Sequence[Edit], known: Mapping[int, str | None]) -> Iterator[Page]:
-        """Ask for the status of each edited broadcast, unless the one that is `known` is final: what was a draft at the
-        checkout, or last night, may be on its way by now. The caller records what was read. Raises ApiUnavailable when
-        that is not possible: then nothing may be written."""
+        """Read the status of each edited broadcast, unless the `known` one is final: a draft at the checkout or at the
+        last pull may be on its way by now. The caller records the pages. Raises ApiUnavailable when a status cannot be
+        read; then nothing may be written."""
         for edit in edits:
             if edit.table != "broadcasts" or edit.kind == "insert" or not edit.is_there:
                 continue
@@ -117,16 +118,16 @@ class Applier:
             try:
                 status, pages = self._status(edit.key[0])
             except EndpointFailed as error:
-                said = f"nothing was written, for the status of the broadcast {edit.key[0]} could not be read ({error})"
-                failed = ApiUnavailable(f"{said}: push again when it can be, or take that edit back")
+                said = f"nothing was written, because the status of broadcast {edit.key[0]} could not be read ({error})"
+                failed = ApiUnavailable(f"{said}; push again later, or revert that edit")
                 failed.attempts = error.attempts
                 raise failed from None
             self.statuses[edit.key[0]] = status
             yield from pages
 
     def _status(self, id_: int) -> tuple[str | None, list[Page]]:
-        """The status of a broadcast now, and what was read for it. Where the API gives none, one without any time is a
-        draft; None when nobody can tell."""
+        """Return the current status of a broadcast and the pages read for it. Without a status from the API, a
+        broadcast without any time counts as a draft; None if undecided."""
         pages = [self.api.fetch(ask_one(STATS, str(id_), 1))]
         values = _decoded(pages[0])
         stats = values.get("stats") or {}
@@ -138,9 +139,9 @@ class Applier:
         has_no_time = bool(detail) and not detail.get("send_at") and not detail.get("published_at")
         return ("draft" if has_no_time else None), pages
 
-    def _moved(self, action: Action) -> Result | None:
-        """The conflict of an action with a broadcast whose status is no longer the plan's: asked right before it is
-        changed or deleted, for that cannot be undone."""
+    def _status_conflict(self, action: Action) -> Result | None:
+        """Return a conflict if the status of an action's broadcast has changed since the plan. Checked right before a
+        change or deletion, because neither can be undone."""
         if not action.kind.is_unsent_only:
             return None
         status, pages = self._status(int(action.target))
@@ -148,13 +149,13 @@ class Applier:
             self.record.observe(page)
         planned = self.statuses.get(int(action.target))
         if any(record.text is None for page in pages for record in page.records) or status == planned:
-            return None  # the write itself will tell that it is gone
+            return None  # the write itself will show that it is gone
         if status in UNSENT:
-            return Result("conflict", f"this broadcast is {status} now, and was {planned} in the plan: push again")
+            return Result("conflict", f"this broadcast was {planned} in the plan and is now {status}; push again")
         return Result("conflict", status_reason(status))
 
     def apply(self, plan: Plan) -> Iterator[Pushed]:
-        """Send every action of the plan, in its order."""
+        """Send every action of the plan, in order."""
         total = len(plan.actions)
         self.namesakes = namesakes(self.db, plan.actions)
         began, done = self.now(), 0
@@ -167,11 +168,11 @@ class Applier:
                     yield Pushed(action, result, done, total, max(seconds - spent, 0) if done < total else 0)
                 if self.stop.is_set():
                     sent = len(self.record.results)
-                    raise Interrupted(f"stopped after {sent} of {total} changes; push again to go on")
+                    raise Interrupted(f"stopped after {sent} of {plural(total, 'change')}; push again to continue")
 
     def _send(self, waiting: deque[Action], pool: ThreadPoolExecutor) -> Iterator[tuple[Action, Result]]:
-        """Send as many actions at a time as there are connections; the outcome of one is stored before the next one
-        takes its place."""
+        """Send as many actions at a time as there are connections; store the outcome of one before the next takes its
+        slot."""
         ids, keys = journal.new_ids(self.db), self._field_keys()
         flying: dict[Future[_Sent], tuple[Action, Call, datetime]] = {}
         failure: CksyncError | Stopped | None = None
@@ -186,9 +187,9 @@ class Applier:
                 try:
                     call = call_of(action, ids, keys)
                 except KeyError:
-                    done.append((action, None, None, Result("rejected", "what it needs could not be made")))
+                    done.append((action, None, None, Result("rejected", "what it depends on could not be created")))
                     continue
-                if gone := self.gone.get(action.kind.needed(action, call)) or self._moved(action):
+                if gone := self.gone.get(action.kind.needed(action, call)) or self._status_conflict(action):
                     done.append((action, None, None, gone))
                 else:
                     calls.append((action, call))
@@ -207,7 +208,7 @@ class Applier:
             raise failure
 
     def _outcome(self, action: Action, call: Call, sent_at: datetime, sent: _Sent) -> Done:
-        """What became of a write; a row that turned out to be gone is remembered. Raises what leaves it open."""
+        """Return the outcome of a write, and remember a row found to be gone. Raises what leaves the outcome open."""
         for page in sent.seen:
             self.record.observe(page)
         reply, result = self.resolver.of_call(action, call, sent_at, sent.answer)
@@ -217,7 +218,7 @@ class Applier:
         return action, call, reply, result
 
     def _named(self, action: Action) -> Named | None:
-        """The person to ask for before a write; not somebody who may exist already, as the user allowed."""
+        """Return the person to look up before a write; None for a permitted repeat whose person may already exist."""
         is_repeated = any(action.id == left.action.id for left in self.repeated)
         return None if is_repeated and action.kind.address == "free" else self.namesakes.named(action)
 
@@ -229,20 +230,20 @@ class Applier:
         return {**{new_key(local_id): key for local_id, key in rows}, **self.record.keys}
 
     def reread(self) -> None:
-        """Read what no reply shows: the figures of broadcasts, the list of custom fields. What cannot be read now is
+        """Read what no reply shows: the figures of broadcasts and the list of custom fields. What cannot be read now is
         left to the next pull."""
         for slice_ in dict.fromkeys(action.kind.reread for action, _ in self.record.results if action.kind.reread):
             if slice_ != STATS:
-                with self._going_on():
+                with self._tolerated():
                     self.record.read_list(self.api, slice_)
                 continue
             for id_ in sorted(_written(self.record.results)):
-                with self._going_on():
+                with self._tolerated():
                     self.resolver.fetch(ask_one(STATS, str(id_), 1))
 
     @contextlib.contextmanager
-    def _going_on(self) -> Iterator[None]:
-        """An endpoint that fails is noted, and does not stop the rest."""
+    def _tolerated(self) -> Iterator[None]:
+        """Note an endpoint that fails, and continue with the rest."""
         try:
             yield
         except EndpointFailed as error:
@@ -251,18 +252,18 @@ class Applier:
 
 
 def _decoded(page: Page) -> dict[str, Any]:
-    """The record of a page that was asked for by id; empty when there is none."""
+    """Return the record of a page fetched by id; empty if there is none."""
     return next((values for _, values in readable(page)), {})
 
 
 def _written(results: Sequence[tuple[Action, Result]]) -> set[int]:
-    """The ids of broadcasts that were created or changed."""
+    """Return the ids of broadcasts that were created or changed."""
     done = [(action, result) for action, result in results if result.outcome == "done" and action.kind.reread == STATS]
     return {result.ids.get("broadcasts", int(action.target)) for action, result in done}
 
 
 def _in_parallel(actions: Sequence[Action]) -> Iterator[list[Action]]:
-    """Runs of actions that do not depend on one another; all others alone."""
+    """Group consecutive independent actions; every other action stands alone."""
     for kind, run in groupby(actions, key=lambda action: action.kind):
         if kind.is_parallel:
             yield list(run)

@@ -1,4 +1,4 @@
-"""Whom the earlier pushes of a workspace concerned, as the safety rules count them."""
+"""Count the people whom earlier pushes of a workspace affected, for the safety rules."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,9 @@ from cksync.write.rules import counted_by
 
 
 def counted(db: duckdb.DuckDBPyConnection) -> Mapping[str, frozenset[str]]:
-    """People by the rule that counts them, whatever became of the write as long as it may have been made; not those
-    whom a push concerned that had the rule lifted."""
-    # A workspace of cksync 0.1.0 does not say what was lifted, as long as it was not pushed again.
+    """Return the people affected by earlier pushes, by the rule that counts them: every write that may have been
+    executed, except those of a push that lifted the rule."""
+    # A workspace of cksync 0.1.0 has no record of lifted rules until it is pushed again.
     known = db.execute(
         "select 1 from duckdb_columns() where database_name = 'work' and schema_name = '_cksync'"
         " and table_name = 'actions' and column_name = 'lifted'"

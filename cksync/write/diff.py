@@ -1,8 +1,8 @@
 """Diff: base x mine x theirs -> the plan of a push. Pure: no database, no API.
 
-Each edited row becomes actions, or nothing (the account has it already), or a conflict (the same value was changed on
-both sides, or the row is gone from the account), or a problem (the API cannot express it). Safety rules hold back
-actions that cannot be undone, until they are allowed.
+Each edited row becomes actions, nothing (the account already has it), a conflict (both sides changed the value, or the
+row is gone from the account), or a problem (the API cannot express it). Safety rules hold back actions that cannot be
+undone until the user allows them.
 """
 
 from collections import Counter
@@ -26,9 +26,9 @@ def diff(
     *,
     skip_invalid: bool = False,
 ) -> Plan:
-    """The plan for some edits. `allowed` are the safety rules that the user lifted; `parked` are actions that are not
-    sent again, by id: their outcome and why. With `skip_invalid` it has nothing of rows that have problems, and nothing
-    that needs them."""
+    """Return the plan for some edits. `allowed` are the safety rules that the user lifted; `skipped` maps actions that
+    are not sent again, by id, to their outcome and reason. `skip_invalid` leaves out rows with problems and whatever
+    needs them."""
     planned = _Planned(Context(account, edits))
     for edit in edits:
         planned.take(edit)
@@ -50,7 +50,7 @@ def diff(
 
 
 class _Planned:
-    """What the edits taken so far come to."""
+    """The plan of the edits taken so far."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -70,7 +70,7 @@ class _Planned:
 
     def _plan(self, edit: Edit) -> None:
         if edit.kind == "insert" and edit.table in NUMBERED and not _is_new(edit):
-            raise ValueError("a new row gets its id, below zero, from the table: leave id out")
+            raise ValueError("leave id out of a new row; the table assigns a negative id")
         if edit.kind == "update" and not edit.is_there:
             raise IsGone(self._context.gone(edit.table, edit.key[0], edit.key), edit.cells)
         if edit.kind == "delete" and not edit.is_there and edit.table != "subscriptions":
@@ -81,6 +81,8 @@ class _Planned:
         if planner is None:
             refusals = table.refusals if table else {}
             raise ValueError(refusals.get(edit.kind, f"the API cannot {edit.kind} a row of {edit.table}"))
+        if edit.kind == "update" and table:
+            table.check_writable(self._context, edit)
         for planned in planner(self._context, edit):
             match planned:
                 case Action():
@@ -96,7 +98,7 @@ def _is_new(edit: Edit) -> bool:
 
 
 def _without_invalid(actions: Sequence[Action], problems: Sequence[Problem]) -> list[Action]:
-    """The actions that take no row with a problem to the account, and need none that is not created then."""
+    """Return the actions that carry no row with a problem, and need no row that would then be missing."""
     invalid = {(problem.table, problem.key) for problem in problems}
     kept = [action for action in actions if invalid.isdisjoint(action.settles)]
     while True:

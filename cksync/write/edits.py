@@ -1,6 +1,6 @@
-"""What was edited in a workspace: its rows compared with those of the checkout, and with the mirror of today.
+"""The edits of a workspace: its rows compared with the checkout and with the current mirror.
 
-All comparing is done by DuckDB, so that only what differs becomes Python.
+DuckDB does all comparing, so that only differences become Python objects.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,17 +15,17 @@ from cksync.sqltext import identifier, literal, quoted
 from cksync.write.gone import gone_rows, lost_columns, unseen_rows
 from cksync.write.workspace import TABLES, column_names, key_of, mirror_fields, new_columns, rows_of
 
-# The keys of the rows that were edited, while a table is compared.
+# Holds the keys of edited rows while a table is compared.
 EDITED = "_cksync_edited"
 EditKind = Literal["insert", "update", "delete"]
 Key = tuple[Any, ...]
-# The columns of tables and their types, by schema and table.
+# The columns of tables with their types, by schema and table.
 Schemas = Mapping[tuple[str, str], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One edited value: as it was at the checkout, in the workspace, and in the account now."""
+    """One edited value: at the checkout, in the workspace, and in the account now."""
 
     column: str
     base: str | None
@@ -35,8 +35,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One edited row. `row` has all its columns (of a deleted one those of the checkout; of an updated one only
-    its key), `cells` what differs; `is_there` tells whether the account has it now."""
+    """One edited row. `row` has all its columns (of a deleted row those of the checkout, of an updated row only the
+    key); `cells` are the differences; `is_there` is True if the account has the row now."""
 
     table: str
     kind: EditKind
@@ -47,13 +47,13 @@ class Edit:
 
 
 def shown_key(key: Key) -> str:
-    """The key of a row as text, the way `cksync revert` takes it."""
+    """Return the key of a row as text, in the form that `cksync revert` takes."""
     return ", ".join(map(str, key))
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An edit that the API cannot express, and why; without a key it is the table itself."""
+    """An edit that the API cannot express, and the reason; without a key it concerns the table itself."""
 
     table: str
     key: Key
@@ -62,7 +62,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What the account says now of somebody whom an edit concerns."""
+    """The current state in the account of a person whom an edit concerns."""
 
     id: int
     email_address: str
@@ -71,12 +71,12 @@ class Person:
 
 @dataclass(frozen=True)
 class Account:
-    """What a plan has to know of the account beside the edited rows; `addresses` folded.
+    """What a plan needs to know of the account besides the edited rows; `addresses` are folded.
 
-    `new_columns` are those for custom fields that are still to be made, with the field's id here; `gone` are rows
-    that were there once, by table and id, with what they were; `lost` the columns whose custom field is one of them.
-    `statuses` are those of broadcasts, None where nobody can tell whether they were sent; `sent` the ones that were
-    when the workspace was made. `counted` are people by the safety rule that counts them, of earlier pushes.
+    `new_columns` are the columns of custom fields not created yet, by local id. `gone` maps former rows, by table and
+    id, to a description; `lost` are the columns whose custom field is gone. `statuses` are those of broadcasts, None if
+    it is unknown whether they were sent; `sent` are those already sent at the checkout. `counted` are the people of
+    earlier pushes, by safety rule.
     """
 
     people: Mapping[int, Person]
@@ -99,8 +99,8 @@ class Account:
 
 
 def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem], Account]:
-    """Everything that was edited in the workspace `work`, what cannot even be compared, and the account as the
-    mirror knows it."""
+    """Return every edit in the workspace `work`, the problems that prevent a comparison, and the account as the mirror
+    knows it."""
     edits: list[Edit] = []
     problems: list[Problem] = []
     schemas, unseen = schemas_of(db), unseen_rows(db)
@@ -114,12 +114,13 @@ def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem]
 
 
 def _as_made(edit: Edit) -> Edit:
-    """An edit of a row that a push has made and the mirror has not seen yet: in the account it is as it was made."""
+    """Return an edit of a row that a push created and the mirror has not seen yet: the account has it as it was
+    created."""
     return replace(edit, cells=tuple(replace(cell, theirs=cell.base) for cell in edit.cells), is_there=True)
 
 
 def schemas_of(db: duckdb.DuckDBPyConnection) -> Schemas:
-    """The columns and their types of every table of the workspace, by schema and table."""
+    """Return the columns of every table of the workspace with their types, by schema and table."""
     rows = db.execute(
         "select schema_name, table_name, column_name, data_type from duckdb_columns()"
         " where database_name = 'work' order by column_index"
@@ -131,28 +132,34 @@ def schemas_of(db: duckdb.DuckDBPyConnection) -> Schemas:
 
 
 def schema_errors(db: duckdb.DuckDBPyConnection, schemas: Schemas, table: str) -> Iterator[Problem]:
-    """Why a table is not the one that was checked out."""
+    """Yield the differences between a table's shape and the checkout."""
     base, mine = schemas.get(("base", table), {}), schemas.get(("main", table), {})
     if not mine:
-        yield Problem(table, (), "the table is gone; `cksync checkout` makes a new workspace")
+        yield Problem(table, (), "the table is missing; create a new workspace with `cksync checkout`")
         return
     for name, kind in base.items():
         if name not in mine:
-            yield Problem(table, (), f"the column {name} is gone; rows are edited, columns are not")
+            yield Problem(table, (), f"the column {name} is missing; only rows can be edited, not columns")
         elif mine[name] != kind:
-            yield Problem(table, (), f"the column {name} has the type {mine[name]} now, it must be {kind}")
+            yield Problem(table, (), f"the column {name} now has type {mine[name]}, but must be {kind}")
     new = [name for name in mine if name not in base]
     known = {name.lower() for names in (new_columns(db), column_names(db)) for name in names.values()}
     for name in new:
         if table != "subscribers":
-            yield Problem(table, (), f"the column {name} is new; only subscribers takes new columns, for custom fields")
+            yield Problem(
+                table, (), f"the column {name} is new; only subscribers accepts new columns, for custom fields"
+            )
         elif mine[name] != "VARCHAR":
-            yield Problem(table, (), f"the column {name} has the type {mine[name]}, a custom field needs VARCHAR")
+            yield Problem(table, (), f"the column {name} has type {mine[name]}, but a custom field needs VARCHAR")
         elif name.lower() not in known:
-            yield Problem(table, (), f"the column {name} belongs to no custom field; insert one with this key")
+            yield Problem(
+                table,
+                (),
+                f"the column {name} belongs to no custom field; insert one with this key into custom_fields",
+            )
     key = quoted(key_of(table))
     for doubled in db.execute(f"select {key} from main.{table} group by {key} having count(*) > 1 limit 20").fetchall():
-        yield Problem(table, doubled, "there are several rows with this key")
+        yield Problem(table, doubled, "several rows have this key")
 
 
 def _edits(db: duckdb.DuckDBPyConnection, schemas: Schemas, table: str) -> Iterator[Edit]:
@@ -204,13 +211,13 @@ def _edits(db: duckdb.DuckDBPyConnection, schemas: Schemas, table: str) -> Itera
 
 
 def _known_fields(db: duckdb.DuckDBPyConnection) -> list[Field]:
-    """The fields of today that the workspace has a column for, under its names."""
+    """Return the current fields that have a column in the workspace, under its names."""
     columns = column_names(db)
     return [Field(f.id, f.key, columns[f.id]) for f in mirror_fields(db) if f.id in columns]
 
 
 def _unseen_fields(db: duckdb.DuckDBPyConnection, unseen: Collection[tuple[str, int]]) -> list[Field]:
-    """The fields that a push has made and the mirror has not seen yet."""
+    """Return the fields that a push created and the mirror has not seen yet."""
     columns = column_names(db)
     rows = db.execute("select custom_field_id, key from _cksync.columns").fetchall()
     return [Field(id_, key, columns[id_]) for id_, key in rows if ("custom_fields", id_) in unseen]
@@ -221,7 +228,7 @@ def _text(row: str, name: str) -> str:
 
 
 def differs(name: str, is_old: bool) -> str:
-    """Whether a value was edited; null and '' are the same to the API."""
+    """Return the SQL condition for an edited value; the API treats null and '' as equal."""
     base = f"coalesce({_text('base', name)}, '')" if is_old else "''"
     return f"coalesce({_text('mine', name)}, '') <> {base}"
 
@@ -229,7 +236,7 @@ def differs(name: str, is_old: bool) -> str:
 def _account(
     db: duckdb.DuckDBPyConnection, edits: Sequence[Edit], unseen: Mapping[tuple[str, int], str | None]
 ) -> Account:
-    """What the plan needs to know of the account, for those whom the edits concern."""
+    """Read what the plan needs to know of the account, limited to what the edits concern."""
     ids = {edit.key[0] for edit in edits if edit.table == "subscribers"}
     ids |= {edit.row["subscriber_id"] for edit in edits if edit.table == "subscriptions" and edit.kind != "update"}
     known = [id_ for id_ in ids if isinstance(id_, int)]
@@ -282,7 +289,8 @@ def _account(
 
 
 def _statuses(db: duckdb.DuckDBPyConnection, unseen: Collection[tuple[str, int]]) -> dict[int, str | None]:
-    """The status of each broadcast. Where the API gives none, one without any time is a draft."""
+    """Return the status of each broadcast. Without a status from the API, a broadcast without any time counts as a
+    draft."""
     rows = db.execute(
         """
         select id, coalesce(status, case when send_at is null and published_at is null then 'draft' end)
@@ -294,7 +302,7 @@ def _statuses(db: duckdb.DuckDBPyConnection, unseen: Collection[tuple[str, int]]
 
 
 def _sent_at_checkout(db: duckdb.DuckDBPyConnection) -> frozenset[int]:
-    """The broadcasts that were neither drafts nor scheduled when the workspace was made."""
+    """Return the broadcasts that were neither drafts nor scheduled at the checkout."""
     rows = db.execute(
         """
         select broadcast_id from mirror.history.broadcast_stats, _cksync.checkout
@@ -306,7 +314,7 @@ def _sent_at_checkout(db: duckdb.DuckDBPyConnection) -> frozenset[int]:
 
 
 def _named(edits: Sequence[Edit], lost: Mapping[str, int]) -> set[tuple[str, int]]:
-    """The rows of the account that the edits need, by table and id."""
+    """Return the rows of the account that the edits need, by table and id."""
     named = {(edit.table, edit.key[0]) for edit in edits if edit.kind == "update"}
     for edit in edits:
         if edit.table == "subscriptions" and edit.kind == "insert":

@@ -1,4 +1,4 @@
-"""What is gone in the account and known here still: from the checkout, or from the history of the mirror."""
+"""Rows that are gone from the account but still known from the checkout or the mirror's history."""
 
 from collections.abc import Collection
 
@@ -6,7 +6,7 @@ import duckdb
 
 from cksync.write.workspace import column_names
 
-# The column by which a person knows a row.
+# The column that identifies a row to a reader.
 NAMED_BY = {
     "subscribers": "email_address",
     "tags": "name",
@@ -16,20 +16,20 @@ NAMED_BY = {
     "broadcasts": "subject",
     "purchases": "transaction_id",
 }
-# Tables in the words of a sentence.
+# Names of tables in messages.
 ONE_OF = {
-    "subscribers": "the person",
-    "tags": "the tag",
-    "forms": "the form",
-    "sequences": "the sequence",
-    "custom_fields": "the custom field",
-    "broadcasts": "the broadcast",
-    "purchases": "the purchase",
+    "subscribers": "person",
+    "tags": "tag",
+    "forms": "form",
+    "sequences": "sequence",
+    "custom_fields": "custom field",
+    "broadcasts": "broadcast",
+    "purchases": "purchase",
 }
 
 
 def gone_rows(db: duckdb.DuckDBPyConnection, rows: Collection[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
-    """Those of some rows, given by table and id, that the account had once and has no more, and what they were."""
+    """Return those of the given rows, by table and id, that the account no longer has, with their description."""
     found: dict[tuple[str, int], str | None] = {}
     for table, name in NAMED_BY.items():
         if ids := [id_ for of, id_ in rows if of == table]:
@@ -49,15 +49,15 @@ def gone_rows(db: duckdb.DuckDBPyConnection, rows: Collection[tuple[str, int]]) 
 
 
 def lost_columns(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """The columns of `subscribers` whose custom field is gone, and its id."""
+    """Return the columns of `subscribers` whose custom field is gone, with its id."""
     rows = db.execute("select id from mirror.main.custom_fields").fetchall()
     there = {id_ for (id_,) in rows}
     return {name: id_ for id_, name in column_names(db).items() if id_ not in there}
 
 
 def unseen_rows(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], str | None]:
-    """The rows that a push has made and the mirror has not seen yet (it was killed before it published), by table
-    and id, and what they are."""
+    """Return the rows that a push created and the mirror has not seen yet (the push was killed before it published), by
+    table and id, with their description."""
     found: dict[tuple[str, int], str | None] = {}
     for table, name in NAMED_BY.items():
         query = f"""

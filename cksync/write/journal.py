@@ -1,7 +1,7 @@
-"""The journal of a push, inside its workspace: what was sent, what became of it, and what that made true.
+"""The journal of a push, inside its workspace: what was sent, and with which outcome.
 
-A change is noted as sent before its request, and with its outcome after it; what it did becomes the base of
-the workspace in the same transaction. So whatever is interrupted, the next push knows what to look up.
+A change is noted before its request is sent, and its outcome after the reply. The same transaction makes the change
+part of the workspace's base. After any interruption, the next push therefore knows what to look up.
 """
 
 import json
@@ -22,12 +22,12 @@ from cksync.write.workspace import key_of
 
 
 def upgrade(db: duckdb.DuckDBPyConnection) -> None:
-    """Make room in a workspace of cksync 0.1.0 for what it did not note: which safety rules were lifted."""
+    """Add to a workspace of cksync 0.1.0 the column for lifted safety rules."""
     db.execute("alter table _cksync.actions add column if not exists lifted varchar")
 
 
 def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime, lifted: Collection[str] = ()) -> None:
-    """Note that some actions are about to be sent, and which safety rules are `lifted` for them."""
+    """Note that some actions are about to be sent, with `lifted` safety rules."""
     if not actions:
         return
     rows = []
@@ -46,8 +46,8 @@ def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime,
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """An action that was sent: `sent` when somebody died before it had an outcome, `unknown` when nobody could find
-    out, and what was said of that."""
+    """An action that was sent: `sent` if the push died before an outcome, `unknown` if the outcome could not be
+    determined, with the message."""
 
     action: Action
     sent_at: datetime
@@ -56,7 +56,7 @@ class Unresolved:
 
 
 def unresolved(db: duckdb.DuckDBPyConnection) -> list[Unresolved]:
-    """Actions that were sent and have no outcome, or one that nobody knows."""
+    """Return the actions that were sent and have no known outcome."""
     rows = db.execute(
         "select kind, target, body, rows, sent_at, state, coalesce(message, '') from _cksync.actions"
         " where state in ('sent', 'unknown') order by sent_at, id"
@@ -66,14 +66,14 @@ def unresolved(db: duckdb.DuckDBPyConnection) -> list[Unresolved]:
 
 def _action(what: str, target: str, body: str, rows: str) -> Action:
     if what not in KINDS:
-        raise Failed(f"the workspace has a change {what!r}, which this cksync does not know; use the newer one")
+        raise Failed(f"the workspace contains a {what!r} change, unknown to this version of cksync; upgrade cksync")
     settles, cells = json.loads(rows)
     settled = tuple((table, _key(table, key)) for table, key in settles)
     return Action(KINDS[what], target, json.loads(body), settled, tuple(Cell(*cell) for cell in cells))
 
 
 def _key(table: str, stored: str | Sequence[Any]) -> Key:
-    """A key as it is stored; cksync 0.1.0 joined its parts, and sent products without a position, too."""
+    """Parse a stored key; cksync 0.1.0 joined its parts, and sent products without a position."""
     if not isinstance(stored, str):
         return tuple(stored)
     return tuple(
@@ -83,32 +83,33 @@ def _key(table: str, stored: str | Sequence[Any]) -> Key:
 
 
 def forget(db: duckdb.DuckDBPyConnection, action: Action) -> None:
-    """It was not executed: the next plan has it again."""
+    """Forget an action that was not executed; the next plan has it again."""
     db.execute("delete from _cksync.actions where id = ?", [action.id])
 
 
 def rejected(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
-    """Actions that are not sent again until they are edited, by id: their outcome and why."""
+    """Return the actions that are not sent again until edited, by id, with outcome and reason."""
     rows = db.execute("select id, state, message from _cksync.actions where state = 'rejected'")
     return {id_: (state, message) for id_, state, message in rows.fetchall()}
 
 
 def forget_unwished(db: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    """What was turned down and is not wished any more may be wished again: it was edited in between."""
-    wished = [skipped.action.id for skipped in plan.skipped]
+    """Forget rejected actions that are no longer in the plan, so that a later edit may request them again."""
+    still_wanted = [skipped.action.id for skipped in plan.skipped]
     db.execute(
-        "delete from _cksync.actions where state = 'rejected' and id not in (select unnest(?::varchar[]))", [wished]
+        "delete from _cksync.actions where state = 'rejected' and id not in (select unnest(?::varchar[]))",
+        [still_wanted],
     )
 
 
 def new_ids(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], int]:
-    """The ids that rows got which were made here, by table and the id they had."""
+    """Return the ids that new rows got, by table and local id."""
     rows = db.execute("select target, local_id, id from _cksync.ids").fetchall()
     return {(table, local): id_ for table, local, id_ in rows}
 
 
 def has_unread_fields(db: duckdb.DuckDBPyConnection) -> bool:
-    """Whether fields were made, renamed or deleted since the list of them was read: no reply shows that list."""
+    """Return True if fields were created, renamed or deleted since their list was read: no reply shows that list."""
     kinds = [kind.name for kind in KINDS.values() if kind.about == "custom_fields"]
     found = db.execute(
         """
@@ -124,7 +125,7 @@ def has_unread_fields(db: duckdb.DuckDBPyConnection) -> bool:
 
 
 def settle(db: duckdb.DuckDBPyConnection, results: Sequence[tuple[Action, Result]], at: datetime) -> None:
-    """Note outcomes, and make what was done the base."""
+    """Note outcomes, and make successful changes the base."""
     if not results:
         return
     db.execute("begin")
@@ -142,9 +143,10 @@ def settle(db: duckdb.DuckDBPyConnection, results: Sequence[tuple[Action, Result
 
 
 def agree(db: duckdb.DuckDBPyConnection, noops: Sequence[Noop]) -> None:
-    """Make what the account has already the base, so that it is no edit any more."""
+    """Make what the account already has the base, so that it no longer counts as an edit."""
     db.execute("begin")
     add_columns(db, (cell for noop in noops if noop.table == "subscribers" for cell in noop.cells))
-    for noop in sorted(noops, key=lambda noop: noop.kind != "delete"):  # what was taken away and put back is there
+    # Deletions come first: a row that was deleted and inserted again exists.
+    for noop in sorted(noops, key=lambda noop: noop.kind != "delete"):
         settle_noop(db, noop)
     db.execute("commit")

@@ -1,4 +1,4 @@
-"""How the account is read to learn whether a write took effect: what several kinds of change share."""
+"""Reading the account to learn whether a write took effect: the parts that several kinds share."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from cksync.api.v3.catalog import ask_one, ask_page
 from cksync.domain import BY_ID, MEMBERSHIPS, Request, Slice, members
 from cksync.write.action import Result, Sought
 
-# Clocks differ, but by no more: what is older than that was there before.
+# The largest difference between clocks: anything older existed before the write.
 CLOCK_DIFFERENCE = timedelta(days=1)
 
 Records = list[dict[str, Any]]
@@ -22,7 +22,7 @@ def read(api: WritingApi, request: Request) -> Records:
 
 
 def newest_first(api: WritingApi, slice_: Slice) -> Iterator[Records]:
-    """The pages of a list, newest rows first; a single page from a server that ignores page numbers."""
+    """Yield the pages of a list, newest rows first; a single page if the server ignores page numbers."""
     number, last = 1, object()
     while rows := read(api, ask_page(slice_, -number)):
         if rows[0]["id"] == last:
@@ -32,7 +32,7 @@ def newest_first(api: WritingApi, slice_: Slice) -> Iterator[Records]:
 
 
 def has_tag(api: WritingApi, person: str, tag: int) -> bool:
-    """Whether somebody has a tag, according to their own list of tags; nobody who is gone has one."""
+    """Return True if a person has a tag, by their own list of tags; False if the person is gone."""
     listed = api.read(f"subscribers/{person}/tags", MEMBERSHIPS)
     if listed is None:
         return all(record.text is not None for record in api.fetch(ask_one(BY_ID, person, 1)).records)
@@ -42,8 +42,8 @@ def has_tag(api: WritingApi, person: str, tag: int) -> bool:
 def memberships(
     api: WritingApi, sought: Sought, is_it: Callable[[Mapping[str, Any]], bool], *, is_whole: bool
 ) -> list[Result]:
-    """The membership of the person that `is_it` picks, in the list that an action is about. Reads the pages that can
-    hold a new one, or with `is_whole` all of them, should it be an old one."""
+    """Return the membership that `is_it` picks in the list of an action. Reads the pages that can hold a new
+    membership, or with `is_whole` every page, in case it is an old one."""
     args = sought.action.args
     for rows in newest_first(api, members(args["parent"], str(args["parent_id"]))):
         for row in rows:
@@ -57,5 +57,5 @@ def memberships(
 def _is_older(row: Mapping[str, Any], than: datetime) -> bool:
     try:
         return datetime.fromisoformat(str(row.get("created_at"))) < than
-    except (TypeError, ValueError):  # no date that exists, or one without a time zone
+    except (TypeError, ValueError):  # an invalid date, or one without a time zone
         return False

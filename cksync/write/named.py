@@ -1,7 +1,7 @@
-"""API v3 subscribes and unsubscribes by address. Whoever a write names so is asked for right before it.
+"""Look up a person right before a write that names them by address, as API v3 subscribes and unsubscribes.
 
-What remains is the moment between that answer and the write. The API's answer says whom it took, and that is
-compared; but it is done then, and v3 takes nobody out of a form, and brings nobody back.
+A race remains between that lookup and the write. The reply says who was affected and is compared, but the write cannot
+be undone: v3 removes nobody from a form, and reactivates nobody.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,9 +22,8 @@ from cksync.write.rules import LEFT
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The person whom a write names by address. `id` is None for somebody who is to be created; `leaves` says that the
-    write unsubscribes; `state` is the one that the plan knew; `others` are people who have the same address as far as
-    the mirror knows."""
+    """The person whom a write names by address. `id` is None for a person to be created; `leaves` is True if the write
+    unsubscribes; `state` is the one in the plan; `others` are people with the same address in the mirror."""
 
     address: str
     id: int | None
@@ -35,13 +34,14 @@ class Named:
 
 @dataclass(frozen=True)
 class Namesakes:
-    """What the mirror knows of the people whom a plan names by an address."""
+    """The people in the mirror who share an address that a plan uses."""
 
     states: Mapping[int, str | None] = field(default_factory=dict)
     shared: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def named(self, action: Action) -> Named | None:
-        """Whom an action names by an address; None when nobody, or somebody whom this push has just made."""
+        """Return the person whom an action names by address; None if there is none, or if this push just created
+        them."""
         if action.kind.address is None:
             return None
         address = str(action.args["email_address"])
@@ -54,7 +54,7 @@ class Namesakes:
 
 
 def namesakes(db: duckdb.DuckDBPyConnection, actions: Collection[Action]) -> Namesakes:
-    """Read once for all actions of a plan."""
+    """Read the namesakes of all actions of a plan at once."""
     named = [int(action.target) for action in actions if action.kind.address]
     if not named:
         return Namesakes()
@@ -67,54 +67,54 @@ def namesakes(db: duckdb.DuckDBPyConnection, actions: Collection[Action]) -> Nam
 
 
 def ask_address(address: str) -> Request:
-    """The request for whoever has an address: the API shows those who are active."""
+    """Return the request that looks up an address; the API shows only active people."""
     return Request(BY_ID, "subscribers", {"email_address": address}, 1)
 
 
 def ask(api: Api, named: Named) -> tuple[list[Page], Result | None]:
-    """Ask for whom a write names. The answers, and what the write comes to without being sent; None: send it.
+    """Look up the person whom a write names. Returns the pages, and the outcome without sending; None means send it.
 
-    Raises what Api.fetch raises, but for an endpoint that fails alone.
+    Raises what Api.fetch raises, except a failure of this endpoint alone.
     """
     pages: list[Page] = []
     try:
         if named.id is None:
             pages.append(api.fetch(ask_address(named.address)))
-            return pages, _taken(pages[0], named)
+            return pages, _free_address_verdict(pages[0], named)
         for who in (named.id, *named.others):
             pages.append(api.fetch(ask_one(BY_ID, str(who), 1)))
             if verdict := _verdict(pages[-1], who, named):
                 return pages, verdict
     except EndpointFailed as error:
-        return pages, Result("conflict", f"not sent, for it could not be asked who has the address: {error.reason}")
+        return pages, Result("conflict", f"not sent: could not check who has the address: {error.reason}")
     return pages, None
 
 
-def _taken(page: Page, named: Named) -> Result | None:
+def _free_address_verdict(page: Page, named: Named) -> Result | None:
     for person in _people(page):
         if folded(str(person["email_address"])) == folded(named.address):
-            return Result("conflict", f"not sent: {ONE_OF['subscribers']} {person['id']} has that address meanwhile")
+            return Result("conflict", f"not sent: {ONE_OF['subscribers']} {person['id']} has that address now")
     return None
 
 
 def _verdict(page: Page, who: int, named: Named) -> Result | None:
-    """What the answer about one person means for the write."""
+    """Return the outcome that the lookup of one person implies; None means send the write."""
     the_person = f"{ONE_OF['subscribers']} {who}"
     found = _people(page)
     if not found and not any(record.text is None for record in page.records):
-        return Result("conflict", f"not sent, for {the_person} could not be read: the answer is not the API's")
+        return Result("conflict", f"not sent: {the_person} could not be read, because the response is not the API's")
     if who != named.id:
         has_it = any(folded(str(person["email_address"])) == folded(named.address) for person in found)
         return Result("conflict", f"not sent: {the_person} has the same address") if has_it else None
     if not found:
-        return Result("conflict", f"{the_person} is gone from the account")
+        return Result("conflict", f"{the_person} is no longer in the account")
     (person,) = found
     if folded(str(person["email_address"])) != folded(named.address):
-        return Result("conflict", f"not sent: {the_person} has another address meanwhile; push again")
+        return Result("conflict", f"not sent: {the_person} has another address now; push again")
     if named.leaves:
-        return Result("done", "was cancelled already") if person["state"] == "cancelled" else None
+        return Result("done", "was already cancelled") if person["state"] == "cancelled" else None
     if person["state"] in LEFT and named.state not in LEFT:
-        return Result("conflict", f"not sent: {the_person} is {person['state']} meanwhile; push again")
+        return Result("conflict", f"not sent: {the_person} is {person['state']} now; push again")
     return None
 
 

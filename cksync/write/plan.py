@@ -1,4 +1,4 @@
-"""What a push would do: actions in their order, and what stands in their way."""
+"""The plan of a push: its actions in order, and what blocks them."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from cksync.write.edits import Cell, EditKind, Key, Problem, shown_key
 
 @dataclass(frozen=True, slots=True)
 class Noop:
-    """An edit that the account has already, from elsewhere: nothing is sent for it. Of an updated row `cells`."""
+    """An edit that the account already has; nothing is sent for it. For an updated row, `cells` are the values."""
 
     table: str
     kind: EditKind
@@ -22,7 +22,7 @@ class Noop:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A row that the account has no more, and what it was: an address, a name, a label, a subject."""
+    """A row that the account no longer has, and its address, name, label or subject."""
 
     table: str
     key: Key
@@ -31,9 +31,8 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """An edit that what happened in the account stands against: a value that was changed there, too, and
-    differently (`cell`), or a row that is gone there, with the values that it was to get (`cells`), or is past
-    changing (`reason`)."""
+    """An edit that contradicts the account: a value also changed there, differently (`cell`); a row that is gone there,
+    with its edited values (`cells`); or a row that can no longer change (`reason`)."""
 
     table: str
     key: Key
@@ -45,7 +44,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Actions that a safety rule holds back: how many, and the first of them."""
+    """Actions that a safety rule blocks: their number, and the first few."""
 
     rule: str
     count: int
@@ -55,7 +54,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A change that the API turned down, or whose outcome nobody knows: not sent again until it is edited."""
+    """A change that the API rejected, or whose outcome is unknown; it is not sent again until edited."""
 
     action: Action
     outcome: str
@@ -64,7 +63,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a push would do, in its order."""
+    """The plan of a push, in order."""
 
     actions: tuple[Action, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
@@ -76,18 +75,18 @@ class Plan:
 
     @property
     def checksum(self) -> str:
-        """Of all that would be done: two plans with the same one do the same."""
+        """Return a checksum of all actions: plans with the same checksum do the same."""
         text = json.dumps([action.id for action in self.actions])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def requests(self) -> int:
-        """How many requests carry it out, with those that ask who has an address."""
+        """Return the number of requests, including address lookups."""
         asked = (a.kind.address == "free" or (a.kind.address and int(a.target) > 0) for a in self.actions)
         return len(self.actions) + sum(map(bool, asked))
 
     def about(self, tables: Collection[str]) -> "Plan":
-        """The part that is about edits of some tables; of all when none is named."""
+        """Return the part that concerns edits of some tables; all if none is named."""
         if not tables:
             return self
 
@@ -104,8 +103,8 @@ class Plan:
 
 
 def as_json(plan: Plan, *, redact: bool = False, only: Collection[str] = ()) -> dict[str, Any]:
-    """A plan for machines, as docs/push.md describes it. `redact` leaves out all that is not a count or an id;
-    `only` lists what is about some tables, beside the counts and the checksum of all."""
+    """Return the plan as JSON, as docs/push.md describes it. `redact` leaves out everything but counts and ids; `only`
+    limits the lists to some tables, beside the counts and the checksum of the whole plan."""
     head = {"checksum": plan.checksum, "requests": plan.requests, "noops": len(plan.noops), "counts": dict(plan.counts)}
     plan = plan.about(only)
     if redact:
@@ -128,7 +127,7 @@ def as_json(plan: Plan, *, redact: bool = False, only: Collection[str] = ()) -> 
 
 
 def _conflict(conflict: Conflict, *, redact: bool) -> dict[str, Any]:
-    """The same keys for both kinds, null or empty where they say nothing."""
+    """Return a conflict with the same keys for both kinds; those that do not apply are null or empty."""
     cell = asdict(conflict.cell) if conflict.cell else dict.fromkeys(("column", "base", "mine", "theirs"))
     head = {"table": conflict.table, "key": shown_key(conflict.key), "reason": conflict.reason}
     gone = {**asdict(conflict.gone), "key": shown_key(conflict.gone.key)} if conflict.gone else None

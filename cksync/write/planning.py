@@ -1,7 +1,7 @@
-"""What planners share: how an edit becomes actions, given what the account has and what else was edited."""
+"""What the planners share: turning an edit into actions, given the account and the other edits."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,26 +16,39 @@ Planned = Action | Conflict | Noop
 Planner = Callable[["Context", Edit], Iterator[Planned]]
 
 
+def _no_columns(context: "Context") -> Collection[str]:
+    return ()
+
+
 @dataclass(frozen=True)
-class Table:
-    """How the edits of one table of a workspace are planned: a planner for each way to edit it, or why the API cannot
-    do it; and the streams that are pulled before."""
+class WorkspaceTable:
+    """How the edits of one workspace table are planned: a planner or a refusal for each kind of edit, and the streams
+    to pull first. `writable` gives the columns that an update may change; the others are refused before the planner
+    sees them, for the reason in `why_fixed`."""
 
     name: str
     planners: Mapping[EditKind, Planner]
     refusals: Mapping[EditKind, str]
     streams: tuple[str, ...]
+    writable: Callable[["Context"], Collection[str]] = _no_columns
+    why_fixed: str = ""
+
+    def check_writable(self, context: "Context", edit: Edit) -> None:
+        """Raise ValueError when an update changes what cannot be changed."""
+        writable = self.writable(context)
+        if fixed := [cell.column for cell in edit.cells if cell.column not in writable]:
+            raise ValueError(f"{', '.join(fixed)} cannot be changed{self.why_fixed}")
 
 
 class IsGone(Exception):
-    """What an edit needs is gone from the account."""
+    """Something that an edit needs is gone from the account."""
 
     def __init__(self, gone: Gone, cells: Sequence[Cell] = ()) -> None:
         self.gone, self.cells = gone, tuple(cells)
 
 
 class Context:
-    """The account, and the edits as a whole: what the planner of one edit has to know of the others."""
+    """The account and all edits: what the planner of one edit needs to know of the others."""
 
     def __init__(self, account: Account, edits: Sequence[Edit]) -> None:
         self.account = account
@@ -44,19 +57,19 @@ class Context:
         # New memberships by person, and new products by purchase.
         self.joins = _by(edits, "subscriptions", "subscriber_id")
         self.lines = _by(edits, "purchase_products", "purchase_id")
-        self.wishes = Counter(
+        self.requested = Counter(
             (e.row["subscribable_type"], e.row["subscribable_id"], who) for who, of in self.joins.items() for e in of
         )
-        # The API's key of each custom field, by its column in the workspace.
+        # The API's key of each custom field, by column of the workspace.
         self.keys = {field.column: field.key for field in account.fields}
         self.keys |= {column: new_key(id_) for column, id_ in account.new_columns.items()}
 
     def gone(self, table: str, id_: int, key: Key | None = None) -> Gone:
-        """A row that the account had once; `key` where it is more than the id."""
+        """Return a description of a former row of the account; pass `key` if it is more than the id."""
         return Gone(table, key or (id_,), self.account.gone.get((table, id_)))
 
     def wanted(self, edit: Edit) -> Generator[Planned, None, list[Cell]]:
-        """The cells to write: neither those that the account has already, nor those in conflict."""
+        """Yield conflicts and no-ops of single cells; return the other cells, which are to be written."""
         wanted, agreed = [], []
         for cell in edit.cells:
             base, mine, theirs = (value or "" for value in (cell.base, cell.mine, cell.theirs))
@@ -72,29 +85,23 @@ class Context:
 
 
 def action(kind: Kind, target: object, args: Mapping[str, Any], edit: Edit, cells: Iterable[Cell] = ()) -> Action:
-    """An action that takes one edited row to the account."""
+    """Return an action that carries one edited row to the account."""
     return Action(kind, str(target), args, ((edit.table, edit.key),), tuple(cells))
 
 
 def noop(edit: Edit, cells: Iterable[Cell] = ()) -> Noop:
-    """An edit that the account has already."""
+    """Return an edit that the account already has."""
     return Noop(edit.table, edit.kind, edit.key, tuple(cells))
 
 
 def check_state(edit: Edit, reason: str) -> None:
-    """Raise ValueError when a new row brings a state of its own."""
+    """Raise ValueError if a new row sets a state."""
     if edit.row.get("state") not in (None, "", "active"):
-        raise ValueError(f"state cannot be given: {reason}")
-
-
-def check_fixed(edit: Edit, fixed: Iterable[str], reason: str = "") -> None:
-    """Raise ValueError when one of the `fixed` columns was edited."""
-    if columns := [cell.column for cell in edit.cells if cell.column in set(fixed)]:
-        raise ValueError(f"{', '.join(columns)} cannot be changed{reason}")
+        raise ValueError(f"state cannot be set: {reason}")
 
 
 def plain(value: object) -> Any:
-    """A value as JSON: amounts keep their digits as numbers, times are UTC."""
+    """Convert a value to JSON: amounts keep their digits as numbers, times are UTC."""
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
     return float(value) if isinstance(value, Decimal) else value

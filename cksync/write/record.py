@@ -1,4 +1,4 @@
-"""The record of a push: each outcome goes into the journal of the workspace and into the log of the mirror."""
+"""Record a push: each outcome goes into the workspace's journal and into the mirror's log."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,14 +20,14 @@ from cksync.write import journal
 from cksync.write.action import Action, Result, new_key
 from cksync.write.reply import LATER
 
-# An action, its request (None: it was not sent), the reply (None: the account was asked instead), and its outcome.
+# An action, its request (None: not sent), the reply (None: the account was asked instead), and the outcome.
 Done = tuple[Action, Call | None, Reply | None, Result]
 
 
 @dataclass
 class Record:
-    """What one push did. `results` are in order; `keys` are those of custom fields that it created, by what stands for
-    them; `unread` says why something that it wrote could not be read afterwards."""
+    """The record of one push. `results` are in order; `keys` are those of the custom fields it created, by placeholder;
+    `unread` are the reasons why written rows could not be read back."""
 
     folder: Folder
     db: duckdb.DuckDBPyConnection
@@ -41,21 +41,21 @@ class Record:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing went into the log."""
+        """Return True if nothing was written to the log."""
         return self._writer is None
 
     def observe(self, page: Page) -> None:
-        """Whatever was read is an observation like any other."""
+        """Log a page, like any other observation."""
         self.requests += len(page.attempts)
         self._log().observe(page)
 
     def add_attempts(self, error: CksyncError) -> None:
-        """Requests that failed."""
+        """Log failed requests."""
         self.requests += len(error.attempts)
         self._log().add_attempts(error.attempts)
 
     def read_list(self, api: WritingApi, slice_: Slice) -> Page:
-        """Read an unpaged list as a pull does: what is not in it is gone, unless that is too much to be believed."""
+        """Read an unpaged list as a pull does: an absent row counts as deleted, unless implausibly many are absent."""
         with mirror_state(self.folder) as mirror:
             held = mirror.held(slice_)
             deleted = {int(a.target) for a, _ in self.results if a.kind.is_removal and a.kind.about == slice_.stream}
@@ -70,7 +70,7 @@ class Record:
         return page
 
     def note(self, done: Sequence[Done]) -> list[tuple[Action, Result]]:
-        """Outcomes -> the log, then the journal: what the journal calls done is in the log."""
+        """Write outcomes to the log, then to the journal: whatever the journal calls done is in the log."""
         if not done:
             return []
         at = self.now()
@@ -89,12 +89,12 @@ class Record:
         if call is not None and reply is not None:
             self.requests += len(reply.attempts)
             writer.add_attempts(reply.attempts)
-            is_shown = result.outcome == "done" or action.kind.shows_person  # somebody else than was meant, too
+            is_shown = result.outcome == "done" or action.kind.shows_person  # even if it is the wrong person
             is_seen = is_shown and reply.is_done and reply.status != LATER
             if is_seen and (seen := action.kind.observe(action, call, reply)):
                 writer.observe(*seen)
         if result.outcome == "done" and action.kind.is_removal and call and not (reply and reply.is_done):
-            seen = action.kind.observe(action, call, Reply(204, b"", at, at, ()))  # as the account was asked
+            seen = action.kind.observe(action, call, Reply(204, b"", at, at, ()))  # the account was asked instead
             if seen is not None:
                 writer.observe(*seen)
         cells = [{"column": c.column, "from": c.base, "to": c.mine} for c in action.cells]
@@ -102,7 +102,7 @@ class Record:
         writer.note_push(at, msgspec.json.encode({**said, "outcome": result.outcome, "message": result.message}))
 
     def _log(self) -> Writer:
-        """The writer of the load, begun with the first thing there is to write."""
+        """Return the writer of this load, created on first use."""
         if self._writer is None:
             at = self.now()
             self._writer = Writer(self.folder.log, load_id_at(at), Start(at, self.account, PUSH), LOSE_PAGES)

@@ -1,4 +1,4 @@
-"""A workspace made anew from the mirror of today, with the edits that are not pushed yet."""
+"""Rebuild a workspace from the current mirror, keeping edits that are not pushed yet."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,15 +13,15 @@ from cksync.sqltext import identifier, literal, quoted
 from cksync.write.edits import differs, schema_errors, schemas_of
 from cksync.write.workspace import TABLES, column_names, fill, key_of, opened, written
 
-# The keys of rows that are edited, and gone in the account.
+# Holds the keys of rows that are edited but gone from the account.
 KEPT = "_cksync_kept"
 
 
 def refresh(folder: Folder, path: Path) -> dict[str, int]:
-    """Take the mirror of today into a workspace; the number of rows of each table.
+    """Refresh a workspace from the current mirror; return the number of rows of each table.
 
-    What was edited and not pushed stays edited; everything else, and the base, is as the mirror has it. Raises
-    Failed when the tables of the workspace cannot be compared.
+    Unpushed edits stay; everything else, including the base, is as in the mirror. Raises Failed when the tables of the
+    workspace cannot be compared.
     """
     with written(path) as temporary, opened(path, folder) as db:
         schemas = schemas_of(db)
@@ -35,7 +35,7 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
         taken = {*PERSON, *(name.lower() for name in now.values())}
         renamed = {name: now[id_] if id_ in now else free_column(name, taken) for id_, name in names.items()}
         for table in ("subscribers", *TABLES):
-            _edit_again(db, table, renamed if table == "subscribers" else {})
+            _replay_edits(db, table, renamed if table == "subscribers" else {})
         for name in ("actions", "ids"):
             db.execute(f"insert into _cksync.{name} by name from work._cksync.{name}")
         db.execute("use work")
@@ -44,7 +44,8 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
 
 
 def _next_id(db: duckdb.DuckDBPyConnection) -> int:
-    """The id that the next new row would get; looked up without taking it, for a refresh that fails changes nothing."""
+    """Return the id that the next new row would get, without consuming it, because a failed refresh must change
+    nothing."""
     found = db.execute(
         "select coalesce(last_value - 1, start_value) from duckdb_sequences()"
         " where database_name = 'work' and schema_name = 'main' and sequence_name = 'ids'"
@@ -56,21 +57,21 @@ def _columns(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     return [name for name, *_ in db.execute(f"describe {table}").fetchall()]
 
 
-def _edit_again(db: duckdb.DuckDBPyConnection, table: str, names: Mapping[str, str]) -> None:
-    """Do to the fresh table what was done to the old one. `names` are the fresh columns by the old ones."""
+def _replay_edits(db: duckdb.DuckDBPyConnection, table: str, names: Mapping[str, str]) -> None:
+    """Replay the edits onto the fresh table. `names` maps old column names to fresh ones."""
     key = quoted(key_of(table))
     same = " and ".join(f'new."{name}" = mine."{name}"' for name in key_of(table))
     old, mine, there = (_columns(db, f"{place}.{table}") for place in ("work.base", "work.main", "fresh.main"))
     for name in mine:
         column = names.get(name, name)
-        if column not in there and _make_room(db, table, name, column, is_old=name in old):
+        if column not in there and _ensure_column(db, table, name, column, is_old=name in old):
             there.append(column)
     kept = [name for name in mine if names.get(name, name) in there]
     _keep_gone(db, table, [name for name in kept if name in old], names)
     for name in kept:
         column = identifier(names.get(name, name))
         if name not in key_of(table):
-            # The base of what is edited stays, too: what was changed in the account meanwhile is a conflict still.
+            # The base of edited values stays, too: what changed in the account meanwhile is still a conflict.
             for place, value in [("main", "mine"), *([("base", "base")] if name in old else [])]:
                 db.execute(
                     f"""
@@ -93,9 +94,9 @@ def _edit_again(db: duckdb.DuckDBPyConnection, table: str, names: Mapping[str, s
     )
 
 
-def _make_room(db: duckdb.DuckDBPyConnection, table: str, name: str, column: str, *, is_old: bool) -> bool:
-    """Whether the fresh table got the `column` for an old one that it lacks: one that was added for a new field, or
-    one of a field that is gone, as long as it has an edit."""
+def _ensure_column(db: duckdb.DuckDBPyConnection, table: str, name: str, column: str, *, is_old: bool) -> bool:
+    """Return True if the fresh table has, or now gets, the `column` of an old one: a column added for a new field, or
+    one of a deleted field with an edit."""
     if is_old:
         key = quoted(key_of(table))
         edited = (
@@ -111,7 +112,7 @@ def _make_room(db: duckdb.DuckDBPyConnection, table: str, name: str, column: str
 
 
 def _keep_gone(db: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], names: Mapping[str, str]) -> None:
-    """Rows that are edited, and gone in the account: they stay, with their base, as the conflicts that they are."""
+    """Keep rows that are edited but gone from the account, with their base, so that they show as conflicts."""
     key = quoted(key_of(table))
     edited = " or ".join(differs(name, True) for name in columns if name not in key_of(table))
     db.execute(

@@ -1,6 +1,6 @@
-"""Reading the reply to a write: the record in it, whether the API took what was sent, and its page for the log.
+"""Read the reply to a write: its record, whether the API accepted what was sent, and its page for the log.
 
-Bodies come bare or wrapped, as an object or as a list of one.
+Bodies are bare or wrapped, an object or a list of one.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ from cksync.addresses import folded
 from cksync.api.http import Call, Reply
 from cksync.domain import BY_ID, DETAILS, Page, Record, Request, Slice
 from cksync.write.action import Action, Result, Seen
-from cksync.write.alike import is_taken
+from cksync.write.alike import is_accepted
 
-# The status that says: accepted, and not done yet.
+# The status for "accepted, not done yet".
 LATER = 202
-# Left blank in a broadcast, these become the account's own.
+# When blank in a broadcast, the API replaces these with the account's defaults.
 _DEFAULTED = ("email_address", "email_layout_template")
 _WRAPPERS = ("subscriber", "subscription", "broadcast", "purchase", "custom_field", "tag")
 
 
 def result_of(action: Action, call: Call, reply: Reply, who: int | None) -> Result | None:
-    """What a reply of the API means for its action, which is about the person `who`; None when it does not say."""
+    """Return the result of a reply to an action about the person `who`; None if the reply does not show it."""
     if not reply.is_done:
         return Result("rejected", reply.message)
     if action.kind.read is None:
@@ -34,33 +34,33 @@ def result_of(action: Action, call: Call, reply: Reply, who: int | None) -> Resu
 
 
 def compared(action: Action, call: Call, values: Mapping[str, Any], who: int | None = None) -> Result:
-    """The API silently ignores what it does not know or like, so what it shows is compared with what was sent."""
+    """Compare the reply with what was sent, since the API silently ignores what it does not know or accept."""
     fields, found = call.body.get("fields") or {}, values.get("fields") or {}
     basics = {name: value for name, value in call.body.items() if name != "fields" and name in values}
-    missed = [name for name, value in basics.items() if not _is_taken(name, value, values[name])]
-    missed += [f"fields.{name}" for name, value in fields.items() if not is_taken("", value, found.get(name))]
+    missed = [name for name, value in basics.items() if not _is_accepted(name, value, values[name])]
+    missed += [f"fields.{name}" for name, value in fields.items() if not is_accepted("", value, found.get(name))]
     if missed:
-        return Result("rejected", f"the API took the rest, but not {', '.join(missed)}")
+        return Result("rejected", f"the API accepted the rest, but not {', '.join(missed)}")
     return Result("done")
 
 
-def _is_taken(name: str, sent: object, found: object) -> bool:
+def _is_accepted(name: str, sent: object, found: object) -> bool:
     if name in _DEFAULTED and not sent:
         return True
     if name == "email_address":
         return folded(str(sent)) == folded(str(found or ""))
-    return is_taken(name, sent, found)
+    return is_accepted(name, sent, found)
 
 
-def somebody_else(done: str, whom: object, who: int | None = None) -> Result:
-    """The outcome of a write by an address that another person has: it cannot be taken back, so it is reported and not
-    repeated."""
-    instead = f", and not {who}" if who is not None else ""
-    return Result("rejected", f"the API {done} the person {whom}, who has that address now{instead}")
+def wrong_person(done: str, affected: object, who: int | None = None) -> Result:
+    """Return the outcome of a write whose address belongs to another person: it cannot be undone, so it is reported and
+    not repeated."""
+    instead = f", not {who}" if who is not None else ""
+    return Result("rejected", f"the API {done} person {affected}, who now has that address{instead}")
 
 
 def record_of(reply: Reply) -> bytes:
-    """The record in a reply, as the API sent it. Raises msgspec.DecodeError when there is none."""
+    """Return the record in a reply, as the API sent it. Raises msgspec.DecodeError when there is none."""
     raw = msgspec.json.decode(reply.body, type=msgspec.Raw)
     for _ in range(2):
         text = bytes(raw).strip()
@@ -76,7 +76,7 @@ def record_of(reply: Reply) -> bytes:
 
 
 def records(reply: Reply) -> tuple[Record, ...]:
-    """The record in a reply as the only one of a page."""
+    """Return the record in a reply as the only one of a page."""
     text = record_of(reply)
     return (Record(str(msgspec.json.decode(text)["id"]), text),)
 
@@ -84,7 +84,7 @@ def records(reply: Reply) -> tuple[Record, ...]:
 def page_of(
     slice_: Slice, call: Call, reply: Reply, records: tuple[Record, ...] = (), absent: tuple[int, ...] = ()
 ) -> Seen:
-    """A reply as a page for the log. New rows stand at the newest end of a paged list."""
+    """Return a reply as a page for the log. New rows belong to the newest end of a paged list."""
     number = 1 if slice_ in (BY_ID, DETAILS) or slice_.name == "tags" else -1
     page = Page(Request(slice_, call.path, {}, number), reply.sent_at, reply.received_at, None, (), records)
     return page, absent

@@ -1,4 +1,4 @@
-"""Edits of a workspace taken back: rows are as they were at the checkout again, or as they were pushed since."""
+"""Revert edits of a workspace: rows return to their state at the checkout, or to what was pushed since."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from cksync.write.edits import schema_errors, schemas_of
 from cksync.write.workspace import TABLES, copy_of_base, key_of, new_columns
 
 EVERY = ("subscribers", *TABLES)
-# What goes with a new row: the rows that name it, and by what.
+# What is removed along with a new row: the rows that refer to it, and their column.
 _FOLLOW = {
     "subscribers": ("subscriptions", "subscriber_id = ?"),
     "tags": ("subscriptions", "subscribable_type = 'tag' and subscribable_id = ?"),
@@ -19,15 +19,15 @@ _FOLLOW = {
 
 
 def revert_all(db: duckdb.DuckDBPyConnection) -> None:
-    """Take back every edit, of the tables themselves, too."""
+    """Revert every edit, including those of the tables themselves."""
     with _one_transaction(db):
         for table in EVERY:
             copy_of_base(db, table)
 
 
 def revert_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[str]) -> bool:
-    """Take back the edit of a row, given by its key columns as text: a new one goes, with whatever names it. Whether
-    there was such a row, here or at the checkout."""
+    """Revert the edit of a row, given by its key columns as text. A new row is removed with whatever refers to it.
+    Return True if the row exists, here or at the checkout."""
     columns = key_of(table)
     if len(key) != len(columns):
         return False
@@ -48,7 +48,7 @@ def revert_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[str]) ->
 
 
 def revert_shape(db: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Give a table its columns of the checkout back, with their values, and keep the edits of all others."""
+    """Restore the columns of a table as of the checkout, with their values; keep the edits of all others."""
     schemas = schemas_of(db)
     base, mine = schemas["base", table], schemas.get(("main", table), {})
     lost = [name for name, kind in base.items() if mine.get(name) != kind]
@@ -58,14 +58,14 @@ def revert_shape(db: duckdb.DuckDBPyConnection, table: str) -> None:
             copy_of_base(db, table)
             return
         for name in lost:
-            _put_column_back(db, table, name, base[name], is_there=name in mine)
-        wished = {name.lower() for name in new_columns(db).values()} if table == "subscribers" else set()
+            _restore_column(db, table, name, base[name], is_there=name in mine)
+        planned = {name.lower() for name in new_columns(db).values()} if table == "subscribers" else set()
         for name in mine.keys() - base.keys():
-            if mine[name] != "VARCHAR" or name.lower() not in wished:
+            if mine[name] != "VARCHAR" or name.lower() not in planned:
                 db.execute(f"alter table main.{table} drop column {identifier(name)}")
 
 
-def _put_column_back(db: duckdb.DuckDBPyConnection, table: str, name: str, kind: str, *, is_there: bool) -> None:
+def _restore_column(db: duckdb.DuckDBPyConnection, table: str, name: str, kind: str, *, is_there: bool) -> None:
     column = identifier(name)
     if is_there:
         db.execute(f"alter table main.{table} drop column {column}")
@@ -75,12 +75,12 @@ def _put_column_back(db: duckdb.DuckDBPyConnection, table: str, name: str, kind:
 
 
 def has_schema_errors(db: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether the table itself, and not a row of it, is what cannot be pushed."""
+    """Return True if the table itself, and not a row of it, cannot be pushed."""
     return any(not problem.key for problem in schema_errors(db, schemas_of(db), table))
 
 
 def _drop_column(db: duckdb.DuckDBPyConnection, field: str) -> None:
-    """The column for the values of a field that is not to be made."""
+    """Drop the column of a field that is not to be created."""
     name = new_columns(db).get(int(field))
     if name in {name for name, *_ in db.execute("describe main.subscribers").fetchall()}:
         db.execute(f"alter table main.subscribers drop column {identifier(str(name))}")

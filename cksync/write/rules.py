@@ -1,7 +1,7 @@
 """Safety rules: what cannot be undone is not done until the user allows it by name.
 
-Rules that count people count over the life of a workspace: those whom a plan concerns, and those whom earlier pushes
-concerned that did not lift the rule.
+Rules that count people count over the life of a workspace: the people of the plan, and those of earlier pushes that did
+not lift the rule.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,23 +11,22 @@ from cksync.write.action import Action, Kind
 from cksync.write.edits import Account
 from cksync.write.plan import Blocked
 
-# People whom a workspace may put into sequences and forms, or unsubscribe, without being asked, and from where on a
-# change of many is one of too many.
+# How many people a workspace may subscribe to sequences and forms, or unsubscribe, without permission; and the size
+# from which a change counts as bulk.
 MOST_MAILED, MOST_UNSUBSCRIBED, BULK_ROWS, BULK_SHARE = 10, 10, 100, 0.3
-# Joining one of these starts mail.
+# Joining one of these starts emails.
 MAILING = ("form", "sequence")
-# People in these states left by themselves, and are not subscribed again without a flag.
+# People in these states left by themselves; subscribing them again needs permission.
 LEFT = ("cancelled", "bounced", "complained")
 
 
 def counted_by(kind: Kind, parent: str | None) -> Iterator[str]:
-    """The rules that count the person whom an action concerns. `parent` is the type of the list that it puts somebody
-    into."""
+    """Yield the rules that count the person of an action. `parent` is the type of the list that it joins."""
     return (rule for rule in kind.counts if rule != "send" or parent in MAILING)
 
 
 def held_back(actions: Sequence[Action], account: Account) -> Iterator[Blocked]:
-    """The safety rules that the actions break."""
+    """Yield the safety rules that the actions break."""
     people: dict[str, dict[str, None]] = {"send": {}, "unsubscribe": {}, "bulk": {}}
     owners = _owners(actions, account)
     for action in actions:
@@ -35,14 +34,14 @@ def held_back(actions: Sequence[Action], account: Account) -> Iterator[Blocked]:
             people[rule][action.kind.person(action, owners)] = None
     sent = account.counted
     if _is_over(MOST_MAILED, people["send"], sent.get("send", frozenset())):
-        yield _people("send", people, account, "people would join forms or sequences, which may send them mail")
+        yield _people("send", people, account, "people would be added to forms or sequences, which may send them email")
     mails = [action.target for action in actions if action.kind.is_mail(action, account)]
     if mails:
-        yield Blocked("send", len(mails), tuple(mails[:5]), "broadcasts would be sent, or published")
+        yield Blocked("send", len(mails), tuple(mails[:5]), "broadcasts would be sent or published")
     if _is_over(MOST_UNSUBSCRIBED, people["unsubscribe"], sent.get("unsubscribe", frozenset())):
         yield _people("unsubscribe", people, account, "people would be unsubscribed")
     if revived := list(_revived(actions, account)):
-        reason = "people who have cancelled, bounced or complained would be subscribed"
+        reason = "people who cancelled, bounced or complained would be resubscribed"
         yield Blocked("resubscribe", len(revived), tuple(revived[:5]), reason)
     ruled: dict[tuple[str, str], list[str]] = {}
     for action in actions:
@@ -61,18 +60,18 @@ def _is_over(most: float, now: Mapping[str, None], before: frozenset[str]) -> bo
 
 def _people(rule: str, people: Mapping[str, Mapping[str, None]], account: Account, reason: str) -> Blocked:
     now, before = people[rule], account.counted.get(rule, frozenset())
-    earlier = f", {len(before):,} were before" if before else ""
+    earlier = f" ({len(before):,} pushed before)" if before else ""
     return Blocked(rule, len(now), tuple(now)[:5], reason + earlier)
 
 
 def _owners(actions: Sequence[Action], account: Account) -> Mapping[str, str]:
-    """People by their folded addresses, those whom the actions create among them."""
+    """Map folded addresses to people, including those whom the actions create."""
     made = {folded(str(a.args["email_address"])): a.target for a in actions if a.kind.makes == "subscribers"}
     return {**made, **{address: str(id_) for address, id_ in account.addresses.items()}}
 
 
 def _revived(actions: Sequence[Action], account: Account) -> Iterator[str]:
-    """People who left, and would join a list."""
+    """Yield the people who left and would join a list again."""
     for action in actions:
         person = account.people.get(int(action.target)) if action.kind.address == "joins" else None
         if person is not None and person.state in LEFT:

@@ -1,4 +1,4 @@
-"""How a change that the account has becomes the base of its workspace, so that it is no edit any more."""
+"""Make a change that the account has part of the workspace's base, so that it no longer counts as an edit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,29 +14,29 @@ from cksync.write.workspace import column_names, key_of, new_columns, rows_of
 
 
 def settle_update(db: duckdb.DuckDBPyConnection, action: Action, row: Row, result: Result, ids: Ids) -> None:
-    """The values that were sent are the base."""
+    """Make the values that were sent the base."""
     table, key = row
-    _take_cells(db, table, [ids.get((table, key[0]), key[0])], action.cells)
+    _settle_cells(db, table, [ids.get((table, key[0]), key[0])], action.cells)
 
 
 def settle_removal(db: duckdb.DuckDBPyConnection, action: Action, row: Row, result: Result, ids: Ids) -> None:
-    """The base has no such row."""
+    """Remove the row from the base."""
     table, key = row
     db.execute(f"delete from base.{table} where {_is(table)}", key)
 
 
 def settle_creation(db: duckdb.DuckDBPyConnection, action: Action, row: Row, result: Result, ids: Ids) -> None:
-    """The row gets its real id wherever that is used, and is in the base."""
+    """Give the row its real id wherever it is used, and add it to the base."""
     table, key = row
-    if table == "subscriptions":  # its tag may have been created meanwhile
+    if table == "subscriptions":  # its tag may have been created in the same push
         key = (key[0], ids.get(("tags", key[1]), key[1]), key[2])
-    _take_row(db, table, key, result)
+    _settle_row(db, table, key, result)
     if table == "subscribers":  # what did not fit into one request is still an edit
-        _take_cells(db, table, [result.ids[table]], action.cells)
+        _settle_cells(db, table, [result.ids[table]], action.cells)
 
 
 def add_columns(db: duckdb.DuckDBPyConnection, cells: Iterable[Cell]) -> None:
-    """Columns of base.subscribers for the values of fields that did not exist at the checkout."""
+    """Add columns to base.subscribers for fields that did not exist at the checkout."""
     rows = db.execute(
         "select column_name from duckdb_columns()"
         " where database_name = current_database() and schema_name = 'base' and table_name = 'subscribers'"
@@ -47,17 +47,17 @@ def add_columns(db: duckdb.DuckDBPyConnection, cells: Iterable[Cell]) -> None:
 
 
 def settle_noop(db: duckdb.DuckDBPyConnection, noop: Noop) -> None:
-    """What the account has already is the base."""
+    """Make what the account already has the base."""
     if noop.kind == "update":
-        _take_cells(db, noop.table, noop.key, noop.cells)
+        _settle_cells(db, noop.table, noop.key, noop.cells)
     elif noop.kind == "delete":
         db.execute(f"delete from base.{noop.table} where {_is(noop.table)}", noop.key)
     else:
-        _take_membership(db, noop.key)
+        _replace_membership(db, noop.key)
 
 
-def _take_membership(db: duckdb.DuckDBPyConnection, key: Key) -> None:
-    """Replace a row of subscriptions that was inserted here with the one that the account has."""
+def _replace_membership(db: duckdb.DuckDBPyConnection, key: Key) -> None:
+    """Replace an inserted row of subscriptions with the one that the account has."""
     query = f"delete from main.subscriptions where {_is('subscriptions')} returning subscriber_id"
     ((who,),) = db.execute(query, key).fetchall()
     for schema in ("base", "main"):
@@ -76,17 +76,17 @@ def _is(table: str) -> str:
     return " and ".join(f'"{name}" = ?' for name in key_of(table))
 
 
-def _take_cells(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], cells: Sequence[Cell]) -> None:
+def _settle_cells(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], cells: Sequence[Cell]) -> None:
     if cells:
         sets = ", ".join(f"{identifier(cell.column)} = ?" for cell in cells)
         db.execute(f"update base.{table} set {sets} where {_is(table)}", [*(cell.mine for cell in cells), *key])
 
 
-def _take_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], result: Result) -> None:
+def _settle_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], result: Result) -> None:
     if table == "custom_fields":
         column = _column(db, key[0], result.values["key"])
         db.execute("insert into _cksync.columns values (?, ?, ?)", [column, result.ids[table], result.values["key"]])
-    if table == "purchase_products":  # has the purchase's id already
+    if table == "purchase_products":  # already has the purchase's id
         purchase = result.ids["purchases"]
         new: list[Any] = [purchase, key[1] if key[1] is not None else _number(db, purchase)]
     else:
@@ -103,7 +103,7 @@ def _take_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], res
 
 
 def _number(db: duckdb.DuckDBPyConnection, purchase: int) -> int | None:
-    """Give a product the position that it was sent without; None when it is no longer in the workspace."""
+    """Assign a product the position that it was sent without; None if it is no longer in the workspace."""
     found = db.execute(
         """
         update main.purchase_products
@@ -118,12 +118,12 @@ def _number(db: duckdb.DuckDBPyConnection, purchase: int) -> int | None:
 
 
 def _column(db: duckdb.DuckDBPyConnection, id_: int, key: str) -> str:
-    """The column of a new field: the one that was added for it, else one named after its key."""
-    wished = new_columns(db)
-    name = wished.pop(id_, None)
+    """Return the column of a new field: the one added for it, or one named after its key."""
+    planned = new_columns(db)
+    name = planned.pop(id_, None)
     if name is not None and name in [name for name, *_ in db.execute("describe main.subscribers").fetchall()]:
         return name
-    others = (*PERSON, *column_names(db).values(), *wished.values())
+    others = (*PERSON, *column_names(db).values(), *planned.values())
     return free_column(key, {other.lower() for other in others})
 
 

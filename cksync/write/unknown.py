@@ -1,5 +1,4 @@
-"""Creations of which nobody knows whether they were executed: they are set apart, so that nothing is made twice and
-no other edit waits for them."""
+"""Creations with an unknown outcome: set apart, so that nothing is created twice and no other edit waits for them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,26 +11,28 @@ from cksync.write.plan import Plan, Skipped
 
 
 def is_unsafe_to_repeat(action: Action) -> bool:
-    """Whether it must not be sent again as long as nobody knows its outcome. The API refuses a tag or a field the
-    second time, and takes into a tag whoever is in it."""
+    """Return True if the action must not be sent again while its outcome is unknown. The API refuses a duplicate tag or
+    field, and tagging a person twice has no effect."""
     kind = action.kind
     return kind.find is not None and not kind.is_refused_twice and not kind.is_idempotent(action)
 
 
 def unsafe_to_repeat(left: Sequence[Unresolved]) -> list[Unresolved]:
-    """Those of some actions that must not be sent again."""
+    """Return the actions that must not be sent again."""
     return [each for each in left if each.state == "unknown" and is_unsafe_to_repeat(each.action)]
 
 
 def without_unknown(plan: Plan, held: Sequence[Unresolved]) -> Plan:
-    """A plan without what such creations are to make, however it was edited since; each of them is parked, and what
-    the plan has against their rows (a name that is taken: by themselves, maybe) is no problem."""
+    """Remove from a plan whatever such creations would make, however it was edited since. Each becomes a skipped
+    action, and problems of their rows are dropped, since a name may be taken by the creation itself."""
     if not held:
         return plan
-    made = {(each.action.what, each.action.target, _place(each.action)) for each in held}
+    made = {(each.action.what, each.action.target, _list_joined(each.action)) for each in held}
     rows = {row for each in held for row in each.action.settles}
-    actions = [a for a in plan.actions if (a.what, a.target, _place(a)) not in made]
-    skipped = [each for each in plan.skipped if (each.action.what, each.action.target, _place(each.action)) not in made]
+    actions = [a for a in plan.actions if (a.what, a.target, _list_joined(a)) not in made]
+    skipped = [
+        each for each in plan.skipped if (each.action.what, each.action.target, _list_joined(each.action)) not in made
+    ]
     return replace(
         plan,
         actions=tuple(actions),
@@ -42,8 +43,8 @@ def without_unknown(plan: Plan, held: Sequence[Unresolved]) -> Plan:
 
 
 def with_repeated(plan: Plan, repeated: Sequence[Unresolved]) -> Plan:
-    """A plan with such creations, which may be sent again: also those against whose rows it has something, for a name
-    may be taken by what they made, or by what came of another edit (a purchase makes its buyer)."""
+    """Add such creations to a plan to send again. Problems of their rows are ignored: a name may be taken by what they
+    created, or by a side effect of another edit (a purchase creates its buyer)."""
     against = {(problem.table, problem.key) for problem in plan.problems}
     again = [each.action for each in repeated if against & {*each.action.settles}]
     if not again:
@@ -54,8 +55,8 @@ def with_repeated(plan: Plan, repeated: Sequence[Unresolved]) -> Plan:
     return replace(plan, actions=tuple(actions), problems=problems, counts=Counter(a.what for a in actions))
 
 
-def _place(action: Action) -> tuple[object, object]:
-    """What tells the actions about one row apart: the list that a person joins."""
+def _list_joined(action: Action) -> tuple[object, object]:
+    """Return what tells apart the actions about one row: the list that a person joins."""
     if action.kind.makes:
         return None, None
     return action.args.get("parent"), action.args.get("parent_id")

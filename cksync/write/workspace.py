@@ -1,8 +1,8 @@
-"""The workspace: a DuckDB file to edit with any SQL tool, and beside what is edited the state it started from.
+"""The workspace: a DuckDB file to edit with any SQL tool, with the state it started from.
 
-main       what may be edited; ids of new rows count down from -1
-base       the same tables as they were at the checkout
-_cksync    where the workspace came from, what its columns mean, and the journal of the push
+main       tables to edit; ids of new rows count down from -1
+base       the same tables as of the checkout
+_cksync    the workspace's origin, the meaning of its columns, and the journal of the push
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from cksync.load.publish import STORAGE_VERSION
 from cksync.paths import unusable
 from cksync.sqltext import identifier, literal, quoted
 
-# The other tables have the columns of the mirror, but for cksync's own; these in an order of their own.
+# The other tables have the mirror's columns without cksync's own; these tables define their own order.
 TABLES = (
     "subscriptions",
     "tags",
@@ -36,14 +36,14 @@ _COLUMNS: Mapping[str, Sequence[str]] = {
     "subscriptions": ("subscribable_type", "subscribable_id", "subscriber_id", "id", "state", "created_at"),
     "custom_fields": ("id", "label", "key", "name"),
 }
-# Rows of these are made with an id of their own, below zero.
+# New rows of these tables get a negative id of their own.
 NUMBERED = ("subscribers", "subscriptions", "tags", "custom_fields", "broadcasts", "purchases")
 KEYS: Mapping[str, Sequence[str]] = {
     "subscriptions": ("subscribable_type", "subscribable_id", "id"),
     "purchase_products": ("purchase_id", "position"),
 }
 
-# Where a DuckDB file says what it is, and what; and how DuckDB says that a file is open elsewhere.
+# The position and value of a DuckDB file's signature, and DuckDB's message for a file that is open elsewhere.
 _MAGIC = (8, b"DUCK")
 _TAKEN = ("Could not set lock on file", "already attached", "different configuration")
 
@@ -59,23 +59,23 @@ _JOURNAL = {
 
 
 def key_of(table: str) -> Sequence[str]:
-    """The columns that identify a row of a table of the workspace."""
+    """Return the columns that identify a row of a table of the workspace."""
     return KEYS.get(table, ("id",))
 
 
 def checkout(folder: Folder, path: Path) -> dict[str, int]:
-    """Write a new workspace from the mirror alone; the number of rows of each table.
+    """Write a new workspace from the mirror alone; return the number of rows of each table.
 
-    Raises Rejected when there is a file already, Failed when there is no mirror or the disk refuses, Locked when
-    another checkout writes it. Whatever happens, no half of a workspace is left.
+    Raises Rejected if the file exists, Failed if there is no mirror or a disk error occurs, Locked if another checkout
+    is writing it. Never leaves a partial workspace.
     """
     _check_name(path)
     if path.exists():
-        raise Rejected(f"{path} is there already; take another name, or `cksync checkout --refresh {path}`")
-    if (rest := path.with_name(f"{path.name}.wal")).exists():  # DuckDB would take it for the new file's
-        raise Rejected(f"{rest} is left of a workspace that is gone; delete it, or take another name")
+        raise Rejected(f"{path} already exists; choose another name, or run `cksync checkout --refresh {path}`")
+    if (rest := path.with_name(f"{path.name}.wal")).exists():  # DuckDB would apply it to the new file
+        raise Rejected(f"{rest} is left over from a deleted workspace; delete it, or choose another name")
     if not path.parent.is_dir():
-        raise Rejected(f"there is no folder {path.parent} to put the workspace into")
+        raise Rejected(f"the folder {path.parent} does not exist; create it first")
     with written(path) as temporary, opened(temporary, folder, is_new=True) as db:
         return fill(db)
 
@@ -87,10 +87,11 @@ def _check_name(path: Path) -> None:
 
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """Where to write a workspace; it takes its place when it is whole. Raises Failed when the disk refuses."""
+    """Yield a temporary path for a workspace, and move it into place when it is complete. Raises Failed on a disk
+    error."""
     place = path.with_name(f".{path.name}.new")
     try:
-        with _place(place) as folder:
+        with _private_folder(place) as folder:
             temporary = folder / "work.duckdb"
             yield temporary
             temporary.chmod(0o600)
@@ -102,9 +103,9 @@ def written(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _place(folder: Path) -> Iterator[Path]:
-    """A folder of one's own, for a file and whatever DuckDB puts beside it; it is gone afterwards, and what a killed
-    process has left there is gone before. Raises BlockingIOError when another process is at work in it."""
+def _private_folder(folder: Path) -> Iterator[Path]:
+    """Yield a private folder for a file and whatever DuckDB puts beside it. The folder is removed afterwards; leftovers
+    of a killed process are removed first. Raises BlockingIOError if another process uses it."""
     if not folder.is_dir():
         folder.unlink(missing_ok=True)  # cksync 0.1.0 wrote a file
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -122,10 +123,10 @@ def _place(folder: Path) -> Iterator[Path]:
 
 
 def check(path: Path) -> None:
-    """Raise Rejected when a file is no workspace, Failed when it is damaged or cannot be read, Locked when another
-    program has it open for writing."""
+    """Raise Rejected if a file is not a workspace, Failed if it is damaged or unreadable, Locked if another program has
+    it open for writing."""
     _check_name(path)
-    none = Rejected(f"{path} is no workspace; `cksync checkout NEW.duckdb` makes one")
+    none = Rejected(f"{path} is not a workspace; create one with `cksync checkout NEW.duckdb`")
     if not path.is_file():
         raise none
     try:
@@ -139,23 +140,23 @@ def check(path: Path) -> None:
             if db.execute(query).fetchone() is None:
                 raise none
     except duckdb.Error as error:
-        if is_database or _is_taken(error):
+        if is_database or _is_open_elsewhere(error):
             raise unopened(path, error) from None
         raise none from None
 
 
 def unopened(path: Path, error: duckdb.Error) -> Failed:
-    """Why DuckDB does not open a workspace, or stops in the middle of it."""
+    """Explain why DuckDB cannot open a workspace, or fails while using it."""
     reason = str(error).splitlines()[0]
-    if _is_taken(error):
+    if _is_open_elsewhere(error):
         return Locked(f"{path} is open in another program; close it there")
     if "Permission denied" in reason or "Read-only file system" in reason:
-        return Failed(f"{path} cannot be written ({reason}); copy it to where it can be")
-    return Failed(f"{path} cannot be read as a workspace ({reason}); if it is damaged, take a copy that is not")
+        return Failed(f"{path} cannot be written ({reason}); copy it to a writable folder")
+    return Failed(f"{path} cannot be read as a workspace ({reason}); if it is damaged, restore a copy")
 
 
-def _is_taken(error: duckdb.Error) -> bool:
-    """Whether somebody else, or this process elsewhere, has the file open."""
+def _is_open_elsewhere(error: duckdb.Error) -> bool:
+    """Return True if another program, or this process elsewhere, has the file open."""
     return any(words in str(error) for words in _TAKEN)
 
 
@@ -163,18 +164,18 @@ def _is_taken(error: duckdb.Error) -> bool:
 def opened(
     path: Path, folder: Folder, *, read_only: bool = False, is_new: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A workspace, attached as `work` and current, and the mirror as `mirror`, read-only. Raises Failed when one of
-    them cannot be opened, Locked when somebody else has the workspace open; duckdb.Error for one `is_new`."""
+    """Open a workspace as `work` (the current database) and the mirror as `mirror`, read-only. Raises Failed if one of
+    them cannot be opened, Locked if another program has the workspace open; duckdb.Error if `is_new`."""
     with duckdb.connect(":memory:") as db:
         db.execute("set TimeZone = 'UTC'")
         if not folder.mirror.exists():
-            raise Failed(f"there is no mirror in {folder.root} yet; `cksync pull` makes it")
+            raise Failed(f"there is no mirror in {folder.root} yet; create it with `cksync pull`")
         try:
             db.execute(f"attach {literal(folder.mirror)} as mirror (read_only)")
         except duckdb.Error as error:
             raise Failed(
-                f"{folder.mirror} cannot be opened as a DuckDB database ({str(error).splitlines()[0]});"
-                " `cksync rebuild` makes it anew from the log"
+                f"{folder.mirror} cannot be opened as a DuckDB database ({str(error).splitlines()[0]}); `cksync"
+                " rebuild` restores it from the log"
             ) from None
         options = "read_only" if read_only else f"storage_version '{STORAGE_VERSION}'"
         try:
@@ -190,7 +191,7 @@ def opened(
 
 
 def fill(db: duckdb.DuckDBPyConnection, first_id: int = -1) -> dict[str, int]:
-    """Make the tables of a workspace in the current database, from the mirror; the number of rows of each.
+    """Create the tables of a workspace in the current database from the mirror; return the number of rows of each.
 
     New rows get ids from `first_id` down.
     """
@@ -221,45 +222,45 @@ def fill(db: duckdb.DuckDBPyConnection, first_id: int = -1) -> dict[str, int]:
 
 
 def mirror_fields(db: duckdb.DuckDBPyConnection) -> list[Field]:
-    """The custom fields of the mirror, with their columns."""
+    """Return the custom fields of the mirror with their columns."""
     query = "select id, key from mirror.main.custom_fields where key is not null order by id"
     return field_columns(db.execute(query).fetchall())
 
 
 def column_names(db: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """The columns of `subscribers` that belong to custom fields of the account, by the field's id."""
+    """Return the columns of `subscribers` that belong to the account's custom fields, by field id."""
     rows = db.execute("select custom_field_id, name, key from _cksync.columns order by custom_field_id").fetchall()
     taken = {*PERSON, *(name.lower() for _, name, _ in rows if name)}
-    # cksync 0.1.0 noted no name for a field that was given by its label alone.
+    # cksync 0.1.0 stored no name for a field that was given by its label alone.
     return {id_: name or free_column(key, taken) for id_, name, key in rows}
 
 
 def new_columns(db: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """The columns for custom fields that are still to be made, by the field's id here: named by the key that was
-    given, else by the one that the API is going to make of the label."""
+    """Return the columns of custom fields not created yet, by local id: named by the given key, or by the key that the
+    API will derive from the label."""
     rows = db.execute("select id, key, label from main.custom_fields where id < 0 order by id desc").fetchall()
     there = {name.lower(): name for name, *_ in db.execute("describe main.subscribers").fetchall()}
     taken = {*PERSON, *(name.lower() for name in column_names(db).values())}
-    wished = {id_: key or key_of_label(label or "") for id_, key, label in rows}
-    names = {id_: free_column(key, taken) for id_, key in wished.items() if key}
+    planned = {id_: key or key_of_label(label or "") for id_, key, label in rows}
+    names = {id_: free_column(key, taken) for id_, key in planned.items() if key}
     return {id_: there.get(name.lower(), name) for id_, name in names.items()}
 
 
 def rows_of(db: duckdb.DuckDBPyConnection, table: str) -> str:
-    """A select of a table of the mirror with the columns of the workspace."""
+    """Return a select of a mirror table with the columns of the workspace."""
     described = db.execute(f"describe mirror.main.{table}").fetchall()
     columns = _COLUMNS.get(table) or [name for name, *_ in described if not name.startswith("_")]
     return f"select {quoted(columns)} from mirror.main.{table}"
 
 
 def _copy(db: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
-    """A table twice, in `main` and in `base`, in the order of its key."""
+    """Create a table in both `main` and `base`, ordered by its key."""
     db.execute(f"create table base.{name} as select * from ({select}) order by {quoted(key_of(name))}")
     copy_of_base(db, name)
 
 
 def copy_of_base(db: duckdb.DuckDBPyConnection, name: str) -> None:
-    """The table in `main` as it is in `base`, whatever was there."""
+    """Replace a table in `main` with its copy in `base`."""
     described = db.execute(f"describe base.{name}").fetchall()
     numbered = "id" if name in NUMBERED else None
     definition = ", ".join(

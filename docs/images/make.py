@@ -1,4 +1,4 @@
-"""The pictures of the README, made of the demo's report in headless Chromium.
+"""Make the README's pictures from the demo's report, in headless Chromium.
 
     cksync demo && python docs/images/make.py cksync-demo/report.html
 
@@ -14,7 +14,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 HEIGHT = 1400
-# The same report on a desk in light and on a phone in dark, beside one another at four fifths of their size.
+# The same report on a desktop in light mode and on a phone in dark mode, side by side at four fifths of their size.
 PAGE = """
 <body style="margin: 0; padding: 24px; display: flex; gap: 24px; background: #fff; width: max-content">
 <img src="data:image/png;base64,{desk}" style="height: 1120px; border: 1px solid #ddd; border-radius: 12px">

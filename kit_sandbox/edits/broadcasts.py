@@ -31,7 +31,7 @@ def add_broadcast(
     created_at: datetime | None = None,
     **details: Json,
 ) -> int:
-    """A draft, or with `send_at` a scheduled mail; further keys of the detail as keywords."""
+    """Add a draft, or with `send_at` a scheduled broadcast; further keys of the detail are keywords."""
     broadcast_id = world.next_id("broadcast")
     usual = {
         "description": None,
@@ -51,7 +51,7 @@ def add_broadcast(
 
 @edit
 def edit_broadcast(world: World, /, broadcast_id: int, **changes: Json) -> None:
-    """Changes subject, content, or any other key of the detail; `send_at` schedules a draft."""
+    """Change subject, content, or any other key of the detail; `send_at` schedules a draft."""
     old = world.broadcasts[broadcast_id]
     subject, status = changes.pop("subject", old.subject), old.status
     if "send_at" in changes and status in ("draft", "scheduled"):
@@ -70,7 +70,7 @@ def delete_broadcast(world: World, /, broadcast_id: int) -> None:
 def send_broadcast(
     world: World, /, broadcast_id: int, recipients: int | None = None, status: str = "completed"
 ) -> None:
-    """Sends now, by default to everybody active; `published_at` is filled even where `public` is false."""
+    """Send now, by default to all active people; `published_at` is filled even where `public` is false."""
     old, sent_at = world.broadcasts[broadcast_id], timestamp(world.ms())
     if recipients is None:
         recipients = sum(person.state == "active" for person in world.subscribers.values())
@@ -81,20 +81,20 @@ def send_broadcast(
 
 @edit
 def set_broadcast_status(world: World, /, broadcast_id: int, status: str) -> None:
-    """Draft, scheduled, sending, completed or aborted; only the stats show it."""
+    """Set draft, scheduled, sending, completed or aborted; only the stats show it."""
     _put(world, world.broadcasts[broadcast_id]._replace(status=status))
 
 
 @edit
 def set_stats(world: World, /, broadcast_id: int, **stats: Json) -> None:
-    """Sets single numbers of the stats."""
+    """Set single numbers of the stats."""
     old = world.broadcasts[broadcast_id]
     _put(world, old._replace(stats={**(old.stats or NO_STATS), **stats}))
 
 
 @edit
 def grow_stats(world: World, /, broadcast_id: int, opens: float = 0.5, clicks: int = 1, unsubscribes: int = 0) -> None:
-    """Late readers: adds percent points of opens, and clicks and unsubscribes."""
+    """Simulate late readers: add percent points of opens, and clicks and unsubscribes."""
     old = world.broadcasts[broadcast_id].stats or NO_STATS
     set_stats(
         world,
@@ -111,7 +111,7 @@ def _put(world: World, broadcast: Broadcast) -> None:
 
 
 def _shown(details: Mapping[str, Json]) -> dict[str, Json]:
-    """Details with moments as the API writes them."""
+    """Return details with moments as the API writes them."""
     return {
         key: timestamp(milliseconds(value)) if isinstance(value, datetime) else value for key, value in details.items()
     }

@@ -7,7 +7,7 @@ from .registry import edit
 
 @edit
 def add_custom_field(world: World, /, label: str, key: str | None = None) -> int:
-    """A new field; the key is made from the label unless given (old accounts have odd ones)."""
+    """Add a field; the key is made from the label unless given (old accounts have odd ones)."""
     key = _free_key(world, key or key_of(label))
     field_id = world.next_id("custom_field")
     world.custom_fields[field_id] = CustomField(field_id, f"ck_field_{field_id}_{key}", key, label.strip())
@@ -17,7 +17,7 @@ def add_custom_field(world: World, /, label: str, key: str | None = None) -> int
 
 @edit
 def rename_custom_field(world: World, /, field_id: int, label: str, key: str | None = None) -> None:
-    """The key follows the label, in everybody's `fields` at once; the name stays."""
+    """Change the label, and with it the key in all `fields` at once; the name stays."""
     old = world.custom_fields[field_id]
     key = _free_key(world, key or key_of(label), field_id)
     world.custom_fields[field_id] = old._replace(label=label.strip(), key=key)
@@ -26,7 +26,7 @@ def rename_custom_field(world: World, /, field_id: int, label: str, key: str | N
 
 @edit
 def delete_custom_field(world: World, /, field_id: int) -> None:
-    """Wipes everybody's value."""
+    """Delete a field with all its values."""
     del world.custom_fields[field_id]
     world.versions["fields"] += 1
 
@@ -38,6 +38,6 @@ def _free_key(world: World, key: str, field_id: int | None = None) -> str:
 
 
 def key_of(label: str) -> str:
-    """The key the API makes of a label: ASCII, lower case, underscores."""
+    """Return the key that the API makes of a label: ASCII, lower case, underscores."""
     ascii_only = label.strip().lower().encode("ascii", "ignore").decode()
     return "_".join("".join(c if c.isalnum() else " " for c in ascii_only).split())

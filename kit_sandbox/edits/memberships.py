@@ -1,4 +1,4 @@
-"""Edits of who is in a form, a sequence or a tag."""
+"""Edits of the members of a form, a sequence or a tag."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ def _join(
     source: str | None = None,
     referrer: str | None = None,
 ) -> int:
-    """Makes a membership and tells its id; a second time is harmless."""
+    """Create a membership and return its id; a second time is harmless."""
     roster = world.rosters[kind, parent_id]
     if subscriber_id in roster.members:
         return roster.members[subscriber_id].id
@@ -38,7 +38,7 @@ def _leave(world: World, kind: Kind, subscriber_id: int, parent_id: int) -> None
 
 
 def _touch(world: World, kind: Kind, parent_id: int, subscriber_id: int) -> None:
-    """The list changed; the person only if the behaviour says so."""
+    """Mark the list as changed; the person only if the behaviour says so."""
     world.rosters[kind, parent_id].version += 1
     behaviour = world.behaviour
     if behaviour.tag_bumps_updated if kind == "tag" else behaviour.join_bumps_updated:
@@ -55,7 +55,7 @@ def join(
     state: str = "active",
     source: str | None = None,
 ) -> int:
-    """Puts a person on any kind of list now, as the API does."""
+    """Add a person to any kind of list now, as the API does."""
     return _join(world, kind, subscriber_id, parent_id, None, state, source)
 
 
@@ -102,7 +102,7 @@ def join_sequence(
 
 @edit
 def finish_sequence(world: World, /, subscriber_id: int, sequence_id: int) -> None:
-    """The last mail is out: the person leaves the list (or stays as inactive, see Behaviour)."""
+    """End a sequence for a person, who leaves the list (or stays as inactive, see Behaviour)."""
     if world.behaviour.finished_leave_sequence:
         _leave(world, "sequence", subscriber_id, sequence_id)
     else:
@@ -111,7 +111,7 @@ def finish_sequence(world: World, /, subscriber_id: int, sequence_id: int) -> No
 
 @edit
 def set_subscription_state(world: World, /, kind: Kind, subscriber_id: int, parent_id: int, state: str) -> None:
-    """Changes the membership's own state, as a confirmation of that form does."""
+    """Change the membership's own state, as a confirmation of that form does."""
     roster = world.rosters[kind, parent_id]
     roster.members[subscriber_id] = roster.members[subscriber_id]._replace(state=state)
     roster.version += 1

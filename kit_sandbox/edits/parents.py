@@ -37,7 +37,7 @@ def delete_tag(world: World, /, tag_id: int) -> None:
 
 @edit
 def add_form(world: World, /, name: str, created_at: datetime | None = None, **details: Json) -> int:
-    """A form as made today; further keys in `details` replace or extend the usual ones."""
+    """Add a form as created today; further keys in `details` replace or extend the usual ones."""
     uid = f"{world.next_id('uid', 7919):010x}"
     usual = {
         "type": "embed",
@@ -57,7 +57,7 @@ def rename_form(world: World, /, form_id: int, name: str) -> None:
 
 @edit
 def archive_form(world: World, /, form_id: int, archived: bool = True) -> None:
-    """Archived forms stay in the list, with a flag."""
+    """Archive a form, which stays in the list, with a flag."""
     form = world.parents["form"][form_id]
     world.parents["form"][form_id] = form._replace(details={**form.details, "archived": archived})
 

@@ -18,7 +18,7 @@ def add_subscriber(
     fields: Mapping[str, Json] | None = None,
     created_at: datetime | None = None,
 ) -> int:
-    """A new person; `created_at` in the past makes a late confirmation, which lands amid the list."""
+    """Add a person; `created_at` in the past simulates a late confirmation, which appears in the middle of the list."""
     if email_address.lower() in world.by_email:
         raise ValueError(f"Email address has already been taken: {email_address}")
     values = {world.field_named(key).id: value for key, value in (fields or {}).items()}
@@ -33,7 +33,7 @@ def add_subscriber(
 
 @edit
 def set_state(world: World, /, subscriber_id: int, state: State) -> None:
-    """Moves a person to another state; the hidden cancelled_at lives only while cancelled."""
+    """Move a person to another state; the hidden cancelled_at exists only while cancelled."""
     cancelled_ms = world.ms() if state == "cancelled" else None
     person = world.subscribers[subscriber_id]
     if person.state == "cancelled" and state != "cancelled" and not world.behaviour.cancelled_return:
@@ -43,7 +43,7 @@ def set_state(world: World, /, subscriber_id: int, state: State) -> None:
 
 
 def _end_hidden(world: World, subscriber_id: int) -> None:
-    """What no list showed while the person was cancelled is over for good."""
+    """End for good the memberships that lists hid while the person was cancelled."""
     for (kind, parent_id), roster in world.rosters.items():
         if subscriber_id in roster.members and world.behaviour.hides(kind, parent_id, subscriber_id):
             roster.former[subscriber_id] = roster.members.pop(subscriber_id)
@@ -77,7 +77,7 @@ def complain(world: World, /, subscriber_id: int) -> None:
 
 @edit
 def delete_subscriber(world: World, /, subscriber_id: int) -> None:
-    """Only the web app can do this: the person and all memberships vanish, purchases stay."""
+    """Delete a person with all memberships; purchases stay. Only the web app can do this."""
     person = world.subscribers.pop(subscriber_id)
     del world.by_email[person.email_address.lower()]
     for roster in world.rosters.values():
@@ -89,7 +89,7 @@ def delete_subscriber(world: World, /, subscriber_id: int) -> None:
 
 @edit
 def set_email(world: World, /, subscriber_id: int, email_address: str) -> None:
-    """Changes the identity; the id stays."""
+    """Change the address; the id stays."""
     person = world.subscribers[subscriber_id]
     if world.by_email.get(email_address.lower(), subscriber_id) != subscriber_id:
         raise ValueError(f"Email address has already been taken: {email_address}")
@@ -105,7 +105,7 @@ def set_first_name(world: World, /, subscriber_id: int, first_name: str | None) 
 
 @edit
 def set_field(world: World, /, subscriber_id: int, key: str, value: Json) -> None:
-    """Sets the value of the custom field with this key; None unsets it."""
+    """Set the value of the custom field with this key; None unsets it."""
     person = world.subscribers[subscriber_id]
     values = {**person.values, world.field_named(key).id: value}
     world.put_subscriber(person._replace(values=values))
@@ -113,7 +113,7 @@ def set_field(world: World, /, subscriber_id: int, key: str, value: Json) -> Non
 
 @edit
 def set_fields(world: World, /, subscriber_id: int, fields: Mapping[str, Json]) -> None:
-    """Sets several values by key at once; the others stay, and what changes nothing is no change."""
+    """Set several values by key at once; the others stay, and equal values are no change."""
     person = world.subscribers[subscriber_id]
     values = {**person.values, **{world.field_named(key).id: value for key, value in fields.items()}}
     if values != person.values:

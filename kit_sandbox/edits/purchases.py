@@ -22,7 +22,7 @@ def add_purchase(
     products: Iterable[Mapping[str, Json]] | None = None,
     **amounts: Money,
 ) -> int:
-    """An order; a `transaction_time` in the past makes a late import, which is still a new record."""
+    """Add an order; a `transaction_time` in the past simulates a late import, which is still a new record."""
     purchase_id, moment = world.next_id("purchase", 5), world.ms(transaction_time)
     lines = [_line(total)] if products is None else products
     money = {"subtotal": total, "discount": 0.0, "tax": 0.0, "shipping": 0.0, "total": total, **amounts}
@@ -43,7 +43,7 @@ def add_purchase(
 
 @edit
 def extend_purchase(world: World, /, purchase_id: int, products: Iterable[Mapping[str, Json]]) -> None:
-    """Adds products to an order; its amounts stay as they were sent."""
+    """Add products to an order; its amounts stay as sent."""
     old = world.purchases[purchase_id]
     world.purchases[purchase_id] = old._replace(products=(*old.products, *products))
     world.versions["purchases"] += 1
@@ -51,14 +51,14 @@ def extend_purchase(world: World, /, purchase_id: int, products: Iterable[Mappin
 
 @edit
 def set_purchase_status(world: World, /, purchase_id: int, status: str) -> None:
-    """A refund, as old accounts hold them; nothing in any list tells that the record changed."""
+    """Set a status, such as a refund in old accounts; no list shows that the record changed."""
     world.purchases[purchase_id] = world.purchases[purchase_id]._replace(status=status)
     world.versions["purchases"] += 1
 
 
 @edit
 def delete_purchase(world: World, /, purchase_id: int) -> None:
-    """The API has no such call; the row is simply gone."""
+    """Delete a purchase; the API has no such call, so the row is simply gone."""
     del world.purchases[purchase_id]
     world.versions["purchases"] += 1
 

@@ -1,4 +1,4 @@
-"""What makes a function an edit of the world."""
+"""Register functions as edits of the world."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,7 +17,7 @@ EDITS: dict[str, Callable[..., Any]] = {}
 def edit(
     function: Callable[Concatenate[World, P], R],
 ) -> Callable[Concatenate[World, P], R]:
-    """Runs the function under the world's lock and makes it known by its name."""
+    """Run the function under the world's lock, and register it by name."""
 
     @wraps(function)
     def locked(world: World, /, *args: P.args, **kwargs: P.kwargs) -> R:

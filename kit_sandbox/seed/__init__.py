@@ -1,4 +1,4 @@
-"""A believable account of any size, the same for the same seed and day."""
+"""A realistic account of any size, the same for the same seed and day."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -34,11 +34,11 @@ def generate(
     with_edge_cases: bool = True,
     **sizes: int,
 ) -> World:
-    """An account that grew for eight years until `ends_at` (default: this morning by `now`, UTC).
+    """Generate an account that grew for eight years until `ends_at` (default: this morning by `now`, UTC).
 
-    `sizes` are numbers that shall differ from the usual proportions: tags, tag_memberships, forms,
-    form_memberships, sequences, sequence_memberships, broadcasts, drafts, purchases, custom_fields. The same
-    arguments give the same account, if `ends_at` is given or on the same day.
+    `sizes` override the usual proportions: tags, tag_memberships, forms, form_memberships, sequences,
+    sequence_memberships, broadcasts, drafts, purchases, custom_fields. The same arguments give the same account, if
+    `ends_at` is given or on the same day.
     """
     numbers, random = sizes_for(subscribers, **sizes), Random(seed)
     end = ends_at or now().replace(hour=0, minute=0, second=0, microsecond=0)
@@ -66,7 +66,8 @@ def generate(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """A million new objects, none of them garbage: to look for cycles would take most of the time."""
+    """Disable the garbage collector: of a million new objects none is garbage, and the search for cycles would take
+    most of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -100,7 +101,7 @@ def _add_parents(world: World, random: Random, span: Span, kind: Kind, count: in
 
 
 def _fill_rosters(world: World, random: Random, span: Span, totals: dict[Kind, int]) -> None:
-    """Draws all memberships, then numbers them in the order of their time, as they would have come to be."""
+    """Draw all memberships, then number them by time, as a real account would."""
     drawn: list[Joined] = []
     for kind, total in totals.items():
         parents = list(world.parents[kind])
@@ -114,7 +115,7 @@ def _fill_rosters(world: World, random: Random, span: Span, totals: dict[Kind, i
 
 
 def _members(world: World, random: Random, span: Span, kind: Kind, parent_id: int, size: int) -> Iterator[Joined]:
-    """People who joined this list and when: soon after both exist, some in one bulk action at one instant."""
+    """Yield people who joined this list and when: soon after both exist, some in one bulk action at one instant."""
     people, opened_ms = world.subscribers, world.parents[kind][parent_id].created_ms
     bulk_ms = span.at(0.5 + random.random() / 2) if random.random() < 0.3 else 0
     for subscriber_id in random.sample(list(people), size):

@@ -1,8 +1,8 @@
-"""Surprises seen in the field, planted into a generated account: a table a kind of record, an entry each.
+"""Edge cases from real accounts, planted into a generated one: one table per kind of record, one entry each.
 
-Nothing is added or removed, so the numbers of the account stay as they were asked for. What no table has, the
-generator itself makes: null first names, null and empty referrers, import batches with one created_at, ids
-beyond 2^31, field keys with hyphens, with a capital, and equal to a built-in column.
+Nothing is added or removed, so the requested sizes stay. The generator itself makes the cases that no table has: null
+first names, null and empty referrers, import batches with one created_at, ids beyond 2^31, field keys with hyphens,
+with a capital, and equal to a built-in column.
 """
 
 from collections.abc import Callable, Iterable, MutableMapping
@@ -24,7 +24,7 @@ LONG_VALUE = "0123456789abcdef" * 4096
 
 
 def plant(world: World, random: Random) -> None:
-    """Gives one record to each entry of the tables, as far as there are records."""
+    """Give one record to each entry of the tables, as far as there are records."""
     _change(world.subscribers, _drawn_people(world, random), [_of(world, change) for change in PEOPLE])
     world.by_email = {person.email_address.lower(): person.id for person in world.subscribers.values()}
     for kind, changes in (("form", _forms(world)), ("sequence", SEQUENCES), ("tag", TAGS)):
@@ -41,7 +41,7 @@ def plant(world: World, random: Random) -> None:
 
 
 def _drawn_people(world: World, random: Random) -> list[Subscriber]:
-    """People to be odd, scattered over the list, most of them in states that a list shows."""
+    """Draw people for the edge cases, spread over the list, most of them in states that a list shows."""
     shown = [person for person in world.subscribers.values() if person.state in ("active", "cancelled")]
     return random.sample(shown, min(len(PEOPLE), len(shown)))
 
@@ -68,7 +68,7 @@ def _mailed(pattern: str) -> Person:
 
 
 def _valued(key: str, value: Json) -> Person:
-    """Sets a custom field, if the account has it."""
+    """Set a custom field, if the account has it."""
 
     def valued(world: World, person: Subscriber) -> Subscriber:
         ids = [each.id for each in world.custom_fields.values() if each.key == key]
@@ -94,7 +94,7 @@ def _no_such_day(world: World, person: Subscriber) -> Subscriber:
 
 
 def _other_precision(world: World, person: Subscriber) -> Subscriber:
-    """A fraction where its year has none, or none where it has one."""
+    """Add a fraction where the year has none, or remove it."""
     usual = timestamp(person.created_ms)
     return person._replace(created_text=usual[:19] + ("Z" if "." in usual else ".250Z"))
 
@@ -165,7 +165,7 @@ MEMBERSHIPS: tuple[Callable[[Subscription], Subscription], ...] = (
 
 
 def _forms(world: World) -> list[Callable[[Parent], Parent]]:
-    """Old shapes, landing pages, every format, one that is archived."""
+    """Return old shapes, landing pages, every format, and an archived form."""
     return [
         lambda form: _legacy(world, form, "embed"),
         lambda form: _legacy(world, form, "hosted"),
@@ -179,7 +179,7 @@ def _forms(world: World) -> list[Callable[[Parent], Parent]]:
 
 
 def _legacy(world: World, form: Parent, kind: str) -> Parent:
-    """A form from before 2018, whose script address carries the account's public key."""
+    """Return a form from before 2018, with the account's public key in its script address."""
     script = f"https://api.convertkit.com/v3/forms/{form.id}"
     details = {
         "type": kind,
@@ -225,7 +225,7 @@ def _stats(**numbers: Json) -> Callable[[Broadcast], Broadcast]:
 
 
 def _old_stats(row: Broadcast) -> Broadcast:
-    """From before 2023: the tracking switches are not there."""
+    """Return stats from before 2023, without the tracking switches."""
     stats = {key: value for key, value in (row.stats or NO_STATS).items() if "tracking" not in key}
     return row._replace(stats=stats)
 
@@ -264,7 +264,7 @@ def _amounts(**amounts: Any) -> Callable[[Purchase], Purchase]:
 
 
 def _line(**changes: Json) -> Callable[[Purchase], Purchase]:
-    """Changes the first product."""
+    """Change the first product."""
     return lambda row: row._replace(products=({**row.products[0], **changes}, *row.products[1:]))
 
 
@@ -298,7 +298,7 @@ PURCHASES: tuple[Callable[[Purchase], Purchase], ...] = (
 
 
 def _share_transaction_id(world: World) -> None:
-    """The last two orders have one transaction_id: it is no key."""
+    """Give the last two orders the same transaction_id, because it is not unique."""
     rows = list(world.purchases.values())[-2:]
     for row in rows:
         world.purchases[row.id] = row._replace(transaction_id="99999")

@@ -19,7 +19,7 @@ _CONTENT = (
 
 
 def make_broadcasts(world: World, random: Random, span: Span, count: int, drafts: int) -> None:
-    """Mails over the years, evenly; the newest few are drafts and scheduled."""
+    """Create broadcasts spread evenly over the years; the newest few are drafts and scheduled."""
     places = _draft_places(count, drafts)
     for number in range(count):
         created_ms = span.at((number + random.random()) / count)
@@ -30,14 +30,14 @@ def make_broadcasts(world: World, random: Random, span: Span, count: int, drafts
 
 
 def _draft_places(count: int, drafts: int) -> frozenset[int]:
-    """The numbers of the mails that stayed drafts, evenly over the years."""
+    """Return the numbers of the broadcasts that stayed drafts, spread evenly over the years."""
     drafts = min(drafts, count)
     step = count // drafts if drafts else 0
     return frozenset(step * place + min(7, step - 1) for place in range(drafts))
 
 
 def _status(number: int, count: int, drafts: frozenset[int]) -> str:
-    """Nearly all are sent; some stayed drafts, the last ones are yet to come."""
+    """Return a status: nearly all are sent; some stayed drafts, the last ones are scheduled."""
     left = count - 1 - number
     if left < 6:
         return ("scheduled", "draft", "scheduled", "sending", "draft", "aborted")[left]
@@ -83,7 +83,7 @@ def _stats(random: Random, recipients: int, status: str) -> Mapping[str, Json]:
 
 
 def make_purchases(world: World, random: Random, span: Span, count: int) -> None:
-    """Orders over the years, ever more of them; a few people buy often."""
+    """Create orders over the years, with growing frequency; a few people buy often."""
     people = list(world.subscribers.values())
     for number in range(count if people else 0):
         moment = span.at(((number + random.random()) / count) ** 0.6)

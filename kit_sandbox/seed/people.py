@@ -1,4 +1,4 @@
-"""People of a generated account: how a list grows, who leaves it, and what is known about them."""
+"""People of a generated account: the growth of the list, who leaves it, and their values."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Span:
     end_ms: int
 
     def at(self, share: float) -> int:
-        """The moment at which this share of the time has passed, to the whole second."""
+        """Return the moment at which this share of the time has passed, to the second."""
         return (self.start_ms + int((self.end_ms - self.start_ms) * share)) // 1000 * 1000
 
     def share(self, moment_ms: int) -> float:
@@ -35,7 +35,7 @@ class Span:
 
 
 def make_people(world: World, random: Random, span: Span, count: int) -> None:
-    """Adds people with ever more of them a year, ids growing with time."""
+    """Add people, more each year, with ids growing over time."""
     states, last_id = _states(random, count), FIRST_ID
     field_ids = {field.key: field.id for field in world.custom_fields.values()}
     for number, created_ms in enumerate(_arrivals(random, span, count)):
@@ -69,7 +69,7 @@ def _states(random: Random, count: int) -> list[State]:
 
 
 def _arrivals(random: Random, span: Span, count: int) -> Iterator[int]:
-    """Moments of joining, oldest first; one block arrives at one instant (an import)."""
+    """Yield moments of joining, oldest first; one block has the same instant (an import)."""
     import_begin = count // 3
     import_end = import_begin + min(IMPORTED, count // 3)
     for number in range(count):
@@ -87,7 +87,7 @@ def _later(random: Random, span: Span, moment_ms: int) -> int:
 
 
 def _values(random: Random, field_ids: dict[str, int], last_name: str) -> dict[int, Json]:
-    """What is known of a person: a name often, the rest now and then."""
+    """Draw the values of a person: a name often, the rest now and then."""
     known = {
         "last_name": last_name if random.random() < 0.6 else None,
         "company": random.choice(samples.COMPANIES) if random.random() < 0.2 else None,

@@ -1,4 +1,4 @@
-"""Words of which invented people, mails and products are made. Nobody here exists."""
+"""Words for invented people, emails and products."""
 
 FIRST_NAMES = (  # noqa: SIM905 (a list would be sixty lines)
     "Ada Ana Arun Bea Bram Cara Chidi Dana Dev Edda Elif Emre Fara Finn Gita Hana Hugo Ida Ines Ivo Jana "

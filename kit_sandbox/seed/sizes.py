@@ -1,14 +1,14 @@
-"""How much of everything an account of a given size has, and how a few great lists tower over many small."""
+"""The sizes of an account, and how a few large lists outgrow many small ones."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The numbers of an account; each may be given to `generate` as a keyword.
+    """The sizes of an account; each may be given to `generate` as a keyword.
 
-    `drafts` are the mails among the broadcasts that were never sent, over the years; the newest six are two
-    drafts, two scheduled, one under way and one aborted whatever it says.
+    `drafts` are the broadcasts never sent over the years; the newest six are always two drafts, two scheduled, one
+    being sent and one aborted.
     """
 
     tags: int
@@ -24,10 +24,10 @@ class Sizes:
 
 
 def sizes_for(subscribers: int, **given: int) -> Sizes:
-    """The proportions of the reference account R50 (60 tags, 400 broadcasts ... at 50,000 people).
+    """Return the proportions of the reference account R50 (60 tags, 400 broadcasts ... at 50,000 people).
 
-    Memberships and purchases grow with the people, the number of lists and mails more slowly. A number that
-    is given stands; TypeError for a name that is none of Sizes.
+    Memberships and purchases grow with the people, the number of lists and broadcasts more slowly. Given numbers take
+    precedence; TypeError for an unknown name.
     """
     share = subscribers / 50_000
     broadcasts = given.get("broadcasts", _scaled(400, share, 60))
@@ -47,7 +47,7 @@ def sizes_for(subscribers: int, **given: int) -> Sizes:
 
 
 def _scaled(count: int, share: float, least: int) -> int:
-    """The least is what it takes to show every edge case."""
+    """Scale a number; the least suffices to show every edge case."""
     return max(least, round(count * float(share**0.4)))
 
 
@@ -56,12 +56,12 @@ EDGES = (0, 1, 50, 100, 51)
 
 
 def spread(total: int, parts: int, cap: int) -> list[int]:
-    """Splits a total into parts by Zipf's law, none above the cap, the sum exact; the largest first.
+    """Split a total into parts by Zipf's law, none above the cap, the sum exact; the largest first.
 
-    With ten parts or more some have sizes at the borders of pages. ValueError if it cannot fit.
+    With ten parts or more, some have sizes at the borders of pages. Raises ValueError if it cannot fit.
     """
     if total > parts * cap:
-        raise ValueError(f"{total} memberships do not fit into {parts} lists of {cap} people")
+        raise ValueError(f"{total} memberships do not fit into {parts} lists of at most {cap} people")
     edges = [size for size in EDGES if size <= cap] if parts >= 10 and total >= 1_000 else []
     large = parts - len(edges)
     if total - sum(edges) > large * cap:

@@ -1,4 +1,4 @@
-"""Everything API v3 lets a client change, as routes; each handler takes the world, the request and the path's ids."""
+"""Every write of API v3 as routes; each handler takes the world, the request and the path's ids."""
 
 import re
 from collections.abc import Callable

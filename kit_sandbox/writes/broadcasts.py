@@ -1,4 +1,4 @@
-"""Making, changing and deleting broadcasts, and counting the mails that come of it."""
+"""Create, change and delete broadcasts, and count the emails they cause."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ _BAD_TIME = error(422, "Error updating broadcast", "Time is invalid")
 
 
 def create(world: World, request: Request) -> Answer:
-    """A draft without `send_at`; with it, mail to everybody."""
+    """Create a draft without `send_at`; with it, an email to everybody."""
     try:
         changes = _changes(world, request.given)
     except ValueError:
@@ -30,7 +30,7 @@ def create(world: World, request: Request) -> Answer:
 
 
 def update(world: World, request: Request, broadcast_id: str) -> Answer:
-    """Changes what is sent along; one that is out, or on its way, stays as it is."""
+    """Change the given values; a broadcast sent or being sent stays as it is."""
     refused = _refusal(world, id_of(broadcast_id))
     if refused is not None:
         return refused
@@ -44,7 +44,7 @@ def update(world: World, request: Request, broadcast_id: str) -> Answer:
 
 
 def delete(world: World, request: Request, broadcast_id: str) -> Answer:
-    """A draft or a scheduled one goes for good."""
+    """Delete a draft or a scheduled broadcast."""
     refused = _refusal(world, id_of(broadcast_id))
     if refused is not None:
         return refused
@@ -60,7 +60,7 @@ def _refusal(world: World, broadcast_id: int) -> Answer | None:
 
 
 def _changes(world: World, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys that the API knows, each as its kind of value; blank ones mean the account's default."""
+    """Return the known keys, each with its type of value; blank ones mean the account's default."""
     defaults = {"email_address": world.account.primary_email_address, "email_layout_template": "Text Only"}
     return {
         **{key: None if given[key] is None else text(given[key]) for key in _TEXTS if key in given},
@@ -71,7 +71,7 @@ def _changes(world: World, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _schedule(world: World, broadcast_id: int, changes: Mapping[str, Any]) -> None:
-    """Counts the mail; one whose time has come goes out at once."""
+    """Count the email; one that is due is sent at once."""
     send_at: datetime | None = changes.get("send_at")
     if send_at is None:
         return

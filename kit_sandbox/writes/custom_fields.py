@@ -1,4 +1,4 @@
-"""Making, renaming and deleting custom fields."""
+"""Create, rename and delete custom fields."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _TAKEN = error(422, "Error saving custom field", "Label has already been taken")
 
 
 def create(world: World, request: Request) -> Answer:
-    """One field for a text, an array for a list; all of them or none."""
+    """Create one field for a text, an array for a list; all of them or none."""
     asked = request.given.get("label")
     labels = [text(each).strip() for each in rows(asked)]
     if len(world.custom_fields) + len(labels) > FIELDS_LIMIT:
@@ -28,7 +28,7 @@ def create(world: World, request: Request) -> Answer:
 
 
 def rename(world: World, request: Request, field_id: str) -> Answer:
-    """The key follows the label, the name stays."""
+    """Change the label and key; the name stays."""
     if id_of(field_id) not in world.custom_fields:
         return NOT_FOUND
     label = text(request.given.get("label")).strip()
@@ -40,7 +40,7 @@ def rename(world: World, request: Request, field_id: str) -> Answer:
 
 
 def delete(world: World, request: Request, field_id: str) -> Answer:
-    """Everybody's value goes with it."""
+    """Delete a field with all its values."""
     if id_of(field_id) not in world.custom_fields:
         return NOT_FOUND
     edits.delete_custom_field(world, id_of(field_id))
@@ -48,7 +48,7 @@ def delete(world: World, request: Request, field_id: str) -> Answer:
 
 
 def _refusal(world: World, labels: list[str], except_id: int | None = None) -> Answer | None:
-    """Labels and the keys made from them must be there, and must be the only ones of their kind."""
+    """Refuse labels, and keys made from them, that are missing or taken."""
     keys = [key_of(label) for label in labels]
     if not labels or not all(keys):
         return _BLANK

@@ -1,4 +1,4 @@
-"""Making and deleting webhooks."""
+"""Create and delete webhooks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ _NO_PARAMETER = error(422, "Error creating webhook", "Event lacks a required par
 
 
 def create(world: World, request: Request) -> Answer:
-    """A new rule, even where the same one exists."""
+    """Create a rule, even where the same one exists."""
     url, event = text(request.given.get("target_url")), mapping(request.given.get("event"))
     if not url:
         return _NO_URL
@@ -47,7 +47,7 @@ def create(world: World, request: Request) -> Answer:
 
 
 def _parameter(name: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event's parameter under the name it was sent with; empty where it has none."""
+    """Return the event's parameter under the name it was sent with; empty if it has none."""
     sent = [each for each in EVENTS[name] if text(event.get(each))]
     return {each: event[each] for each in sent[:1]}
 

@@ -1,4 +1,4 @@
-"""What a client may have sent for a value, and what the API takes it for."""
+"""Interpret the values that clients send as the API does."""
 
 import json
 import re
@@ -25,31 +25,31 @@ def is_email(address: str) -> bool:
 
 
 def text(value: Any) -> str:
-    """Any value as the text the API stores; null is the empty text."""
+    """Return any value as the text the API stores; null is the empty text."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """An object; what is none is an empty one."""
+    """Return an object; anything else is an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def rows(value: Any) -> list[Any]:
-    """A list, or one value for a list of one; null is an empty list."""
+    """Return a list; one value is a list of one, null an empty list."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def ids(value: Any) -> Iterable[int]:
-    """The whole numbers of a list, be they spelled as texts."""
+    """Return the whole numbers of a list, including those written as text."""
     return (int(text(each)) for each in rows(value) if text(each).isdecimal())
 
 
 def moment(value: Any) -> datetime | None:
-    """A time, UTC unless it says otherwise; None if blank, ValueError if it is no time."""
+    """Return a time, UTC unless it has an offset; None if blank, ValueError if invalid."""
     if not text(value).strip():
         return None
     made = datetime.fromisoformat(text(value).strip())
@@ -60,18 +60,18 @@ def moment(value: Any) -> datetime | None:
 
 
 def cleared(world: World, value: Any) -> str | None:
-    """A text for a record; null and "" both clear it."""
+    """Return a text for a record; null and "" both clear it."""
     if text(value):
         return text(value)
     return None if world.behaviour.cleared_reads_as == "null" else ""
 
 
 def known_fields(world: World, value: Any) -> dict[str, Json]:
-    """The values of fields the account has, as texts; the other keys vanish without an error."""
+    """Return the values of existing fields as texts; other keys are silently dropped."""
     keys = {each.key for each in world.custom_fields.values()}
     return {key: cleared(world, each) for key, each in mapping(value).items() if key in keys}
 
 
 def with_email(world: World, address: Any) -> Subscriber | None:
-    """The person with this address, whatever its case."""
+    """Return the person with this address, ignoring case."""
     return world.subscribers.get(world.by_email.get(text(address).strip().lower(), -1))

@@ -1,4 +1,4 @@
-"""Subscribing people, changing them, and letting them go."""
+"""Subscribe, change and unsubscribe people."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ FIELDS_AT_ONCE = 10
 
 
 def subscribe(world: World, request: Request, plural: str, parent_id: str) -> Answer:
-    """Puts an address on a form, a sequence or a tag, and makes the person if need be."""
+    """Add an address to a form, a sequence or a tag, and create the person if needed."""
     kind, given = KIND_OF[plural], request.given
     email = text(given.get("email")).strip()
     if id_of(parent_id) not in world.parents[kind]:
@@ -45,7 +45,7 @@ def subscribe(world: World, request: Request, plural: str, parent_id: str) -> An
 
 
 def _person_for(world: World, kind: Kind, email: str, given: Mapping[str, Any]) -> int:
-    """Finds or makes the person, with the first name and the fields that were sent."""
+    """Find or create the person, with the given first name and fields."""
     name = text(given.get("first_name")) or text(given.get("name")) or None
     person = with_email(world, email)
     if person is None:
@@ -62,13 +62,13 @@ def _person_for(world: World, kind: Kind, email: str, given: Mapping[str, Any]) 
 
 
 def _join(world: World, kind: Kind, person_id: int, parent_id: int) -> None:
-    """A membership is inactive while the person has yet to confirm it."""
+    """Add a membership, inactive until the person confirms."""
     is_waiting = kind in world.behaviour.confirm_on and world.subscribers[person_id].state == "inactive"
     edits.join(world, kind, person_id, parent_id, "inactive" if is_waiting else "active", SOURCE)
 
 
 def _join_others(world: World, person_id: int, given: Mapping[str, Any]) -> None:
-    """The lists named in the body; those the account does not have are passed over."""
+    """Join the lists named in the body; unknown ones are skipped."""
     for plural in ("tags", "forms", "courses"):
         kind = KIND_OF[plural]
         for parent_id in ids(given.get(plural)):
@@ -77,14 +77,14 @@ def _join_others(world: World, person_id: int, given: Mapping[str, Any]) -> None
 
 
 def _subscription(world: World, request: Request, kind: Kind, person_id: int, parent_id: int) -> Answer:
-    """The membership; with the key alone, nothing of the person but the id."""
+    """Return the membership; with the key alone, only the id of the person."""
     shown = _shown(world, world.subscribers[person_id]) if has_secret(world, request) else {"id": person_id}
     row = world.rosters[kind, parent_id].members[person_id]
     return as_json({"subscription": serializers.subscription(row, shown)})
 
 
 def update(world: World, request: Request, subscriber_id: str) -> Answer:
-    """Changes address, first name and fields; more than ten fields are accepted now and set later."""
+    """Change address, first name and fields; more than ten fields are accepted now and set later."""
     person, given = world.subscribers.get(id_of(subscriber_id)), request.given
     if person is None:
         return NOT_FOUND
@@ -103,7 +103,7 @@ def update(world: World, request: Request, subscriber_id: str) -> Answer:
 
 
 def _change_address(world: World, person: Subscriber, asked: Any) -> Answer | None:
-    """The refusal, or None when the address is now as asked."""
+    """Return the refusal, or None once the address is as requested."""
     if asked is None or asked == person.email_address:
         return None
     email = text(asked).strip()
@@ -116,7 +116,7 @@ def _change_address(world: World, person: Subscriber, asked: Any) -> Answer | No
 
 
 def _accepted(world: World, person_id: int, asked: Mapping[str, Any]) -> Answer:
-    """202 with the record as it shall be, whether or not it ever comes to that."""
+    """Return 202 with the intended record, whether or not it is ever applied."""
     record = serializers.subscriber(world.subscribers[person_id], world.custom_fields.values())
     record["fields"] |= known_fields(world, asked)
     world.later(world.behaviour.async_seconds, lambda: _set_if_there(world, person_id, asked))
@@ -124,13 +124,13 @@ def _accepted(world: World, person_id: int, asked: Mapping[str, Any]) -> Answer:
 
 
 def _set_if_there(world: World, person_id: int, asked: Mapping[str, Any]) -> None:
-    """The person and the fields may have gone in between."""
+    """Set the values if the person and the fields still exist."""
     if person_id in world.subscribers:
         edits.set_fields(world, person_id, known_fields(world, asked))
 
 
 def unsubscribe(world: World, request: Request) -> Answer:
-    """Cancels a person; a second time changes nothing."""
+    """Cancel a person; a second time changes nothing."""
     if not text(request.given.get("email")):
         return MISSING_EMAIL
     person = with_email(world, request.given["email"])

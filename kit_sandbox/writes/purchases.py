@@ -1,4 +1,4 @@
-"""Recording purchases."""
+"""Create purchases."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _AMOUNTS = ("subtotal", "discount", "tax", "shipping", "total")
 
 
 def create(world: World, request: Request) -> Answer:
-    """Another purchase, even for a transaction_id that is known (unless the behaviour appends); answered bare."""
+    """Create another purchase, even for a known transaction_id (unless the behaviour appends); the response is bare."""
     given = mapping(request.given.get("purchase"))
     problems = _problems(given) if given else ["purchase can't be blank"]
     if problems:
@@ -31,7 +31,7 @@ def create(world: World, request: Request) -> Answer:
 
 
 def _problems(given: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the body, in the API's words."""
+    """Return the problems of the body, in the API's words."""
     found = [f"{name} can't be blank" for name in _REQUIRED if not given.get(name)]
     email = text(given.get("email_address"))
     if email and not is_email(email):
@@ -47,7 +47,7 @@ def _problems(given: Mapping[str, Any]) -> list[str]:
 
 
 def _known(world: World, transaction_id: str) -> Purchase | None:
-    """The purchase to add to; None where every POST is a purchase of its own."""
+    """Return the purchase to add to; None if every POST creates a new one."""
     if world.behaviour.repeated_transaction == "new":
         return None
     return next((row for row in world.purchases.values() if row.transaction_id == transaction_id), None)
@@ -71,7 +71,7 @@ def _add(world: World, given: Mapping[str, Any]) -> int:
 
 
 def _lines(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The products as lists show them: pid and lid are texts."""
+    """Return the products as lists show them: pid and lid are texts."""
     return [_line(mapping(each)) for each in rows(given["products"])]
 
 
@@ -87,7 +87,7 @@ def _line(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _money(given: Any) -> float:
-    """A number, or the text of one; anything else is nothing."""
+    """Return a number, or one given as text; anything else counts as 0."""
     try:
         amount = float(given)
     except (TypeError, ValueError):

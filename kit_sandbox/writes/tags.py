@@ -1,4 +1,4 @@
-"""Making tags, and taking them off people."""
+"""Create tags, and remove them from people."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _TAKEN = error(422, "Error creating tag", "Name has already been taken")
 
 
 def create(world: World, request: Request) -> Answer:
-    """One tag for an object, an array for a list; all of them or none."""
+    """Create one tag for an object, an array for a list; all of them or none."""
     asked = request.given.get("tag")
     names = [text(mapping(each).get("name")) for each in rows(asked)]
     refused = _refusal(world, names)
@@ -34,14 +34,14 @@ def _refusal(world: World, names: list[str]) -> Answer | None:
 
 
 def remove(world: World, request: Request, subscriber_id: str, tag_id: str) -> Answer:
-    """Takes a tag off a person, who need not have it."""
+    """Remove a tag from a person, who need not have it."""
     if id_of(subscriber_id) not in world.subscribers:
         return NOT_FOUND
     return _removed(world, id_of(subscriber_id), id_of(tag_id))
 
 
 def remove_by_email(world: World, request: Request, tag_id: str) -> Answer:
-    """The same by address; one that nobody has, or nobody can have, is no error."""
+    """Remove a tag by address; an unknown or invalid address is no error."""
     if not text(request.given.get("email")):
         return MISSING_EMAIL
     person = with_email(world, request.given["email"])

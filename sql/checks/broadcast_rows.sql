@@ -1,4 +1,4 @@
--- fct_broadcast has every broadcast, once.
+-- fct_broadcast has every broadcast exactly once.
 select id
 from broadcasts
 full join fct_broadcast using (id)

@@ -1,5 +1,5 @@
--- Each broadcast that was sent is in broadcast_performance and deliverability_watch, and with a known day in a week and
--- a month of engagement_trend.
+-- Each sent broadcast is in broadcast_performance and deliverability_watch and, if its day is known, in a week and a
+-- month of engagement_trend.
 with sent as (
     select count(*) as broadcasts, count(sent_on) as dated from fct_broadcast where is_sent
 ),

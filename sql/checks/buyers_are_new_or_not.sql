@@ -1,4 +1,5 @@
--- Every buyer buys for the first time once: new orders of revenue_daily are the different buyers of fct_purchase.
+-- Every buyer has exactly one first purchase: the new orders of revenue_daily equal the distinct buyers of
+-- fct_purchase.
 select told.orders, buyers.buyers
 from (select coalesce(sum(new_orders), 0) as orders from revenue_daily) as told,
     (select count(distinct buyer) as buyers from fct_purchase where is_counted) as buyers

@@ -1,4 +1,4 @@
--- What churn_monthly lost in all is what list_growth_daily lost.
+-- The total lost in churn_monthly equals the total lost in list_growth_daily.
 select *
 from
     (select coalesce(sum(lost), 0) as lost_by_month from churn_monthly) as months,

@@ -1,4 +1,4 @@
--- The cohorts of cohort_retention have everybody once in each variant, and as many active people as there are.
+-- The cohorts of cohort_retention contain everyone exactly once per variant, and the current number of active people.
 with people as (
     select count(*) filter (state = 'active') as active, count(*) as people from subscribers
 ),

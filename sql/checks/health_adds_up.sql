@@ -1,4 +1,4 @@
--- The states of list_health are everybody.
+-- The states of list_health add up to everyone.
 select *
 from
     (select coalesce(sum(people), 0) as people from list_health where kind = 'state') as states,

@@ -1,4 +1,4 @@
--- Active people at the end of a day are those at its start, and those who came, less those who left.
+-- Active people at the end of a day are those at its start plus those who came minus those who left.
 select *
 from (select *, lag(active_end) over (order by day) as active_end_before from list_growth_daily)
 where active_start is not null

@@ -1,4 +1,4 @@
--- The last day of list_growth_daily ends with the people who are active, and no day with fewer than none.
+-- The last day of list_growth_daily ends with the people who are active now, and no day has a negative count.
 select day, active_end
 from list_growth_daily
 where active_end < 0

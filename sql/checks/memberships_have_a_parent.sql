@@ -1,4 +1,4 @@
--- A membership of today is in a form, sequence or tag of the account.
+-- Every current membership is in a form, sequence or tag of the account.
 select memberships.subscribable_type, memberships.subscribable_id
 from (select distinct subscribable_type, subscribable_id from bridge_membership where is_current) as memberships
 anti join (

@@ -1,4 +1,4 @@
--- The current rows of bridge_membership are the subscriptions.
+-- The current rows of bridge_membership equal the subscriptions.
 select subscribable_type, subscribable_id, count(distinct side) as sides
 from (
     select 'bridge_membership' as side, subscribable_type, subscribable_id, count(*) as members

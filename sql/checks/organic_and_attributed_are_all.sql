@@ -1,4 +1,4 @@
--- Attributed and organic revenue of organic_vs_attributed add up to the revenue, and so do its orders.
+-- Attributed and organic revenue in organic_vs_attributed add up to the revenue, and so do the orders.
 select day, currency
 from organic_vs_attributed
 where attributed_orders + organic_orders <> orders

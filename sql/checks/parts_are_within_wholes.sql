@@ -1,4 +1,5 @@
--- Counts of people stay within what they are a part of, in velocity, lead_magnet_conversion and sequence_funnel.
+-- Counts of people do not exceed the totals they are part of, in velocity, lead_magnet_conversion and
+-- sequence_funnel.
 select 'velocity' as model, stretch as row
 from velocity
 where cumulative_customers > all_customers or customers > cumulative_customers

@@ -1,4 +1,4 @@
--- fct_purchase_item has every line of every purchase, once.
+-- fct_purchase_item has every line of every purchase exactly once.
 select purchase_id, position
 from purchase_products
 full join fct_purchase_item as items using (purchase_id, position)

@@ -1,4 +1,4 @@
--- fct_purchase has every purchase, once.
+-- fct_purchase has every purchase exactly once.
 select id, purchases.id is null as is_only_in_fct_purchase
 from purchases
 full join fct_purchase using (id)

@@ -1,5 +1,5 @@
 -- Revenue and orders by currency are the same in fct_purchase, revenue_daily, revenue_by_product, customer_value,
--- organic_vs_attributed and both attributions; unknown amounts are in none.
+-- organic_vs_attributed and both attributions; none includes unknown amounts.
 with told as (
     select 'fct_purchase' as model, coalesce(currency, '') as currency, sum(net) as revenue, count(*) as orders
     from fct_purchase

@@ -1,4 +1,4 @@
--- The sign-ups of list_growth_daily, dated or not, are everybody in the mirror, and those who are gone.
+-- The sign-ups of list_growth_daily, dated or not, are everyone in the mirror and everyone who is gone.
 select told.people, known.people as known_people
 from (select coalesce(sum(joined + undated), 0) as people from list_growth_daily) as told,
     (

@@ -1,5 +1,5 @@
--- In every dimension of ltv_by_source the people are all people, and in revenue_by_source the orders and the revenue
--- all that are not an orphan's.
+-- In every dimension, the people of ltv_by_source are all people, and the orders and revenue of revenue_by_source are
+-- all except those of orphans.
 with dimensions as (
     select dimension, sum(new_leads) as people, sum(new_buyers) as buyers
     from ltv_by_source

@@ -1,4 +1,4 @@
--- Whoever was active at the first pull, and who came and left since, gives those who are active now.
+-- People active at the first pull, plus those who came and minus those who left since, are the people active now.
 select *
 from (
     select

@@ -1,4 +1,4 @@
--- dim_subscriber has everybody in subscribers, once, in the same state.
+-- dim_subscriber has everyone in subscribers exactly once, in the same state.
 select id, subscribers.state, person.state as state_in_dim_subscriber
 from subscribers
 full join dim_subscriber as person using (id)

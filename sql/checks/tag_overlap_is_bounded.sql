@@ -1,5 +1,5 @@
--- Nobody has two tags together more often than each: the overlap of a pair is at most the smaller tag, the tags at most
--- everybody.
+-- Overlaps are bounded: a pair of tags has at most as many people as the smaller tag, and a tag at most as many as
+-- the mirror.
 select *
 from tag_overlap
 where tag_id >= other_tag_id

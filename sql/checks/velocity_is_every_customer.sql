@@ -1,4 +1,4 @@
--- The stretches of velocity have every customer once, and its last row all of them.
+-- The stretches of velocity contain every customer exactly once, and its last row contains all of them.
 select *
 from (
     select

@@ -1,8 +1,8 @@
--- Changes `incoming`: once known, a column keeps its value; the first that was seen, in main or before in `incoming`.
+-- Changes `incoming`: a column keeps its first known value, from main or from earlier in `incoming`.
 -- table: The table's name.
 -- key: The columns of its key.
 -- column: The column that keeps its value.
--- same_key: That `incoming` and `known` have the same key.
+-- same_key: Condition that `incoming` and `known` have the same key.
 update incoming set "{column}" = known.kept
 from (
     select {key}, arg_min("{column}", seen_at) as kept, min(seen_at) as seen_at

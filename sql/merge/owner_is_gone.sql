@@ -1,4 +1,4 @@
--- Gives a row when something of a table is gone that the rows of others go with, from `gone_<table>` and `missing`.
+-- Returns a row if any row of this table that other tables depend on is gone, from `gone_<table>` and `missing`.
 -- table: The table's name.
 select 1 from gone_{table}
 union all

@@ -1,4 +1,4 @@
--- Active people with more than one counted order in whatever currency (a refund is none), best customers first.
+-- Active people with more than one counted order in any currency (refunds do not count), best customers first.
 select
     person.id as subscriber_id,
     person.email_address,

@@ -1,4 +1,4 @@
--- Who left, month by month since the first pull, in percent of the people active at the start.
+-- People who left, by month since the first pull, as a percentage of the people active at the start.
 select month, days_covered, active_start, lost, cancelled, round(churn_rate, 2) as churn_rate,
     early_lost, round(early_churn_rate, 1) as early_churn_rate
 from churn_monthly

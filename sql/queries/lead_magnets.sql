@@ -1,4 +1,4 @@
--- Forms by what a signup is worth: who came, who was still active after 30 days (at least), who bought.
+-- Forms by the value of a sign-up: people who joined, were still active after 30 days (lower bound), and bought.
 select
     magnet.name as form,
     magnet.joins,

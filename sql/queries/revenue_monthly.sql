@@ -1,4 +1,4 @@
--- Revenue by month and currency, newest first: orders, new and repeat.
+-- Revenue by month and currency, newest first, with new and repeat orders.
 select
     date_trunc('month', purchased_on)::date as month,
     currency,

@@ -1,4 +1,4 @@
--- Tags by the share of their people who bought after they got it, and what chance may make of it, with revenue.
+-- Tags by the share of their people who bought after getting the tag, with confidence bounds and revenue.
 select
     magnet.name as tag,
     magnet.joins,

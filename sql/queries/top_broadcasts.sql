@@ -1,4 +1,4 @@
--- The 20 broadcasts of the last year that were clicked most, of those with 100 recipients or more.
+-- The 20 most clicked broadcasts of the last year, among those with at least 100 recipients.
 select
     sent_on,
     subject,

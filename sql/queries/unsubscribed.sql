@@ -1,4 +1,4 @@
--- Who left in the last 30 days, as far as pulls saw it.
+-- People who left in the last 30 days, as seen by pulls.
 select
     fct_state_change.seen_at::date as seen_on,
     fct_state_change.subscriber_id,

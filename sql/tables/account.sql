@@ -4,7 +4,7 @@
 -- @slice: account
 -- name: The account's name; may be empty.
 -- plan_type: The plan, as the API calls it.
--- primary_email_address: The owner's address: the only thing in v3 that tells one account from another.
+-- primary_email_address: The owner's address, the only thing in v3 that distinguishes accounts.
 with answers as (
     select
         from_json(record, texts('name, plan_type, primary_email_address')) as given,

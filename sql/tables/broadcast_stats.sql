@@ -1,19 +1,19 @@
--- One row per broadcast: its figures when they were last read; history has how they grew.
+-- One row per broadcast with its statistics as last read; history shows how they grew.
 -- @key: broadcast_id
 -- @from: broadcast_stats
 -- @child_of: broadcasts (broadcast_id)
--- @unknown: Who opened or clicked; bounces and complaints; figures older than a week are read again less often.
+-- @unknown: Who opened or clicked; bounces and complaints. Statistics older than a week are read less often.
 -- broadcast_id: Id of the broadcast.
--- recipients: How many people it was sent to.
--- open_rate: Opens in percent of the recipients, 0 to 100.
--- click_rate: Clickers in percent of the recipients, 0 to 100.
--- unsubscribes: How many people unsubscribed from it.
--- total_clicks: Clicks in all.
+-- recipients: Number of people it was sent to.
+-- open_rate: Opens as a percentage of recipients, 0 to 100.
+-- click_rate: Clickers as a percentage of recipients, 0 to 100.
+-- unsubscribes: Number of people who unsubscribed from it.
+-- total_clicks: Total clicks.
 -- show_total_clicks: Whether Kit shows total clicks.
 -- status: `draft`, `scheduled`, `sending`, `completed` or `aborted`.
--- progress: How much of it is sent, in percent.
--- open_tracking_disabled: Whether opens are not tracked.
--- click_tracking_disabled: Whether clicks are not tracked.
+-- progress: Share already sent, in percent.
+-- open_tracking_disabled: Whether open tracking is off.
+-- click_tracking_disabled: Whether click tracking is off.
 with answers as (
     select
         record,

@@ -1,20 +1,20 @@
--- One row per broadcast with its detail, drafts and scheduled ones too; its status is in broadcast_stats.
+-- One row per broadcast with its detail, including drafts and scheduled ones; the status is in broadcast_stats.
 -- @key: id
 -- @from: broadcasts
 -- @slice: broadcasts
--- @unknown: To whom it went, and which segments or filters chose them.
+-- @unknown: Who received it, and which segments or filters selected them.
 -- id: The broadcast's id.
 -- subject: The subject line; drafts may have none.
 -- description: The internal description.
--- content: The content in HTML with Liquid tags.
+-- content: The content, as HTML with Liquid tags.
 -- public: Whether it is also a public post.
 -- email_address: The sender's address.
 -- email_layout_template: Name of the email template.
--- thumbnail_alt: ALT text of the post's picture.
--- thumbnail_url: Address of the post's picture.
--- created_at: When the broadcast was made.
--- published_at: When the post was published; also filled after sending.
--- send_at: When it was, or is to be, sent; null for drafts.
+-- thumbnail_alt: Alternative text of the post's picture.
+-- thumbnail_url: URL of the post's picture.
+-- created_at: When the broadcast was created.
+-- published_at: When the post was published; also set after sending.
+-- send_at: When it was or will be sent; null for drafts.
 with answers as (
     select
         from_json(

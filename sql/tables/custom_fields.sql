@@ -2,10 +2,10 @@
 -- @key: id
 -- @from: custom_fields
 -- @slice: custom_fields
--- id: The field's id: the only part of it that never changes.
--- name: The name used in HTML forms, `ck_field_{id}_{key}`, frozen when the field was made.
+-- id: The field's id, the only part that never changes.
+-- name: The name used in HTML forms, `ck_field_{id}_{key}`, fixed when the field was created.
 -- key: The key in `subscribers.fields`; it follows the label.
--- label: What people see.
+-- label: The label that people see.
 with answers as (
     select
         from_json(record, texts('id, name, key, label')) as given,

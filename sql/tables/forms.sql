@@ -1,22 +1,22 @@
--- One row per form or landing page, archived ones too.
+-- One row per form or landing page, including archived ones.
 -- @key: id
 -- @from: forms
 -- @slice: forms
--- @unknown: How often a form was seen.
+-- @unknown: How often a form was viewed.
 -- id: The form's id.
--- uid: The id in the form's public address; legacy forms have none.
+-- uid: The id in the form's public URL; null for legacy forms.
 -- name: The form's name.
 -- type: `embed` for forms, `hosted` for landing pages.
 -- format: `inline`, `modal`, `slide in`, `sticky bar`, or null.
 -- archived: Whether the form is archived.
 -- title: Heading; legacy forms only.
 -- description: Text in HTML; legacy forms only.
--- sign_up_button_text: Text of the button; legacy forms only.
--- success_message: What is shown after signing up; legacy forms only.
--- url: Public address; legacy forms only.
--- embed_js: Address of the script that embeds the form; a key in it is masked.
--- embed_url: Address of the form's HTML.
--- created_at: When the form was made.
+-- sign_up_button_text: Button text; legacy forms only.
+-- success_message: Message shown after sign-up; legacy forms only.
+-- url: Public URL; legacy forms only.
+-- embed_js: URL of the script that embeds the form; a key in it is masked.
+-- embed_url: URL of the form's HTML.
+-- created_at: When the form was created.
 with answers as (
     select
         from_json(

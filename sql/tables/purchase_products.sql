@@ -3,13 +3,13 @@
 -- @from: purchases
 -- @part_of: purchases (purchase_id)
 -- purchase_id: Id of the purchase.
--- position: The line's place in the purchase, from 1.
+-- position: The line's position in the purchase, from 1.
 -- name: The product's name.
 -- sku: The product's SKU; may be null.
--- pid: The shop's id of the product; equal for its variants.
+-- pid: The shop's product id; the same for all variants.
 -- lid: The shop's id of the line.
--- unit_price: Price of one.
--- quantity: How many.
+-- unit_price: Price of one unit.
+-- quantity: Number of units.
 with orders as (
     select
         from_json(record, '{"id": "VARCHAR"}').id as purchase_id,

@@ -3,13 +3,13 @@
 -- @from: purchases
 -- @slice: purchases
 -- @kept: subscriber_id
--- @unknown: Refunds: v3 has only the status of today. Which person bought: the address tells.
+-- @unknown: Refunds: v3 has only the current status. The buyer: v3 gives only an address.
 -- id: The purchase's id. (transaction_id is not unique.)
--- transaction_id: The shop's id of the order, as text.
--- status: `paid`; older purchases may have others.
--- email_address: The buyer's address as given with the purchase.
--- subscriber_id: The person who had that address when the purchase was first read; v3 does not give it.
--- currency: The currency's code; never sum across currencies.
+-- transaction_id: The shop's order id, as text.
+-- status: `paid`; older purchases may have other values.
+-- email_address: The buyer's address, as given with the purchase.
+-- subscriber_id: The person who had that address when the purchase was first read; v3 does not provide it.
+-- currency: The currency code; never sum across currencies.
 -- transaction_time: When the purchase was made.
 -- subtotal: Amount before tax, shipping and discount.
 -- tax: Tax.

@@ -2,12 +2,12 @@
 -- @key: id
 -- @from: sequences
 -- @slice: sequences
--- @unknown: The mails of a sequence, their figures, and how far somebody is in it.
+-- @unknown: The emails of a sequence, their statistics, and a person's progress.
 -- id: The sequence's id.
 -- name: The sequence's name.
 -- hold: Whether the sequence is on hold.
--- repeat: Whether people may go through it again.
--- created_at: When the sequence was made.
+-- repeat: Whether people may take the sequence again.
+-- created_at: When the sequence was created.
 with answers as (
     select
         from_json(record, texts('id, name, hold, repeat, created_at')) as given,

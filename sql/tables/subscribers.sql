@@ -2,13 +2,14 @@
 -- @key: id
 -- @from: subscribers, subscriptions
 -- @keyed_by: custom_fields (fields)
--- @unknown: When and why somebody unsubscribed; who opened or clicked what; people who were never active, cancelled or in any form, sequence or tag.
+-- @unknown: When and why someone unsubscribed; who opened or clicked what; people who were never active, cancelled,
+-- or in any form, sequence or tag.
 -- id: The person's id; it stays when the address changes.
--- email_address: The address, as written by the person.
+-- email_address: The address, as the person wrote it.
 -- first_name: The first name; often null.
 -- state: `active`, `inactive` (not yet confirmed), `cancelled`, `bounced` or `complained`.
 -- created_at: When the person joined the account.
--- fields: Custom field values by key; `subscriber_fields` has them one a row.
+-- fields: Custom field values by key; `subscriber_fields` has one row per value.
 with people as (
     select
         from_json(
@@ -22,7 +23,7 @@ with people as (
     from records
     where stream = 'subscribers'
     union all
-    -- every subscription carries the whole person: the only bulk source of those whom no list shows
+    -- every subscription carries the whole person: the only bulk source of people whom no list shows
     select
         from_json(
             record,

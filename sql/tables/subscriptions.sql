@@ -3,12 +3,12 @@
 -- @from: subscriptions
 -- @child_of: subscribers (subscriber_id)
 -- @slice: 'subscriptions/' || subscribable_type || '/' || subscribable_id
--- @unknown: When a membership ended, and a change of its own state before it is read again (within the verify cycle).
+-- @unknown: When a membership ended; a change of its own state before it is read again (within the verify cycle).
 -- id: The subscription's id.
--- subscribable_type: `form`, `sequence` (the API says course) or `tag`.
+-- subscribable_type: `form`, `sequence` (a course in the API) or `tag`.
 -- subscribable_id: Id of the form, sequence or tag.
 -- subscriber_id: Id of the person.
--- state: State of the membership, `active` or `inactive`; the person's own is in `subscribers`.
+-- state: State of the membership, `active` or `inactive`; the person's own state is in `subscribers`.
 -- source: How the person was added, such as the API's controller; often null.
 -- referrer: The page the person came from; null or empty when unknown.
 -- created_at: When the person joined.

@@ -3,8 +3,8 @@
 -- @from: tags
 -- @slice: tags
 -- id: The tag's id.
--- name: The tag's name, unique in the account.
--- created_at: When the tag was made.
+-- name: The tag's name, unique within the account.
+-- created_at: When the tag was created.
 with answers as (
     select
         from_json(record, texts('id, name, created_at')) as given,

@@ -1,4 +1,4 @@
-"""A small account on a server, and a client that knows nothing but HTTP."""
+"""A small account on a server, and a plain HTTP client."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,13 +18,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def world(clock: Clock) -> World:
-    """An account without anybody."""
+    """An account without people."""
     return World(now=clock)
 
 
 @pytest.fixture
 def serving() -> Iterator[Serving]:
-    """Serves any world with any options of `serve`, without a limit unless asked for."""
+    """Serve any world with any options of `serve`, without a limit by default."""
     with ExitStack() as stack:
 
         def start(world: World, **options: Any) -> Ask:

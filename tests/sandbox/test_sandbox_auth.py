@@ -1,4 +1,4 @@
-"""Who may ask what, and what the others are told."""
+"""Access control, and the responses to unauthorized requests."""
 
 import pytest
 

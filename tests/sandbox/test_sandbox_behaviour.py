@@ -1,4 +1,4 @@
-"""The switches for what nobody knows: each answer can be had."""
+"""The switches for unknown details of the API: every answer is available."""
 
 from datetime import timedelta
 from typing import Any
@@ -205,7 +205,7 @@ def test_cancelled_people_may_drop_out_of_forms_and_stay_on_tags(ask: Ask, world
 
 
 def cancelled_members(world: World, lists: int, people: int) -> list[tuple[int, int]]:
-    """Who has cancelled, and was in each of some forms: form and person."""
+    """Return the cancelled members of some forms: form and person."""
     forms, members_ = [edits.add_form(world, f"f{n}") for n in range(lists)], add_people(world, people)
     pairs = [(form, person) for form in forms for person in members_]
     for form, person in pairs:
@@ -216,7 +216,7 @@ def cancelled_members(world: World, lists: int, people: int) -> list[tuple[int, 
 
 
 def shown_in(ask: Ask, pairs: list[tuple[int, int]]) -> list[bool]:
-    """Whether each is in the form's list."""
+    """Return for each pair if the form's list shows it."""
     lists = {form: members(ask, f"forms/{form}/subscriptions") for form, _ in pairs}
     return [person in lists[form] for form, person in pairs]
 
@@ -257,7 +257,7 @@ def test_who_is_active_again_may_stand_in_the_lists_again(ask: Ask, world: World
 
 @pytest.mark.parametrize("wrong", ["course", "form:2", "form:x", "form:-1"])
 def test_what_is_no_share_of_a_kind_of_list_is_refused(wrong: str) -> None:
-    with pytest.raises(ValueError, match="a share of 0 to 1"):
+    with pytest.raises(ValueError, match="a share from 0 to 1"):
         Behaviour(cancelled_leave=(wrong,))
 
 
@@ -288,13 +288,13 @@ def test_switches_are_read_from_text() -> None:
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ("nonsense=1", "not one of the switches"),
-        ("gzip", "not one of the switches"),
-        ("gzip=perhaps", "neither true nor false"),
-        ("draft_stats=ones", "not one of zeros, missing"),
-        ("async_seconds=soon", "not a number"),
-        ("cancelled_leave=form:2", "a share of 0 to 1"),
-        ("cancelled_leave=form:x", "a share of 0 to 1"),
+        ("nonsense=1", "unknown switch"),
+        ("gzip", "unknown switch"),
+        ("gzip=perhaps", "must be true or false"),
+        ("draft_stats=ones", "must be one of zeros, missing"),
+        ("async_seconds=soon", "must be a number"),
+        ("cancelled_leave=form:2", "a share from 0 to 1"),
+        ("cancelled_leave=form:x", "a share from 0 to 1"),
     ],
 )
 def test_switch_that_says_nothing_is_refused_with_a_reason(wrong: str, why: str) -> None:

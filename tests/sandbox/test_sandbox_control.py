@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own, and the routes by which a test steers it."""
+"""The sandbox as a process of its own, and its control routes."""
 
 import signal
 import subprocess
@@ -106,7 +106,7 @@ def test_an_unknown_control_route_is_404(ask: Ask) -> None:
     assert ask.session.get(url, headers=headers, timeout=5).status_code == 404
 
 
-# -- who may
+# -- access
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_host_that_is_not_loopback_is_warned_about() -> None:
     command = [sys.executable, "-m", "kit_sandbox", "--subscribers", "1", "--host", "0.0.0.0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
-        assert running.stderr.readline().startswith("warning: 0.0.0.0 lets other machines reach this account")
+        assert running.stderr.readline().startswith("warning: 0.0.0.0 is reachable from other machines")
         running.kill()
 
 
@@ -175,7 +175,7 @@ def test_the_program_says_where_it_listens_and_quits_cleanly(
     line = process.stdout.readline()
     assert line.startswith("sandbox listening on http://127.0.0.1:")
     url = line.split()[-1]
-    header, token = process.stdout.readline().removeprefix("its control routes want the header ").strip().split(": ")
+    header, token = process.stdout.readline().removeprefix("control routes need the header ").strip().split(": ")
     assert requests.get(url.replace("/v3", "/_sandbox/journal"), headers={header: token}, timeout=5).ok
     answer = requests.get(f"{url}/account", params={"api_secret": "chosen-secret"}, timeout=5)
     assert answer.status_code == 200

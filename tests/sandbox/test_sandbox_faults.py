@@ -1,4 +1,4 @@
-"""Scripted faults: every kind, and which requests they hit."""
+"""Scripted faults: every kind, and the requests they hit."""
 
 import json
 
@@ -11,7 +11,7 @@ from tests.support.asking import Ask, add_people
 # -- which requests are hit
 
 
-def test_a_fault_hits_once_unless_told_otherwise(ask: Ask) -> None:
+def test_a_fault_hits_once_by_default(ask: Ask) -> None:
     rule = ask.sandbox.faults.add(effects.status(500))
     assert [ask.get("tags").status_code for _ in range(3)] == [500, 200, 200]
     assert (rule.seen, rule.fired) == (3, 1)
@@ -53,7 +53,7 @@ def test_faults_combine(ask: Ask, world: World) -> None:
     assert (body["total_subscribers"], body["subscribers"]) == (4, [])
 
 
-# -- other answers
+# -- other responses
 
 
 def test_429_is_plain_text_without_retry_after(ask: Ask) -> None:
@@ -141,7 +141,7 @@ def test_a_lone_surrogate_stands_in_a_name_even_where_it_was_null(ask: Ask, worl
     assert json.loads(content)["subscribers"][0]["first_name"] == "\ud800"
 
 
-# -- slow answers
+# -- slow responses
 
 
 def test_a_hanging_request_outlasts_the_patience_of_the_client(ask: Ask) -> None:
@@ -160,7 +160,7 @@ def test_a_dripping_body_arrives_whole_at_last(ask: Ask) -> None:
     assert ask.json("tags") == {"tags": []}
 
 
-# -- wrong answers
+# -- wrong responses
 
 
 def test_an_ignored_page_is_page_one(ask: Ask, world: World) -> None:
@@ -234,7 +234,7 @@ def test_changed_answers_keep_the_digits_of_money(ask: Ask, world: World) -> Non
     assert b'"total":12345678901234.5678,' in ask.get("purchases").content
 
 
-# -- a world that moves
+# -- a world that changes
 
 
 def test_a_person_who_leaves_between_two_pages_makes_the_next_page_skip_one(ask: Ask, world: World) -> None:

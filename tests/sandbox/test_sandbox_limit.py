@@ -1,4 +1,4 @@
-"""The rate limit, and the journal that proves what was asked."""
+"""The rate limit, and the journal that proves which requests were made."""
 
 from hypothesis import given
 from hypothesis import strategies as st

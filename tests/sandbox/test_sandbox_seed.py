@@ -1,4 +1,4 @@
-"""Generated accounts: the same for a seed, of the size asked for, with every edge case in them."""
+"""Generated accounts: the same for a seed, of the requested size, with every edge case."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def r50() -> World:
 
 @pytest.fixture(scope="module")
 def truth() -> Expected:
-    """The truth of a small account, enough to show every edge case."""
+    """The expected content of a small account, large enough to show every edge case."""
     return expected_mirror(generate(200, 7, ends_at=END))
 
 
@@ -181,7 +181,7 @@ def test_every_record_of_the_api_is_the_record_of_the_truth(serving: Serving) ->
 
 
 def plain(value: Any) -> Any:
-    """A payload as any JSON client sees it."""
+    """Return a payload as any JSON client sees it."""
     return json.loads(json.dumps(value, default=float))
 
 

@@ -1,4 +1,4 @@
-"""The world itself: edits, what they refuse, and that lists follow them whatever happens."""
+"""The world itself: its edits, what they refuse, and lists that follow every change."""
 
 import threading
 from collections.abc import Callable
@@ -92,7 +92,7 @@ def test_edits_from_many_threads_all_arrive(ask: Ask, world: World) -> None:
 
 
 class Living(RuleBasedStateMachine):
-    """Any edits in any order: the lists that the API keeps are the lists computed afresh."""
+    """Any edits in any order: the lists that the API keeps equal the lists computed from scratch."""
 
     @initialize(seed=st.integers(0, 5))
     def begin(self, seed: int) -> None:

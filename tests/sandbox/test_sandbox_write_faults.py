@@ -1,4 +1,4 @@
-"""How writes arrive, how they go wrong, how late they show, and what the journal keeps of them."""
+"""Writes: how parameters arrive, how they fail, how late they show, and what the journal records of them."""
 
 from dataclasses import replace
 from typing import Any

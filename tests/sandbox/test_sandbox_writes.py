@@ -1,4 +1,4 @@
-"""Every write endpoint: its status, its body, what it does to the account, and what it refuses."""
+"""Every write endpoint: its status, its body, its effect on the account, and what it refuses."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,7 +41,7 @@ PURCHASE: Mapping[str, Any] = {
 
 
 def done(answer: requests.Response, status: int = 200) -> Any:
-    """The body of an answer with the right status."""
+    """Return the body of a response with the right status."""
     assert answer.status_code == status, answer.text
     return answer.json() if answer.content else None
 
@@ -55,7 +55,7 @@ def list_of(world: World, plural: str) -> int:
     return make(world, "A list")
 
 
-# -- who may write
+# -- access
 
 
 @pytest.mark.parametrize(("method", "path"), SECRET_ONLY + KEY_SUFFICES)
@@ -497,7 +497,7 @@ def test_a_known_transaction_may_add_its_products_to_the_first(ask: Ask, world: 
     assert ask.json("purchases")["purchases"] == [second]
 
 
-def test_what_a_purchase_lacks_is_told_in_one_sentence(ask: Ask, world: World) -> None:
+def test_what_a_purchase_lacks_is_reported_in_one_message(ask: Ask, world: World) -> None:
     line = {key: value for key, value in PURCHASE["products"][0].items() if key != "pid"}
     sent = {**PURCHASE, "transaction_id": "", "products": [line]}
     message = "transaction_id can't be blank, Pid can't be blank for product: Map"

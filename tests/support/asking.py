@@ -1,4 +1,4 @@
-"""A client of the sandbox that knows nothing but HTTP."""
+"""A plain HTTP client of the sandbox."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ class Ask:
         return self.session.get(f"{self.sandbox.url}/{path}", params=asked, timeout=10)
 
     def write(self, method: str, path: str, **body: Any) -> requests.Response:
-        """A POST, PUT or DELETE with a JSON body."""
+        """Send a POST, PUT or DELETE with a JSON body."""
         asked = {"api_secret": self.sandbox.api_secret, **body}
         return self.session.request(method, f"{self.sandbox.url}/{path}", json=asked, timeout=10)
 
@@ -30,12 +30,12 @@ class Ask:
         return answer.json()
 
     def ids(self, path: str, **params: Any) -> list[int]:
-        """The ids of one page, whatever its key."""
+        """Return the ids of one page, whatever its key."""
         rows = [value for value in self.json(path, **params).values() if isinstance(value, list)]
         return [row["id"] for row in rows[0]]
 
     def all(self, path: str, **params: Any) -> list[int]:
-        """The ids of all pages, until one is empty."""
+        """Return the ids of all pages, until one is empty."""
         found: list[int] = []
         page = 1
         while ids := self.ids(path, page=page, **params):
@@ -58,5 +58,5 @@ def error(answer: requests.Response) -> tuple[int, str, str]:
 
 
 def add_people(world: World, count: int, first_name: str | None = None) -> list[int]:
-    """Add so many people and return their ids."""
+    """Add this many people and return their ids."""
     return [edits.add_subscriber(world, f"person{number}@example.com", first_name) for number in range(count)]

@@ -4,7 +4,7 @@ from kit_sandbox import World, edits, expected_mirror
 
 
 def change_everything(world: World) -> None:
-    """One edit of every kind."""
+    """Make one edit of every kind."""
     people = [key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active"]
     gone = [key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "cancelled"]
     edits.cancel(world, people[0])

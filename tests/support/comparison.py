@@ -1,4 +1,4 @@
-"""Compare a published mirror with the sandbox's world, in Python, without any SQL of cksync's."""
+"""Compare a published mirror with the sandbox's world, in Python, without any of cksync's SQL."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _TEXT = ("uid", "transaction_id", "sku", "pid", "lid", "subject", "name", "title
 
 
 def differences(mirror: Path, world: World) -> list[str]:
-    """Every difference between the mirror's tables and the world, as sentences; [] when they are equal."""
+    """Return every difference between the mirror's tables and the world as sentences; [] if they are equal."""
     truth = expected_mirror(world)
     found: list[str] = []
     with duckdb.connect(str(mirror), read_only=True) as db:
@@ -41,7 +41,7 @@ def differences(mirror: Path, world: World) -> list[str]:
         }
         for table, rows in expected.items():
             have = _read(db, table)
-            if table == "subscribers":  # whom no list shows is only asked for within the verify cycle
+            if table == "subscribers":  # people in no list are read only within the verify cycle
                 have = {
                     key: row for key, row in have.items() if key in people or row["state"] in ("active", "cancelled")
                 }
@@ -97,7 +97,7 @@ def _compare_row(have: Mapping[str, Any], want: Mapping[str, Any]) -> list[str]:
 
 
 def expected(name: str, value: Any) -> Any:
-    """A value of the API as its column must hold it."""
+    """Return a value of the API as its column must hold it."""
     if value is None:
         return None
     if name in _TIMES:

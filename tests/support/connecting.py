@@ -1,4 +1,4 @@
-"""Clients with settings of a test, and a port where nobody answers."""
+"""Clients with a test's settings, and a closed port."""
 
 import contextlib
 import socket
@@ -13,13 +13,13 @@ from cksync.folder import Folder
 
 
 def having(config: Config, **settings: object) -> Config:
-    """A config with other settings of the API."""
+    """Return a config with other API settings."""
     return replace(config, api=replace(config.api, **settings))  # type: ignore[arg-type]  # names of its fields
 
 
 @contextlib.contextmanager
 def connected(config: Config, stop: threading.Event | None = None) -> Iterator[Api]:
-    """An Api for a config."""
+    """Yield an Api for a config."""
     Folder(config.data_dir).prepare()
     given, redactor = credentials(config, {})
     with connect(config, given, redactor, wall_clock, stop or threading.Event()) as api:
@@ -27,7 +27,7 @@ def connected(config: Config, stop: threading.Event | None = None) -> Iterator[A
 
 
 def closed_port() -> int:
-    """A port on which nobody listens."""
+    """Return a port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
     return port

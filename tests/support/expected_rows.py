@@ -1,4 +1,4 @@
-"""Rows that a query must give, and their values as a test writes them."""
+"""Expected rows of a query, and their values as a test writes them."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime

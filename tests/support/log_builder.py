@@ -1,4 +1,4 @@
-"""A data folder whose log is written by hand: what a pull would have stored, at the times a test says."""
+"""Build a data folder with a hand-written log: what a pull would have stored, at the times a test chooses."""
 
 import json
 from collections.abc import Iterable
@@ -12,18 +12,18 @@ from cksync.load.log import Start, Writer, load_id_at
 from tests.support.published import rows_of
 
 NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
-NEVER = 1_000_000  # pages until a segment is full: the test says when to store one
+NEVER = 1_000_000  # pages until a segment is full: the test decides when to store one
 
 Given = str | dict[str, Any] | Record
 
 
 def at(minutes: float) -> datetime:
-    """A time of the test, counted from nine o'clock."""
+    """Return a time of the test, counted from nine o'clock."""
     return NINE + timedelta(minutes=minutes)
 
 
 def record(given: Given) -> Record:
-    """A record from its text or its fields, with the key that the API's catalogue gives it."""
+    """Return a record from its text or its fields, with the key that the API's catalog gives it."""
     if isinstance(given, Record):
         return given
     text = given if isinstance(given, str) else json.dumps(given)
@@ -33,7 +33,7 @@ def record(given: Given) -> Record:
 
 
 def gone(key: object) -> Record:
-    """The API answered 404 for this key."""
+    """Return a 404 for this key."""
     return Record(str(key), None)
 
 
@@ -48,20 +48,20 @@ class LogBuilder:
     def begin(
         self, minutes: float = 0, *, account: str = "kai@example.com", allowed: tuple[str, ...] = ()
     ) -> "LoadBuilder":
-        """A load that starts then, a moment before its first request; its id joins `ids`."""
+        """Begin a load at that time, a moment before its first request; its id joins `ids`."""
         began_at = at(minutes) - timedelta(seconds=1) + timedelta(microseconds=len(self.ids))
         self.ids.append(load_id_at(began_at))
         start = Start(at(minutes), account, (), allowed)
         return LoadBuilder(Writer(self.folder.log, self.ids[-1], start, NEVER, ticks=lambda: 0.0))
 
     def write(self, slice_: Slice, minutes: float, given: Iterable[Given], **reading: Any) -> None:
-        """A load of its own, finished, that read one page: see `LoadBuilder.page`."""
+        """Write a finished load of its own that read one page: see `LoadBuilder.page`."""
         load = self.begin(minutes)
         load.page(slice_, minutes, given, **reading)
         load.end(minutes)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """The published mirror's answer."""
+        """Query the published mirror."""
         return rows_of(self.folder.mirror, query)
 
 
@@ -82,8 +82,8 @@ class LoadBuilder:
         read_from: float | None = None,
         is_gone: bool = False,
     ) -> None:
-        """A page that was asked for then; `is_complete`: with it all of the slice was read, from
-        `read_from` on (this page alone when None)."""
+        """Add a page requested at that time; `is_complete`: with it the slice was read completely, from `read_from` on
+        (this page alone if None)."""
         records = tuple(map(record, given))
         began_at = at(minutes if read_from is None else read_from)
         self.writer.add(
@@ -106,5 +106,5 @@ class LoadBuilder:
         self.writer.flush()
 
     def end(self, minutes: float = 0, *, exit_status: int = 0, is_finished: bool = True) -> None:
-        """Close the load, and with it its round if it `is_finished`."""
+        """End the load, and with it its round if it `is_finished`."""
         self.writer.flush(LoadEnd(at(minutes), exit_status, "done", is_finished))

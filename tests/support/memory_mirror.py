@@ -1,4 +1,4 @@
-"""Tables of the mirror in memory, merged from a log that a test writes."""
+"""Tables of the mirror in memory, merged from a test's log."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.support.log_builder import NINE, Given, LogBuilder, at
 
 
 class MemoryMirror:
-    """Some tables of the mirror in memory, into which a test merges segments as it groups them."""
+    """Some tables of the mirror in memory, into which a test merges segments in groups of its choice."""
 
     def __init__(self, log: LogBuilder, *names: str) -> None:
         self.log = log
@@ -39,7 +39,7 @@ class MemoryMirror:
         read_from: float | None = None,
         is_exempt: bool = False,
     ) -> None:
-        """Put a page into the log; the next merge takes it in."""
+        """Add a page to the log; the next merge reads it."""
         if not self._new:
             self._began_at = at(minutes)
         load = self.log.begin(minutes)
@@ -53,17 +53,17 @@ class MemoryMirror:
             self._complete[slice_.name] = Reading(slice_.name, began_at, is_exempt)
 
     def merge(self) -> dict[str, Change]:
-        """Take in what was seen since the last merge: what it did, by table."""
+        """Merge what was added since the last merge; return the changes by table."""
         return {change.table: change for change in self.ingest().changes}
 
     def ingest(self) -> Merged:
-        """The same, with what it could not believe; of several rounds that of the last one."""
+        """Do the same, but return what it could not trust; of several rounds that of the last one."""
         self.end_round()
         rounds, self._rounds = self._rounds, []
         return merge(self.db, self.tables, rounds)[-1]
 
     def end_round(self) -> None:
-        """What is seen from now on belongs to another round, which the next merge takes in after this one."""
+        """Begin another round, which the next merge reads after this one."""
         self._rounds.append(Round(self._began_at, self._new, self._paths[:], tuple(self._complete.values())))
         self._new, self._complete = {}, {}
 

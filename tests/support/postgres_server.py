@@ -1,4 +1,4 @@
-"""A PostgreSQL server of this machine's own binaries, in a temporary folder, for one caller."""
+"""A PostgreSQL server from this machine's own binaries, in a temporary folder, for one caller."""
 
 import contextlib
 import os
@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-PASSWORD = "CANARY-p:ss@w/rd%"  # every mark that means something in a URI
+PASSWORD = "CANARY-p:ss@w/rd%"  # every character with a meaning in a URI
 ADVICE = "install PostgreSQL's server (apt-get install -y postgresql), or put its pg_config into PATH"
 
 
 class NoServer(Exception):
-    """This machine has no binaries of PostgreSQL; the text says how to get them."""
+    """This machine has no PostgreSQL binaries; the message says how to get them."""
 
 
 def binaries() -> Path:
-    """The folder of initdb and postgres. Raises NoServer."""
+    """Return the folder of initdb and postgres. Raises NoServer."""
     asked = [Path(_output("pg_config", "--bindir"))] if shutil.which("pg_config") else []
     places = [*asked, *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
     for place in places:
@@ -35,7 +35,7 @@ def _output(*command: str) -> str:
 
 @contextlib.contextmanager
 def running() -> Iterator[str]:
-    """The address of a server on loopback that asks for a password; it is gone afterwards."""
+    """Yield the address of a server on loopback that requires a password; it is stopped afterwards."""
     place = binaries()
     folder = Path(tempfile.mkdtemp(prefix="cksync-postgres-"))
     try:
@@ -61,7 +61,7 @@ def running() -> Iterator[str]:
 
 
 def _user(folder: Path) -> str | None:
-    """Whose server it is to be: PostgreSQL refuses to run as root."""
+    """Return the user to run the server as: PostgreSQL refuses to run as root."""
     if os.getuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}

@@ -4,12 +4,12 @@ import os
 
 
 def all_shown(outer: int) -> bytes:
-    """Everything that a terminal is sent until its inner end is closed; closes the outer one."""
+    """Return everything sent to a terminal until its inner end is closed; closes the outer one."""
     shown = b""
     while True:
         try:
             part = os.read(outer, 65536)
-        except OSError:  # Linux says so when the other end is closed
+        except OSError:  # Linux raises this when the other end is closed
             part = b""
         if not part:
             os.close(outer)

@@ -1,5 +1,5 @@
-"""What release 0.1.0 left on a disk: a data folder with five nights of history, a workspace whose push was killed
-half-way, and the account as it was then. Made by the code of e92758e; later code takes it over as it is."""
+"""What release 0.1.0 left on disk: a data folder with five nights of history, a workspace whose push was killed
+half-way, and the account at that time. Made by the code of e92758e; later code continues from it unchanged."""
 
 import json
 import tarfile
@@ -16,7 +16,7 @@ FIXTURE = Path(__file__).parent.parent / "fixtures" / "release_0_1_0"
 
 
 class Moment(NamedTuple):
-    """The account after a night: what `as_of` must still say of it."""
+    """The account after a night, as `as_of` must still show it."""
 
     at: datetime
     states: Mapping[int, str]
@@ -25,13 +25,13 @@ class Moment(NamedTuple):
 
 
 def unpack(folder: Path) -> None:
-    """Put `data/` and `work.duckdb` (with its `.wal`) into a folder."""
+    """Unpack `data/` and `work.duckdb` (with its `.wal`) into a folder."""
     with tarfile.open(FIXTURE.with_suffix(".tar.xz")) as archive:
         archive.extractall(folder, filter="data")
 
 
 def moments() -> list[Moment]:
-    """The nights of the folder, oldest first."""
+    """Return the nights of the folder, oldest first."""
     return [
         Moment(
             datetime.fromisoformat(row["at"]),
@@ -44,7 +44,7 @@ def moments() -> list[Moment]:
 
 
 def account() -> World:
-    """The account as the killed push left it."""
+    """Return the account as the killed push left it."""
     held = _read()["world"]
     world = World(Account(**held["account"]))
     world.last_ids.update(held["last_ids"])

@@ -1,4 +1,4 @@
-"""Runs of a verb to its end, and what the mirror says afterwards."""
+"""Run pipelines to their end, and read the mirror afterwards."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ def pulled(config: Config, **arguments: Any) -> PullReport:
 
 
 def doubts(report: PullReport) -> dict[str, str | None]:
-    """The slices that the report does not vouch for, and why."""
+    """Return the slices that the report calls incomplete, with the reasons."""
     return {verdict.slice: verdict.doubt for verdict in report.verdicts if not verdict.is_complete}
 
 
 def found(config: Config, *, repair: bool = False, full: bool = False) -> VerifyReport:
-    """Verify to the end and return what it found."""
+    """Verify to the end and return the differences it found."""
     *_, findings = verify(config, repair=repair, full=full)
     assert isinstance(findings, VerifyReport)
     return findings

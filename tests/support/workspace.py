@@ -24,7 +24,7 @@ from tests.support.comparison import differences
 
 PEOPLE = 150
 
-# One of everything that the API can do.
+# One of every change that the API supports.
 EVERYTHING = (
     "insert into tags (name) values ('bought twice')",
     "insert into custom_fields (label, key) values ('Shoe size', 'shoe_size')",
@@ -52,54 +52,57 @@ EVERYTHING = (
 PROBLEMS = {
     "more fields than an account may have": (
         "insert into custom_fields (label, key) select 'L' || n, 'l' || n from range(129) as numbers(n)",
-        "an account has at most 140 custom fields, it has 12",
+        "an account can have at most 140 custom fields, and this one has 12",
     ),
     "a read-only column": ("update subscribers set created_at = now() where id = {a}", "created_at cannot be changed"),
-    "no address": ("update subscribers set email_address = 'nobody' where id = {a}", "is no e-mail address"),
+    "no address": ("update subscribers set email_address = 'nobody' where id = {a}", "is not an email address"),
     "no address at all": ("update subscribers set email_address = null where id = {a}", "needs an address"),
     "a taken address": (
         "update subscribers set email_address = (select upper(email_address) from subscribers where id = {b})"
         " where id = {a}",
-        "is taken by the person",
+        "already belongs to person",
     ),
     "one address for two": (
         "update subscribers set email_address = 'both@example.com' where id in ({a}, {b})",
         "given to several people",
     ),
-    "another state": ("update subscribers set state = 'bounced' where id = {a}", "state can only become 'cancelled'"),
-    "a deleted person": ("delete from subscribers where id = {a}", "the API deletes nobody"),
+    "another state": (
+        "update subscribers set state = 'bounced' where id = {a}",
+        "state can only be changed to 'cancelled'",
+    ),
+    "a deleted person": ("delete from subscribers where id = {a}", "the API cannot delete people"),
     "a person without subscription": (
         "insert into subscribers (email_address) values ('x@example.com')",
         "needs a row in subscriptions",
     ),
     "a subscription to nothing": (
         "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id) values ('tag', 1, {a})",
-        "there is no tag 1",
+        "tag 1 does not exist",
     ),
     "a subscription of nobody": (
         "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
         " select 'tag', min(id), 1 from tags",
-        "there is no person 1",
+        "person 1 does not exist",
     ),
     "out of a form": (
         "delete from subscriptions where id = (select min(id) from subscriptions where subscribable_type = 'form')",
-        "takes nobody out of a form",
+        "cannot remove people from forms",
     ),
     "an id of its own": ("insert into tags (id, name) values (5, 'x')", "leave id out"),
     "no id": ("insert into tags (id, name) values (null, 'x')", "leave id out"),
     "a subscription twice": (
         "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
         " select 'form', min(forms.id), {a} from forms, range(2) group by range",
-        "is there twice",
+        "is inserted twice",
     ),
-    "a renamed tag": ("update tags set name = 'x' where id = (select min(id) from tags)", "the API renames no tag"),
-    "a tag that is there": ("insert into tags (name) select min(name) from tags", "there is a tag"),
+    "a renamed tag": ("update tags set name = 'x' where id = (select min(id) from tags)", "the API cannot rename tags"),
+    "a tag that is there": ("insert into tags (name) select min(name) from tags", "there is already a tag"),
     "a new column of nothing": ("alter table subscribers add column nothing varchar", "belongs to no custom field"),
     "a column of another type": (
         "alter table subscribers alter column company type blob using encode(company)",
-        "has the type BLOB",
+        "has type BLOB",
     ),
-    "a changed purchase": ("update purchases set total = 1", "the API changes no purchase"),
+    "a changed purchase": ("update purchases set total = 1", "the API cannot change purchases"),
     "a purchase of nothing": (
         "insert into purchases (transaction_id, email_address, currency) values ('t', 'x@example.com', 'USD')",
         "needs rows in purchase_products",
@@ -107,14 +110,14 @@ PROBLEMS = {
     "a changed form": ("update forms set name = 'x'", "cannot update a row of forms"),
     "a sent broadcast": (
         "update broadcasts set subject = 'x' where published_at is not null and published_at < '2026-01-01'",
-        "only drafts and scheduled ones",
+        "only drafts and scheduled broadcasts",
     ),
     "a key of a field": ("update custom_fields set key = 'x' where key = 'company'", "key cannot be changed"),
 }
 
 
 class Work:
-    """A workspace of the pulled account, to be edited in SQL."""
+    """A workspace of the pulled account, to edit in SQL."""
 
     def __init__(self, config: Config, path: Path) -> None:
         self.config, self.path = config, path
@@ -144,7 +147,7 @@ class Work:
 
 @pytest.fixture
 def world() -> World:
-    """A small account with every edge case; made twice it is the same."""
+    """A small account with every edge case, the same each time."""
     return generate(PEOPLE, 7)
 
 
@@ -167,19 +170,19 @@ def work(config: Config, tmp_path: Path, first: Path) -> Work:
 
 
 def actives(work: Work, count: int) -> list[int]:
-    """Ids of active people."""
+    """Return the ids of active people."""
     return [row[0] for row in work.rows(f"select id from subscribers where state = 'active' order by id limit {count}")]
 
 
-def level(work: Work, world: World) -> None:
-    """The mirror has what the account has."""
+def assert_synced(work: Work, world: World) -> None:
+    """Assert that the mirror equals the account."""
     assert differences(work.config.data_dir / "mirror.duckdb", world) == []
 
 
 def killed_push(
     environ: dict[str, str], folder: Path, sandbox: Sandbox, request: int, *, after: bool, reads: bool = False
 ) -> int:
-    """A push that is killed at its `request`th write (with `reads`: request), just before the API makes it, or just
+    """Run a push that is killed at its `request`th write (with `reads`: request), just before the API makes it, or just
     `after`."""
     command = [sys.executable, "-m", "cksync", "push", "work.duckdb", "--yes", "--quiet"]
     command += ["--allow", "bulk", "--allow", "send"]

@@ -1,10 +1,10 @@
 """Records of the API in, rows of the mirror out: a pair of files per table.
 
-    tags.json            slice -> the records that were seen in it, as the API sends them
-    tags.expected.json   the rows: values as text (JSON as it is stored), columns that are null left out
+    tags.json            slice -> the records seen in it, as the API sends them
+    tags.expected.json   the rows: values as text (JSON as it is stored), without null columns
 
 Each slice is one page, a minute after the one before. `CKSYNC_WRITE_EXPECTED=1 pytest tests/test_sql` writes
-the rows as they are, to be read before they are believed.
+the actual rows, to be reviewed before use.
 """
 
 import json
@@ -39,14 +39,14 @@ def mirror(tmp_path: Path) -> Iterator[Making]:
 
 
 def given(text: bytes, key: str) -> Record:
-    """A record as it is written in the file, with the key that a reader of it finds."""
+    """Return a record as written in the file, with the key that a reader of it finds."""
     fields = json.loads(text)
     found = fields.get(key) if isinstance(fields, dict) else None
     return Record(None if found is None else str(found), text)
 
 
 def pages_of(path: Path) -> list[tuple[Slice, list[Record]]]:
-    """What a file says was seen, slice by slice."""
+    """Return the observations of a file, slice by slice."""
     pages = msgspec.json.decode(path.read_bytes(), type=dict[str, list[msgspec.Raw]])
     slices = [Slice(name.split("/")[0], name) for name in pages]
     return [
@@ -55,7 +55,7 @@ def pages_of(path: Path) -> list[tuple[Slice, list[Record]]]:
 
 
 def load(mirror: MemoryMirror, path: Path) -> None:
-    """Merge what a file says was seen."""
+    """Merge the observations of a file."""
     for minute, (slice_, records) in enumerate(pages_of(path), 1):
         mirror.see(slice_, minute, *records)
     mirror.merge()
@@ -91,7 +91,7 @@ def test_records_become_the_expected_rows_of(name: str, mirror: Making) -> None:
     assert found == json.loads(path.read_text())
 
 
-# Section 4 of the contract: key, then columns in their order; a column without a type is VARCHAR.
+# The columns that users rely on: key, then columns in their order; a column without a type is VARCHAR.
 COLUMNS = {
     "account": "primary_email_address | name, plan_type, primary_email_address",
     "subscribers": "id | id BIGINT, email_address, first_name, state, created_at TIME, fields JSON",
@@ -117,22 +117,22 @@ SYSTEM = [("_first_seen_at", TYPES["TIME"]), ("_synced_at", TYPES["TIME"]), ("_e
 VERSION = [("valid_from", TYPES["TIME"]), ("valid_to", TYPES["TIME"]), ("change", "VARCHAR")]
 
 
-def contract(name: str) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
-    """The key and the columns with their types that the contract gives a table."""
+def promised(name: str) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """Return the key and the columns with their types promised for a table."""
     key, _, columns = COLUMNS[name].partition(" | ")
     pairs = [column.split(" ") for column in columns.split(", ")]
     typed = [(pair[0], TYPES.get(pair[1], pair[1]) if len(pair) == 2 else "VARCHAR") for pair in pairs]
     return tuple(key.split(", ")), typed
 
 
-def test_tables_are_those_of_the_contract() -> None:
+def test_tables_are_those_that_are_promised() -> None:
     assert {table.name for table in tables()} == COLUMNS.keys()
 
 
-def test_columns_types_and_order_are_those_of_the_contract(mirror: Making) -> None:
+def test_columns_types_and_order_are_those_that_are_promised(mirror: Making) -> None:
     made = mirror()
     for table in tables():
-        key, columns = contract(table.name)
+        key, columns = promised(table.name)
         assert table.key == key
         for schema, more in (("main", SYSTEM), ("history", [*SYSTEM, *VERSION])):
             described = made.rows(f"describe {schema}.{table.name}")
@@ -140,7 +140,7 @@ def test_columns_types_and_order_are_those_of_the_contract(mirror: Making) -> No
 
 
 def test_types_do_not_depend_on_what_was_seen(mirror: Making) -> None:
-    """`_extra` of a record without anything unknown is null, and null has no type of its own."""
+    """`_extra` of a record without unknown keys is null, and null has no type of its own."""
     made = mirror()
     for name in ("purchases", "broadcast_stats"):
         load(made, HERE / f"{name}.json")
@@ -155,7 +155,7 @@ def test_every_row_of_every_table_was_first_seen_when_its_page_was_asked_for(mir
 
 
 def test_same_records_again_change_nothing(mirror: Making) -> None:
-    """However odd they are: else every night would write them anew."""
+    """However odd they are: otherwise every night would write them again."""
     made = mirror()
     for number, name in enumerate(["tags", "subscribers", "subscriptions", "broadcast_stats", "purchase_products"]):
         pages = pages_of(HERE / f"{name}.json")

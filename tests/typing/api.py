@@ -1,6 +1,6 @@
-"""The types of the public face, as somebody sees them who has installed cksync. Checked by mypy, never run.
+"""The types of the public API, as a user of the installed cksync sees them. Checked by mypy, never run.
 
-Each `ignore` is itself checked: mypy complains when the line has no such error.
+Each `ignore` is itself checked: mypy complains if the line has no such error.
 """
 
 import threading

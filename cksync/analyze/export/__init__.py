@@ -1,4 +1,4 @@
-"""Tables and models where other tools want them: one module a format, each from the same source.
+"""Export tables and models for other tools: one module per format, each from the same source.
 
-`run.export` reads like the sentence: know the target, choose the tables, write beside it, take its place.
+`run.export` does it in four steps: parse the target, choose the tables, write to a staging folder, replace the target.
 """

@@ -1,4 +1,4 @@
-"""A target that is whole or as it was: written beside its place, made to last, then put there."""
+"""Replace a target atomically: write beside it, sync to disk, then move into place."""
 
 import contextlib
 import fcntl
@@ -13,19 +13,19 @@ from cksync.folder import sync_folder
 
 @contextlib.contextmanager
 def staging(target: Path) -> Iterator[Path]:
-    """An empty folder beside a target to write into; gone afterwards.
+    """Yield an empty folder beside a target to write into; it is removed afterwards.
 
-    Raises Rejected when the target's own folder is missing, Locked when another export writes there.
+    Raises Rejected if the target's parent folder is missing, Locked if another export writes there.
     """
     if not target.parent.is_dir():
-        raise Rejected(f"there is no folder {target.parent} to put the export into")
+        raise Rejected(f"the folder {target.parent} does not exist; create it first")
     staging = target.with_name(f".{target.name}.new")
     staging.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(staging, os.O_RDONLY)
     try:
         _hold(descriptor, target)
         try:
-            _mend(staging, target)
+            _repair(staging, target)
             yield staging
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -37,11 +37,11 @@ def _hold(descriptor: int, target: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Locked(f"another `cksync export` is writing {target}; wait for it to end, or stop it") from None
+        raise Locked(f"another `cksync export` is writing {target}; wait for it to finish, or stop it") from None
 
 
-def _mend(staging: Path, target: Path) -> None:
-    """Take away what an export left that was killed; put back what it had moved out of the way."""
+def _repair(staging: Path, target: Path) -> None:
+    """Remove the leftovers of a killed export, and restore what it had moved away."""
     old = staging / "old"
     if old.exists() and not target.exists():
         os.rename(old, target)
@@ -49,8 +49,8 @@ def _mend(staging: Path, target: Path) -> None:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def put(new: Path, target: Path) -> int:
-    """Let a finished file or folder take its target's place; its size in bytes. It gets the target's permissions."""
+def replace_target(new: Path, target: Path) -> int:
+    """Move a finished file or folder to its target, which keeps its permissions; return its size in bytes."""
     files = [new] if new.is_file() else [path for path in sorted(new.rglob("*")) if path.is_file()]
     _keep_mode(new, files, target)
     for path in files:
@@ -61,7 +61,7 @@ def put(new: Path, target: Path) -> int:
             sync_folder(path)
     size = sum(path.stat().st_size for path in files)
     if target.is_dir() or (target.exists() and new.is_dir()):
-        os.rename(target, new.parent / "old")  # two steps: `_mend` puts it back should they be cut in two
+        os.rename(target, new.parent / "old")  # two steps: `_repair` restores it if interrupted in between
         os.rename(new, target)
     else:
         os.replace(new, target)
@@ -74,7 +74,7 @@ def _keep_mode(new: Path, files: list[Path], target: Path) -> None:
     for path in files:
         path.chmod(mode & 0o666)
     if new.is_dir():
-        # A folder that takes a file's place must be one that can be entered.
+        # A folder that replaces a file must be searchable.
         inside = mode | 0o700
         for path in (new, *(path for path in new.rglob("*") if path.is_dir())):
             path.chmod(inside)

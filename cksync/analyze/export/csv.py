@@ -1,9 +1,8 @@
-"""CSV as RFC 4180 has it: UTF-8, commas, CRLF, quotes where they are needed; a header; "" is an empty text, and
-nothing at all is null.
+"""CSV by RFC 4180: UTF-8, commas, CRLF, a header, quotes where needed; "" is an empty text, and nothing at all is null.
 
-A spreadsheet runs a cell that begins with = + - @ tab or a line break as a formula. Texts that do get a ' in front,
-and so do texts with one or more ' in front of such a character: take one ' away, and you have the text. Numbers of
-numeric columns stay as they are.
+A spreadsheet runs a cell that begins with = + - @ tab or a line break as a formula. Such texts get a ' in front, and so
+do texts with one or more ' before such a character: removing one ' restores the text. Numbers of numeric columns stay
+as they are.
 """
 
 import csv
@@ -14,7 +13,7 @@ import duckdb
 
 from cksync.analyze.export import manifest
 from cksync.analyze.export.events import Moving, Stamp, Written
-from cksync.analyze.export.source import Column, Table
+from cksync.analyze.export.source import ExportColumn, ExportTable
 from cksync.analyze.export.types import iso, kind_of, plain
 from cksync.sqltext import identifier, literal
 
@@ -23,7 +22,7 @@ _GUARD = "'"
 
 
 def write_folder(
-    db: duckdb.DuckDBPyConnection, tables: Sequence[Table], folder: Path, stamp: Stamp
+    db: duckdb.DuckDBPyConnection, tables: Sequence[ExportTable], folder: Path, stamp: Stamp
 ) -> Iterator[Moving | Written]:
     """Write every table into a file of its own, and the manifest."""
     folder.mkdir()
@@ -32,13 +31,13 @@ def write_folder(
         yield Moving(table.label, 0, table.rows)
         path = folder / f"{table.label}.csv"
         _write(db, table, path)
-        entries.append(manifest.Entry(table, (manifest.File(path.relative_to(folder), table.rows),)))
+        entries.append(manifest.TableFiles(table, (manifest.File(path.relative_to(folder), table.rows),)))
         yield Written(table.label, table.rows, path.stat().st_size)
     manifest.write(folder, "csv", stamp, entries)
 
 
 def write_file(
-    db: duckdb.DuckDBPyConnection, tables: Sequence[Table], path: Path, stamp: Stamp
+    db: duckdb.DuckDBPyConnection, tables: Sequence[ExportTable], path: Path, stamp: Stamp
 ) -> Iterator[Moving | Written]:
     """Write one table into one file."""
     (table,) = tables
@@ -47,10 +46,10 @@ def write_file(
     yield Written(table.label, table.rows, path.stat().st_size)
 
 
-def looks_like(path: Path, table: Table) -> bool:
-    """Whether a file may be an earlier export of the table: at least half of its header are columns of it.
+def looks_like(path: Path, table: ExportTable) -> bool:
+    """Return True if a file may be an earlier export of the table: at least half of its header are columns of it.
 
-    CSV has no place for a mark, and a nightly job must be able to replace its own output.
+    CSV has no room for a signature, and a nightly job must be able to replace its own output.
     """
     try:
         with open(path, encoding="utf-8", newline="") as file:
@@ -61,19 +60,19 @@ def looks_like(path: Path, table: Table) -> bool:
     return 2 * len(names.intersection(header)) >= len(header)
 
 
-def _write(db: duckdb.DuckDBPyConnection, table: Table, path: Path) -> None:
+def _write(db: duckdb.DuckDBPyConnection, table: ExportTable, path: Path) -> None:
     cells = ", ".join(f"{_cell(column)} as {identifier(_header(column))}" for column in table.columns)
     options = r"""format csv, header, delimiter ',', quote '"', escape '"', nullstr '', new_line '\r\n'"""
     db.execute(f"copy (select {cells} from {table.relation}) to {literal(path)} ({options})")
 
 
-def _header(column: Column) -> str:
+def _header(column: ExportColumn) -> str:
     first = column.name.lstrip(_GUARD)[:1]
     return _GUARD + column.name if first and first in "=+-@\t\r\n" else column.name
 
 
-def _cell(column: Column) -> str:
-    """The column in SQL, as CSV is to write it."""
+def _cell(column: ExportColumn) -> str:
+    """Return the SQL of a column as CSV writes it."""
     kind = kind_of(column)
     if kind in ("instant", "moment"):
         return iso(column)

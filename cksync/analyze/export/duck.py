@@ -6,16 +6,16 @@ from pathlib import Path
 import duckdb
 
 from cksync.analyze.export.events import Moving, Stamp, Written
-from cksync.analyze.export.source import Table
+from cksync.analyze.export.source import ExportTable
 from cksync.errors import Locked
 from cksync.mirror import STORAGE_VERSION
 from cksync.sqltext import identifier, literal
 
 
 def write(
-    db: duckdb.DuckDBPyConnection, tables: Sequence[Table], path: Path, stamp: Stamp
+    db: duckdb.DuckDBPyConnection, tables: Sequence[ExportTable], path: Path, stamp: Stamp
 ) -> Iterator[Moving | Written]:
-    """Write every table into a new database; `_cksync.export` says what it is an export of."""
+    """Write every table into a new database; `_cksync.export` records its origin."""
     db.execute(f"attach {literal(path)} as shared (storage_version '{STORAGE_VERSION}')")
     for schema in sorted({table.schema for table in tables} | {"_cksync"}):
         db.execute(f"create schema if not exists shared.{identifier(schema)}")
@@ -33,8 +33,8 @@ def write(
     db.execute("detach shared")
 
 
-def is_ours(path: Path) -> bool:
-    """Whether `write` made this database. Raises Locked when another program is writing it."""
+def is_made_by_cksync(path: Path) -> bool:
+    """Return True if `write` made this database. Raises Locked if another program is writing it."""
     query = "select 1 from duckdb_tables() where schema_name = '_cksync' and table_name = 'export'"
     try:
         with duckdb.connect(str(path), read_only=True) as db:
@@ -45,7 +45,7 @@ def is_ours(path: Path) -> bool:
         return False
 
 
-def _comment(db: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
+def _comment(db: duckdb.DuckDBPyConnection, name: str, table: ExportTable) -> None:
     comments = [f"comment on table {name} is {literal(table.comment)}"] if table.comment else []
     comments += [
         f"comment on column {name}.{identifier(column.name)} is {literal(column.comment)}"

@@ -1,4 +1,4 @@
-"""What an export says while it runs, and at its end."""
+"""The events of an export: its progress, and its result."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """So many rows of a table are written; `total` are to be."""
+    """The number of rows of a table written so far, of `total`."""
 
     table: str
     rows: int
@@ -15,7 +15,7 @@ class Moving:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A table is written. `bytes` is None where tables share a file; `notes` say what could not be kept."""
+    """A table is written. `bytes` is None if tables share a file; `notes` say what could not be preserved."""
 
     table: str
     rows: int
@@ -25,8 +25,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What an export is an export of: `load_id` and `loaded_at` are the mirror's newest load, None where it
-    has none."""
+    """The origin of an export: `load_id` and `loaded_at` are the mirror's newest load, None if it has none."""
 
     made_at: datetime
     version: str
@@ -37,7 +36,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The export has taken its place. `bytes` is all of it."""
+    """The export is in place. `bytes` is its total size."""
 
     target: str
     form: str

@@ -1,9 +1,9 @@
-"""Excel: one workbook, a sheet a table, written row by row.
+"""Excel: one workbook, one sheet per table, written row by row.
 
-Excel's own limits: 1,048,575 rows below the header (more are refused before anything is written); 15 digits (longer
-ids and amounts are texts); 32,767 characters a cell (longer texts are cut, and a note says so); times have no zone
-(they are UTC) and milliseconds; none before March 1900 (they are texts); control characters but tab and line break
-become U+FFFD; an empty text is an empty cell. No text becomes a formula or a link.
+Excel's own limits: 1,048,575 rows below the header (more are refused before anything is written); 15 digits (longer ids
+and amounts become text); 32,767 characters per cell (longer texts are cut, and a note says so); times without a zone
+(they are UTC), to the millisecond, none before March 1900 (they become text); control characters except tab and line
+break become U+FFFD; an empty text is an empty cell. No text becomes a formula or a link.
 """
 
 import re
@@ -20,9 +20,10 @@ import duckdb
 from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.manifest import MAKER
 from cksync.analyze.export.naming import cut, fitting, length
-from cksync.analyze.export.source import Column, Table
+from cksync.analyze.export.source import ExportColumn, ExportTable
 from cksync.analyze.export.types import Kind, digits, kind_of, plain
 from cksync.errors import Rejected
+from cksync.plural import plural
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -50,24 +51,24 @@ _TIMES = ("instant", "moment", "date")
 _WIDTHS: dict[Kind, int] = {"instant": 19, "moment": 19, "date": 11, "text": 24, "json": 40}
 
 
-def check(tables: Sequence[Table]) -> None:
-    """Raise Rejected when the extra is missing, or a table does not fit into a sheet."""
+def check_fits(tables: Sequence[ExportTable]) -> None:
+    """Raise Rejected if the extra is missing, or a table does not fit into a sheet."""
     _driver()
     for table in tables:
         if table.rows > MOST_ROWS:
             raise Rejected(
-                f"{table.label} has {table.rows:,} rows, and a sheet of Excel holds {MOST_ROWS:,}: name the tables"
-                " without it, take a part of it with --query, or export to CSV or Parquet"
+                f"{table.label} has {table.rows:,} rows, but an Excel sheet can hold {MOST_ROWS:,}: export the"
+                " other tables by name, select part of this one with --query, or use CSV or Parquet"
             )
         if len(table.columns) > MOST_COLUMNS:
             raise Rejected(
-                f"{table.label} has {len(table.columns):,} columns, and a sheet of Excel holds {MOST_COLUMNS:,}:"
-                " take a part of it with --query"
+                f"{table.label} has {len(table.columns):,} columns, but an Excel sheet can hold"
+                f" {MOST_COLUMNS:,}: select some of them with --query"
             )
 
 
 def write(
-    db: duckdb.DuckDBPyConnection, tables: Sequence[Table], path: Path, stamp: Stamp
+    db: duckdb.DuckDBPyConnection, tables: Sequence[ExportTable], path: Path, stamp: Stamp
 ) -> Iterator[Moving | Written]:
     """Write a sheet for every table."""
     options = {
@@ -79,7 +80,9 @@ def write(
     }
     workbook = _driver()(str(path), options)
     workbook.use_zip64()
-    workbook.set_properties({"author": MAKER, "comments": f"made {stamp.made_at:%Y-%m-%d %H:%M} UTC; times are UTC"})
+    workbook.set_properties(
+        {"author": MAKER, "comments": f"exported {stamp.made_at:%Y-%m-%d %H:%M} UTC; times are UTC"}
+    )
     header = workbook.add_format({"bold": True, "bottom": 1})
     for name, table in zip(sheet_names([table.label for table in tables]), tables, strict=True):
         sheet = workbook.add_worksheet(name)
@@ -91,7 +94,7 @@ def write(
 
 
 def _close(workbook: "Workbook") -> None:
-    """Put the workbook together; what the disk says comes out as it says it."""
+    """Finish the workbook; disk errors are raised as OSError."""
     from xlsxwriter.exceptions import FileCreateError
 
     try:
@@ -100,8 +103,8 @@ def _close(workbook: "Workbook") -> None:
         raise error.__context__ or error from None
 
 
-def is_ours(path: Path) -> bool:
-    """Whether `write` made this workbook."""
+def is_made_by_cksync(path: Path) -> bool:
+    """Return True if `write` made this workbook."""
     try:
         with zipfile.ZipFile(path) as file:
             return f"<dc:creator>{MAKER}</dc:creator>".encode() in file.read("docProps/core.xml")
@@ -110,7 +113,8 @@ def is_ours(path: Path) -> bool:
 
 
 def sheet_names(names: Sequence[str]) -> list[str]:
-    """Names that Excel takes for sheets, distinct: 31 characters, none of []:*?/\\, no ' at an end, not `History`."""
+    """Return distinct names that Excel accepts for sheets: 31 characters, none of []:*?/\\, no ' at an end, not
+    `History`."""
     allowed = [cut(_INVALID.sub("_", name).strip("'"), NAME_LENGTH, "utf-16-le").rstrip("'") or "_" for name in names]
     allowed = [f"{name}_" if name.casefold() == "history" else name for name in allowed]
     return fitting(allowed, NAME_LENGTH, "utf-16-le")
@@ -127,15 +131,15 @@ def _driver() -> "Callable[..., Workbook]":
 
 @dataclass
 class _Cell:
-    """A column of a sheet: how its values are written, and how many texts had to be cut."""
+    """A column of a sheet: how its values are written, and how many texts were cut."""
 
-    column: Column
+    column: ExportColumn
     kind: Kind
     format: "Format | None"
     cut: int = field(default=0)
 
     def write(self, sheet: "Worksheet", row: int, place: int, value: Any) -> None:
-        """One cell; null is an empty one."""
+        """Write one cell; null is an empty one."""
         if value is None or value == "":
             return
         if isinstance(value, bool):
@@ -154,18 +158,20 @@ class _Cell:
         self.cut += 1
         return cut(text, MOST_CHARACTERS - 1, "utf-16-le") + "…"
 
-    def note(self, table: Table) -> str:
-        """What could not be kept."""
-        return f"{table.label}.{self.column.name}: {self.cut:,} cut at {MOST_CHARACTERS:,} characters"
+    def note(self, table: ExportTable) -> str:
+        """Return what could not be preserved."""
+        return (
+            f"{table.label}.{self.column.name}: {plural(self.cut, 'value')} truncated to {MOST_CHARACTERS:,} characters"
+        )
 
 
-def _cell(workbook: "Workbook", column: Column) -> _Cell:
+def _cell(workbook: "Workbook", column: ExportColumn) -> _Cell:
     kind = kind_of(column)
     form = "0" if kind == "decimal" and digits(column)[1] == 0 else _FORMATS.get(kind)
     return _Cell(column, kind, workbook.add_format({"num_format": form}) if form else None)
 
 
-def _head(sheet: "Worksheet", table: Table, cells: Sequence[_Cell], header: "Format") -> None:
+def _head(sheet: "Worksheet", table: ExportTable, cells: Sequence[_Cell], header: "Format") -> None:
     for place, cell in enumerate(cells):
         sheet.set_column(place, place, max(_WIDTHS.get(cell.kind, 12), min(len(cell.column.name) + 4, 40)))
         sheet.write_string(0, place, _NO_TEXT.sub("\ufffd", cell.column.name), header)
@@ -173,7 +179,9 @@ def _head(sheet: "Worksheet", table: Table, cells: Sequence[_Cell], header: "For
     sheet.autofilter(0, 0, table.rows, max(len(cells) - 1, 0))
 
 
-def _fill(db: duckdb.DuckDBPyConnection, sheet: "Worksheet", table: Table, cells: Sequence[_Cell]) -> Iterator[Moving]:
+def _fill(
+    db: duckdb.DuckDBPyConnection, sheet: "Worksheet", table: ExportTable, cells: Sequence[_Cell]
+) -> Iterator[Moving]:
     odd = [place for place, cell in enumerate(cells) if cell.kind in _TIMES]
     select = ", ".join([*(_select(cell.column) for cell in cells), *(_odd(cells[place].column) for place in odd)])
     found = db.execute(f"select {select} from {table.relation}")
@@ -188,20 +196,20 @@ def _fill(db: duckdb.DuckDBPyConnection, sheet: "Worksheet", table: Table, cells
         yield Moving(table.label, row, table.rows)
 
 
-def _select(column: Column) -> str:
-    """The column in SQL; an instant is that of UTC, without a zone."""
+def _select(column: ExportColumn) -> str:
+    """Return the SQL of a column; an instant is in UTC, without a zone."""
     value = plain(column)
     return f"timezone('UTC', {value})" if kind_of(column) == "instant" else value
 
 
-def _odd(column: Column) -> str:
-    """In SQL the text of a time that Python does not know, null for any other."""
+def _odd(column: ExportColumn) -> str:
+    """Return SQL for the text of a time outside Python's range; null for any other."""
     value = _select(column)
     return f"case when not isfinite({value}) then {value}::varchar end"
 
 
 def _known(value: Any) -> Any:
-    """The value as Excel can hold it without loss, or as text."""
+    """Return the value as Excel can hold it without loss, or as text."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int):

@@ -1,15 +1,15 @@
-"""`--hash-emails`: an address becomes the SHA-256 (hex) of its lower-case text, wherever one is found.
+"""`--hash-emails`: replace every email address by the SHA-256 (hex) of its lower-case text.
 
-Columns that are named as addresses are hashed whole, whatever they hold. In every other text, and in JSON, each
-part that looks like an address is, `%40` for the @ of a URL included. The same address has the same hash
-everywhere, and that of `email_hash` in the models. Who has an address can find it again; names, ids, domains in
-columns of their own, and addresses written as nobody writes them ("ada at example") stay.
+Columns named as addresses are hashed whole, whatever they hold. In every other text, and in JSON, each part that looks
+like an address is hashed, including `%40` for the @ of a URL. The same address has the same hash everywhere, equal to
+`email_hash` in the models. A person who has an address can find it again; names, ids, domains in columns of their own,
+and unusual spellings ("ada at example") stay.
 """
 
 import re
 from dataclasses import replace
 
-from cksync.analyze.export.source import Column, Table
+from cksync.analyze.export.source import ExportColumn, ExportTable
 from cksync.analyze.export.types import is_nested
 from cksync.sqltext import identifier, literal
 
@@ -19,22 +19,22 @@ _ADDRESS = (
     rf"{_LOCAL}(?:(?:'|%2[bB]){_LOCAL})*(?:@|%40)"
     r"[A-Za-z0-9\x{80}-\x{10FFFF}.-]*[A-Za-z0-9\x{80}-\x{10FFFF}]"
 )
-# In JSON, the n of \n is no letter of an address that follows it.
+# In JSON, the n of \n is not part of an address that follows it.
 _ESCAPES = r"(?:\\u[0-9a-fA-F]{4}|\\[^u])*"
 
 
-def hashed(table: Table) -> Table:
-    """The table without addresses."""
+def hashed(table: ExportTable) -> ExportTable:
+    """Return the table without addresses."""
     expressions = [f"{_hidden(column)} as {identifier(column.name)}" for column in table.columns]
     columns = tuple(replace(column, type="JSON") if _has_parts(column) else column for column in table.columns)
     return replace(table, columns=columns, relation=f"(select {', '.join(expressions)} from {table.relation})")
 
 
-def _has_parts(column: Column) -> bool:
+def _has_parts(column: ExportColumn) -> bool:
     return is_nested(column) and ("VARCHAR" in column.type or "JSON" in column.type)
 
 
-def _hidden(column: Column) -> str:
+def _hidden(column: ExportColumn) -> str:
     name = identifier(column.name)
     if column.type == "VARCHAR" and _IS_ADDRESS.search(column.name):
         return f"case when {name} = '' then '' else sha256(lower({name})) end"
@@ -51,7 +51,7 @@ def _in_text(text: str) -> str:
 
 def _in_json(text: str) -> str:
     is_escaped = _has(text, r"\u0040", r"\u0025")
-    spelled = f"(case when {is_escaped} then json({text})::varchar else {text} end)"  # an @ is an @ again
+    spelled = f"(case when {is_escaped} then json({text})::varchar else {text} end)"  # an escaped @ becomes an @
     is_suspect = _has(spelled, "@", "%40")
     return f"(case when {is_suspect} then {_replaced(spelled, _ESCAPES + _ADDRESS)} else {text} end)::json"
 
@@ -61,7 +61,7 @@ def _has(text: str, *marks: str) -> str:
 
 
 def _replaced(text: str, pattern: str) -> str:
-    """What is between the addresses, and their hashes, put together again."""
+    """Return SQL that joins the text between the addresses with their hashes."""
     found = literal(pattern)
     escapes = f"regexp_extract(found, {literal('^' + _ESCAPES)})" if pattern.startswith(_ESCAPES) else "''"
     hashes = f"""

@@ -1,4 +1,4 @@
-"""manifest.json of a folder: what is in it, of which mirror, and how to know that it is whole."""
+"""manifest.json of a folder: its content, the mirror it comes from, and checksums to verify it."""
 
 import hashlib
 import json
@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from cksync.analyze.export.events import Stamp
-from cksync.analyze.export.source import Table
+from cksync.analyze.export.source import ExportTable
 
 NAME = "manifest.json"
 MAKER = "cksync"
-# Left by the system in every folder somebody looks into.
+# Files that operating systems leave in folders.
 _OF_NOBODY = {".DS_Store", "Thumbs.db"}
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a table: its path below the folder, its rows, and the value its partition stands for."""
+    """A file of a table: its path below the folder, its rows, and the value of its partition."""
 
     path: Path
     rows: int
@@ -26,14 +26,14 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TableFiles:
     """A table and its files."""
 
-    table: Table
+    table: ExportTable
     files: tuple[File, ...]
 
 
-def write(folder: Path, form: str, stamp: Stamp, entries: Iterable[Entry], notes: Sequence[str] = ()) -> None:
+def write(folder: Path, form: str, stamp: Stamp, entries: Iterable[TableFiles], notes: Sequence[str] = ()) -> None:
     """Write the manifest, reading every file once for its SHA-256."""
     text = {
         "made_by": MAKER,
@@ -51,7 +51,7 @@ def write(folder: Path, form: str, stamp: Stamp, entries: Iterable[Entry], notes
     (folder / NAME).write_text(json.dumps(text, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _table(folder: Path, entry: Entry) -> dict[str, Any]:
+def _table(folder: Path, entry: TableFiles) -> dict[str, Any]:
     table = entry.table
     return {
         "name": table.label,
@@ -71,7 +71,7 @@ def _file(folder: Path, file: File) -> dict[str, Any]:
 
 
 def foreign_file(folder: Path) -> str | None:
-    """Why a folder is not one that an export made, and may be replaced: what is in it; None when it is one."""
+    """Return a foreign file of a folder, which must then not be replaced; None if an export made the folder."""
     names = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -82,8 +82,8 @@ def foreign_file(folder: Path) -> str | None:
     try:
         manifest = json.loads((folder / NAME).read_text(encoding="utf-8"))
         ours = {file["path"] for table in manifest["tables"] for file in table["files"]} | {NAME}
-        is_ours = manifest["made_by"] == MAKER
+        is_made_by_cksync = manifest["made_by"] == MAKER
     except (OSError, ValueError, LookupError, TypeError):
-        is_ours, ours = False, set()
-    others = names if not is_ours else names - ours
+        is_made_by_cksync, ours = False, set()
+    others = names if not is_made_by_cksync else names - ours
     return min(others) if others else None

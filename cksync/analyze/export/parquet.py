@@ -1,7 +1,7 @@
-"""Parquet: a folder a table, large ones by year, files of bounded size; or one file.
+"""Parquet: one folder per table, large ones by year, files of bounded size; or one file.
 
-What grows with the list is partitioned by the year in which it came (`created_at_year=2026/`), whatever its size, so
-that the layout is the same every night. A table has all its columns in its files, that of the partition apart.
+Tables that grow with the list are partitioned by the year of creation (`created_at_year=2026/`), whatever their size,
+so that the layout is the same every night. Files hold all columns of a table except the partition's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +11,14 @@ import duckdb
 
 from cksync.analyze.export import manifest
 from cksync.analyze.export.events import Moving, Stamp, Written
-from cksync.analyze.export.source import Column, Table, count
+from cksync.analyze.export.source import ExportColumn, ExportTable, count
 from cksync.analyze.export.types import kind_of
 from cksync.errors import Rejected
 from cksync.paths import pattern
 from cksync.sqltext import identifier, literal
 
-# Rows of a file, and of all partitions, that are in memory together while they are written: people with a hundred
-# fields are wide, and what does not fit is written to the disk twice.
+# Rows of a file, and of all partitions, in memory together while they are written: people with a hundred fields are
+# wide, and what does not fit is written to disk twice.
 ROW_GROUP = 20_480
 FILE_BYTES = "128MB"
 MOST_PARTITIONS = 1_000
@@ -36,7 +36,7 @@ _MARK = "made by"
 
 def write_folder(
     db: duckdb.DuckDBPyConnection,
-    tables: Sequence[Table],
+    tables: Sequence[ExportTable],
     folder: Path,
     stamp: Stamp,
     *,
@@ -44,25 +44,25 @@ def write_folder(
 ) -> Iterator[Moving | Written]:
     """Write every table into a folder of its own, and the manifest.
 
-    `partition_by` is a column that partitions every table that has it, by year where it is a time; `none`
-    partitions nothing. Raises Rejected when no table has it, or it has too many values.
+    `partition_by` is a column that partitions every table that has it, by year if it is a time; `none` partitions
+    nothing. Raises Rejected if no table has it, or it has too many values.
     """
     columns = {table.label: _partition(table, partition_by) for table in tables}
     if partition_by not in (None, "none") and not any(columns.values()):
-        raise Rejected(f"--partition-by {partition_by}: no table of this export has such a column")
+        raise Rejected(f"--partition-by {partition_by}: no exported table has this column")
     folder.mkdir()
     db.execute(f"set partitioned_write_flush_threshold = {ROW_GROUP}")
     entries = []
     for table in tables:
         yield Moving(table.label, 0, table.rows)
-        entry = manifest.Entry(table, tuple(_write_table(db, table, folder, columns[table.label])))
+        entry = manifest.TableFiles(table, tuple(_write_table(db, table, folder, columns[table.label])))
         entries.append(entry)
         yield Written(table.label, table.rows, sum((folder / file.path).stat().st_size for file in entry.files))
     manifest.write(folder, "parquet", stamp, entries)
 
 
 def write_file(
-    db: duckdb.DuckDBPyConnection, tables: Sequence[Table], path: Path, stamp: Stamp
+    db: duckdb.DuckDBPyConnection, tables: Sequence[ExportTable], path: Path, stamp: Stamp
 ) -> Iterator[Moving | Written]:
     """Write one table into one file."""
     (table,) = tables
@@ -72,8 +72,8 @@ def write_file(
     yield Written(table.label, table.rows, path.stat().st_size)
 
 
-def is_ours(path: Path) -> bool:
-    """Whether `write_file` made this file."""
+def is_made_by_cksync(path: Path) -> bool:
+    """Return True if `write_file` made this file."""
     query = "select decode(value) from parquet_kv_metadata(?) where decode(key) = ?"
     try:
         with duckdb.connect(":memory:") as db:
@@ -86,19 +86,19 @@ def _options() -> str:
     return f"format parquet, compression zstd, row_group_size {ROW_GROUP}"
 
 
-def _partition(table: Table, asked: str | None) -> Column | None:
+def _partition(table: ExportTable, asked: str | None) -> ExportColumn | None:
     name = YEARLY.get(table.name) if asked is None else asked
     return next((column for column in table.columns if column.name == name), None)
 
 
 def _write_table(
-    db: duckdb.DuckDBPyConnection, table: Table, folder: Path, by: Column | None
+    db: duckdb.DuckDBPyConnection, table: ExportTable, folder: Path, by: ExportColumn | None
 ) -> Iterator[manifest.File]:
     target = folder / table.label
     into = (
         f"{literal(target)} ({_options()}, file_size_bytes '{FILE_BYTES}', filename_pattern 'part-{{i}}', return_stats"
     )
-    if by is None or not table.rows:  # no rows make no partition, and an empty table is a table, too
+    if by is None or not table.rows:  # without rows there is no partition, but an empty table needs a file, too
         done = db.execute(f"copy (from {table.relation}) to {into})").fetchall()
     else:
         name, value = _value(by)
@@ -109,18 +109,18 @@ def _write_table(
         yield manifest.File(Path(path).relative_to(folder), rows, _keys(keys))
 
 
-def _value(by: Column) -> tuple[str, str]:
-    """The name of the partition's column, and its value in SQL."""
+def _value(by: ExportColumn) -> tuple[str, str]:
+    """Return the name of the partition's column, and its value in SQL."""
     is_time = kind_of(by) in ("instant", "moment", "date")
     return f"{by.name}_{'year' if is_time else 'is'}", f"{'year' if is_time else ''}({identifier(by.name)})"
 
 
-def _refuse_many(db: duckdb.DuckDBPyConnection, table: Table, value: str, by: Column) -> None:
+def _refuse_many(db: duckdb.DuckDBPyConnection, table: ExportTable, value: str, by: ExportColumn) -> None:
     values = count(db, f"select distinct {value} from {table.relation}")
     if values > MOST_PARTITIONS:
         raise Rejected(
-            f"--partition-by {by.name}: {table.label} has {values:,} values of it, and each would be a folder"
-            f" (at most {MOST_PARTITIONS:,}); choose a column with fewer"
+            f"--partition-by {by.name}: {table.label} has {values:,} different values, but at most"
+            f" {MOST_PARTITIONS:,} folders are allowed; choose a column with fewer values"
         )
 
 

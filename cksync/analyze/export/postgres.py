@@ -1,9 +1,9 @@
-"""Postgres: tables in a schema, filled by COPY, and all of it seen at once or not at all.
+"""Postgres: tables in a schema, filled by COPY, visible all at once or not at all.
 
-Everything is one transaction. The rows go into temporary tables first, so that nobody waits for the network; then the
-old rows are deleted and the new ones inserted, which stops no reader. A table is never dropped: views, grants and
-indexes on it stay. Where its columns changed, columns are added and dropped, and a view that needs a dropped one stops
-the export. Tables that no export made are not touched without `is_forced`.
+Everything is one transaction. Rows first go into temporary tables, so that no reader waits for the network; then the
+old rows are deleted and the new ones inserted, which blocks no reader. A table is never dropped: its views, grants and
+indexes stay. When its columns change, columns are added and dropped, and a view that needs a dropped one stops the
+export. Tables that no export made are not touched without `is_forced`.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import duckdb
 
 from cksync.analyze.export.events import Moving, Stamp, Written
 from cksync.analyze.export.naming import fitting
-from cksync.analyze.export.source import Column, Table, count
+from cksync.analyze.export.source import ExportColumn, ExportTable, count
 from cksync.analyze.export.target import place_of
 from cksync.analyze.export.types import Kind, digits, kind_of, plain
 from cksync.errors import Failed, Locked, Refused, Rejected
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 FETCH_ROWS = 20_000
 NAME_BYTES = 63
 LEDGER = "_cksync_export"
-# What the caller can mend of what a server says to somebody who comes; else it is busy, starting or stopping.
+# Connection errors that the caller can fix; for others, the server is busy, starting or stopping.
 _YOURS = re.compile("authentication failed|does not exist|no pg_hba.conf entry|permission denied|not permitted")
-# As format_type() of Postgres spells them.
+# Spelled as by format_type() of Postgres.
 _TYPES: dict[Kind, str] = {
     "integer": "bigint",
     "float": "double precision",
@@ -47,7 +47,7 @@ _TYPES: dict[Kind, str] = {
 class _Place:
     """Where a table goes: its name in SQL, that of its temporary table, and its columns by name and type."""
 
-    table: Table
+    table: ExportTable
     schema: str
     name: str
     staged: str
@@ -63,12 +63,18 @@ class _Place:
 
 
 def write(
-    db: duckdb.DuckDBPyConnection, tables: Sequence[Table], uri: str, schema: str, stamp: Stamp, *, is_forced: bool
+    db: duckdb.DuckDBPyConnection,
+    tables: Sequence[ExportTable],
+    uri: str,
+    schema: str,
+    stamp: Stamp,
+    *,
+    is_forced: bool,
 ) -> Iterator[Moving | Written]:
-    """Replace the rows of every table in a schema, which is made where there is none.
+    """Replace the rows of every table in a schema, which is created if missing.
 
-    Raises Rejected for an address or credentials that do not work and for columns that views need, Refused for tables
-    that no export made, Locked when another export is at it, Failed when the server does not do its part.
+    Raises Rejected for an invalid address or credentials and for columns that views need, Refused for tables that no
+    export made, Locked if another export is running, Failed on a server error.
     """
     with _connected(uri) as connection, connection.cursor() as cursor, _worded(uri):
         places = _places(tables, schema, _reserved(cursor))
@@ -102,27 +108,27 @@ def _connected(uri: str) -> "Iterator[Connection]":
 
 
 def _no_connection(uri: str, text: str) -> Failed | Rejected:
-    """Why there is no connection. Only what the server or the system said is repeated: libpq quotes an address
-    that it cannot read, and with it the password."""
+    """Explain why there is no connection. Only messages of the server or the system are repeated, because libpq quotes
+    an address that it cannot parse, including the password."""
     place = place_of(uri)
     fatal = re.search(r"FATAL:\s*(.+)", text)
     if fatal:
         kind = Rejected if _YOURS.search(fatal[1]) else Failed
-        return kind(f"{place} turned the connection down: {fatal[1].strip()}")
+        return kind(f"{place} rejected the connection: {fatal[1].strip()}")
     reason = re.search(r"failed: (?!FATAL)(.+)", text) or re.search(r"could not translate host name.*?: (.+)", text)
     if reason:
         return Failed(f"{place} cannot be reached: {reason[1].strip()}; is a PostgreSQL server listening there?")
     if "no password supplied" in text:
-        return Rejected(f"{place} asks for a password: put it into PGPASSWORD, ~/.pgpass or the address")
+        return Rejected(f"{place} requires a password: set PGPASSWORD, or put it into ~/.pgpass or the URL")
     return Rejected(
-        "the address is none that PostgreSQL's library reads; write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+        "the URL is not valid; write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
         " with %40 for an @ in the password, %2F for a / and %25 for a %"
     )
 
 
 @contextlib.contextmanager
 def _worded(uri: str) -> Iterator[None]:
-    """The server's errors as ours."""
+    """Convert the server's errors into cksync's own."""
     from adbc_driver_manager import Error
 
     try:
@@ -133,17 +139,17 @@ def _worded(uri: str) -> Iterator[None]:
         reason = said[1].strip() if said else text.splitlines()[0]
         if error.sqlstate in ("42501", "28000", "28P01"):
             raise Rejected(f"{place_of(uri)}: {reason}; nothing was changed there") from None
-        raise Failed(f"{place_of(uri)} did not take the export, and is as it was: {reason}") from None
+        raise Failed(f"{place_of(uri)} rejected the export and is unchanged: {reason}") from None
 
 
 def _reserved(cursor: "Cursor") -> set[str]:
-    """The names that no column may have: those of the columns that every table has. `oid` was one before version 12."""
+    """Return the reserved column names: the system columns of every table. `oid` was one before version 12."""
     query = "select attname::text from pg_attribute where attrelid = 'pg_attribute'::regclass and attnum < 0"
     version = int(_value(cursor, "select current_setting('server_version_num')"))
     return {row[0] for row in _rows(cursor, query)} | ({"oid"} if version < 120_000 else set())
 
 
-def _places(tables: Sequence[Table], schema: str, reserved: Collection[str]) -> list[_Place]:
+def _places(tables: Sequence[ExportTable], schema: str, reserved: Collection[str]) -> list[_Place]:
     names = fitting([table.label for table in tables], NAME_BYTES, "utf-8", {LEDGER})
     places = []
     for number, (name, table) in enumerate(zip(names, tables, strict=True)):
@@ -153,7 +159,7 @@ def _places(tables: Sequence[Table], schema: str, reserved: Collection[str]) -> 
     return places
 
 
-def _type(column: Column) -> str:
+def _type(column: ExportColumn) -> str:
     kind = kind_of(column)
     return "numeric({},{})".format(*digits(column)) if kind == "decimal" else _TYPES[kind]
 
@@ -164,7 +170,7 @@ def _type(column: Column) -> str:
 def _prepare(cursor: "Cursor", schema: str, places: Sequence[_Place], *, is_forced: bool) -> None:
     key = literal(f"cksync export {schema}")
     if not _value(cursor, f"select pg_try_advisory_xact_lock(hashtextextended({key}, 0))"):
-        raise Locked(f"another `cksync export` is writing the schema {schema}; wait for it to end")
+        raise Locked(f"another `cksync export` is writing the schema {schema}; wait for it to finish")
     if not _value(cursor, f"select count(*) from pg_namespace where nspname = {literal(schema)}"):
         cursor.execute(f"create schema {identifier(schema)}")
     cursor.execute(
@@ -177,14 +183,14 @@ def _prepare(cursor: "Cursor", schema: str, places: Sequence[_Place], *, is_forc
     )
     ours = {row[0] for row in _rows(cursor, f"select table_name from {_ledger(schema)}")}
     for place in places:
-        _check(cursor, place, is_ours=place.name in ours or is_forced)
+        _check(cursor, place, is_made_by_cksync=place.name in ours or is_forced)
 
 
 def _ledger(schema: str) -> str:
     return f"{identifier(schema)}.{LEDGER}"
 
 
-def _check(cursor: "Cursor", place: _Place, *, is_ours: bool) -> None:
+def _check(cursor: "Cursor", place: _Place, *, is_made_by_cksync: bool) -> None:
     found = _rows(
         cursor,
         f"""
@@ -197,20 +203,23 @@ def _check(cursor: "Cursor", place: _Place, *, is_ours: bool) -> None:
         return
     (kind, is_referenced), *_ = found
     if kind != "r":
-        raise Rejected(f"{place.title} is there and is no table; take another --schema")
-    if not is_ours:
+        raise Rejected(f"{place.title} exists and is not a table; choose another --schema")
+    if not is_made_by_cksync:
         raise Refused(
-            f"{place.title} is there and no export made it; take another --schema, or --force replaces its rows"
+            f"{place.title} exists and cksync did not export it; choose another --schema, or replace its rows with"
+            " --force"
         )
     if is_referenced:
-        raise Rejected(f"a foreign key points to {place.title}, whose rows are replaced as a whole; drop the key")
+        raise Rejected(
+            f"a foreign key references {place.title}, but an export replaces all its rows; drop the foreign key"
+        )
 
 
 # -- the rows
 
 
 def _stage(db: duckdb.DuckDBPyConnection, cursor: "Cursor", place: _Place) -> None:
-    """COPY the rows into a temporary table. JSON and columns with infinite times go as text, and are read there."""
+    """COPY the rows into a temporary table. JSON and columns with infinite times go as text, and are parsed there."""
     types, cells = [], []
     for (name, kind), column in zip(place.columns.items(), place.table.columns, strict=True):
         is_endless = _is_endless(db, place, column)
@@ -221,29 +230,29 @@ def _stage(db: duckdb.DuckDBPyConnection, cursor: "Cursor", place: _Place) -> No
     cursor.adbc_ingest(place.staged, reader, mode="append", temporary=True)
 
 
-def _cell(column: Column) -> str:
-    """The column in SQL. A text of Postgres has no NUL: U+FFFD stands for it."""
+def _cell(column: ExportColumn) -> str:
+    """Return the SQL of a column. A text in Postgres cannot contain NUL, which becomes U+FFFD."""
     value = plain(column)
     if kind_of(column) == "text":
         return f"replace({value}, chr(0), chr(65533))"
     return rf"replace({value}, '\u0000', '\ufffd')" if kind_of(column) == "json" else value
 
 
-def _is_endless(db: duckdb.DuckDBPyConnection, place: _Place, column: Column) -> bool:
-    """Whether a column has infinite times: COPY would make days of them that are far away, or fail."""
+def _is_endless(db: duckdb.DuckDBPyConnection, place: _Place, column: ExportColumn) -> bool:
+    """Return True if a column has infinite times: COPY would turn them into distant dates, or fail."""
     if kind_of(column) not in ("instant", "moment", "date"):
         return False
     return count(db, f"from {place.table.relation} where not isfinite({plain(column)}) limit 1") > 0
 
 
-def _endless(column: Column) -> str:
-    """A time in SQL as text that Postgres reads."""
+def _endless(column: ExportColumn) -> str:
+    """Return SQL for a time as text that Postgres parses."""
     text = f"{plain(column)}::varchar"
     return f"case when contains({text}, '(BC)') then replace({text}, ' (BC)', '') || ' BC' else {text} end"
 
 
 def _replace(cursor: "Cursor", place: _Place) -> None:
-    """The staged rows in place of the old ones."""
+    """Replace the old rows by the staged ones."""
     there = _there(cursor, place)
     if there is None:
         definition = ", ".join(f"{identifier(name)} {kind}" for name, kind in place.columns.items())
@@ -259,7 +268,7 @@ def _replace(cursor: "Cursor", place: _Place) -> None:
 
 
 def _there(cursor: "Cursor", place: _Place) -> dict[str, str] | None:
-    """The columns of the table that is there, by name and type; None when there is none."""
+    """Return the columns of the existing table, by name and type; None if there is none."""
     oid = _value(cursor, f"select to_regclass({literal(place.sql)})::oid::bigint")
     if oid is None:
         return None
@@ -271,7 +280,7 @@ def _there(cursor: "Cursor", place: _Place) -> dict[str, str] | None:
 
 
 def _fit(cursor: "Cursor", place: _Place, there: dict[str, str]) -> None:
-    """Give a table the columns of today. Raises Rejected when a view needs one that goes."""
+    """Update the columns of a table. Raises Rejected if a view needs one that is dropped."""
     from adbc_driver_manager import Error
 
     gone = [name for name, kind in there.items() if place.columns.get(name) != kind]
@@ -287,8 +296,8 @@ def _fit(cursor: "Cursor", place: _Place, there: dict[str, str]) -> None:
             raise
         needed = "; ".join(re.findall(r"^(?:DETAIL:\s*)?(\S.* depends on .*)$", str(error), re.MULTILINE))
         raise Rejected(
-            f"the columns of {place.title} have changed ({', '.join(gone)}), and something of yours needs them"
-            f" ({needed}); drop it, export, and make it again, or take another --schema. Nothing was changed"
+            f"the columns of {place.title} have changed ({', '.join(gone)}), but other objects depend on them"
+            f" ({needed}); drop these, export, and recreate them, or choose another --schema; nothing was changed"
         ) from None
 
 
@@ -301,7 +310,7 @@ def _comments(place: _Place) -> Iterator[str]:
 
 
 def _note(cursor: "Cursor", place: _Place, stamp: Stamp) -> None:
-    """What the table is an export of, for a dashboard that shows how fresh it is."""
+    """Store the origin of a table, for dashboards that show its freshness."""
     loaded_at = stamp.loaded_at.isoformat() if stamp.loaded_at else None
     values = ", ".join(
         "null" if value is None else literal(value)

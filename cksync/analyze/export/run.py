@@ -1,4 +1,4 @@
-"""An export: know the target, choose the tables, write beside it, take its place."""
+"""Run an export: parse the target, choose the tables, write to a staging folder, replace the target."""
 
 import contextlib
 import sqlite3
@@ -11,17 +11,17 @@ from pathlib import Path
 
 import duckdb
 
-from cksync import __version__
 from cksync.analyze.export import csv, duck, excel, manifest, parquet, postgres, sqlite
-from cksync.analyze.export.atomic import put, staging
+from cksync.analyze.export.atomic import replace_target, staging
 from cksync.analyze.export.events import Event, Exported, Moving, Stamp, Written
 from cksync.analyze.export.hashing import hashed
-from cksync.analyze.export.source import Table, answer, choose, opened, prepare
+from cksync.analyze.export.source import ExportTable, answer, choose, opened, prepare
 from cksync.analyze.export.target import Form, Target, parse, protect
 from cksync.errors import Failed, Interrupted, Refused, Rejected
 from cksync.folder import Folder, is_disk_full
+from cksync.version import __version__
 
-Writer = Callable[[duckdb.DuckDBPyConnection, Sequence[Table], Path, Stamp], Iterator[Moving | Written]]
+Writer = Callable[[duckdb.DuckDBPyConnection, Sequence[ExportTable], Path, Stamp], Iterator[Moving | Written]]
 
 _FOLDERS: dict[Form, Writer] = {"parquet": parquet.write_folder, "csv": csv.write_folder}
 _FILES: dict[Form, Writer] = {
@@ -32,20 +32,20 @@ _FILES: dict[Form, Writer] = {
     "duckdb": duck.write,
 }
 _OURS: dict[Form, Callable[[Path], bool]] = {
-    "parquet": parquet.is_ours,
-    "excel": excel.is_ours,
-    "sqlite": sqlite.is_ours,
-    "duckdb": duck.is_ours,
+    "parquet": parquet.is_made_by_cksync,
+    "excel": excel.is_made_by_cksync,
+    "sqlite": sqlite.is_made_by_cksync,
+    "duckdb": duck.is_made_by_cksync,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be exported, and how.
+    """What to export, and how.
 
-    `names` are tables and models (none: all of `main`, or only the query when there is one), `query` a select and
-    `alias` the table that its answer becomes. `form` None: guessed from the target. The query reads nothing outside
-    the mirror, unless `allow_files`.
+    `names` are tables and models (none: all of `main`, or only the query if there is one), `query` is a select and
+    `alias` the table name of its result. `form` None: inferred from the target. The query reads nothing outside the
+    mirror, unless `allow_files`.
     """
 
     target: str
@@ -61,41 +61,41 @@ class Order:
 
 
 def export(data_dir: Path, order: Order) -> Iterator[Event]:
-    """Export, saying how far it is; the last event is what was made.
+    """Export, yielding progress; the last event is the result.
 
-    Raises Rejected for what the caller must change, Refused when the target is there and no export made it, Failed
-    when the disk or the server does not do its part, Interrupted after Ctrl-C. The target is then as it was.
+    Raises Rejected for invalid arguments, Refused if the target exists and no export made it, Failed on a disk or
+    server error, Interrupted after Ctrl-C. The target is then as it was.
     """
     folder = Folder(data_dir)
     target = parse(order.target, order.form)
     if order.partition_by and not (target.form == "parquet" and target.is_folder):
-        raise Rejected("--partition-by goes with a folder of Parquet")
+        raise Rejected("--partition-by needs a folder of Parquet as the target")
     protect(target, folder)
     try:
-        yield from _to_server(folder, target, order) if target.uri else _to_place(folder, target, order)
+        yield from _to_server(folder, target, order) if target.uri else _to_path(folder, target, order)
     except (duckdb.Error, sqlite3.Error, OSError) as error:
         raise _failure(target, error) from None
     except RuntimeError as error:
-        if str(error) != "Query interrupted":  # which is DuckDB's word for Ctrl-C
+        if str(error) != "Query interrupted":  # DuckDB's message for Ctrl-C
             raise
-        raise Interrupted(f"interrupted; {target.name} stays as it was") from None
+        raise Interrupted(f"interrupted; {target.name} is unchanged") from None
 
 
-def _to_place(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
-    with staging(target.path) as beside:
-        new = beside / "new" / target.path.name
+def _to_path(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
+    with staging(target.path) as staged:
+        new = staged / "new" / target.path.name
         new.parent.mkdir()
-        with opened(folder, beside / "spill", within=_reach(order, beside / "new")) as db:
+        with opened(folder, staged / "spill", within=_reach(order, staged / "new")) as db:
             tables, stamp = _tables(db, order), _stamp(db, order)
             if target.form == "excel":
-                excel.check(tables)
+                excel.check_fits(tables)
             _check(target, tables, is_forced=order.is_forced)
             written: list[Written] = []
             for event in _writer(target, order)(db, tables, new, stamp):
                 if isinstance(event, Written):
                     written.append(event)
                 yield event
-        yield Exported(target.name, target.form, tuple(written), put(new, target.path), stamp)
+        yield Exported(target.name, target.form, tuple(written), replace_target(new, target.path), stamp)
 
 
 def _to_server(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
@@ -114,7 +114,7 @@ def _to_server(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
 
 
 def _reach(order: Order, folder: Path) -> Path | None:
-    """The folder beyond which an export reaches nothing, for it runs a query that may name any file."""
+    """Return the only folder that an export may reach if its query could name any file."""
     return folder if order.query and not order.allow_files else None
 
 
@@ -126,7 +126,7 @@ def _writer(target: Target, order: Order) -> Writer:
     return _FOLDERS[target.form]
 
 
-def _tables(db: duckdb.DuckDBPyConnection, order: Order) -> list[Table]:
+def _tables(db: duckdb.DuckDBPyConnection, order: Order) -> list[ExportTable]:
     found = choose(db, order.names) if order.names or not order.query else []
     tables = [prepare(db, each) for each in found]
     if order.query:
@@ -134,24 +134,24 @@ def _tables(db: duckdb.DuckDBPyConnection, order: Order) -> list[Table]:
     labels = [table.label.casefold() for table in tables]
     for table in tables:
         if labels.count(table.label.casefold()) > 1:
-            raise Rejected(f"two tables of this export are called {table.label}; choose another name with --as")
+            raise Rejected(f"two exported tables are named {table.label}; choose another name with --as")
     return [hashed(table) for table in tables] if order.is_hashed else tables
 
 
 def _stamp(db: duckdb.DuckDBPyConnection, order: Order) -> Stamp:
     load_id, loaded_at = None, None
-    with contextlib.suppress(duckdb.CatalogException):  # no mirror of a pull, but still a database
+    with contextlib.suppress(duckdb.CatalogException):  # not a mirror made by a pull, but still a database
         query = "select max(load_id), max_by(ended_at, load_id) from mirror._cksync.loads"
         ((load_id, loaded_at),) = db.execute(query).fetchall()
     return Stamp(datetime.now(UTC), __version__, load_id, loaded_at, order.is_hashed)
 
 
-def _check(target: Target, tables: Sequence[Table], *, is_forced: bool) -> None:
-    """Raise Rejected when the target cannot hold the tables, Refused when it is there and no export made it."""
+def _check(target: Target, tables: Sequence[ExportTable], *, is_forced: bool) -> None:
+    """Raise Rejected if the target cannot hold the tables, Refused if it exists and no export made it."""
     if not target.is_folder and target.form in ("parquet", "csv") and len(tables) != 1:
         raise Rejected(
-            f"{target.name} is one file and holds one table, and these are {len(tables)}: name one,"
-            f" or end the target with / to make it a folder"
+            f"{target.name} can hold one table, not {len(tables)}; name one table,"
+            " or end the target with / to export to a folder"
         )
     if is_forced or not target.path.exists():
         return
@@ -159,14 +159,16 @@ def _check(target: Target, tables: Sequence[Table], *, is_forced: bool) -> None:
         foreign_file = manifest.foreign_file(target.path)
         if foreign_file:
             raise Refused(
-                f"{target.name} is there and has {foreign_file}, which no export made; take another place,"
-                " or --force replaces the whole folder"
+                f"{target.name} exists and contains {foreign_file}, which cksync did not export; choose another"
+                " target, or replace the whole folder with --force"
             )
-    elif target.is_folder or not _is_ours(target, tables):
-        raise Refused(f"{target.name} is there and no export made it; take another name, or --force replaces it")
+    elif target.is_folder or not _is_made_by_cksync(target, tables):
+        raise Refused(
+            f"{target.name} exists and cksync did not export it; choose another name, or replace it with --force"
+        )
 
 
-def _is_ours(target: Target, tables: Sequence[Table]) -> bool:
+def _is_made_by_cksync(target: Target, tables: Sequence[ExportTable]) -> bool:
     if target.path.stat().st_size == 0:
         return True
     return csv.looks_like(target.path, tables[0]) if target.form == "csv" else _OURS[target.form](target.path)
@@ -174,7 +176,7 @@ def _is_ours(target: Target, tables: Sequence[Table]) -> bool:
 
 def _failure(target: Target, error: Exception) -> Failed:
     if is_disk_full(error):
-        return Failed(f"the disk is full: {target.name} stays as it was; make room and export again")
+        return Failed(f"the disk is full: {target.name} is unchanged; free some space and export again")
     if isinstance(error, OSError):
         return Failed(f"{error.filename or target.name} cannot be written: {error.strerror}")
-    return Failed(f"{target.name} stays as it was: {str(error).splitlines()[0]}")
+    return Failed(f"{target.name} is unchanged: {str(error).splitlines()[0]}")

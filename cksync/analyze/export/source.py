@@ -1,4 +1,4 @@
-"""What is exported: tables and models of the mirror, and the answer to a query, all of one moment."""
+"""The source of an export: tables and models of the mirror, and the result of a query, from one snapshot."""
 
 import contextlib
 import difflib
@@ -14,15 +14,15 @@ from cksync.folder import Folder
 from cksync.mirror import close_in, open_mirror, refusal
 from cksync.sqltext import identifier, literal
 
-# DuckDB spills to disk beyond it. Two threads would hold back what the faster one has until its turn comes: with one,
-# rows go out in their order, and little is in memory.
+# DuckDB spills to disk beyond this limit. Of two threads, the faster one would have to buffer until its turn; with one,
+# rows are written in order with little memory.
 MEMORY_LIMIT = "256MB"
 THREADS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column; `type` is DuckDB's name of it."""
+class ExportColumn:
+    """A column; `type` is DuckDB's name of its type."""
 
     name: str
     type: str
@@ -30,8 +30,8 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table, model or answer to export: `select * from <relation>` gives its rows.
+class ExportTable:
+    """A table, model or query result to export: `select * from <relation>` returns its rows.
 
     `label` is its name where there are no schemas: `history_subscribers` for history.subscribers.
     """
@@ -39,7 +39,7 @@ class Table:
     schema: str
     name: str
     comment: str | None
-    columns: tuple[Column, ...]
+    columns: tuple[ExportColumn, ...]
     relation: str
     rows: int
 
@@ -60,17 +60,16 @@ class Found:
 
     @property
     def title(self) -> str:
-        """The name by which a user calls it."""
+        """The display name."""
         return self.name if self.schema == "main" else f"{self.schema}.{self.name}"
 
 
 @contextlib.contextmanager
 def opened(folder: Folder, spill: Path, within: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The mirror, read-only and current, in a database that may attach others; what memory cannot hold goes
-    into `spill`. With `within` no file is reached that is not below that folder. Raises Failed when there is no
-    mirror."""
+    """Yield the mirror, read-only and current, in a database that may attach others; data beyond memory spills into
+    `spill`. With `within`, no file outside that folder can be opened. Raises Failed if there is no mirror."""
     with open_mirror(folder):
-        pass  # it is there, and is a database
+        pass  # it exists, and is a database
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY_LIMIT,
         "threads": THREADS,
@@ -87,9 +86,9 @@ def opened(folder: Folder, spill: Path, within: Path | None = None) -> Iterator[
 
 
 def choose(db: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[Found]:
-    """The tables and models with these names, which may have wildcards; every one of `main` without any.
+    """Return the tables and models with these names, which may have wildcards; without names all of `main`.
 
-    Raises Rejected for a name that nothing has, with the name that was meant.
+    Raises Rejected for an unknown name, with a suggestion.
     """
     there = _there(db)
     chosen: list[Found] = []
@@ -119,18 +118,18 @@ def _unknown(name: str, there: Sequence[Found]) -> str:
     titles = {found.title.lower(): found.title for found in there}
     close = difflib.get_close_matches(name.lower(), titles, n=1)
     names = ", ".join(found.title for found in there if found.schema == "main")
-    hint = f"did you mean {titles[close[0]]}?" if close else f"it has {names}"
-    return f"there is no table or model {name!r} in the mirror; {hint}"
+    hint = f"did you mean {titles[close[0]]}?" if close else f"choose from {names}"
+    return f"unknown table or model {name!r}; {hint}"
 
 
-def prepare(db: duckdb.DuckDBPyConnection, found: Found) -> Table:
-    """A table of the mirror, ready to export. A model is computed once, into a table of this process.
+def prepare(db: duckdb.DuckDBPyConnection, found: Found) -> ExportTable:
+    """Return a table of the mirror, ready to export. A model is computed once, into a table of this process.
 
-    Raises Rejected when a model cannot be computed, with DuckDB's own words.
+    Raises Rejected with DuckDB's message if a model cannot be computed.
     """
     stored = f"mirror.{identifier(found.schema)}.{identifier(found.name)}"
     columns = tuple(
-        Column(*row)
+        ExportColumn(*row)
         for row in db.execute(
             "select column_name, data_type, comment from duckdb_columns()"
             " where database_name = 'mirror' and schema_name = ? and table_name = ? order by column_index",
@@ -138,25 +137,28 @@ def prepare(db: duckdb.DuckDBPyConnection, found: Found) -> Table:
         ).fetchall()
     )
     if not found.is_view:
-        return Table(found.schema, found.name, found.comment, columns, stored, count(db, f"from {stored}"))
+        return ExportTable(found.schema, found.name, found.comment, columns, stored, count(db, f"from {stored}"))
     made = _made(db, f"{found.schema}.{found.name}", f"from {stored}", f"the model {found.title} cannot be computed")
     comments = {column.name: column.comment for column in columns}
     described = tuple(replace(column, comment=comments.get(column.name)) for column in _described(db, made))
-    return Table(found.schema, found.name, found.comment, described, made, count(db, f"from {made}"))
+    return ExportTable(found.schema, found.name, found.comment, described, made, count(db, f"from {made}"))
 
 
-def answer(db: duckdb.DuckDBPyConnection, query: str, name: str) -> Table:
-    """The answer to a query under a name. Raises Rejected with DuckDB's own words."""
+def answer(db: duckdb.DuckDBPyConnection, query: str, name: str) -> ExportTable:
+    """Return the result of a query under a name. Raises Rejected with DuckDB's message."""
     if not name.replace("_", "").replace("-", "").isalnum():
-        raise Rejected(f"--as {name!r}: the name of a table is made of letters, digits, - and _")
+        raise Rejected(f"--as {name!r}: a table name may contain only letters, digits, - and _")
     try:
         statements = duckdb.extract_statements(query)
     except duckdb.Error as error:
         raise Rejected(f"--query: {error}") from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise Rejected("--query: give one select, as in --query 'select state, count(*) from subscribers group by all'")
+        raise Rejected(
+            "--query: must be exactly one select, such as --query 'select state, count(*) from subscribers group"
+            " by all'"
+        )
     made = _made(db, f"query.{name}", statements[0].query.strip().rstrip(";"), "--query")
-    return Table("main", name, None, _described(db, made), made, count(db, f"from {made}"))
+    return ExportTable("main", name, None, _described(db, made), made, count(db, f"from {made}"))
 
 
 def _made(db: duckdb.DuckDBPyConnection, name: str, query: str, what: str) -> str:
@@ -170,11 +172,11 @@ def _made(db: duckdb.DuckDBPyConnection, name: str, query: str, what: str) -> st
     return made
 
 
-def _described(db: duckdb.DuckDBPyConnection, relation: str) -> tuple[Column, ...]:
-    return tuple(Column(row[0], row[1]) for row in db.execute(f"describe from {relation}").fetchall())
+def _described(db: duckdb.DuckDBPyConnection, relation: str) -> tuple[ExportColumn, ...]:
+    return tuple(ExportColumn(row[0], row[1]) for row in db.execute(f"describe from {relation}").fetchall())
 
 
 def count(db: duckdb.DuckDBPyConnection, query: str) -> int:
-    """How many rows a query has."""
+    """Return the number of rows of a query."""
     ((rows,),) = db.execute(f"select count(*) from ({query})").fetchall()
     return int(rows)

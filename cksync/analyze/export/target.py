@@ -1,4 +1,4 @@
-"""Where an export goes, and as what: guessed from the target, settable with a flag."""
+"""The target and format of an export: inferred from the target, or set with a flag."""
 
 import re
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ _SERVER = re.compile(r"postgres(?:ql)?://", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to write: a folder or a file at `path`, or a schema of the server at `uri` (which may hold a
-    password, and is not to be shown)."""
+    """What to write: a folder or a file at `path`, or a schema of the server at `uri` (which may contain a password,
+    and must not be shown)."""
 
     form: Form
     given: str
@@ -48,12 +48,12 @@ class Target:
 
 
 def is_server(given: str) -> bool:
-    """Whether a text is the address of a PostgreSQL server."""
+    """Return True if a text is the address of a PostgreSQL server."""
     return bool(_SERVER.match(given))
 
 
 def hide_password(given: str) -> None:
-    """Keep the password of an address, if there is one, out of everything that is shown."""
+    """Hide the password of an address, if there is one, in all output."""
     if not is_server(given):
         return
     rest = given.partition("://")[2]
@@ -66,19 +66,19 @@ def hide_password(given: str) -> None:
 
 
 def place_of(uri: str) -> str:
-    """An address without its user, password and options."""
+    """Return an address without its user, password and options."""
     rest = uri.partition("://")[2].rpartition("@")[2].partition("?")[0]
     return f"postgresql://{rest}"
 
 
 def parse(given: str, form: Form | None) -> Target:
-    """The target that a text means. Raises Rejected when it means none, or `form` does not go with it."""
+    """Return the target of a text. Raises Rejected if it is invalid, or does not match `form`."""
     if is_server(given) or form == "postgres":
         if not is_server(given) or form not in (None, "postgres"):
-            raise Rejected(f"--to {form}: an address of a server begins with postgresql://, and only Postgres has one")
+            raise Rejected(f"--to {form}: a server URL begins with postgresql://, and only --to postgres accepts one")
         return Target("postgres", "", uri=given)
     if given == "-":
-        raise Rejected("an export goes into a file, a folder or a server; `cksync sql --format csv` prints to stdout")
+        raise Rejected("export cannot write to stdout; use `cksync sql --format csv`")
     path = Path(given).expanduser().resolve()
     is_folder = given.endswith("/") or path.is_dir() or (not path.suffix and form in (None, "parquet", "csv"))
     guess = "parquet" if is_folder else _SUFFIXES.get(path.suffix.lower())
@@ -86,23 +86,23 @@ def parse(given: str, form: Form | None) -> Target:
     if known is None:
         suffixes = ", ".join(_SUFFIXES)
         raise Rejected(
-            f"{given}: what is it to be? End it with {suffixes} or / (a folder), or say it: --to {'|'.join(FORMS)}"
+            f"{given}: unknown format; end it with {suffixes} or / (a folder), or add --to {'|'.join(FORMS)}"
         )
     if is_folder and known not in ("parquet", "csv"):
-        raise Rejected(f"{given} is a folder, and {known} is one file; name the file")
-    # Only a database minds a ?.
+        raise Rejected(f"{given} is a folder, but {known} needs a file; name a file")
+    # Only databases have trouble with a ?.
     if reason := unusable(path if known == "duckdb" else Path(str(path).replace("?", "_"))):
         raise Rejected(f"{given} {reason}")
     return Target(known, given, path, is_folder)
 
 
 def protect(target: Target, folder: Folder) -> None:
-    """Raise Rejected when an export would take the place of cksync's own files."""
+    """Raise Rejected if an export would replace cksync's own files."""
     root = folder.root.resolve()
     if target.uri or not target.path.is_relative_to(root):
         if not target.uri and root.is_relative_to(target.path):
-            raise Rejected(f"{target.name} holds cksync's own data folder; take another place for the export")
+            raise Rejected(f"{target.name} contains the data folder of cksync; choose another target")
         return
     first = target.path.relative_to(root).parts[:1]
     if first in ((), ("log",), ("state",), ("parquet",), ("mirror.duckdb",), ("format",), (".gitignore",)):
-        raise Rejected(f"{target.name} is cksync's own; take another place for the export")
+        raise Rejected(f"{target.name} belongs to the data folder of cksync; choose another target")

@@ -1,11 +1,11 @@
-"""The few kinds of values that formats other than DuckDB's tell apart, and columns as these."""
+"""The few kinds of values that formats other than DuckDB's distinguish, and columns converted to them."""
 
 from typing import Literal
 
-from cksync.analyze.export.source import Column
+from cksync.analyze.export.source import ExportColumn
 from cksync.sqltext import identifier
 
-# An instant has a zone (UTC), a moment none. JSON is text that holds JSON.
+# An instant has a zone (UTC), a moment none. JSON is text that contains JSON.
 Kind = Literal["integer", "decimal", "float", "boolean", "instant", "moment", "date", "text", "json"]
 
 _KINDS: dict[str, Kind] = {
@@ -20,27 +20,27 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-def kind_of(column: Column) -> Kind:
-    """What a column is to a format that knows few types; what has no kind of its own is text."""
+def kind_of(column: ExportColumn) -> Kind:
+    """Return the kind of a column for a format with few types; a column without a kind of its own is text."""
     if is_nested(column):
         return "json"
     return _KINDS.get(column.type.split("(")[0], "text")
 
 
-def is_nested(column: Column) -> bool:
-    """Whether its values have parts: a list, a struct, a map."""
+def is_nested(column: ExportColumn) -> bool:
+    """Return True if a column's values have parts: a list, a struct, a map."""
     return column.type.endswith("]") or column.type.startswith(("STRUCT(", "MAP(", "UNION("))
 
 
-def digits(column: Column) -> tuple[int, int]:
-    """Precision and scale of a decimal column."""
+def digits(column: ExportColumn) -> tuple[int, int]:
+    """Return precision and scale of a decimal column."""
     inside = column.type.partition("(")[2].rstrip(")")
     precision, scale = (int(part) for part in inside.split(",")) if inside else (38, 0)
     return precision, scale
 
 
-def plain(column: Column) -> str:
-    """The column in SQL, as a BIGINT, DECIMAL, DOUBLE, BOOLEAN, TIMESTAMPTZ, TIMESTAMP, DATE or VARCHAR."""
+def plain(column: ExportColumn) -> str:
+    """Return the SQL of a column as a BIGINT, DECIMAL, DOUBLE, BOOLEAN, TIMESTAMPTZ, TIMESTAMP, DATE or VARCHAR."""
     name = identifier(column.name)
     if is_nested(column):
         return f"to_json({name})::varchar"
@@ -61,8 +61,8 @@ def plain(column: Column) -> str:
     return f"{name}::{casts[kind_of(column)]}"
 
 
-def iso(column: Column) -> str:
-    """A time in SQL as ISO 8601 writes it, to the microsecond where there is one; an instant in UTC."""
+def iso(column: ExportColumn) -> str:
+    """Return SQL for a time in ISO 8601, with microseconds if it has any; an instant in UTC."""
     zone = "'+00:00'" if kind_of(column) == "instant" else "''"
     value = plain(column)
     second = f"strftime({value}, '%Y-%m-%dT%H:%M:%S')"
@@ -71,5 +71,5 @@ def iso(column: Column) -> str:
 
 
 def is_common(value: str) -> str:
-    """In SQL whether a time or date is of an age that strftime writes as ISO 8601: finite, and not before Christ."""
+    """Return an SQL condition for times that strftime writes as ISO 8601: finite, and not before the year 1."""
     return f"(isfinite({value}) and era({value}) > 0)"

@@ -1,8 +1,8 @@
-"""The report: one HTML file about the account, from the models of the published mirror and nothing else.
+"""The report: one HTML file about the account, from the models of the published mirror alone.
 
-    Section -> Answer (sentence, charts, tables: values without markup) -> page.py -> one file
+Section -> Answer (sentence, charts, tables: values without markup) -> page.py -> one file
 
-It is the same for the same mirror, holds no address and no name of a person, and needs no network.
+It is the same for the same mirror, contains no address and no name of a person, and needs no network.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.analyze.report.components import Answer, row, rows
+from cksync.analyze.report.components import SectionContent, row, rows
 from cksync.analyze.report.contents import SECTIONS, Section
 from cksync.analyze.report.kpis import tiles
 from cksync.analyze.report.page import Shown, page
@@ -23,46 +23,46 @@ from cksync.mirror import open_mirror
 __all__ = ["Written", "write_report"]
 
 
-# What the mirror has; `main` goes without saying.
+# The tables of the mirror; `main` is implied.
 _THERE = """
     select case schema_name when 'main' then '' else schema_name || '.' end || table_name as name from duckdb_tables()
     union all
     select view_name from duckdb_views() where schema_name = 'main' and not internal
 """
 
-# What the numbers at the top are read from.
+# The source of the figures at the top.
 TILES = {"audience_snapshot", "list_growth_daily", "broadcast_performance", "revenue_daily", "dim_currency"}
 
-# A report says at its beginning what it is.
+# The signature at the beginning of a report.
 HEAD_BYTES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """The file, its size in bytes, and the time the numbers speak of."""
+class ReportFile:
+    """The file, its size in bytes, and the time of its figures."""
 
     path: Path
     size: int
     as_of: datetime | None
 
 
-def write_report(folder: Folder, path: Path, *, force: bool = False) -> Written:
-    """Write the report, replacing an older one. Raises Refused for a file that no report is, unless forced, and
-    Failed when there is no mirror or no room."""
+def write_report(folder: Folder, path: Path, *, force: bool = False) -> ReportFile:
+    """Write the report, replacing an older one. Raises Refused for a file that is not a report, unless forced, and
+    Failed if there is no mirror or no disk space."""
     _check(path, force=force)
     with open_mirror(folder) as db:
         html, as_of = _report(db, folder)
     data = html.encode()
     _write(path, data)
-    return Written(path, len(data), as_of)
+    return ReportFile(path, len(data), as_of)
 
 
 def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetime | None]:
     there = {found["name"] for found in rows(db, _THERE)}
     if not {"_cksync.models", "_cksync.checks", "model_settings"} <= there:
         raise Failed(
-            f"{folder.mirror} has no models: [models] build is false, or an older cksync made it;"
-            " `cksync rebuild` makes them"
+            f"{folder.mirror} has no models: models.build is false, or an older cksync built the mirror;"
+            " build them with `cksync rebuild`"
         )
     settings = row(db, "select as_of, timezone from model_settings")
     account = row(db, "select name from account")
@@ -75,33 +75,33 @@ def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetim
     return page(account.get("name"), settings["as_of"], settings["timezone"], top, shown), settings["as_of"]
 
 
-def _answer(db: duckdb.DuckDBPyConnection, section: Section, there: set[str]) -> Answer:
+def _answer(db: duckdb.DuckDBPyConnection, section: Section, there: set[str]) -> SectionContent:
     missing = [name for name in section.models if name not in there]
     if missing:
-        return Answer(nothing=f"Cannot be shown: {', '.join(missing)} could not be made; `cksync status` says why.")
+        return SectionContent(nothing=f"Not available: {', '.join(missing)} could not be built; see `cksync status`.")
     return section.answer(db)
 
 
 def _check(path: Path, *, force: bool) -> None:
-    """Raise Refused where a file is that `cksync report` did not make."""
+    """Raise Refused for an existing file that `cksync report` did not make."""
     try:
         with open(path, "rb") as file:
-            is_ours = b'<meta name="generator" content="cksync ' in file.read(HEAD_BYTES)
-    except OSError:  # nothing there, or what writing says more about
+            is_report = b'<meta name="generator" content="cksync ' in file.read(HEAD_BYTES)
+    except OSError:  # missing, or writing gives a better error
         return
-    if path.is_file() and not (is_ours or force):
-        raise Refused(f"{path} is no report of cksync; name another file, or --force replaces it")
+    if path.is_file() and not (is_report or force):
+        raise Refused(f"{path} is not a cksync report; choose another file, or replace it with --force")
 
 
 def _write(path: Path, data: bytes) -> None:
-    place = path.resolve()  # a link stays one
+    place = path.resolve()  # a link stays a link
     try:
         if place.is_dir():
-            raise Failed(f"{path} is a folder; name the file, as in {path / 'report.html'}")
+            raise Failed(f"{path} is a folder; name a file, such as {path / 'report.html'}")
         if place.exists() and not place.is_file():
-            raise Failed(f"{path} is no file; name another place for the report")
+            raise Failed(f"{path} is not a regular file; choose another path for the report")
         write_whole(place, data)
     except OSError as error:
         with contextlib.suppress(OSError):
             place.with_name(f".{place.name}.new").unlink()
-        raise Failed(f"{path} cannot be written: {error.strerror}; name another place for the report") from None
+        raise Failed(f"{path} cannot be written: {error.strerror}; choose another path for the report") from None

@@ -2,30 +2,31 @@
 
 import duckdb
 
-from cksync.analyze.report.components import Answer, Chart, Column, Figure, Rows, Table, row, rows
-from cksync.analyze.report.formatting import count, day, many, percent
+from cksync.analyze.report.components import Chart, Figure, FigureTable, Rows, SectionContent, TableColumn, row, rows
+from cksync.analyze.report.formatting import count, day, percent
+from cksync.plural import plural
 
 SENDS = 300
 _KEY = (
-    ("c1 up", "above the usual"),
-    ("soft dot", "as usual"),
-    ("c2 down", "below it"),
-    ("ink", "usual: the ten before"),
+    ("c1 up", "above normal"),
+    ("soft dot", "normal"),
+    ("c2 down", "below normal"),
+    ("ink", "normal: the ten before"),
 )
 _COLUMNS = (
-    Column("sent_on", "Sent", "day"),
-    Column("subject", "Subject", "text"),
-    Column("recipients", "Recipients"),
-    Column("open_rate", "Open rate", "percent"),
-    Column("baseline_open_rate", "Usual", "percent"),
-    Column("click_rate", "Click rate", "percent"),
-    Column("click_to_open_rate", "Clicks of opens", "percent"),
-    Column("unsubscribe_rate", "Unsubscribed", "percent"),
+    TableColumn("sent_on", "Sent", "day"),
+    TableColumn("subject", "Subject", "text"),
+    TableColumn("recipients", "Recipients"),
+    TableColumn("open_rate", "Open rate", "percent"),
+    TableColumn("baseline_open_rate", "Normal", "percent"),
+    TableColumn("click_rate", "Click rate", "percent"),
+    TableColumn("click_to_open_rate", "Click-to-open rate", "percent"),
+    TableColumn("unsubscribe_rate", "Unsubscribed", "percent"),
 )
 
 
-def broadcasts(db: duckdb.DuckDBPyConnection) -> Answer:
-    """How do the broadcasts do?"""
+def broadcasts(db: duckdb.DuckDBPyConnection) -> SectionContent:
+    """Answer "How do the broadcasts do?"."""
     sends = rows(
         db,
         """
@@ -39,7 +40,7 @@ def broadcasts(db: duckdb.DuckDBPyConnection) -> Answer:
         {"sends": SENDS},
     )
     if not sends:
-        return Answer(nothing="Nothing yet: no broadcast was sent.")
+        return SectionContent(nothing="No broadcasts sent yet.")
     trend = rows(
         db,
         """
@@ -52,22 +53,22 @@ def broadcasts(db: duckdb.DuckDBPyConnection) -> Answer:
         {"since": sends[-1]["sent_on"]},
     )
     last = sends[0]
-    lead = f"The last one went to {count(last['recipients'])} people on {day(last['sent_on'])}"
+    lead = f"The latest went to {count(last['recipients'])} people on {day(last['sent_on'])}"
     if last["open_rate"] is not None:
         lead += f"; {percent(last['open_rate'])} opened it"
         if last["baseline_open_rate"] is not None:
-            lead += f", usual are {percent(last['baseline_open_rate'])}"
+            lead += f", where {percent(last['baseline_open_rate'])} is normal"
     figures = [_rate(sends, "open_rate", "Open rate"), _rate(sends, "click_rate", "Click rate")]
-    figures.append(Figure("The latest", table=Table("The latest broadcasts", _COLUMNS, sends[:10], is_open=True)))
+    figures.append(Figure("The latest", table=FigureTable("The latest broadcasts", _COLUMNS, sends[:10], is_open=True)))
     if len(sends) > 10:
-        figures.append(Figure("", table=Table(f"All {len(sends)} shown above", _COLUMNS, sends)))
+        figures.append(Figure("", table=FigureTable(f"All {len(sends)} broadcasts above", _COLUMNS, sends)))
     figures.append(_by_month(trend))
     figures += _alarms(db)
-    return Answer(f"{lead}.", [figure for figure in figures if figure])
+    return SectionContent(f"{lead}.", [figure for figure in figures if figure])
 
 
 def _rate(sends: Rows, rate: str, name: str) -> Figure | None:
-    """A rate of every broadcast; None where it is counted for none."""
+    """A rate of every broadcast; None if it is available for none."""
     marks = [
         {
             "sent_on": each["sent_on"],
@@ -83,24 +84,26 @@ def _rate(sends: Rows, rate: str, name: str) -> Figure | None:
     if not marks:
         return None
     first, last = marks[-1]["sent_on"], marks[0]["sent_on"]
-    label = f"{name} of {many(len(marks), 'broadcast')}, {day(first)} to {day(last)}."
-    note = "Each mark is a broadcast, the line the rate over all recipients of the ten before it. What is a standard"
-    note += " deviation away from these, and by more than chance may make of it, stands out."
+    label = f"{name} of {plural(len(marks), 'broadcast')}, {day(first)} to {day(last)}."
+    note = (
+        "Each mark is a broadcast; the line is the rate across all recipients of the ten before it. Broadcasts at least"
+    )
+    note += " one standard deviation away from it, by a statistically significant difference, stand out."
     return Figure(name, note if rate == "open_rate" else "", Chart("sends", label, marks, {"what": name}, _KEY))
 
 
 def _by_month(trend: Rows) -> Figure:
     columns = (
-        Column("starts_on", "Month", "month"),
-        Column("broadcasts", "Sent"),
-        Column("recipients", "Recipients"),
-        Column("open_rate", "Open rate", "percent"),
-        Column("click_rate", "Click rate", "percent"),
-        Column("click_to_open_rate", "Clicks of opens", "percent"),
-        Column("unsubscribe_rate", "Unsubscribed", "percent"),
-        Column("reach_rate", "Reach", "percent"),
+        TableColumn("starts_on", "Month", "month"),
+        TableColumn("broadcasts", "Sent"),
+        TableColumn("recipients", "Recipients"),
+        TableColumn("open_rate", "Open rate", "percent"),
+        TableColumn("click_rate", "Click rate", "percent"),
+        TableColumn("click_to_open_rate", "Click-to-open rate", "percent"),
+        TableColumn("unsubscribe_rate", "Unsubscribed", "percent"),
+        TableColumn("reach_rate", "Reach", "percent"),
     )
-    return Figure("", table=Table("Month by month", columns, trend[::-1]))
+    return Figure("", table=FigureTable("Month by month", columns, trend[::-1]))
 
 
 def _alarms(db: duckdb.DuckDBPyConnection) -> list[Figure]:
@@ -121,18 +124,18 @@ def _alarms(db: duckdb.DuckDBPyConnection) -> list[Figure]:
         return []
     limits = row(db, "select unsubscribe_alarm, open_rate_drop_alarm, bounce_alarm from model_settings")
     columns = (
-        Column("sent_on", "Sent", "day"),
-        Column("subject", "Subject", "text"),
-        Column("alarms", "What", "text"),
-        Column("recipients", "Recipients"),
-        Column("open_rate", "Open rate", "percent"),
-        Column("median_open_rate", "Usual (median)", "percent"),
-        Column("unsubscribe_rate", "Unsubscribed", "percent"),
+        TableColumn("sent_on", "Sent", "day"),
+        TableColumn("subject", "Subject", "text"),
+        TableColumn("alarms", "Reason", "text"),
+        TableColumn("recipients", "Recipients"),
+        TableColumn("open_rate", "Open rate", "percent"),
+        TableColumn("median_open_rate", "Normal (median)", "percent"),
+        TableColumn("unsubscribe_rate", "Unsubscribed", "percent"),
     )
     note = (
         f"In the last year: more than {percent(limits['unsubscribe_alarm'])} unsubscribed, opens more than"
-        f" {percent(limits['open_rate_drop_alarm'])} below the usual, or more than {percent(limits['bounce_alarm'])}"
-        " found bounced or complaining in the week after."
+        f" {percent(limits['open_rate_drop_alarm'])} below normal, or more than {percent(limits['bounce_alarm'])}"
+        " bounced or complained in the week after."
     )
-    table = Table("Broadcasts to look at", columns, found, is_open=True)
-    return [Figure("Worth a look", note, table=table)]
+    table = FigureTable("Broadcasts to review", columns, found, is_open=True)
+    return [Figure("Worth reviewing", note, table=table)]

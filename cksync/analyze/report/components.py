@@ -1,4 +1,4 @@
-"""What a report is made of: values without markup, which page.py turns into HTML."""
+"""The components of a report: values without markup, which page.py turns into HTML."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Rows = Sequence[Row]
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One number at the top: `delta` is shown with an arrow, `good` says whether it is to be welcomed."""
+    """One figure at the top: `delta` is shown with an arrow, `good` tells if it is welcome."""
 
     label: str
     value: str
@@ -23,7 +23,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A picture: `kind` is the function of assets/page.js that draws it, `label` says in words what it shows.
+    """A picture: `kind` is the function of assets/page.js that draws it, `label` describes it in words.
 
     `key` explains its colours: (name of the colour, meaning).
     """
@@ -36,8 +36,8 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table: `form` is a key of words.FORMS."""
+class TableColumn:
+    """A column of a table: `form` is a key of formatting.FORMS."""
 
     name: str
     heading: str
@@ -45,29 +45,29 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Numbers to read; `is_open` shows them without being asked."""
+class FigureTable:
+    """A table of numbers; `is_open` shows it unfolded."""
 
     title: str
-    columns: Sequence[Column]
+    columns: Sequence[TableColumn]
     rows: Rows
     is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart and its numbers under a heading; `fold`: what stands for it while it is folded away."""
+    """A chart and its numbers under a heading; `fold` is its label while folded."""
 
     title: str
     note: str = ""
     chart: Chart | None = None
-    table: Table | None = None
+    table: FigureTable | None = None
     fold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a section found: a sentence, figures, or in their place what is not there yet."""
+class SectionContent:
+    """The content of a section: a sentence, figures, or instead a note on what is missing."""
 
     lead: str = ""
     figures: Sequence[Figure] = ()
@@ -75,13 +75,13 @@ class Answer:
 
 
 def rows(db: duckdb.DuckDBPyConnection, sql: str, parameters: Row | None = None) -> Rows:
-    """The rows of an answer, by the names of its columns; `parameters` are the $names in it."""
+    """Return the rows of a query, by column name; `parameters` are its $names."""
     found = db.execute(sql, dict(parameters or {}))
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def row(db: duckdb.DuckDBPyConnection, sql: str, parameters: Row | None = None) -> Row:
-    """The first row of an answer, {} without one."""
+    """Return the first row of a query, {} without one."""
     found = rows(db, sql, parameters)
     return found[0] if found else {}

@@ -1,4 +1,4 @@
-"""The sections in their order: the question each answers, its words, and the models it reads."""
+"""The sections in order: the question of each, its definitions, and the models it reads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import duckdb
 
 from cksync.analyze.report.broadcasts import broadcasts
-from cksync.analyze.report.components import Answer
+from cksync.analyze.report.components import SectionContent
 from cksync.analyze.report.freshness import sync
 from cksync.analyze.report.growth import churn, growth
 from cksync.analyze.report.health import cohorts, health
@@ -16,14 +16,14 @@ from cksync.analyze.report.tags_and_forms import forms, tags
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A question; `definition` are the words it is answered in, `models` what it reads."""
+    """A question; `definition` explains its terms, `models` are what it reads."""
 
     name: str
     title: str
     question: str
     definition: str
     models: tuple[str, ...]
-    answer: Callable[[duckdb.DuckDBPyConnection], Answer]
+    answer: Callable[[duckdb.DuckDBPyConnection], SectionContent]
 
 
 SECTIONS = (
@@ -31,8 +31,9 @@ SECTIONS = (
         "growth",
         "Growth",
         "Is the list growing?",
-        "New Leads are people who joined in the period, whatever became of them. Lost are active people who were seen"
-        " to have cancelled, bounced, complained or gone. Net is who became active less who ceased to be.",
+        "New Leads are people who joined in the period, whatever their state now. Lost are active people who cancelled,"
+        " bounced, complained or were deleted. Net is the people who became active minus the people who stopped being"
+        " active.",
         ("list_growth_daily", "audience_snapshot"),
         growth,
     ),
@@ -40,8 +41,8 @@ SECTIONS = (
         "churn",
         "Churn",
         "Who leaves?",
-        "Churn rate: people who cancelled in the month / active people when it began. Each counts for the day of the"
-        " pull that saw it.",
+        "Churn rate: people who cancelled in the month / active people at its start. Each change counts on the day of"
+        " the pull that found it.",
         ("churn_monthly",),
         churn,
     ),
@@ -49,7 +50,7 @@ SECTIONS = (
         "health",
         "Health",
         "How healthy is the list?",
-        "The state is the one Kit gives to a person; only active people get mail.",
+        "State is the subscriber state in Kit; only active people receive email.",
         ("list_health",),
         health,
     ),
@@ -57,18 +58,18 @@ SECTIONS = (
         "cohorts",
         "Cohorts",
         "Do people stay?",
-        "A cohort is everybody who joined in one month. The band is what its share may be by chance in a group of its"
-        " size.",
+        "A cohort is everyone who joined in one month. The band is the 95 % confidence interval of the share, given the"
+        " size of the group.",
         ("cohort_retention",),
         cohorts,
     ),
     Section(
         "broadcasts",
         "Broadcasts",
-        "How do the broadcasts do?",
+        "How do the broadcasts perform?",
         "Open rate and click rate are shares of the recipients. Months are weighted by recipients. Reach: recipients of"
-        " a send / active people. A broadcast stands out when its rate is a standard deviation or more away from that"
-        " of the ten before it, and by more than chance may make of so many recipients (Wilson, 95 %).",
+        " a broadcast / active people. A broadcast stands out when its rate is at least one standard deviation away"
+        " from that of the ten before it, and the difference is statistically significant (Wilson, 95 %).",
         ("broadcast_performance", "engagement_trend", "deliverability_watch"),
         broadcasts,
     ),
@@ -76,8 +77,8 @@ SECTIONS = (
         "tags",
         "Tags",
         "Which tags go together?",
-        "Lift: how many times as often two tags are on the same person as chance would have it; 1 is chance. The range"
-        " is what it may be by chance in groups of this size (Wilson, 95 %).",
+        "Lift: how much more often two tags are on the same person than expected by chance; 1 means no more often. The"
+        " range is the confidence interval for groups of this size (Wilson, 95 %).",
         ("tag_overlap",),
         tags,
     ),
@@ -85,19 +86,19 @@ SECTIONS = (
         "forms",
         "Lead magnets",
         "Which lead magnets bring buyers?",
-        "Conversion Rate: New Buyers / joins, a buyer being somebody who ordered after joining. Signup Value: revenue /"
-        " joins. Somebody in several forms counts in each. The range is what the rate may be by chance with so many"
-        " joins (Wilson, 95 %).",
+        "Conversion Rate: New Buyers / joins, where a buyer is a person who ordered after joining. Signup Value:"
+        " revenue / joins. A person in several forms counts in each. The range is the confidence interval of the rate"
+        " (Wilson, 95 %).",
         ("lead_magnet_conversion", "lead_magnet_revenue"),
         forms,
     ),
     Section(
         "revenue",
         "Revenue",
-        "What earns the money?",
-        "Revenue is what counted orders came to after discount, without tax and shipping. AOV: revenue / orders. Orders"
-        " whose amount is not known are in no revenue and no AOV. New Lead Value: all revenue ever from the people of a"
-        " source / people. Currencies are never added up.",
+        "Where does the revenue come from?",
+        "Revenue is the total of counted orders after discount, without tax and shipping. AOV (average order value):"
+        " revenue / orders. Orders with an unknown amount are left out of both. New Lead Value: all-time revenue from"
+        " the people of a source / people. Currencies are never added together.",
         ("revenue_daily", "revenue_by_product", "ltv_by_source", "revenue_by_source"),
         revenue,
     ),
@@ -105,8 +106,10 @@ SECTIONS = (
         "sync",
         "Sync",
         "Can these numbers be trusted?",
-        "A list is vouched for when as many different rows were read as the account counts; broadcasts and purchases,"
-        " which it does not count, when they were read to the end.",
+        (
+            "A list is complete when as many different rows were read as the account counts; broadcasts and"
+            " purchases, which it does not count, when they were read to the end."
+        ),
         ("sync_health", "audience_snapshot"),
         sync,
     ),

@@ -1,4 +1,4 @@
-"""Foreign text inside a page: data for scripts, and the policy that lets no other script run."""
+"""Embed foreign text in a page: data for scripts, and the policy that blocks other scripts."""
 
 import base64
 import hashlib
@@ -16,18 +16,19 @@ _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
 def as_json(value: Any) -> str:
-    """JSON that is safe inside a script element; dates as ISO text, money as numbers, NaN and infinity as null."""
+    """Return JSON that is safe inside a script element; dates as ISO text, money as numbers, NaN and infinity as
+    null."""
     return json.dumps(_plain(value), separators=(",", ":"), allow_nan=False).translate(_ESCAPES)
 
 
 def columnar(rows: Rows) -> dict[str, Any]:
-    """Rows with each name written once."""
+    """Return rows by column, with each name written once."""
     names = list(rows[0]) if rows else []
     return {"names": names, "columns": [[row[name] for row in rows] for name in names]}
 
 
 def policy(scripts: Iterable[str]) -> str:
-    """A content security policy: these scripts run, no other does, and nothing is fetched or sent."""
+    """Return a content security policy: only these scripts run, and nothing is fetched or sent."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
     )

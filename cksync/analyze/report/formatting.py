@@ -1,4 +1,4 @@
-"""Numbers, days and names as people read them, the same on every machine."""
+"""Format numbers, days and names for people, the same on every machine."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -81,11 +81,6 @@ def people(value: int) -> str:
 
 
 def named(name: str | None, length: int = 60) -> str:
-    """A name inside a sentence: not too long, and in a direction of its own."""
+    """A name inside a sentence: shortened, and isolated in its own text direction."""
     known = (name or "").strip() or "no name"
     return f"\u2068{known if len(known) <= length else known[: length - 1] + '…'}\u2069"
-
-
-def many(value: int, one: str, more: str = "") -> str:
-    """1 order, 2 orders."""
-    return f"{value:,} {one if value == 1 else more or one + 's'}"

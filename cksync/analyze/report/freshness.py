@@ -1,54 +1,55 @@
-"""The section about the mirror itself: how fresh and whole it is, and what nobody knows."""
+"""The section about the mirror itself: how fresh and complete it is, and what is unknown."""
 
 import duckdb
 
-from cksync.analyze.report.components import Answer, Column, Figure, Table, row, rows
-from cksync.analyze.report.formatting import many, moment
+from cksync.analyze.report.components import Figure, FigureTable, SectionContent, TableColumn, row, rows
+from cksync.analyze.report.formatting import moment
+from cksync.plural import plural
 
 
-def sync(db: duckdb.DuckDBPyConnection) -> Answer:
+def sync(db: duckdb.DuckDBPyConnection) -> SectionContent:
     """Can these numbers be trusted?"""
     streams = rows(db, "from sync_health order by stream")
     if not streams:
-        return Answer(nothing="Nothing yet: nothing was read.")
+        return SectionContent(nothing="Nothing read yet.")
     glance = row(db, "select as_of, last_pull_at, incomplete_lists from audience_snapshot")
     broken = rows(
         db,
         """
-        select name, fact, coalesce(problem, rows || ' rows contradict it') as finding
+        select name, fact, coalesce(problem, rows || if(rows = 1, ' row fails', ' rows fail')) as finding
         from _cksync.checks where rows > 0 or problem is not null
         union all
-        select name, 'can be made', problem from _cksync.models where problem is not null
+        select name, 'can be built', problem from _cksync.models where problem is not null
         order by all
         """,
     )
     whole = not glance["incomplete_lists"]
     lead = (
-        "The mirror vouches for every list."
+        "Every list is complete."
         if whole
-        else (f"{many(glance['incomplete_lists'], 'list')} cannot be vouched for; the table names why.")
+        else f"{plural(glance['incomplete_lists'], 'list')} incomplete; the table shows why."
     )
-    lead += f" The last whole pull ended {moment(glance['last_pull_at'])}." if glance["last_pull_at"] else ""
-    lead += f" {many(len(broken), 'check')} failed." if broken else " Every check of the numbers holds."
+    lead += f" The last complete pull ended {moment(glance['last_pull_at'])}." if glance["last_pull_at"] else ""
+    lead += f" {plural(len(broken), 'check')} failed." if broken else " Every data check passed."
     columns = (
-        Column("stream", "What", "text"),
-        Column("complete_lists", "Lists vouched for"),
-        Column("lists", "of"),
-        Column("read_to", "Known up to", "moment"),
-        Column("added_7d", "Came (7 days)"),
-        Column("changed_7d", "Changed"),
-        Column("removed_7d", "Gone"),
-        Column("requests_7d", "Requests"),
-        Column("failed_7d", "Failed"),
-        Column("doubt", "Doubt", "text"),
+        TableColumn("stream", "Stream", "text"),
+        TableColumn("complete_lists", "Complete lists"),
+        TableColumn("lists", "of"),
+        TableColumn("read_to", "Current to", "moment"),
+        TableColumn("added_7d", "Added (7 days)"),
+        TableColumn("changed_7d", "Changed"),
+        TableColumn("removed_7d", "Removed"),
+        TableColumn("requests_7d", "Requests"),
+        TableColumn("failed_7d", "Failed"),
+        TableColumn("doubt", "Incomplete because", "text"),
     )
-    figures = [Figure("List by list", table=Table("The mirror by stream", columns, streams, is_open=True))]
+    figures = [Figure("List by list", table=FigureTable("The mirror by stream", columns, streams, is_open=True))]
     if broken:
-        told = (
-            Column("name", "Check", "text"),
-            Column("fact", "Must hold", "text"),
-            Column("finding", "Found", "text"),
+        shown = (
+            TableColumn("name", "Check", "text"),
+            TableColumn("fact", "Expected", "text"),
+            TableColumn("finding", "Found", "text"),
         )
-        title = many(len(broken), "finding")
-        figures.append(Figure("What does not hold", table=Table(title, told, broken, is_open=True)))
-    return Answer(lead, figures)
+        title = plural(len(broken), "finding")
+        figures.append(Figure("Failed checks", table=FigureTable(title, shown, broken, is_open=True)))
+    return SectionContent(lead, figures)

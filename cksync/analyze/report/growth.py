@@ -4,11 +4,22 @@ from datetime import timedelta
 
 import duckdb
 
-from cksync.analyze.report.components import Answer, Chart, Column, Figure, Row, Rows, Table, row, rows
-from cksync.analyze.report.formatting import count, day, many, month, people, percent, signed
+from cksync.analyze.report.components import (
+    Chart,
+    Figure,
+    FigureTable,
+    Row,
+    Rows,
+    SectionContent,
+    TableColumn,
+    row,
+    rows,
+)
+from cksync.analyze.report.formatting import count, day, month, people, percent, signed
+from cksync.plural import plural
 
 RECENT_DAYS, RECENT_WEEKS = 90, 52
-# With fewer New Leads in these days, days are no more than noise, and weeks are shown.
+# With fewer New Leads in these days, days are only noise, and weeks are shown.
 ENOUGH = 180
 
 _GROWTH = """
@@ -23,17 +34,17 @@ _GROWTH = """
     group by all
     order by start
 """
-_NEW, _LOST, _MEAN = ("c1", "New Leads"), ("c2", "Lost"), ("ink", "Mean of seven days")
+_NEW, _LOST, _MEAN = ("c1", "New Leads"), ("c2", "Lost"), ("ink", "Seven-day average")
 _GROWTH_COLUMNS = (
-    Column("joined", "New Leads"),
-    Column("lost", "Lost"),
-    Column("net", "Net", "signed"),
-    Column("active", "Active at the end"),
+    TableColumn("joined", "New Leads"),
+    TableColumn("lost", "Lost"),
+    TableColumn("net", "Net", "signed"),
+    TableColumn("active", "Active at the end"),
 )
 
 
-def growth(db: duckdb.DuckDBPyConnection) -> Answer:
-    """Is the list growing?"""
+def growth(db: duckdb.DuckDBPyConnection) -> SectionContent:
+    """Answer "Is the list growing?"."""
     span = row(
         db,
         """
@@ -46,16 +57,16 @@ def growth(db: duckdb.DuckDBPyConnection) -> Answer:
     )
     glance = row(db, "select active, people, joined_28d, net_28d from audience_snapshot")
     if not span.get("joined") and not glance.get("people"):
-        return Answer(nothing="Nobody is on the list.")
+        return SectionContent(nothing="No one is on the list.")
     lead = f"{people(glance['active'])} {'is' if glance['active'] == 1 else 'are'} active"
     if glance["joined_28d"] is not None:
         lead += f"; {count(glance['joined_28d'])} joined in the last 28 days"
     if glance["net_28d"] is not None:
-        lead += f", and with those who left that makes {signed(glance['net_28d'])}"
+        lead += f", a net change of {signed(glance['net_28d'])}"
     figures = [_days(db, span) if _is_daily(span) else _weeks(db, span), *_active(db, span)]
     if span["days"] > RECENT_DAYS:
         figures.append(_whole(db, span))
-    return Answer(f"{lead}.", figures)
+    return SectionContent(f"{lead}.", figures)
 
 
 def _is_daily(span: Row) -> bool:
@@ -73,21 +84,21 @@ def _days(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
         """,
         {"days": RECENT_DAYS},
     )
-    table = Table(
+    table = FigureTable(
         "Day by day",
-        (Column("start", "Day", "day"), *_GROWTH_COLUMNS, Column("precision", "Precision", "text")),
+        (TableColumn("start", "Day", "day"), *_GROWTH_COLUMNS, TableColumn("precision", "Precision", "text")),
         found[::-1],
     )
-    note = "The curve is the mean of seven days."
-    return _figure(span, found, "day", f"The last {many(len(found), 'day')}", note, table)
+    note = "The curve is the seven-day average."
+    return _figure(span, found, "day", f"The last {plural(len(found), 'day')}", note, table)
 
 
 def _weeks(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
     monday = span["last"] - timedelta(days=span["last"].weekday())
     found = rows(db, _GROWTH, {"grain": "week", "since": monday - timedelta(weeks=RECENT_WEEKS - 1)})
-    table = Table("Week by week", (Column("start", "Week from", "day"), *_GROWTH_COLUMNS), found[::-1])
-    note = "Weeks begin on Monday; the running one is not over."
-    return _figure(span, found, "week", f"The last {many(len(found), 'week')}", note, table)
+    table = FigureTable("Week by week", (TableColumn("start", "Week from", "day"), *_GROWTH_COLUMNS), found[::-1])
+    note = "Weeks begin on Monday; the current week is incomplete."
+    return _figure(span, found, "week", f"The last {plural(len(found), 'week')}", note, table)
 
 
 def _whole(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
@@ -95,12 +106,12 @@ def _whole(db: duckdb.DuckDBPyConnection, span: Row) -> Figure:
     years = span["days"] / 365
     unit = "week" if years <= 3 and _is_daily(span) else "month" if years <= 30 else "year"
     found = rows(db, _GROWTH, {"grain": unit, "since": span["first"]})
-    start = Column("start", unit.capitalize(), "day" if unit == "week" else "month")
-    table = Table(f"{unit.capitalize()} by {unit}", (start, *_GROWTH_COLUMNS), found[::-1])
-    return _figure(span, found, unit, "From the beginning", f"Since {day(span['first'])}, by {unit}.", table)
+    start = TableColumn("start", unit.capitalize(), "day" if unit == "week" else "month")
+    table = FigureTable(f"{unit.capitalize()} by {unit}", (start, *_GROWTH_COLUMNS), found[::-1])
+    return _figure(span, found, unit, "All time", f"Since {day(span['first'])}, by {unit}.", table)
 
 
-def _figure(span: Row, found: Rows, unit: str, title: str, note: str, table: Table) -> Figure:
+def _figure(span: Row, found: Rows, unit: str, title: str, note: str, table: FigureTable) -> Figure:
     """New people above the line, lost ones below it; `found` has a row for each day, week or month."""
     key = [_NEW]
     if any(each["lost"] for each in found):
@@ -108,9 +119,9 @@ def _figure(span: Row, found: Rows, unit: str, title: str, note: str, table: Tab
     if "average" in found[0]:
         key.append(_MEAN)
     if span["known_from"] is None:
-        note += " Who left is not known before the first pull has ended."
+        note += " Losses are unknown until the first pull is complete."
     elif span["known_from"] > found[0]["start"]:
-        note += f" Who left is known from the first pull on, which was on {day(span['known_from'])}."
+        note += f" Losses are known from the first pull on, which was on {day(span['known_from'])}."
     label = f"New Leads and lost people by {unit}, {day(found[0]['start'])} to {day(found[-1]['start'])}."
     chart = Chart("growth", label, found, {"unit": unit, "knownFrom": span["known_from"]}, key)
     return Figure(title, note, chart, table)
@@ -133,39 +144,41 @@ def _active(db: duckdb.DuckDBPyConnection, span: Row) -> list[Figure]:
         {"unit": unit},
     )
     chart = Chart("line", f"Active people by {unit} since {day(found[0]['day'])}.", found, {"x": "day", "y": "active"})
-    table = Table("Active people", (Column("day", "Day", "day"), Column("active", "Active")), found[::-1])
-    note = "At the end of the day. The axis does not begin at zero, so that changes show."
+    table = FigureTable(
+        "Active people", (TableColumn("day", "Day", "day"), TableColumn("active", "Active")), found[::-1]
+    )
+    note = "At the end of each day. The axis does not start at zero, to show changes."
     return [Figure("Active people since the first pull", note, chart, table)]
 
 
-def churn(db: duckdb.DuckDBPyConnection) -> Answer:
-    """Who leaves?"""
+def churn(db: duckdb.DuckDBPyConnection) -> SectionContent:
+    """Answer "Who leaves?"."""
     found = rows(db, "from churn_monthly order by month")[-36:]
     if not found:
-        return Answer(nothing="Nothing yet: churn is known from the second day of pulls on.")
+        return SectionContent(nothing="Churn is available from the second day of pulls.")
     last = found[-1]
     lead = f"In {month(last['month'])}, {count(last['cancelled'])} of {people(last['active_start'])} cancelled"
     lead += f": a churn rate of {percent(last['churn_rate'])}"
     if last["days_covered"] < last["days_in_month"]:
-        lead += f", over the {many(last['days_covered'], 'day')} that are known"
+        lead += f", over {plural(last['days_covered'], 'known day')}"
     if last["lost"]:
-        lead += f". {count(last['early_lost'])} of {count(last['lost'])} who left had joined at most 30 days before"
+        lead += f". {count(last['early_lost'])} of the {people(last['lost'])} lost had joined at most 30 days earlier"
     reasons = ("cancelled", "bounced", "complained", "deleted")
     chart = Chart(
         "stack",
-        f"People lost by month, from {month(found[0]['month'])} to {month(last['month'])}, by what became of them.",
+        f"People lost by month, from {month(found[0]['month'])} to {month(last['month'])}, by reason.",
         [{"x": each["month"], "part": reason, "y": each[reason]} for each in found for reason in reasons],
         {"parts": reasons, "unit": "month", "what": "People"},
         (("c2", "cancelled"), ("c5", "bounced"), ("c4", "complained"), ("soft", "deleted")),
     )
     columns = (
-        Column("month", "Month", "month"),
-        Column("days_covered", "Days known"),
-        Column("active_start", "Active at the start"),
-        *(Column(reason, reason.capitalize()) for reason in reasons),
-        Column("churn_rate", "Churn rate", "percent"),
-        Column("lost_rate", "Lost rate", "percent"),
-        Column("early_lost", "Lost within 30 days"),
+        TableColumn("month", "Month", "month"),
+        TableColumn("days_covered", "Known days"),
+        TableColumn("active_start", "Active at the start"),
+        *(TableColumn(reason, reason.capitalize()) for reason in reasons),
+        TableColumn("churn_rate", "Churn rate", "percent"),
+        TableColumn("lost_rate", "Lost rate", "percent"),
+        TableColumn("early_lost", "Lost within 30 days"),
     )
-    table = Table("Month by month", columns, found[::-1], is_open=len(found) <= 6)
-    return Answer(f"{lead}.", [Figure("People lost by month", "", chart, table)])
+    table = FigureTable("Month by month", columns, found[::-1], is_open=len(found) <= 6)
+    return SectionContent(f"{lead}.", [Figure("People lost by month", "", chart, table)])

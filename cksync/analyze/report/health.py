@@ -1,32 +1,33 @@
-"""Sections about who is on the list: their health, and whether they stay."""
+"""Sections about the people on the list: their health, and how long they stay."""
 
 import duckdb
 
-from cksync.analyze.report.components import Answer, Chart, Column, Figure, Rows, Table, rows
-from cksync.analyze.report.formatting import count, many, month, named, people, percent
+from cksync.analyze.report.components import Chart, Figure, FigureTable, Rows, SectionContent, TableColumn, rows
+from cksync.analyze.report.formatting import count, month, named, people, percent
+from cksync.plural import plural
 
 COHORTS, BARS = 24, 15
 
 
-def health(db: duckdb.DuckDBPyConnection) -> Answer:
-    """How healthy is the list?"""
+def health(db: duckdb.DuckDBPyConnection) -> SectionContent:
+    """Answer "How healthy is the list?"."""
     found = rows(db, "from list_health order by people desc, name")
     states = [each for each in found if each["kind"] == "state"]
     if not states:
-        return Answer(nothing="Nobody is on the list.")
+        return SectionContent(nothing="No one is on the list.")
     problem = next(each for each in found if each["kind"] == "problem")
     untagged = next(each for each in found if each["kind"] == "tag")
     lead = f"{percent(problem['people_rate'])} bounced or complained"
-    lead += ", which is above the alarm" if problem["is_alarming"] else ""
-    lead += f"; {percent(untagged['people_rate'])} of the active people carry no tag." if untagged["of_people"] else "."
+    lead += ", above the alarm threshold" if problem["is_alarming"] else ""
+    lead += f"; {percent(untagged['people_rate'])} of active people have no tag." if untagged["of_people"] else "."
     figures = [
         _shares("People by state", "", states, "State", "c1"),
     ]
     fields = [each for each in found if each["kind"] == "field" and each["of_people"]]
     if fields:
-        note = "Of the active people, how many have a value in each custom field."
-        figures.append(_shares("Custom fields that are filled", note, fields, "Field", "c3"))
-    return Answer(lead, figures)
+        note = "Share of active people with a value in each custom field."
+        figures.append(_shares("Custom fields in use", note, fields, "Field", "c3"))
+    return SectionContent(lead, figures)
 
 
 def _shares(title: str, note: str, found: Rows, what: str, color: str) -> Figure:
@@ -43,12 +44,16 @@ def _shares(title: str, note: str, found: Rows, what: str, color: str) -> Figure
         f"{title}: " + ", ".join(f"{named(each['name'])} {percent(each['people_rate'])}" for each in found[:5]) + "."
     )
     chart = Chart("bars", label, bars, {"color": color, "tips": {"people": "People"}, "max": 100})
-    columns = (Column("name", what, "text"), Column("people", "People"), Column("people_rate", "Share", "percent"))
-    return Figure(title, note, chart, Table("The numbers", columns, found))
+    columns = (
+        TableColumn("name", what, "text"),
+        TableColumn("people", "People"),
+        TableColumn("people_rate", "Share", "percent"),
+    )
+    return Figure(title, note, chart, FigureTable("The numbers", columns, found))
 
 
-def cohorts(db: duckdb.DuckDBPyConnection) -> Answer:
-    """Do people stay?"""
+def cohorts(db: duckdb.DuckDBPyConnection) -> SectionContent:
+    """Answer "Do people stay?"."""
     found = rows(
         db,
         """
@@ -65,46 +70,46 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> Answer:
         {"cohorts": COHORTS},
     )
     if not found:
-        return Answer(nothing="Nothing yet: nobody has joined.")
+        return SectionContent(nothing="No one has joined yet.")
     latest = max(each["month"] for each in found)
     now = [each for each in found if each["month"] == latest]
     kept, joined = sum(each["active"] for each in now), sum(each["size"] for each in now)
     lead = (
-        f"Of the {people(joined)} known from the last {many(len(now), 'month')} of joining, {count(kept)} are active."
+        f"Of {people(joined)} who joined in the last {plural(len(now), 'month')} with data, {count(kept)} are active."
     )
     chart = Chart(
         "retention",
-        f"Share of each month's New Leads that is active now, {month(now[0]['cohort'])} to {month(now[-1]['cohort'])}.",
+        f"Share of each month's New Leads still active, {month(now[0]['cohort'])} to {month(now[-1]['cohort'])}.",
         now,
         {"least": 0},
-        (("c1", "Share still active"), ("soft", "May be so by chance (95 %)")),
+        (("c1", "Share still active"), ("soft", "95 % confidence interval")),
     )
     columns = (
-        Column("cohort", "Joined in", "month"),
-        Column("size", "People"),
-        Column("active", "Active now"),
-        Column("retention_rate", "Still active", "percent"),
-        Column("retention_low", "At least", "percent"),
-        Column("retention_high", "At most", "percent"),
-        Column("precision", "Precision", "text"),
+        TableColumn("cohort", "Joined in", "month"),
+        TableColumn("size", "People"),
+        TableColumn("active", "Active now"),
+        TableColumn("retention_rate", "Still active", "percent"),
+        TableColumn("retention_low", "At least", "percent"),
+        TableColumn("retention_high", "At most", "percent"),
+        TableColumn("precision", "Precision", "text"),
     )
-    figures = [Figure("Still active, by month of joining", "", chart, Table("The numbers", columns, now[::-1]))]
+    figures = [Figure("Still active, by month of joining", "", chart, FigureTable("The numbers", columns, now[::-1]))]
     months = len({each["month"] for each in found})
     if months >= 3:
         heat = Chart(
             "cohorts",
-            f"Share still active by month of joining and months since, for {months} months that pulls cover.",
+            f"Share still active by month of joining and months since, for {months} months covered by pulls.",
             found,
             {},
         )
         by_month = (
-            Column("cohort", "Joined in", "month"),
-            Column("month", "At the end of", "month"),
-            Column("months_since", "Months since"),
-            Column("size", "People"),
-            Column("active", "Active"),
-            Column("retention_rate", "Still active", "percent"),
+            TableColumn("cohort", "Joined in", "month"),
+            TableColumn("month", "At the end of", "month"),
+            TableColumn("months_since", "Months since"),
+            TableColumn("size", "People"),
+            TableColumn("active", "Active"),
+            TableColumn("retention_rate", "Still active", "percent"),
         )
-        note = "Each row is a month of joining, each column the end of a month; before the first pull nothing is known."
-        figures.append(Figure("Month after month", note, heat, Table("The numbers", by_month, found[::-1])))
-    return Answer(lead, figures)
+        note = "Each row is a month of joining, each column the end of a month; nothing is known before the first pull."
+        figures.append(Figure("Month after month", note, heat, FigureTable("The numbers", by_month, found[::-1])))
+    return SectionContent(lead, figures)

@@ -1,15 +1,16 @@
-"""The numbers at the top."""
+"""The key figures at the top."""
 
 from decimal import Decimal
 
 import duckdb
 
 from cksync.analyze.report.components import Row, Tile, row, rows
-from cksync.analyze.report.formatting import NONE, count, day, many, money, named, percent, signed
+from cksync.analyze.report.formatting import NONE, count, day, money, named, people, percent, signed
+from cksync.plural import plural
 
 
 def tiles(db: duckdb.DuckDBPyConnection) -> list[Tile]:
-    """The account at a glance, with what the numbers changed by where that is known."""
+    """The account at a glance, with changes where they are known."""
     glance = row(db, "from audience_snapshot")
     if not glance:
         return []
@@ -18,7 +19,7 @@ def tiles(db: duckdb.DuckDBPyConnection) -> list[Tile]:
 
 def _active(glance: Row) -> Tile:
     net, days = (glance["net_28d"], 28) if glance["net_28d"] is not None else (glance["net_7d"], 7)
-    note = f"of {count(glance['people'])} people known"
+    note = f"of {people(glance['people'])} known"
     if net is None:
         return Tile("Active people", count(glance["active"]), note)
     return Tile("Active people", count(glance["active"]), f"in {days} days", signed(net), net >= 0)
@@ -38,7 +39,7 @@ def _leads(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
     if before["days"] < 28 or glance["joined_28d"] is None:
         return Tile(label, value, "people who joined")
     more = glance["joined_28d"] - before["joined"]
-    return Tile(label, value, "than in the 28 days before", signed(more), more >= 0)
+    return Tile(label, value, "vs the 28 days before", signed(more), more >= 0)
 
 
 def _sent(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
@@ -54,11 +55,11 @@ def _sent(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
         return Tile(label, percent(last["open_rate"]), f"sent {day(last['sent_on'])}")
     more = last["open_rate"] - last["baseline_open_rate"]
     delta = f"{more:+.1f} points".replace("-", "\N{MINUS SIGN}")
-    return Tile(label, percent(last["open_rate"]), f"to the ten before · {day(last['sent_on'])}", delta, more >= 0)
+    return Tile(label, percent(last["open_rate"]), f"vs the ten before · {day(last['sent_on'])}", delta, more >= 0)
 
 
 def _earned(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
-    """Revenue of 28 days: the currency of most of its orders first, each for itself."""
+    """Revenue of 28 days, by currency, the one with most orders first."""
     label, orders = "Revenue, 28 days", glance["orders_28d"]
     if not orders:
         return Tile(label, NONE, "no orders")
@@ -75,7 +76,7 @@ def _earned(db: duckdb.DuckDBPyConnection, glance: Row) -> Tile:
     )
     found = [f"{_short(each['revenue'])} {named(each['currency'], 12) if each['currency'] else ''}" for each in sold]
     value, *others = (each.strip() for each in found)
-    note = many(orders, "order")
+    note = plural(orders, "order")
     if unknown := sum(each["unknown"] for each in sold):
         note += f", {count(unknown)} of unknown amount"
     if others:

@@ -1,16 +1,17 @@
-"""The section about revenue: one figure group a currency, never a sum of several."""
+"""The section about revenue: one group of figures per currency, never a sum of several."""
 
 import duckdb
 
-from cksync.analyze.report.components import Answer, Chart, Column, Figure, Row, Rows, Table, rows
-from cksync.analyze.report.formatting import count, many, money, month, named
+from cksync.analyze.report.components import Chart, Figure, FigureTable, Row, Rows, SectionContent, TableColumn, rows
+from cksync.analyze.report.formatting import count, money, month, named
+from cksync.plural import plural
 
 CURRENCIES, BARS, SOURCES = 5, 12, 50
 WAYS = (("referrer_host", "Referrer"), ("utm_source", "utm_source"), ("first_tag", "First tag"))
 
 
-def revenue(db: duckdb.DuckDBPyConnection) -> Answer:
-    """What earns the money?"""
+def revenue(db: duckdb.DuckDBPyConnection) -> SectionContent:
+    """Answer "What earns the money?"."""
     totals = rows(
         db,
         """
@@ -27,25 +28,25 @@ def revenue(db: duckdb.DuckDBPyConnection) -> Answer:
         """,
     )
     if not totals:
-        return Answer(nothing="Nothing yet: no purchase is counted.")
+        return SectionContent(nothing="No purchases yet.")
     lead = "; ".join(map(_earned, totals[:4]))
     if len(totals) > 4:
-        lead += f"; and {many(len(totals) - 4, 'currency more', 'currencies more')}"
+        lead += f"; and {plural(len(totals) - 4, 'more currency', 'more currencies')}"
     columns = (
-        Column("currency", "Currency", "text"),
-        Column("orders", "Orders"),
-        Column("orders_without_amount", "of unknown amount"),
-        Column("units", "Units"),
-        Column("revenue", "Revenue", "money"),
-        Column("discount", "Discount given", "money"),
-        Column("average_order_value", "AOV", "money"),
-        Column("new_revenue", "First orders", "money"),
-        Column("repeat_revenue", "Repeat orders", "money"),
+        TableColumn("currency", "Currency", "text"),
+        TableColumn("orders", "Orders"),
+        TableColumn("orders_without_amount", "Of unknown amount"),
+        TableColumn("units", "Units"),
+        TableColumn("revenue", "Revenue", "money"),
+        TableColumn("discount", "Discount given", "money"),
+        TableColumn("average_order_value", "AOV", "money"),
+        TableColumn("new_revenue", "First orders", "money"),
+        TableColumn("repeat_revenue", "Repeat orders", "money"),
     )
-    figures = [Figure("By currency", table=Table("All currencies", columns, totals, is_open=len(totals) <= 8))]
+    figures = [Figure("By currency", table=FigureTable("All currencies", columns, totals, is_open=len(totals) <= 8))]
     for place, total in enumerate(totals[:CURRENCIES]):
         figures += _of_currency(db, total, is_open=place == 0)
-    return Answer(f"{lead}.", figures)
+    return SectionContent(f"{lead}.", figures)
 
 
 def _code(total: Row) -> str:
@@ -53,8 +54,8 @@ def _code(total: Row) -> str:
 
 
 def _earned(total: Row) -> str:
-    """What a currency's orders came to, and of how many that is not known."""
-    said = f"{_code(total)} {money(total['revenue'])} from {many(total['orders'], 'order')}"
+    """The total of a currency's orders, and the number without a known amount."""
+    said = f"{_code(total)} {money(total['revenue'])} from {plural(total['orders'], 'order')}"
     unknown = total["orders_without_amount"]
     return f"{said}, {count(unknown)} of unknown amount" if unknown else said
 
@@ -93,13 +94,15 @@ def _by_month(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Fi
         (("c1", "First orders"), ("c4", "Repeat orders")),
     )
     columns = (
-        Column("start", unit.capitalize(), "month"),
-        Column("orders", "Orders"),
-        Column("revenue", "Revenue", "money"),
-        Column("new_revenue", "First orders", "money"),
-        Column("repeat_revenue", "Repeat orders", "money"),
+        TableColumn("start", unit.capitalize(), "month"),
+        TableColumn("orders", "Orders"),
+        TableColumn("revenue", "Revenue", "money"),
+        TableColumn("new_revenue", "First orders", "money"),
+        TableColumn("repeat_revenue", "Repeat orders", "money"),
     )
-    return Figure(f"{code} by {unit}", "", chart, Table(f"{unit.capitalize()} by {unit}", columns, found[::-1]), fold)
+    return Figure(
+        f"{code} by {unit}", "", chart, FigureTable(f"{unit.capitalize()} by {unit}", columns, found[::-1]), fold
+    )
 
 
 def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Figure | None:
@@ -108,7 +111,7 @@ def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> 
         """
         select coalesce(
                 product,
-                case product_key when 'unsplit' then '(several, at unknown prices)' else '(no product)' end
+                case product_key when 'unsplit' then '(several, unknown prices)' else '(no product)' end
             ) as product,
             orders, units, gross, discount, revenue,
             revenue_share_rate, buyers, new_buyers
@@ -131,17 +134,17 @@ def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> 
     )
     chart = Chart("bars", label, bars, {"color": "c1", "tips": {"units": "Units"}})
     columns = (
-        Column("product", "Product", "text"),
-        Column("orders", "Orders"),
-        Column("units", "Units"),
-        Column("gross", "Before discount", "money"),
-        Column("revenue", "Revenue", "money"),
-        Column("revenue_share_rate", "Share", "percent"),
-        Column("buyers", "Buyers"),
-        Column("new_buyers", "New Buyers"),
+        TableColumn("product", "Product", "text"),
+        TableColumn("orders", "Orders"),
+        TableColumn("units", "Units"),
+        TableColumn("gross", "Before discount", "money"),
+        TableColumn("revenue", "Revenue", "money"),
+        TableColumn("revenue_share_rate", "Share", "percent"),
+        TableColumn("buyers", "Buyers"),
+        TableColumn("new_buyers", "New Buyers"),
     )
-    note = "" if len(found) <= BARS else f"The first {BARS} of {count(len(found))}."
-    return Figure(f"{code} by product", note, chart, Table("The numbers", columns, found[:100]), fold)
+    note = "" if len(found) <= BARS else f"The top {BARS} of {count(len(found))}."
+    return Figure(f"{code} by product", note, chart, FigureTable("The numbers", columns, found[:100]), fold)
 
 
 def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Figure | None:
@@ -153,7 +156,7 @@ def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Fig
         {
             "name": each["source"] if each["source_key"] else "(no form)",
             "value": each["new_lead_revenue"],
-            "text": f"{money(each['new_lead_revenue'])} · {money(each['new_lead_value'])} a lead",
+            "text": f"{money(each['new_lead_revenue'])} · {money(each['new_lead_value'])} per lead",
             "leads": each["new_leads"],
         }
         for each in found[:BARS]
@@ -162,12 +165,12 @@ def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Fig
     label = f"New Lead Revenue in {code} by first form: "
     label += ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
     chart = Chart("bars", label, bars, {"color": "c3", "tips": {"leads": "New Leads"}})
-    note = "All revenue ever from the people who came by each form first."
+    note = "All-time revenue from people, by the form they joined first."
     return Figure(f"{code} by source", note, chart, _source_table(found, "First form"), fold)
 
 
 def _by_source(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None, dimension: str, name: str) -> Figure | None:
-    """Another way in which people came, as a table."""
+    """Another source of people, as a table."""
     found = _sources(db, total, dimension)
     if all(each["source_key"] == "" for each in found):
         return None
@@ -175,7 +178,7 @@ def _by_source(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None, dime
 
 
 def _sources(db: duckdb.DuckDBPyConnection, total: Row, dimension: str) -> Rows:
-    """The ways in which the buyers of a currency came."""
+    """The sources of the buyers of a currency."""
     return rows(
         db,
         """
@@ -191,14 +194,14 @@ def _sources(db: duckdb.DuckDBPyConnection, total: Row, dimension: str) -> Rows:
     )
 
 
-def _source_table(found: Rows, name: str) -> Table:
+def _source_table(found: Rows, name: str) -> FigureTable:
     columns = (
-        Column("source", name, "text"),
-        Column("new_leads", "New Leads"),
-        Column("currency_customers", "Customers"),
-        Column("new_lead_revenue", "New Lead Revenue", "money"),
-        Column("new_lead_value", "New Lead Value", "money"),
-        Column("customer_value", "Customer Value", "money"),
-        Column("value_90_days", "Value after 90 days", "money"),
+        TableColumn("source", name, "text"),
+        TableColumn("new_leads", "New Leads"),
+        TableColumn("currency_customers", "Customers"),
+        TableColumn("new_lead_revenue", "New Lead Revenue", "money"),
+        TableColumn("new_lead_value", "New Lead Value", "money"),
+        TableColumn("customer_value", "Customer Value", "money"),
+        TableColumn("value_90_days", "Value after 90 days", "money"),
     )
-    return Table(f"By {name[0].lower()}{name[1:]}", columns, found)
+    return FigureTable(f"By {name[0].lower()}{name[1:]}", columns, found)

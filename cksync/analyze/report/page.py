@@ -1,4 +1,4 @@
-"""Answers as HTML. Every text from the account passes `escape`, and stands in an element of its own direction."""
+"""Render answers as HTML. Every text from the account is escaped, and isolated in its own text direction."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cksync import __version__
-from cksync.analyze.report.components import Answer, Chart, Figure, Table, Tile
+from cksync.analyze.report.components import Chart, Figure, FigureTable, SectionContent, Tile
 from cksync.analyze.report.embed import as_json, columnar, policy
 from cksync.analyze.report.formatting import FORMS, NONE, TEXTS, moment
+from cksync.version import __version__
 
 if TYPE_CHECKING:
     from cksync.analyze.report.contents import Section
@@ -23,17 +23,17 @@ SCRIPTS = ("d3.min.js", "plot.umd.min.js", "page.js")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A section with its answer; `unknown` is what its models say v3 cannot tell."""
+    """A section with its answer; `unknown` is what v3 cannot tell, according to its models."""
 
     section: "Section"
-    answer: Answer
+    answer: SectionContent
     unknown: Sequence[str]
 
 
 def page(
     account: str | None, as_of: datetime | None, timezone: str, tiles: Sequence[Tile], shown: Sequence[Shown]
 ) -> str:
-    """The whole file."""
+    """Return the whole file."""
     charts: list[Chart] = []
     sections = "\n".join(_section(each, charts) for each in shown)
     name = account or "Your account"
@@ -66,8 +66,8 @@ def page(
 {sections}
 </main>
 <footer>
-<p>Written by cksync {__version__} from the mirror alone. No address and no name of a subscriber is in this file,
-and it asks nobody for anything. “{NONE}” means that it is not known, or that there is nothing to divide by.</p>
+<p>Written by cksync {__version__} from the mirror alone. This file contains no names or addresses of subscribers and
+makes no network requests. “{NONE}” means unknown or not applicable.</p>
 <p>Charts: Observable Plot and D3, © Observable, Inc. and Mike Bostock, ISC licence.</p>
 </footer>
 <script type="application/json" id="charts">{as_json(data)}</script>
@@ -109,7 +109,7 @@ def _section(shown: Shown, charts: list[Chart]) -> str:
         body = f'<p class="lead"><bdi>{escape(answer.lead)}</bdi></p>\n' + "".join(_figures(answer.figures, charts))
     unknown = "".join(f"<li>{escape(text)}</li>" for text in dict.fromkeys(shown.unknown))
     if unknown:
-        unknown = f"<details><summary>What is not known</summary><ul>{unknown}</ul></details>"
+        unknown = f"<details><summary>Limitations</summary><ul>{unknown}</ul></details>"
     return (
         f'<section class="card" id="{section.name}" aria-labelledby="{section.name}-title">\n'
         f'<h2 id="{section.name}-title">{escape(section.question)}</h2>\n{body}\n'
@@ -118,7 +118,7 @@ def _section(shown: Shown, charts: list[Chart]) -> str:
 
 
 def _figures(figures: Sequence[Figure], charts: list[Chart]) -> Iterator[str]:
-    """Figures one after the other; those that are folded away together in one element."""
+    """Yield figures one after the other; consecutive folded ones share one element."""
     for fold, group in groupby(figures, key=lambda figure: figure.fold):
         inside = "".join(_figure(figure, charts) for figure in group)
         if fold is None:
@@ -141,7 +141,7 @@ def _figure(figure: Figure, charts: list[Chart]) -> str:
     return f'<div class="figure">{title}{note}{chart}{table}</div>\n'
 
 
-def _table(table: Table) -> str:
+def _table(table: FigureTable) -> str:
     def css(form: str) -> str:
         return f' class="{"text name" if form == "text" else "text"}"' if form in TEXTS else ""
 

@@ -2,18 +2,19 @@
 
 import duckdb
 
-from cksync.analyze.report.components import Answer, Chart, Column, Figure, Rows, Table, row, rows
-from cksync.analyze.report.formatting import count, many, named, people, percent
+from cksync.analyze.report.components import Chart, Figure, FigureTable, Rows, SectionContent, TableColumn, row, rows
+from cksync.analyze.report.formatting import count, named, people, percent
+from cksync.plural import plural
 
 TAGS, PAIRS, FORMS = 12, 30, 15
 
 
-def tags(db: duckdb.DuckDBPyConnection) -> Answer:
-    """Which tags go together?"""
+def tags(db: duckdb.DuckDBPyConnection) -> SectionContent:
+    """Answer "Which tags go together?"."""
     pairs = rows(db, "from tag_overlap order by lift desc, people desc, tag_id, other_tag_id limit $n", {"n": PAIRS})
     support = row(db, "select minimum_support from model_settings")["minimum_support"]
     if not pairs:
-        return Answer(nothing=f"Nothing yet: no two tags are on {people(support)} or more together.")
+        return SectionContent(nothing=f"No two tags share {people(support)} or more.")
     cells = rows(
         db,
         """
@@ -41,44 +42,45 @@ def tags(db: duckdb.DuckDBPyConnection) -> Answer:
     names = {cell["tag_id"]: cell["tag"] for cell in cells}
     chart = Chart(
         "overlap",
-        f"Of the people with one tag, how many have another: {many(len(ids), 'tag')} with each other.",
+        f"Share of people with one tag who have another, for {plural(len(ids), 'tag')}.",
         cells,
         {"ids": ids, "names": [names[id_] for id_ in ids]},
     )
     columns = (
-        Column("tag", "Tag", "text"),
-        Column("other_tag", "And", "text"),
-        Column("people", "People with both"),
-        Column("tag_share_rate", "Of the first", "percent"),
-        Column("other_share_rate", "Of the second", "percent"),
-        Column("jaccard_rate", "Of either", "percent"),
-        Column("lift", "Lift", "decimal"),
-        Column("lift_low", "by chance from", "decimal"),
-        Column("lift_high", "to", "decimal"),
+        TableColumn("tag", "Tag", "text"),
+        TableColumn("other_tag", "And", "text"),
+        TableColumn("people", "People with both"),
+        TableColumn("tag_share_rate", "Share of first", "percent"),
+        TableColumn("other_share_rate", "Share of second", "percent"),
+        TableColumn("jaccard_rate", "Share of either", "percent"),
+        TableColumn("lift", "Lift", "decimal"),
+        TableColumn("lift_low", "Lift from", "decimal"),
+        TableColumn("lift_high", "to", "decimal"),
     )
-    note = "Of the people with the tag on the left, how many in a hundred also have the one above. The largest tags"
-    note += f"; pairs of fewer than {people(support)} are left out."
-    table = Table("Pairs by lift", columns, pairs)
-    return Answer(_together(db), [Figure("How tags overlap", note, chart, table)])
+    note = "Percentage of the people with the tag on the left who also have the tag above. Only the largest tags"
+    note += f" are shown, without pairs of fewer than {people(support)}."
+    table = FigureTable("Pairs by lift", columns, pairs)
+    return SectionContent(_together(db), [Figure("How tags overlap", note, chart, table)])
 
 
 def _together(db: duckdb.DuckDBPyConnection) -> str:
-    """The pair that most surely goes together; the closest only if the range of no other reaches as high."""
+    """The pair of tags that most surely go together; called the closest only if no other pair's range reaches as
+    high."""
     first = row(db, "from tag_overlap order by lift_low desc, tag_id, other_tag_id limit 1")
     if first["lift_low"] <= 1:
-        return "No two tags are on the same people clearly more often than chance would have it."
+        return "No two tags are on the same people significantly more often than expected by chance."
     pair = f"“{named(first['tag'])}” and “{named(first['other_tag'])}”"
-    times = f"{first['lift']:.1f} times as often as chance would have it"
+    times = f"{first['lift']:.1f} times as often as expected by chance"
     rivals = row(
         db, "select count(*) - 1 as count from tag_overlap where lift_high >= $low", {"low": first["lift_low"]}
     )["count"]
     if not rivals:
-        return f"{pair} go together most: {times}."
-    return f"{pair} are together {times}; {many(rivals, 'other pair')} may be as close."
+        return f"{pair} have the strongest overlap: {times}."
+    return f"{pair} occur together {times}; {plural(rivals, 'other pair')} may be as close."
 
 
-def forms(db: duckdb.DuckDBPyConnection) -> Answer:
-    """Which lead magnets bring buyers?"""
+def forms(db: duckdb.DuckDBPyConnection) -> SectionContent:
+    """Answer "Which lead magnets bring buyers?"."""
     found = rows(
         db,
         """
@@ -92,54 +94,56 @@ def forms(db: duckdb.DuckDBPyConnection) -> Answer:
         """,
     )
     if not found:
-        return Answer(nothing="Nothing yet: nobody has joined by a form.")
+        return SectionContent(nothing="No one has joined through a form yet.")
     largest, has_buyers = found[:FORMS], any(each["buyers"] for each in found)
     chart = _converting(largest) if has_buyers else _joining(largest)
     currency = found[0]["currency"]
     columns = (
-        Column("name", "Form", "text"),
-        Column("joins", "Joins"),
-        Column("active_after_90", "Active after 90 days, at least", "percent"),
-        Column("active_at_most", "at most", "percent"),
-        Column("buyers", "New Buyers"),
-        Column("conversion_rate", "Conversion Rate", "percent"),
-        Column("conversion_low", "by chance from", "percent"),
-        Column("conversion_high", "to", "percent"),
-        Column("median_days_to_buy", "Median days to buy"),
-        Column("revenue", f"Revenue {currency}".strip(), "money"),
-        Column("signup_value", f"Signup Value {currency}".strip(), "money"),
+        TableColumn("name", "Form", "text"),
+        TableColumn("joins", "Joins"),
+        TableColumn("active_after_90", "Active after 90 days, at least", "percent"),
+        TableColumn("active_at_most", "at most", "percent"),
+        TableColumn("buyers", "New Buyers"),
+        TableColumn("conversion_rate", "Conversion Rate", "percent"),
+        TableColumn("conversion_low", "Rate from", "percent"),
+        TableColumn("conversion_high", "to", "percent"),
+        TableColumn("median_days_to_buy", "Median days to buy"),
+        TableColumn("revenue", f"Revenue {currency}".strip(), "money"),
+        TableColumn("signup_value", f"Signup Value {currency}".strip(), "money"),
     )
-    table = Table("All forms" if len(found) <= 100 else "The hundred largest forms", columns, found[:100])
+    table = FigureTable("All forms" if len(found) <= 100 else "The 100 largest forms", columns, found[:100])
     title = "Conversion Rate by form" if has_buyers else "Joins by form"
     support = row(db, "select minimum_support from model_settings")["minimum_support"]
-    note = f"A form is called the best only if the range of its rate lies above that of every other with {support} or"
+    note = (
+        f"A form is called the best only if the range of its rate is above that of every other form with {support} or"
+    )
     note += " more joins; where ranges overlap, the order may be chance."
     figure = Figure(title, note if has_buyers else "", chart, table)
-    return Answer(_best(found, support, has_buyers=has_buyers), [figure])
+    return SectionContent(_best(found, support, has_buyers=has_buyers), [figure])
 
 
 def _best(found: Rows, support: int, *, has_buyers: bool) -> str:
-    """The form with the highest rate, of those that enough people joined, if the numbers bear that it is."""
-    brought = f"{many(len(found), 'form')} brought people"
+    """The form with the highest rate among those that enough people joined, if the numbers support it."""
+    brought = f"{plural(len(found), 'form')} brought people"
     if not has_buyers:
-        return f"{brought}; nobody has bought after joining one."
+        return f"{brought}; no one has bought after joining one."
     enough = sorted(
         (each for each in found if each["joins"] >= support),
         key=lambda each: (-each["conversion_rate"], -each["joins"], each["id"]),
     )
     if not any(each["buyers"] for each in enough):
-        return f"{brought}; of none with buyers there are {many(support, 'join')}, so that the rates say little yet."
+        return f"{brought}; none with buyers has {plural(support, 'join')} yet, so the rates are uncertain."
     best, *others = enough
     bought = f"{count(best['buyers'])} of {people(best['joins'])} bought after joining"
     if not others:
-        return f"“{named(best['name'])}” is the one form with {many(support, 'join')} or more: {bought}."
+        return f"“{named(best['name'])}” is the only form with {plural(support, 'join')} or more: {bought}."
     rivals = [each for each in others if each["conversion_high"] >= best["conversion_low"]]
     if not rivals:
-        return f"“{named(best['name'])}” has the highest Conversion Rate of the forms that many join: {bought}."
+        return f"“{named(best['name'])}” has the highest Conversion Rate of the larger forms: {bought}."
     next_best = f"“{named(rivals[0]['name'])}” ({count(rivals[0]['buyers'])} of {count(rivals[0]['joins'])})"
     return (
-        f"No form is clearly the best: “{named(best['name'])}” ({bought}) and {next_best} differ by no more than chance"
-        " can explain."
+        f"No form is clearly the best: “{named(best['name'])}” ({bought}) and {next_best} show no"
+        " significant difference."
     )
 
 

@@ -1,1 +1,1 @@
-"""API v3: its catalogue, its pages and its writes. Nothing beside this package knows them."""
+"""API v3: its catalog, its pages and its writes. Nothing outside this package knows them."""

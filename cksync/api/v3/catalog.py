@@ -1,7 +1,7 @@
-"""The catalogue of API v3: which streams there are, and how each is asked for.
+"""The catalog of API v3: the streams, and how to request each.
 
-Adding a stream is one entry here and one file in sql/tables. Paths and keys are those of the API's documentation and
-of what it really sends (`courses` for sequences, stats as object or array).
+To add a stream, add one entry here and one file in sql/tables. Paths and keys are those of the API's documentation and
+of its real responses (`courses` for sequences, stats as object or array).
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ PAGE_ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One kind of record. `records` is the key of its list in an answer, `one` that of a single one
-    asked for by id, `total` that of the list's count ('' where v3 has none)."""
+    """One kind of record. `records` is the key of its list in a response, `one` that of a single record by id, `total`
+    that of the list's count ('' where v3 has none)."""
 
     name: str
     path: str
@@ -43,19 +43,19 @@ STREAMS = {
     )
 }
 
-# Statuses of broadcasts that nobody has been sent yet, and of those that nothing changes any more.
+# The statuses of broadcasts not sent yet, and of those that no longer change.
 UNSENT = ("draft", "scheduled")
 FINAL = ("completed", "aborted")
 
-# What a slice asks for beyond the page, and the only state of a person it may show.
+# The parameters of a slice besides the page, and the only state of a person it may show.
 _BY_CANCELLATION = {"sort_field": "cancelled_at"}
 _PARAMS: Mapping[Slice, Mapping[str, str]] = {CANCELLED: _BY_CANCELLATION, CHANGED[CANCELLED]: _BY_CANCELLATION}
 STATES = {ACTIVE: "active", CANCELLED: "cancelled", CHANGED[ACTIVE]: "active", CHANGED[CANCELLED]: "cancelled"}
 
 
 def ask_page(slice_: Slice, page: int, since: date | None = None) -> Request:
-    """The request for one page of a list, -1 being the first of the newest rows first; an unpaged list is
-    its own page 1. `since` asks for people who changed on that day or later."""
+    """Return the request for one page of a list, -1 being the first one in descending order; an unpaged list is its own
+    page 1. `since` limits it to people who changed on that day or later."""
     stream = STREAMS[slice_.stream]
     path = stream.path
     if slice_.parent:
@@ -72,6 +72,6 @@ def ask_page(slice_: Slice, page: int, since: date | None = None) -> Request:
 
 
 def ask_one(slice_: Slice, key: str, place: int) -> Request:
-    """The request for one record by its id; `place` is its place in the order of asking."""
+    """Return the request for one record by id; `place` is its position in the order of requests."""
     path = STREAMS[slice_.stream].path
     return Request(slice_, path.format(id=key) if "{id}" in path else f"{path}/{key}", {}, place, key)

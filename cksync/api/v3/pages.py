@@ -1,4 +1,4 @@
-"""What API v3 answers, cut into records."""
+"""Cut the responses of API v3 into records."""
 
 import re
 from collections.abc import Mapping
@@ -24,16 +24,16 @@ class _Cut:
 
 
 class V3:
-    """The API v3 behind the protocol `Api`."""
+    """API v3 behind the protocol `Api`."""
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client
 
     def fetch(self, request: Request) -> Page:
-        """Ask, and cut the answer into records. A 404 is an answer: see `Page.is_missing`.
+        """Fetch a request, and cut the response into records. A 404 is a response, too: see `Page.is_missing`.
 
-        Raises what HttpClient.get raises, Rejected when the address knows no /account, and EndpointFailed when it knows
-        another unpaged list not.
+        Raises what HttpClient.get raises, Rejected if the address has no /account, and EndpointFailed if it lacks
+        another unpaged list.
         """
         answer = self._client.get(
             request.path,
@@ -58,17 +58,17 @@ class V3:
             return replace(page, records=tombstone, is_missing=True)
         if STREAMS[request.slice.stream].is_paged:
             return replace(page, is_missing=True)
-        unknown = f"GET {request.path} is not known there (404)"
+        unknown = f"GET {request.path} does not exist there (404)"
         error = (
-            Rejected(f"{unknown}: api.base_url is not API v3's address, which ends with /v3")
+            Rejected(f"{unknown}: api.base_url must be the address of API v3, ending in /v3")
             if request.slice.stream == "account"
-            else EndpointFailed(unknown, "not known there (404)", answer.sent_at)
+            else EndpointFailed(unknown, "does not exist there (404)", answer.sent_at)
         )
         error.attempts = answer.attempts
         raise error
 
     def read(self, path: str, stream: str) -> Any:
-        """What stands at a path, decoded; None for a 404. Raises what HttpClient.get raises."""
+        """Return the decoded value at a path; None for a 404. Raises what HttpClient.get raises."""
         return self._client.get(path, {}, lambda body: (msgspec.json.decode(body), 1), stream=stream).content
 
     def write(self, call: Call) -> Reply:
@@ -77,13 +77,13 @@ class V3:
 
 
 def _cut(request: Request, body: bytes) -> tuple[_Cut, int]:
-    """A body -> its records and counts, and the number of records. Raises Malformed."""
+    """Return the records and counts of a body, and the number of records. Raises Malformed."""
     stream = STREAMS[request.slice.stream]
     try:
         top = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         cut = _one(stream, request, top, body) if not stream.records or request.key else _list(stream, request, top)
     except msgspec.DecodeError:
-        raise Malformed("another shape") from None
+        raise Malformed("unexpected structure") from None
     return cut, len(cut.records)
 
 
@@ -103,14 +103,14 @@ def _list(stream: Stream, request: Request, top: dict[str, msgspec.Raw]) -> _Cut
 
 
 class _Head(msgspec.Struct):
-    """What almost every record begins with."""
+    """The first keys of almost every record."""
 
     id: int | None = None
     state: str | None = None
 
 
 def _heads(stream: Stream, raw: msgspec.Raw, texts: list[bytes]) -> list[tuple[str | None, str | None]]:
-    """Key and state of each record: all at once, or one by one where a record is not like the others."""
+    """Return key and state of each record: all at once, or one by one if a record is not like the others."""
     try:
         heads = msgspec.json.decode(raw, type=list[_Head])
     except msgspec.DecodeError:
@@ -119,16 +119,16 @@ def _heads(stream: Stream, raw: msgspec.Raw, texts: list[bytes]) -> list[tuple[s
 
 
 def _one(stream: Stream, request: Request, top: dict[str, msgspec.Raw], body: bytes) -> _Cut:
-    """A single record, wrapped or bare; stats may come as an array of one."""
+    """Return a single record, wrapped or bare; stats may be an array of one."""
     texts = _texts(top[stream.one]) if stream.one in top else [body]
     key = _key(stream, texts[0]) if len(texts) == 1 else None
     if key is None or request.key not in (None, key):
-        raise Malformed(f"no {stream.one or stream.name} with the {stream.key} asked for")
+        raise Malformed(f"no {stream.one or stream.name} with the requested {stream.key}")
     return _Cut((Record(key, as_sent(texts[0])),))
 
 
 def _texts(raw: msgspec.Raw) -> list[bytes]:
-    """The records of a list as the bytes the API sent; a lone object counts as a list of one."""
+    """Return the records of a list as the bytes the API sent; a lone object counts as a list of one."""
     text = bytes(raw).strip()
     if text[:1] == b"{":
         return [text]
@@ -139,7 +139,7 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def _key(stream: Stream, record: bytes) -> str | None:
-    """The record's key as text, or None where it has none that the mirror could hold."""
+    """Return the record's key as text; None if it has none that the mirror could hold."""
     key = _text_of(record, stream.key)
     return _as_key(key or "") if stream.key == "id" else key or None
 

@@ -1,8 +1,8 @@
-"""Every write of API v3, as a Call handed to whoever does something with it.
+"""Every write of API v3, as a Call handed to a function that sends or returns it.
 
-A call is repeatable when sending it twice leaves the account as sending it once does. The others create something each
-time: after an unknown outcome, look before you repeat. Each call says what the API answers to it, as its documentation
-has it and as it really does.
+A call is repeatable if sending it twice leaves the account as sending it once does. The others create something each
+time: after an unknown outcome, look it up before a repeat. Each call states the API's expected response, as documented
+and as observed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,12 @@ from cksync.api.http import Call
 from cksync.api.responses import Expected
 from cksync.domain import MEMBERSHIPS, PARENTS
 
-# With more fields in one update the API answers 202 and does it later, if at all.
+# With more fields in one update, the API answers 202 and applies it later, if at all.
 FIELDS_AT_ONCE = 10
-# What an account may have.
+# The most fields of an account.
 MOST_FIELDS = 140
 
-# What the documentation says has no body (204).
+# Responses that are documented to have no body (204).
 NOTHING = Expected()
 _PERSON = ("id", "email_address", "state")
 _FIELD = Expected("custom_field", ("id", "key", "name", "label"))
@@ -26,7 +26,7 @@ _HOOKS = "webhooks"
 Did = TypeVar("Did")
 
 Parent = Literal["form", "sequence", "tag"]
-# Values of custom fields by their keys; '' clears one.
+# Values of custom fields by key; '' clears one.
 Fields = Mapping[str, str | None]
 
 
@@ -73,7 +73,7 @@ class Purchase(TypedDict, total=False):
 
 
 class HookEvent(TypedDict, total=False):
-    """What a webhook is called for, such as {"name": "subscriber.tag_add", "tag_id": 7}."""
+    """The event that triggers a webhook, such as {"name": "subscriber.tag_add", "tag_id": 7}."""
 
     name: str
     form_id: int
@@ -84,7 +84,7 @@ class HookEvent(TypedDict, total=False):
 
 
 class Writes(Generic[Did]):
-    """The writes by name; each gives what `do` makes of its call."""
+    """The writes by name; each returns what `do` makes of its call."""
 
     def __init__(self, do: Callable[[Call], Did]) -> None:
         self._do = do
@@ -111,8 +111,8 @@ class Writes(Generic[Did]):
         fields: Fields | None = None,
         tags: Sequence[int] = (),
     ) -> Did:
-        """Subscribe somebody to a `form`, `sequence` or `tag`; creates the person. A form or a sequence may send mail,
-        so only a tag is repeated without looking."""
+        """Subscribe a person to a `form`, `sequence` or `tag`; creates the person if needed. A form or a sequence may
+        send mail, so only a tag is repeated without a lookup."""
         given = {"email": email_address, "first_name": first_name, "fields": fields or None, "tags": list(tags) or None}
         body = {name: value for name, value in given.items() if value is not None}
         same = {"subscribable_id": parent_id, "subscribable_type": PARENTS[parent]}
@@ -126,7 +126,7 @@ class Writes(Generic[Did]):
         return self._call(MEMBERSHIPS, "DELETE", path, {}, _the("tag", tag_id, "name"))
 
     def untag_address(self, tag_id: int, email_address: str) -> Did:
-        """Remove a tag from whoever has that address; an unknown address is no error to the API."""
+        """Remove a tag from the person with that address; the API does not report an unknown address."""
         body = {"email": email_address}
         return self._call(MEMBERSHIPS, "POST", f"tags/{tag_id}/unsubscribe", body, _the("tag", tag_id, "name"))
 
@@ -138,14 +138,14 @@ class Writes(Generic[Did]):
         first_name: str | None = None,
         fields: Fields | None = None,
     ) -> Did:
-        """Change what is given. With more than FIELDS_AT_ONCE fields the API does it later (202)."""
+        """Change the given values. With more than FIELDS_AT_ONCE fields, the API applies them later (202)."""
         given = {"email_address": email_address, "first_name": first_name, "fields": fields or None}
         body = {name: value for name, value in given.items() if value is not None}
         expected = _the("subscriber", subscriber_id, *_PERSON)
         return self._call("subscribers", "PUT", f"subscribers/{subscriber_id}", body, expected)
 
     def unsubscribe(self, email_address: str) -> Did:
-        """Cancel a person, in every form and sequence."""
+        """Unsubscribe a person from every form and sequence."""
         body = {"email": email_address}
         return self._call("subscribers", "PUT", "unsubscribe", body, Expected("subscriber", _PERSON))
 
@@ -155,7 +155,7 @@ class Writes(Generic[Did]):
         return self._call("tags", "POST", "tags", {"tag": {"name": name}}, expected, is_repeatable=False)
 
     def create_custom_field(self, label: str) -> Did:
-        """Create a custom field; the API makes its key from the label, and refuses a label that exists."""
+        """Create a custom field; the API derives its key from the label, and refuses a label that exists."""
         return self._call("custom_fields", "POST", "custom_fields", {"label": label}, _FIELD, is_repeatable=False)
 
     def rename_custom_field(self, field_id: int, label: str) -> Did:
@@ -163,11 +163,11 @@ class Writes(Generic[Did]):
         return self._call("custom_fields", "PUT", f"custom_fields/{field_id}", {"label": label})
 
     def delete_custom_field(self, field_id: int) -> Did:
-        """Delete a custom field with everybody's values."""
+        """Delete a custom field with all its values."""
         return self._call("custom_fields", "DELETE", f"custom_fields/{field_id}", {})
 
     def create_broadcast(self, **values: Unpack[Broadcast]) -> Did:
-        """Create a draft, or with `send_at` a broadcast that is going to be sent."""
+        """Create a draft, or with `send_at` a scheduled broadcast."""
         return self._call("broadcasts", "POST", "broadcasts", values, _BROADCAST, is_repeatable=False)
 
     def update_broadcast(self, broadcast_id: int, **values: Unpack[Broadcast]) -> Did:
@@ -200,7 +200,7 @@ class Writes(Generic[Did]):
 
 
 def _the(what: str, id_: int, *keys: str) -> Expected:
-    """The record with this id."""
+    """Expect the record with this id."""
     return Expected(what, tuple(dict.fromkeys(("id", *keys))), {"id": id_})
 
 

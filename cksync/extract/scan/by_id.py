@@ -1,4 +1,4 @@
-"""Reads single records one by one. Pure, as walks are."""
+"""Read single records one by one. Pure, as all scans."""
 
 from collections import deque
 from collections.abc import Collection, Iterable
@@ -10,11 +10,11 @@ from cksync.extract.scan.unread import Unread
 
 
 class ByIdScan:
-    """Reads single records by their ids; a 404 is an answer too, and becomes a tombstone.
+    """Reads single records by id; a 404 is an answer, too, and becomes a tombstone.
 
-    Of those `wanted` at most `budget` are asked for; the others wait for the next pull. `missing` are
-    those that the API said are not there. Those without a usable answer are asked for once more at the end, if the
-    others are answered.
+    At most `budget` of the `wanted` records are requested; the others wait for the next pull. `missing` are those for
+    which the API returned 404. Those without a usable answer are requested once more at the end, if others were
+    answered.
     """
 
     absent: Collection[int] = ()
@@ -40,7 +40,7 @@ class ByIdScan:
         self._began_at: datetime | None = start.began_at if start else None
 
     def ask(self) -> Request | None:
-        """The next record."""
+        """Return the request for the next record."""
         if not self._wanted and not self._left:
             self._wanted.extend(self._unread.once_more())
             self._left = len(self._wanted)
@@ -50,7 +50,7 @@ class ByIdScan:
         return ask_one(self.slice, self._wanted.popleft(), self._place)
 
     def tell(self, page: Page) -> None:
-        """Take a record, or its absence, in."""
+        """Receive a record, or its absence."""
         self._left -= 1
         self._unread.answered(page.request.key or "")
         self._unanswered += not page.records
@@ -59,19 +59,19 @@ class ByIdScan:
         self.missing |= {int(record.key) for record in page.records if record.key and record.text is None}
 
     def miss(self, missed: Miss) -> None:
-        """Take in that a record cannot be had."""
+        """Receive the failure of a request."""
         self._left -= 1
         self._unread.miss(missed)
         self._began_at = self._began_at or missed.at
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """The keys of records without a usable answer."""
+        """Return the keys of records without a usable answer."""
         return self._unread.names
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """What has been read so far. Raises LookupError before the first page."""
+        """Return what has been read so far. Raises LookupError before the first page."""
         if self._began_at is None:
             raise LookupError(f"{self.slice.name} has not been read yet")
         missing = self._left + self._waiting + self._unanswered + len(self._unread.names)
@@ -91,12 +91,12 @@ class ByIdScan:
 
     @property
     def _doubt(self) -> str | None:
-        proxied = f"{self._unanswered} times a 404 that was not the API's own: nothing is taken for deleted"
-        waiting = f"{self._waiting} wait to be asked for by id"
+        proxied = f"got {self._unanswered} 404 responses that are not the API's own; nothing is treated as deleted"
+        waiting = f"{self._waiting} still to be requested by id"
         doubts = (self._unread.doubt("record"), proxied * bool(self._unanswered), waiting * bool(self._waiting))
         return "; ".join(filter(None, doubts)) or None
 
     @property
     def pages_left(self) -> int:
-        """Records still to ask for."""
+        """Return the number of records still to request."""
         return self._left

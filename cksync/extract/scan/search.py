@@ -1,4 +1,4 @@
-"""Finds which rows of a known list are gone by looking at few of its pages. Pure: no I/O."""
+"""Find which rows of a known list are gone by reading few of its pages. Pure: no I/O."""
 
 from bisect import bisect_left
 from collections.abc import Sequence, Set
@@ -11,9 +11,8 @@ from cksync.domain import Listing
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """What a page says: rows `first` to `end` of the API's list stand there, and so many of the expected
-    rows are gone before the first of them, and before the one after the last; each row that came counts as
-    minus one."""
+    """What a page shows: rows `first` to `end` of the API's list are on it, and how many of the expected rows are gone
+    before the first of them, and before the one after the last; an added row counts as minus one."""
 
     first: int
     end: int
@@ -22,17 +21,15 @@ class _Mark:
 
 
 class Search:
-    """Binary search over pages: where two of them say that different numbers of rows are gone before
-    them, rows are gone in between. About log2(pages) requests for each row, however long the list.
+    """Binary search over pages: where two pages imply different numbers of missing rows before them, rows in between
+    are gone. Takes about log2(pages) requests for each row.
 
-    `suspects` are rows that probably are the ones that are gone: the search looks first where they stood, which
-    takes about one request for each. None is called gone because the numbers fit: every row that is was missed
-    between two neighbours. With `sees_all` each suspect is looked for, whether or not a row is missing there: a row
-    that came may hide that one is gone.
+    `suspects` are the rows most likely gone: the search reads their pages first, about one request each. No row is
+    reported gone merely because the numbers match: each was missed between two neighbours. With `sees_all`, each
+    suspect is checked whether or not a row is missing there, because an added row may hide a deleted one.
 
-    `may_come`: rows that were not expected are counted where their ids say that they stand; elsewhere, or
-    without it, they make the search lost. `is_lost`: rows stand where they should not, so only reading all of the
-    list can tell.
+    With `may_come`, unexpected rows count where their ids place them; elsewhere, or without it, the search is lost.
+    `is_lost`: rows are where they should not be, so only a full read can tell.
     """
 
     def __init__(
@@ -56,7 +53,7 @@ class Search:
         }
 
     def tell(self, page: int, keys: Sequence[int]) -> None:
-        """Take in which rows stand on a page."""
+        """Receive the rows on a page."""
         if page in self._marks:
             return
         places = [self._expected.places.get(key, -1) for key in keys]
@@ -72,10 +69,10 @@ class Search:
             self.gone.update(self._expected.keys[place + 1 : later])
 
     def _stand_by_id(self, keys: Sequence[int], places: Sequence[int]) -> bool:
-        """Whether the rows that were not expected stand right behind the row with the next lower id, for there the
-        mirror will put them. At the edge of a page, where a neighbour is out of sight, the other must be the next."""
-        came = [(number, key) for number, key in enumerate(keys) if places[number] < 0]
-        for number, key in came:
+        """Return True if the unexpected rows directly follow the row with the next lower id, because the mirror will
+        put them there. At the edge of a page, where one neighbour is out of sight, the other must be the next."""
+        added = [(number, key) for number, key in enumerate(keys) if places[number] < 0]
+        for number, key in added:
             before = next((place for place in reversed(places[:number]) if place >= 0), None)
             after = next((place for place in places[number:] if place >= 0), None)
             lower = max((other for other in self._expected.keys if other < key), default=None)
@@ -84,10 +81,10 @@ class Search:
             most = after - 1 if after is not None else least
             if not least <= anchor <= most:
                 return False
-        return all(key < later for (_, key), (_, later) in pairwise(came))
+        return all(key < later for (_, key), (_, later) in pairwise(added))
 
     def probes(self) -> list[int]:
-        """The pages to look at next; none when nothing is left to find, or when it is lost."""
+        """Return the pages to read next; none if nothing is left to find, or the search is lost."""
         found = list[int]()
         for (page, left), (later, right) in pairwise(sorted(self._marks.items())):
             missing, is_open = right.before - left.after, later > page + 1
@@ -100,8 +97,8 @@ class Search:
         return [] if self.is_lost else found
 
     def _between(self, page: int, later: int, left: _Mark, right: _Mark) -> Sequence[int]:
-        """Which pages to look at between two that were. Where each suspect is to be seen, or as many stood as rows
-        are missing, those on which they stood; else the one in their midst tells on which side to look further."""
+        """Return the pages to read between two others: those of the suspects if each must be checked, or if as many
+        suspects stood there as rows are missing; else the one in the middle."""
         missing = right.before - left.after
         places = (left.end + left.after, right.first + right.before)
         inside = self._suspects[slice(*(bisect_left(self._suspects, place) for place in places))]
@@ -111,7 +108,7 @@ class Search:
             return []
         is_each = self._sees_all or missing == len(inside)
         share = min(1.0, max(0, missing) / len(inside))
-        stood = (
+        positions = (
             inside[n] - left.after - round(n * share) for n in (range(len(inside)) if is_each else [len(inside) // 2])
         )
-        return sorted({min(max(place // PAGE_ROWS + 1, page + 1), later - 1) for place in stood})
+        return sorted({min(max(place // PAGE_ROWS + 1, page + 1), later - 1) for place in positions})

@@ -1,5 +1,4 @@
-"""What the walks of a known list share: a look at few of its pages, and the reading of all of it if that is not
-enough."""
+"""The base of scans of a known list: sample a few pages, and read the full list if that is not enough."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -12,10 +11,10 @@ from cksync.extract.scan.unread import Unread
 
 
 class SpotCheck(ABC):
-    """A walk that looks at some pages and judges; `_read_all` gives the rest of it to a FullScan."""
+    """A scan that samples pages and decides; `_read_all` hands the rest over to a FullScan."""
 
     def __init__(self, slice_: Slice, start: Checkpoint | None = None, whole: FullScan | None = None) -> None:
-        """`start` is what an earlier load of this round has proved, `whole` the reading that it began."""
+        """`start` is what an earlier load of this round proved, `whole` the full read that it began."""
         self.slice = slice_
         self.keys: set[str] = set()
         self._ended = start if start and start.is_complete else None
@@ -29,13 +28,13 @@ class SpotCheck(ABC):
         self._unread = Unread()
 
     def ask(self) -> Request | None:
-        """The next page to look at, or to read."""
+        """Return the request for the next page."""
         if self._whole is not None:
             return self._whole.ask()
         return None if self._is_done else self._ask()
 
     def tell(self, page: Page) -> None:
-        """Take a page in; when nothing is under way, judge."""
+        """Receive a page; when nothing is in flight, decide."""
         self.keys.update(record.key for record in page.records if record.key is not None)
         if self._whole is not None:
             self._whole.tell(page)
@@ -45,7 +44,7 @@ class SpotCheck(ABC):
         self._tell(page, [int(record.key) for record in page.records if record.key is not None])
 
     def miss(self, missed: Miss) -> None:
-        """Take in that a page cannot be had: the look proves nothing, and what is known of the list stays."""
+        """Receive a failure: the sample proves nothing, and the known list stays."""
         if self._whole is not None:
             self._whole.miss(missed)
             return
@@ -57,33 +56,33 @@ class SpotCheck(ABC):
 
     @abstractmethod
     def _missed(self) -> None:
-        """A page that was under way cannot be had: ask for no more."""
+        """Request no more after a page in flight failed."""
 
     @abstractmethod
     def _ask(self) -> Request | None:
-        """The next page to look at."""
+        """Return the next page to sample."""
 
     @abstractmethod
     def _tell(self, page: Page, keys: list[int]) -> None:
-        """Take a page in that was looked at, with the keys of its rows."""
+        """Receive a sampled page with the keys of its rows."""
 
     @property
     @abstractmethod
     def _rows(self) -> int:
-        """How many rows the list has, as far as the look tells."""
+        """Return the number of rows in the list, as far as the sample shows."""
 
     @property
     @abstractmethod
     def absent(self) -> Collection[int]:
-        """Rows that were known and are in the list no more."""
+        """Return known rows that are no longer in the list."""
 
     @abstractmethod
     def _read_all(self) -> None:
-        """Begin the reading of all of it."""
+        """Begin a full read."""
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """What has been proved so far. Raises LookupError before the first page."""
+        """Return what has been proved so far. Raises LookupError before the first page."""
         if self._ended is not None:
             return self._ended
         if self._whole is not None and (self._began_at is None or self._whole.has_begun):

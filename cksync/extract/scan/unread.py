@@ -1,15 +1,15 @@
-"""What of a walk had no usable answer: named, and asked for once more at its end. Pure, as walks are."""
+"""The requests of a scan without a usable answer: named, and sent once more at its end. Pure, as all scans."""
 
 from collections.abc import Collection
 
 from cksync.domain import Miss
 
-# So many are named; the rest is counted.
+# How many are named; the rest are counted.
 NAMED = 5
 
 
 class Unread:
-    """The requests of one walk that had no usable answer, by what they asked for: a page's number, a record's key.
+    """The requests of one scan without a usable answer, by page number or record key.
 
     `in_row` counts them since the last answer.
     """
@@ -24,28 +24,28 @@ class Unread:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What they asked for, in the order of asking."""
+        """Return their pages or keys, in the order of requests."""
         return tuple(self._reasons)
 
     def miss(self, missed: Miss) -> None:
-        """Take in that a request had no usable answer."""
+        """Note a request without a usable answer."""
         self.in_row += 1
         self._reasons[_name(missed)] = missed.reason
 
     def answered(self, name: str) -> None:
-        """Take in that one had."""
+        """Note an answer."""
         self.in_row = 0
         self._reasons.pop(name, None)
 
     def once_more(self) -> Collection[str]:
-        """At the end of a walk, what to ask for again: all of it, once, if the endpoint has answered since."""
+        """Return what to request again at the end of a scan: everything, once, if the endpoint has answered since."""
         if self.in_row or self._is_asked_again:
             return ()
         self._is_asked_again = bool(self._reasons)
         return self.names
 
     def doubt(self, what: str = "") -> str | None:
-        """Why a walk is not complete, `what` being the word for one of what it asks for: `page`, `record`."""
+        """Return why a scan is incomplete; `what` is the word for one unit, `page` or `record`."""
         if not self._reasons:
             return None
         reason = next(iter(self._reasons.values()))

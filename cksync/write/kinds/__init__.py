@@ -1,13 +1,13 @@
-"""Every kind of change, in the order in which they run, and every table that takes edits."""
+"""All kinds of change in execution order, and all tables that take edits."""
 
 from collections.abc import Iterable, Mapping
 
 from cksync.write.action import Action, Kind
 from cksync.write.kinds import broadcasts, custom_fields, memberships, people, purchases, tags
-from cksync.write.planning import Table
+from cksync.write.planning import WorkspaceTable
 
-# What others need comes first, what cannot be undone last. Whoever is named by an address gets a new one after
-# that, and a field its new key after its old one was used.
+# Prerequisites come first, irreversible changes last. An address changes after its last use in a call, and a field gets
+# its new key after the old one was used.
 _IN_ORDER = (
     custom_fields.CREATE,
     tags.CREATE,
@@ -33,10 +33,10 @@ _TABLES = (
     purchases.TABLE,
     purchases.PRODUCTS,
 )
-TABLES: Mapping[str, Table] = {table.name: table for table in _TABLES}
+TABLES: Mapping[str, WorkspaceTable] = {table.name: table for table in _TABLES}
 _PLACES = {kind: place for place, kind in enumerate(_IN_ORDER)}
 
 
 def in_order(actions: Iterable[Action]) -> list[Action]:
-    """Actions in the order in which their kinds run."""
+    """Return the actions in the order in which their kinds run."""
     return sorted(actions, key=lambda action: _PLACES[action.kind])

@@ -1,4 +1,4 @@
-"""Broadcasts: they are created, changed and deleted, as long as nobody has been sent them."""
+"""Broadcasts: created, changed and deleted until they are sent."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from cksync.write.edits import Account, Cell, Edit
 from cksync.write.gone import ONE_OF
 from cksync.write.lookup import newest_first, read
 from cksync.write.plan import Conflict
-from cksync.write.planning import Context, Planned, Table, action, plain
+from cksync.write.planning import Context, Planned, WorkspaceTable, action, plain
 from cksync.write.reply import compared, page_of, records
 from cksync.write.settle import settle_creation, settle_removal, settle_update
 
@@ -33,8 +33,6 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
 
 def _update(context: Context, edit: Edit) -> Iterator[Planned]:
     id_ = int(edit.key[0])
-    if fixed := [cell.column for cell in edit.cells if cell.column not in _COLUMNS]:
-        raise ValueError(f"{', '.join(fixed)} cannot be changed")
     cells = yield from context.wanted(edit)
     if not cells:
         return
@@ -53,28 +51,28 @@ def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
 
 
 def _was_sent(account: Account, edit: Edit, cells: Sequence[Cell] = ()) -> Conflict | None:
-    """The conflict of an edit with a broadcast that was sent since the checkout. Raises ValueError when it was sent
-    before."""
+    """Return the conflict of an edit with a broadcast that was sent since the checkout. Raises ValueError if it was
+    sent before."""
     status = account.statuses.get(edit.key[0])
     if status in UNSENT:
         return None
     if edit.key[0] in account.sent:
-        raise ValueError(f"this broadcast is {status}; only drafts and scheduled ones can be changed")
+        raise ValueError(f"this broadcast is {status}; only drafts and scheduled broadcasts can be changed")
     return Conflict(edit.table, edit.key, cells=tuple(cells), reason=status_reason(status))
 
 
 def status_reason(status: str | None) -> str:
-    """Why a broadcast with a status can no longer be changed."""
+    """Explain why a broadcast with this status can no longer be changed."""
     if status is None:
-        return "the API does not say whether this broadcast was sent"
-    return f"this broadcast is {status} by now; only drafts and scheduled ones can be changed"
+        return "the API does not report whether this broadcast was sent"
+    return f"this broadcast is now {status}; only drafts and scheduled broadcasts can be changed"
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a broadcast as the API takes them."""
+    """Return the values of a broadcast as the API takes them."""
     values = {name: plain(row[name]) for name in _COLUMNS if name in row}
     for name in _TIMES:
-        if isinstance(values.get(name), str):  # as a cell has it
+        if isinstance(values.get(name), str):  # in the format of a cell
             values[name] = plain(datetime.fromisoformat(values[name]))
     if isinstance(values.get("public"), str):
         values["public"] = values["public"] == "true"
@@ -102,7 +100,7 @@ def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
                 others += 1
         if not new:
             break
-    doubt = f"{others} broadcast{'s' * (others > 1)} in the account came since, and may be it"
+    doubt = f"{others} newer broadcast{'s' * (others > 1)} in the account may be this one"
     return Found(sorted(rows, key=lambda result: result.ids["broadcasts"]), doubt if others else "")
 
 
@@ -171,9 +169,10 @@ DELETE = Kind(
     is_done=_is_deleted,
     is_removal=True,
 )
-TABLE = Table(
+TABLE = WorkspaceTable(
     "broadcasts",
     planners={"insert": _insert, "update": _update, "delete": _delete},
     refusals={},
     streams=("broadcasts",),
+    writable=lambda _: _COLUMNS,
 )

@@ -1,4 +1,4 @@
-"""Custom fields: they are created, renamed and deleted. The API makes the key from the label, and anew with it."""
+"""Custom fields: created, renamed and deleted. The API derives the key from the label, again at each renaming."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from cksync.write.alike import is_alike
 from cksync.write.edits import Edit
 from cksync.write.gone import ONE_OF
 from cksync.write.lookup import read
-from cksync.write.planning import Context, Planned, Table, action, check_fixed
+from cksync.write.planning import Context, Planned, WorkspaceTable, action
 from cksync.write.settle import settle_creation, settle_removal, settle_update
 
 _LIST = whole("custom_fields")
@@ -24,14 +24,13 @@ _LIST = whole("custom_fields")
 def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     there = len(context.account.labels)
     if there + len(context.new["custom_fields"]) > MOST_FIELDS:
-        raise ValueError(f"an account has at most {MOST_FIELDS} custom fields, it has {there}")
+        raise ValueError(f"an account can have at most {MOST_FIELDS} custom fields, and this one has {there}")
     label = context.names.label(edit.row["label"], edit.key[0])
     context.names.key(edit.row["key"])
     yield action(CREATE, edit.key[0], {"label": label}, edit)
 
 
 def _update(context: Context, edit: Edit) -> Iterator[Planned]:
-    check_fixed(edit, ("name", "key"), ": the API makes them of the label")
     for cell in (yield from context.wanted(edit)):
         args = {"field_id": int(edit.key[0]), "label": context.names.label(cell.mine, edit.key[0])}
         yield action(RENAME, edit.key[0], args, edit, [cell])
@@ -98,16 +97,18 @@ RENAME = Kind(
 DELETE = Kind(
     name="delete field",
     about="custom_fields",
-    rule=("delete-field", "custom fields would be deleted with everybody's values"),
+    rule=("delete-field", "custom fields would be deleted with all their values"),
     call=lambda args, _: CALLS.delete_custom_field(**args),
     settle=settle_removal,
     reread=_LIST,
     is_done=_is_deleted,
     is_removal=True,
 )
-TABLE = Table(
+TABLE = WorkspaceTable(
     "custom_fields",
     planners={"insert": _insert, "update": _update, "delete": _delete},
     refusals={},
     streams=("custom_fields",),
+    writable=lambda _: ("label",),
+    why_fixed=": the API derives them from the label",
 )

@@ -1,5 +1,4 @@
-"""Memberships of forms, sequences and tags. Under API v3 people are subscribed by address, and taken out of tags
-alone."""
+"""Memberships of forms, sequences and tags. API v3 subscribes people by address, and removes them only from tags."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -15,16 +14,16 @@ from cksync.write.edits import Edit
 from cksync.write.gone import ONE_OF
 from cksync.write.lookup import has_tag, memberships
 from cksync.write.plan import Gone
-from cksync.write.planning import Context, IsGone, Planned, Table, action, check_state, noop
-from cksync.write.reply import page_of, records, somebody_else
+from cksync.write.planning import Context, IsGone, Planned, WorkspaceTable, action, check_state, noop
+from cksync.write.reply import page_of, records, wrong_person
 from cksync.write.settle import settle_creation, settle_removal
 
 _KINDS = {stream: kind for kind, stream in PARENTS.items()}
 
 
 def parent_of(context: Context, edit: Edit) -> tuple[str, int]:
-    """The form, sequence or tag of a new membership. Raises ValueError when there is none, IsGone when there was
-    one."""
+    """Return the form, sequence or tag of a new membership. Raises ValueError if it never existed, IsGone if it is
+    gone."""
     if gone := gone_parent(context, edit):
         raise IsGone(gone)
     kind, parent = str(edit.row["subscribable_type"]), edit.row["subscribable_id"]
@@ -36,18 +35,19 @@ def parent_of(context: Context, edit: Edit) -> tuple[str, int]:
     if kind not in there:
         raise ValueError(f"subscribable_type must be form, sequence or tag, not {kind!r}")
     if parent not in there[kind]:
-        raise ValueError(f"there is no {kind} {parent}")
+        raise ValueError(f"{kind} {parent} does not exist")
     return kind, int(parent)
 
 
 def gone_parent(context: Context, edit: Edit) -> Gone | None:
-    """The form, sequence or tag of a new membership, when it is gone."""
+    """Return the form, sequence or tag of a new membership if it is gone."""
     table, id_ = f"{edit.row['subscribable_type']}s", edit.row["subscribable_id"]
     return context.gone(table, id_) if (table, id_) in context.account.gone else None
 
 
 def first_join(context: Context, who: int) -> Edit:
-    """The membership that creates a new person. Raises ValueError when there is none, IsGone when its list is gone."""
+    """Return the membership that creates a new person. Raises ValueError if there is none, IsGone if its list is
+    gone."""
     gone = None
     for edit in context.joins.get(who, ()):
         lost = gone_parent(context, edit)
@@ -56,24 +56,24 @@ def first_join(context: Context, who: int) -> Edit:
         gone = gone or lost
     if gone:
         raise IsGone(gone)
-    raise ValueError("a new person needs a row in subscriptions: the API makes people by subscribing them")
+    raise ValueError("a new person needs a row in subscriptions: the API creates people by subscribing them")
 
 
 def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     kind, parent = parent_of(context, edit)
     who = edit.row["subscriber_id"]
-    check_state(edit, "the API decides whether a subscription is active")
-    if context.wishes[kind, parent, who] > 1:
-        raise ValueError(f"this subscription of {who} is there twice")
+    check_state(edit, "the API sets the state of a subscription")
+    if context.requested[kind, parent, who] > 1:
+        raise ValueError(f"the subscription of {who} is inserted twice")
     if who in context.new["subscribers"]:
-        if first_join(context, who) is not edit:  # that one goes with the person
+        if first_join(context, who) is not edit:  # the first membership is sent with the person
             yield _subscribe(edit, kind, parent, context.new["subscribers"][who].row["email_address"])
         return
     if ("subscribers", who) in context.account.gone:
         raise IsGone(context.gone("subscribers", who))
     person = context.account.people.get(who)
     if person is None:
-        raise ValueError(f"there is no person {who}")
+        raise ValueError(f"person {who} does not exist")
     if (kind, parent, who) in context.account.memberships:
         yield noop(edit)
     else:
@@ -87,40 +87,40 @@ def _subscribe(edit: Edit, kind: str, parent: int, address: str) -> Action:
 
 def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
     kind, parent, who = (edit.row[name] for name in ("subscribable_type", "subscribable_id", "subscriber_id"))
-    is_inserted_again = (kind, parent, who) in context.wishes
+    is_inserted_again = (kind, parent, who) in context.requested
     if is_inserted_again or (kind, parent, who) not in context.account.memberships:
         yield noop(edit)
     elif kind != "tag":
-        raise ValueError("the API takes nobody out of a form or a sequence; set state = 'cancelled' to unsubscribe")
+        raise ValueError("the API cannot remove people from forms or sequences; set state = 'cancelled' to unsubscribe")
     else:
         yield action(UNTAG, who, {"subscriber_id": who, "tag_id": parent}, edit)
 
 
 def subscribe(args: dict[str, Any], who: int) -> Call:
-    """The call that puts somebody into a list, and creates them where the account has nobody with that address."""
+    """Return the call that adds a person to a list, and creates them if the account has nobody with that address."""
     return CALLS.subscribe(args.pop("parent"), args.pop("parent_id"), args.pop("email_address"), **args)
 
 
 def joined_list(action: Action) -> Slice:
-    """The list that an action puts somebody into."""
+    """Return the list that an action adds a person to."""
     return members(action.args["parent"], str(action.args["parent_id"]))
 
 
 def needed_parent(action: Action, call: Call) -> Needed:
-    """The form, sequence or tag of a call that puts somebody into it."""
+    """Return the form, sequence or tag of a call that adds a person to it."""
     parents, id_, _ = call.path.split("/")
     return Needed(whole(parents), id_, ONE_OF[parents])
 
 
 def observe_membership(action: Action, call: Call, reply: Reply) -> Seen:
-    """The membership that a reply shows."""
+    """Return the membership that a reply shows."""
     parents, id_, _ = call.path.split("/")
     return page_of(members(_KINDS[parents], id_), call, reply, records(reply))
 
 
 def _subscribed(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result:
     if int(values["subscriber"]["id"]) != who:
-        return somebody_else("subscribed", values["subscriber"]["id"], who)
+        return wrong_person("subscribed", values["subscriber"]["id"], who)
     return Result("done", ids={"subscriptions": int(values["id"])})
 
 
@@ -137,7 +137,7 @@ def _find_in_mirror(db: duckdb.DuckDBPyConnection, action: Action) -> Result | N
 
 
 def mirrored(db: duckdb.DuckDBPyConnection, action: Action, is_it: str, who: object) -> Result | None:
-    """A membership that the mirror has got since the plan, which had none, so that it is this one. `is_it` picks the
+    """Return a membership that the mirror got since the plan; the plan had none, so it is this one. `is_it` picks the
     `person` by the value `who`."""
     query = f"""
         select joined.id, person.id from mirror.main.subscriptions as joined
@@ -190,9 +190,9 @@ UNTAG = Kind(
     is_done=_is_untagged,
     is_removal=True,
 )
-TABLE = Table(
+TABLE = WorkspaceTable(
     "subscriptions",
     planners={"insert": _insert, "delete": _delete},
-    refusals={"update": "a subscription is made or taken away, not changed"},
+    refusals={"update": "a subscription can be inserted or deleted, not updated"},
     streams=("subscribers", "tags", "forms", "sequences"),
 )

@@ -1,4 +1,4 @@
-"""People: they are created by a first membership, changed, and unsubscribed; the API deletes nobody."""
+"""People: created by a first membership, changed, and unsubscribed. The API deletes nobody."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,8 +27,8 @@ from cksync.write.kinds.memberships import (
 from cksync.write.lookup import has_tag, memberships, read
 from cksync.write.named import ask_address
 from cksync.write.plan import Conflict
-from cksync.write.planning import Context, Planned, Table, action, check_fixed, check_state
-from cksync.write.reply import compared, page_of, records, somebody_else
+from cksync.write.planning import Context, Planned, WorkspaceTable, action, check_state
+from cksync.write.reply import compared, page_of, records, wrong_person
 from cksync.write.settle import settle_creation, settle_update
 
 _BASICS = ("email_address", "first_name")
@@ -37,7 +37,7 @@ _BASICS = ("email_address", "first_name")
 def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     address = str(edit.row["email_address"] or "")
     context.names.address(address)
-    check_state(edit, "a new person is active, or waits to confirm")
+    check_state(edit, "the API sets the state of a new person")
     first = first_join(context, edit.key[0])
     kind, parent = parent_of(context, first)
     yield from _lost(context, edit, _given(edit, context.account.lost))
@@ -53,12 +53,11 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
 
 
 def _given(edit: Edit, columns: Mapping[str, object]) -> list[Cell]:
-    """The values of a new person in some columns."""
+    """Return the values of a new person in some columns."""
     return [Cell(column, None, edit.row[column], None) for column in columns if edit.row.get(column)]
 
 
 def _update(context: Context, edit: Edit) -> Iterator[Planned]:
-    check_fixed(edit, ("id", "created_at"))
     yield from _lost(context, edit, edit.cells)
     lost = context.account.lost
     kept = tuple(cell for cell in edit.cells if cell.column not in lost or not cell.mine)
@@ -78,12 +77,12 @@ def _update(context: Context, edit: Edit) -> Iterator[Planned]:
     for cell in cells:
         if cell.column == "state":
             if cell.mine != "cancelled":
-                raise ValueError(f"state can only become 'cancelled', which unsubscribes; not {cell.mine!r}")
+                raise ValueError(f"state can only be changed to 'cancelled', which unsubscribes; got {cell.mine!r}")
             yield action(UNSUBSCRIBE, id_, {"email_address": context.account.people[id_].email_address}, edit, [cell])
 
 
 def _lost(context: Context, edit: Edit, cells: Sequence[Cell]) -> Iterator[Conflict]:
-    """A conflict for each value of a custom field that is gone, unless it was cleared."""
+    """Yield a conflict for each value of a deleted custom field, unless it was cleared."""
     for cell in cells:
         if cell.column in context.account.lost and cell.mine:
             gone = context.gone("custom_fields", context.account.lost[cell.column])
@@ -97,18 +96,18 @@ def _values(context: Context, cells: Sequence[Cell]) -> dict[str, str]:
 def _created(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result:
     person, address = values["subscriber"], action.args["email_address"]
     if folded(str(person.get("email_address", address))) != folded(address):
-        return somebody_else("subscribed", person["id"])
+        return wrong_person("subscribed", person["id"])
     return Result("done", ids={"subscribers": int(person["id"]), "subscriptions": int(values["id"])})
 
 
 def _unsubscribed(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result | None:
     if int(values["id"]) != who:
-        return somebody_else("unsubscribed", values["id"], who)
+        return wrong_person("unsubscribed", values["id"], who)
     return Result("done") if values["state"] == "cancelled" else None
 
 
 def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
-    """By address; those whom the API does not show by it, in the list that created them."""
+    """Look up a person by address; one whom the API hides by address, in the list that created them."""
     args = sought.action.args
     address = folded(str(args["email_address"]))
     shown = [p for p in read(api, ask_address(args["email_address"])) if folded(str(p["email_address"])) == address]
@@ -122,7 +121,7 @@ def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
         rows = memberships(api, sought, is_it, is_whole=bool(shown) and is_last)
     if not rows and shown:
         place = f"{args['parent']} {args['parent_id']}"
-        return Found((), f"the person {shown[0]['id']} has that address, and is not in the {place}")
+        return Found((), f"person {shown[0]['id']} has that address and is not in the {place}")
     return Found(rows)
 
 
@@ -191,9 +190,10 @@ UNSUBSCRIBE = Kind(
     shows_person=True,
     is_done=_is_unsubscribed,
 )
-TABLE = Table(
+TABLE = WorkspaceTable(
     "subscribers",
     planners={"insert": _insert, "update": _update},
-    refusals={"delete": "the API deletes nobody; set state = 'cancelled' to unsubscribe"},
+    refusals={"delete": "the API cannot delete people; set state = 'cancelled' to unsubscribe"},
     streams=("subscribers", "custom_fields"),
+    writable=lambda context: {*_BASICS, "state", *context.keys, *context.account.lost},
 )

@@ -1,4 +1,4 @@
-"""Purchases, with their products: they are created, and never changed."""
+"""Purchases and their products: created, never changed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from cksync.domain import PURCHASES
 from cksync.write.action import Action, Found, Kind, Result, Seen, Sought
 from cksync.write.edits import Edit
 from cksync.write.lookup import read
-from cksync.write.planning import Context, IsGone, Planned, Table, plain
+from cksync.write.planning import Context, IsGone, Planned, WorkspaceTable, plain
 from cksync.write.reply import page_of, records
 from cksync.write.settle import settle_creation
 
@@ -44,14 +44,14 @@ def _values(row: Mapping[str, Any], columns: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _insert_product(context: Context, edit: Edit) -> Iterator[Planned]:
-    """A product goes with its purchase: it plans nothing by itself."""
+    """Plan nothing: a product is sent with its purchase."""
     purchase = edit.row["purchase_id"]
     if ("purchases", purchase) in context.account.gone:
         raise IsGone(context.gone("purchases", purchase))
     if edit.row["position"] is None:
         raise ValueError("a product needs its position in the purchase: 1, 2, 3 ...")
     if purchase not in context.new["purchases"]:
-        raise ValueError("only new purchases take products; the API changes none that is there")
+        raise ValueError("products can only be added with a new purchase; the API cannot change existing ones")
     yield from ()
 
 
@@ -60,7 +60,7 @@ def _created(action: Action, call: Call, values: Mapping[str, Any], who: int | N
 
 
 def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
-    """At both ends of the list, for it is not known at which one the newest stand; in the end on every page."""
+    """Search both ends of the list, since it is unknown which one is newest, and in the last attempt every page."""
     wanted = sought.action.args["purchase"]
     new = [
         row
@@ -69,7 +69,7 @@ def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
     ]
     buyer = folded(str(wanted["email_address"]))
     rows = [Result("done", ids={"purchases": row["id"]}) for row in new if folded(str(row["email_address"])) == buyer]
-    return Found(rows, "" if rows or not new else "a purchase by somebody else has that transaction_id since")
+    return Found(rows, "" if rows or not new else "another person's purchase has had this transaction_id since")
 
 
 def _purchases(api: WritingApi, *, is_whole: bool) -> Iterator[dict[str, Any]]:
@@ -89,7 +89,7 @@ def _observe(action: Action, call: Call, reply: Reply) -> Seen:
 
 
 def _buyer(action: Action, owners: Mapping[str, str]) -> str:
-    """The person with the buyer's address, or the address when nobody has it."""
+    """Return the person with the buyer's address, or the address if nobody has it."""
     address = folded(str(action.args["purchase"]["email_address"]))
     return owners.get(address, address)
 
@@ -106,15 +106,15 @@ CREATE = Kind(
     settle=settle_creation,
     find=_find,
 )
-TABLE = Table(
+TABLE = WorkspaceTable(
     "purchases",
     planners={"insert": _insert},
-    refusals={"update": "the API changes no purchase", "delete": "the API deletes no purchase"},
+    refusals={"update": "the API cannot change purchases", "delete": "the API cannot delete purchases"},
     streams=("purchases",),
 )
-PRODUCTS = Table(
+PRODUCTS = WorkspaceTable(
     "purchase_products",
     planners={"insert": _insert_product},
-    refusals={"update": "the API changes no purchase", "delete": "the API changes no purchase"},
+    refusals={"update": "the API cannot change purchases", "delete": "the API cannot change purchases"},
     streams=(),
 )

@@ -1,4 +1,4 @@
-"""Tags: they are created. Under API v3 nobody renames or deletes one."""
+"""Tags: created. API v3 neither renames nor deletes them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from cksync.write.action import Action, Found, Kind, Result, Seen, Sought
 from cksync.write.alike import is_alike
 from cksync.write.edits import Edit
 from cksync.write.lookup import read
-from cksync.write.planning import Context, Planned, Table, action
+from cksync.write.planning import Context, Planned, WorkspaceTable, action
 from cksync.write.reply import page_of, records
 from cksync.write.settle import settle_creation
 
@@ -48,9 +48,9 @@ CREATE = Kind(
     find=_find,
     is_refused_twice=True,
 )
-TABLE = Table(
+TABLE = WorkspaceTable(
     "tags",
     planners={"insert": _insert},
-    refusals={"update": "the API renames no tag", "delete": "the API deletes no tag"},
+    refusals={"update": "the API cannot rename tags", "delete": "the API cannot delete tags"},
     streams=("tags",),
 )

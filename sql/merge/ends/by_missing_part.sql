@@ -1,11 +1,11 @@
--- Gives rows that a record of their owner, as `seen` has it, does not hold.
+-- Returns rows that are missing from their owner's record, as in `seen`.
 -- table: The table's name.
--- key_of_held: The columns of its key, of `held`.
+-- key_of_held: The columns of its key, in `held`.
 -- owner: The table of the owner.
 -- owner_id: The column with the owner's id.
--- columns: The key, and owner_id where it is no part of it.
--- same_key: That `incoming` and `held` have the same key.
--- during: That observed_at lies in the time that is meant.
+-- columns: The key, plus owner_id if it is not part of it.
+-- same_key: Condition that `incoming` and `held` have the same key.
+-- during: Condition that observed_at is within the period.
 select {key_of_held}, parent.observed_at as found_at, rounds.round, null::varchar as slice
 from (
     select {columns} from main."{table}"

@@ -1,9 +1,9 @@
--- Gives rows of slices that were read completely (`complete`) in which they were not seen (`present`).
+-- Returns rows not seen (`present`) in a slice that was scanned completely (`complete`).
 -- table: The table's name.
 -- key: The columns of its key.
--- last_key: The last column of its key, which is the row's id in its list.
+-- last_key: The last column of its key, the row's id in its list.
 -- slice: The slice that a row belongs to.
--- in_complete_lists: Which rows of main are of such slices.
+-- in_complete_lists: Condition that a row of main belongs to such a slice.
 select {key}, found.found_at, found.round, held._slice as slice
 from (
     select {key}, {slice} as _slice, cast("{last_key}" as varchar) as _key

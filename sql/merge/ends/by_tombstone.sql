@@ -1,8 +1,8 @@
--- Gives rows that the API said are not there (404), from `tombstones`.
+-- Returns rows that the API reported as missing (404), from `tombstones`.
 -- table: The table's name.
 -- key: The columns of its key.
--- key_of_held: The columns of its key, of `held`.
--- last_key: The last column of its key, which is the row's id in its list.
+-- key_of_held: The columns of its key, in `held`.
+-- last_key: The last column of its key, the row's id in its list.
 select {key_of_held}, tombstones.observed_at as found_at, tombstones.round, null::varchar as slice
 from (
     select {key} from main."{table}"

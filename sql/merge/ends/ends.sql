@@ -1,8 +1,8 @@
--- Makes `ends`, from the selects `by_*` and `with_owner`: keys, and when and in which round something said that the row
--- is not there; of a complete reading `slice` says which.
+-- Creates `ends`, from the selects `by_*` and `with_owner`: keys, with the time and round of the evidence that the
+-- row is gone; for a complete scan, `slice` names it.
 -- key: The columns of its key.
--- finds: Those of the selects that are about the table, with `union all` between.
--- during: That found_at lies in the time that is meant.
+-- finds: The selects that concern the table, joined by `union all`.
+-- during: Condition that found_at is within the period.
 create or replace temp table ends as
 select {key}, found_at, round, any_value(slice) as slice
 from (

@@ -1,5 +1,4 @@
--- Makes `gone_<table>`, still empty: the keys of rows that a merge takes out, and when and in which round that
--- was found.
+-- Creates `gone_<table>`, empty: the keys of rows that a merge removes, with the time and round of the evidence.
 -- table: The table's name.
 -- key: The columns of its key.
 create or replace temp table gone_{table} as

@@ -1,4 +1,4 @@
--- Makes `ends`, empty, with the columns of a key as `incoming` has them.
+-- Creates `ends`, empty, with the key columns of `incoming`.
 -- key: The columns of its key.
 create or replace temp table ends as
 select {key}, _synced_at as found_at, 0 as round, null::varchar as slice

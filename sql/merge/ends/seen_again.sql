@@ -1,5 +1,5 @@
--- Changes `ends`: what `incoming` shows again in the same round is not gone.
--- same_key: That `ends` and `incoming` have the same key.
+-- Changes `ends`: a row that `incoming` shows again in the same round is not gone.
+-- same_key: Condition that `ends` and `incoming` have the same key.
 delete from ends using incoming, rounds
 where {same_key}
     and rounds.round = ends.round

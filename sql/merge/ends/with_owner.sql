@@ -1,9 +1,9 @@
--- Gives rows whose owner went in this merge (`gone_<owner>`), or is not there (`missing`, a 404) and never was a row.
+-- Returns rows whose owner went in this merge (`gone_<owner>`), or is missing (`missing`, a 404) and never was a row.
 -- table: The table's name.
--- key_of_held: The columns of its key, of `held`.
+-- key_of_held: The columns of its key, in `held`.
 -- owner: The table of the owner.
 -- owner_id: The column with the owner's id.
--- columns: The key, and owner_id where it is no part of it.
+-- columns: The key, plus owner_id if it is not part of it.
 select {key_of_held}, parent.found_at, parent.round, null::varchar as slice
 from (
     select {columns} from main."{table}"

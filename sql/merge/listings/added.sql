@@ -1,5 +1,5 @@
--- Makes `added`, from `newest`: rows that were seen in a list which is known, and have no place in it yet.
--- single: The slices in which single records are asked for one by one.
+-- Creates `added`, from `newest`: rows seen in a known list that have no position in it yet.
+-- single: The slices whose records are requested one by one.
 create or replace temp table added as
 select newest.slice, newest.key, newest.round, newest.place
 from newest

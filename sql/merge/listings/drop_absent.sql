@@ -1,4 +1,4 @@
--- Takes out of the listings what a look proved to be in its list no more, by `newest`.
+-- Deletes from the listings rows that a spot check proved gone from their list, by `newest`.
 delete from _cksync.listings as old using newest
 where newest.is_absent
     and newest.slice = old.slice

@@ -1,5 +1,5 @@
--- Takes out of the listings the single records that were asked for again, by `newest`.
--- single: The slices in which single records are asked for one by one.
+-- Deletes from the listings the single records that were requested again, by `newest`.
+-- single: The slices whose records are requested one by one.
 delete from _cksync.listings as old using newest as asked
 where asked.slice in ({single})
     and asked.slice = old.slice

@@ -1,4 +1,4 @@
--- Takes out of the listings everything of the rows of a table that are gone, by `gone_<table>`.
+-- Deletes from the listings all entries of a table's deleted rows, by `gone_<table>`.
 -- table: The table's name.
 -- key: The columns of its key.
 -- slices: The slices whose listings lose a row when it is gone.

@@ -1,5 +1,5 @@
--- Takes out of the people asked for by id those whom a list shows again, by `newest`: when they leave it they may be
--- asked for anew.
+-- Deletes from the people requested by id those that a list shows again, by `newest`: if they leave it, they may be
+-- requested again.
 delete from _cksync.listings as old using newest
 where old.slice = 'subscribers/by_id'
     and newest.key = old.key

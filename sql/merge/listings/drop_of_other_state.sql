@@ -1,4 +1,4 @@
--- Takes out of the lists of people those who are in another state.
+-- Deletes from the lists of people those who are in another state.
 delete from _cksync.listings as old using main.subscribers as person
 where old.key = person.id
     and (

@@ -1,3 +1,3 @@
--- Takes the lists of `renewed` out of the listings, to be put in anew.
+-- Deletes the lists of `renewed` from the listings, before they are inserted again.
 delete from _cksync.listings
 where slice in (select slice from renewed)

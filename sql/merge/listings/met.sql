@@ -1,4 +1,4 @@
--- Makes `met`, from `newest`: people whom no list of people shows, and who were seen inside a subscription.
+-- Creates `met`, from `newest`: people that no list of people shows, seen inside a subscription.
 create or replace temp table met as
 select person.id as key, epoch_us(max(newest.observed_at)) as place
 from newest

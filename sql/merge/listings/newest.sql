@@ -1,5 +1,5 @@
--- Makes `newest`, from `stood` and `whole`: how each row stood at last, if that is newer than its list's complete
--- reading, and the round and the place in which it came first.
+-- Creates `newest`, from `stood` and `whole`: the latest status of each row, if newer than its list's complete scan,
+-- with the round and position in which it first appeared.
 create or replace temp table newest as
 select
     slice,

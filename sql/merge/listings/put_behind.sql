@@ -1,5 +1,5 @@
--- Puts the rest of `added` into the listings: cancelled people last, in the order in which they were seen; all others
--- behind the row with the next lower id.
+-- Inserts the rest of `added` into the listings: cancelled people last, in the order seen; all others after the row
+-- with the next lower id.
 insert into _cksync.listings
 select
     slice,

@@ -1,4 +1,4 @@
--- Puts the purchases of `added` first in their list, where the API shows the newest first.
+-- Inserts the purchases of `added` at the start of their list, where the API shows the newest.
 insert into _cksync.listings
 select
     slice,

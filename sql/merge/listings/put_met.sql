@@ -1,4 +1,4 @@
--- Puts the people of `met` into the listings, as if they had been asked for by id.
+-- Inserts the people of `met` into the listings, as if they had been requested by id.
 insert into _cksync.listings
 select 'subscribers/by_id', key, place
 from met

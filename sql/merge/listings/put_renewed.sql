@@ -1,4 +1,4 @@
--- Puts the lists of `renewed` into the listings, as `present` has them.
+-- Inserts the lists of `renewed` into the listings, as in `present`.
 insert into _cksync.listings
 select slice, cast(key as bigint), place
 from present

@@ -1,4 +1,4 @@
--- Makes `renewed`, from `whole`, `present` and the listings: the lists that are not as they were.
+-- Creates `renewed`, from `whole`, `present` and the listings: the lists that changed.
 create or replace temp table renewed as
 with now as (
     select slice, list(try_cast(key as bigint) order by place) as keys

@@ -1,6 +1,6 @@
--- Makes `whole`, from `found`: the last complete reading of each list that is believed.
+-- Creates `whole`, from `found`: the last accepted complete scan of each list.
 -- listed: The streams with paged lists.
--- doubted: Rounds and slices that are not believed.
+-- doubted: Rounds and slices that are not accepted.
 create or replace temp table whole as
 select slice, max(round) as round, arg_max(found_at, round) as found_at
 from found

@@ -1,11 +1,11 @@
--- Makes `changed`, from `incoming`, `ends`, main and history: what differs from the version before it: observations
--- (by their `_row` of `incoming`), and ends of rows that were there (by their `_end` of `ends`). `_at` is when, in
--- `_round`; `_before` the hash of the version before it (0: not there), `_row_before` its row (null: it is in main),
--- `_before_round` the hash of the last version before the round; `_until` when the next one came, `_is_last` whether
--- that was in another round; `_first_seen_at` the earliest time the row was ever seen.
+-- Creates `changed`, from `incoming`, `ends`, main and history: everything that differs from the previous version,
+-- both observations (by their `_row` of `incoming`) and ends of existing rows (by their `_end` of `ends`). `_at` is
+-- the time, in `_round`; `_before` the hash of the previous version (0: no row), `_row_before` its row (null: it is
+-- in main), `_before_round` the hash of the last version before the round; `_until` the time of the next version,
+-- `_is_last` whether that was in another round; `_first_seen_at` the earliest time the row was ever seen.
 -- table: The table's name.
 -- key: The columns of its key.
--- values: The columns of the table, which make the hash of a version with _extra.
+-- values: The columns of the table; with _extra they make the hash of a version.
 create or replace temp table changed as
 with observed as (
     select rowid as _row, null as _end, {key}, _synced_at as _at, hash({values}, _extra) as _hash

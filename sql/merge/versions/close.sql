@@ -1,7 +1,7 @@
--- Changes history: the version that held till now ended when the first one of `changed` began.
+-- Changes history: closes the open version at the time of the first one in `changed`.
 -- table: The table's name.
 -- key: The columns of its key.
--- same_key: That `old` and `new` have the same key.
+-- same_key: Condition that `old` and `new` have the same key.
 update history."{table}" as old set valid_to = new.at
 from (
     select {key}, min(_at) as at

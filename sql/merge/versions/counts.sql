@@ -1,5 +1,4 @@
--- Gives by round, from `changed`: rows that are new, that differ and that are gone at its end, and values unread in its
--- versions.
+-- Returns per round, from `changed`: rows new, changed and gone at its end, and unreadable values in its versions.
 select
     _round,
     count(*) filter (_is_last and _end is null and _before_round = 0::ubigint) as inserted,

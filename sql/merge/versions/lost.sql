@@ -1,5 +1,5 @@
--- Gives for each complete reading that rows are gone by: its round, its slice, how many it lost and how many it knew;
--- from `changed` and `ends`, the earliest first.
+-- Returns each complete scan that removes rows, earliest first, from `changed` and `ends`: its round, its slice, and
+-- the numbers of rows lost and known.
 with lost as (
     select ends.round, ends.slice, min(ends.found_at) as found_at, count(*) as lost
     from changed

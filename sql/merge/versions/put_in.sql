@@ -1,6 +1,6 @@
--- Puts the last version of each row of `changed` that is there into main.
+-- Inserts into main the last version of each row in `changed` that still exists.
 -- table: The table's name.
--- row: The columns of the table, of `incoming`, and those that every table has.
+-- row: The columns of the table, from `incoming`, and those that every table has.
 insert into main."{table}"
 select {row}
 from changed

@@ -1,7 +1,8 @@
--- Adds to history a tombstone for each end in `changed`, with the row's last values, of `incoming` or else of main.
+-- Adds to history a tombstone for each end in `changed`, with the row's last values, from `incoming` or else from
+-- main.
 -- table: The table's name.
--- row: The columns of the table, of `incoming`, and those that every table has.
--- same_key: That `old` and `new` have the same key (which sqlfluff does not see).
+-- row: The columns of the table, from `incoming`, and those that every table has.
+-- same_key: Condition that `old` and `new` have the same key (which sqlfluff does not see).
 insert into history."{table}"
 select {row}, _at, _at, 'delete'
 from changed

@@ -1,22 +1,21 @@
--- One row per membership of a person in a form, sequence or tag: those of today, and those that are gone.
+-- One row per membership of a person in a form, sequence or tag, current or ended.
 -- @key: subscribable_type, subscribable_id, subscription_id
 -- @filter: is_current and subscribable_type = 'form' and subscriber_id = 412000000
--- @unknown: When a membership ended: only between which two pulls. Memberships that ended before the first pull.
+-- @unknown: When a membership ended, except between which two pulls. Memberships that ended before the first pull.
 -- subscribable_type: `form`, `sequence` or `tag`.
 -- subscribable_id: Id of the form, sequence or tag.
--- name: Its name; null where it is gone.
+-- name: Its name; null if it is gone.
 -- subscription_id: The membership's id.
--- subscriber_id: The person; null where v3 named nobody.
--- joined_at: When the membership was made; null where the API gave no readable time, or one before
+-- subscriber_id: The person; null if v3 named none.
+-- joined_at: When the membership was created; null if the API gave no readable time, or one before
 -- model_settings.plausible_from or after plausible_to.
--- state: The person's state as the membership last had it.
--- referrer: The page that the form was filled in on, where v3 knows it.
--- source: What made the membership, where v3 knows it.
--- is_current: Whether it is still there.
--- left_after: The beginning of the last pull before it was found to be gone; null where it is there, or no such pull is
--- known.
--- left_before: When it was found to be gone; null: it is there.
--- left_precision: `interval`: it ended between the two; `unknown`: only before left_before; null: it is there.
+-- state: The person's state as last shown in the membership.
+-- referrer: The page with the form, if v3 knows it.
+-- source: What created the membership, if v3 knows it.
+-- is_current: Whether it still exists.
+-- left_after: Start of the last pull before it was found gone; null if it exists, or no such pull is known.
+-- left_before: When it was found gone; null: it exists.
+-- left_precision: `interval`: it ended between the two; `unknown`: only before left_before; null: it exists.
 with gone as (
     select
         ended.subscribable_type, ended.subscribable_id, ended.id, ended.subscriber_id, ended.created_at, ended.state,

@@ -1,8 +1,8 @@
--- One row per currency of the counted orders; '' where an order has none, or where there are no orders.
+-- One row per currency of the counted orders; '' for orders without one, or if there are no orders.
 -- @key: currency
 -- @filter: true
--- @unknown: What one currency is worth in another: money is never added across currencies.
--- currency: The currency's code in capitals.
+-- @unknown: Exchange rates: money is never added across currencies.
+-- currency: The currency code in capitals.
 -- currency_rank: 1 for the currency with the most counted orders of the account.
 -- orders: Counted orders.
 with counted as (

@@ -1,14 +1,14 @@
--- One row per custom field of the account, and how many people have a value in it.
+-- One row per custom field of the account, with the number of people who have a value in it.
 -- @key: id
 -- @stored: table
 -- @filter: filled > 0
--- @unknown: Labels it had before the first pull.
--- id: Its id.
--- key: The name in `fields`.
--- label: Its label now.
--- former_labels: Labels it had since the first pull, with commas between.
+-- @unknown: Labels before the first pull.
+-- id: The field's id.
+-- key: The key in `fields`.
+-- label: Its current label.
+-- former_labels: Earlier labels seen since the first pull, separated by commas.
 -- filled: Active people who have a value in it.
--- distinct_values: How many different values they have, about.
+-- distinct_values: Approximate number of distinct values.
 -- active_subscribers: Active people of the account.
 -- fill_rate: 100 * filled / active_subscribers.
 with former as (
@@ -22,7 +22,7 @@ list as (
     select count(*) as active_subscribers from subscribers where state = 'active'
 ),
 
--- as a map: quicker than subscriber_fields, and in less memory
+-- as a map: faster than subscriber_fields, and in less memory
 maps as (
     select json_transform(fields, '"MAP(VARCHAR, VARCHAR)"') as by_key
     from subscribers

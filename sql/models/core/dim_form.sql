@@ -1,19 +1,19 @@
 -- One row per form of the account, with its members.
 -- @key: id
 -- @filter: members > 0
--- @unknown: Members who left before the first pull, and names it had before. Views of a form, and so its conversion
+-- @unknown: Members who left before the first pull, and earlier names. Views of a form, and therefore its conversion
 -- rate.
--- id: Its id.
--- name: Its name now.
--- former_names: Names it had since the first pull, with commas between.
+-- id: The form's id.
+-- name: Its current name.
+-- former_names: Earlier names seen since the first pull, separated by commas.
 -- type: `embed` or `hosted` (a landing page).
--- format: How it is shown, such as `inline` or `modal`.
+-- format: How it is displayed, such as `inline` or `modal`.
 -- archived: Whether it is archived.
--- created_at: When it was made.
--- members: People who are in it now, in any state.
--- active_members: Those of them who are active.
--- members_ever: People who are or were in it.
--- last_joined_at: When the last of them joined.
+-- created_at: When it was created.
+-- members: Current members, in any state.
+-- active_members: Current members who are active.
+-- members_ever: People who are or ever were members.
+-- last_joined_at: When the newest member joined.
 -- active_subscribers: Active people of the account.
 -- share_of_list_rate: 100 * active_members / active_subscribers.
 select

@@ -1,11 +1,11 @@
--- One row per pull that read the lists of people to their end: the moments between which anything seen can be dated.
+-- One row per pull that read the lists of people to the end: the times between which any change can be dated.
 -- @key: load_id
 -- @filter: is_first
--- @unknown: What happened between two pulls happened at a time that only its two ends bound.
--- load_id: Its last load; a pull that was stopped goes on in another load.
--- began_at: When it began to read.
+-- @unknown: When exactly something happened between two pulls: only the two are known as bounds.
+-- load_id: Its last load; a stopped pull continues in another load.
+-- began_at: When it started reading.
 -- ended_at: When it had read everything.
--- is_first: Whether it is the first: what was so then, nobody knows since when.
+-- is_first: Whether it is the first; the start of anything it found is unknown.
 with loads as (
     select
         *,

@@ -1,17 +1,17 @@
 -- One row per sequence of the account, with its members.
 -- @key: id
 -- @filter: members > 0
--- @unknown: Members who left before the first pull, and names it had before.
--- id: Its id.
--- name: Its name now.
--- former_names: Names it had since the first pull, with commas between.
+-- @unknown: Members who left before the first pull, and earlier names.
+-- id: The sequence's id.
+-- name: Its current name.
+-- former_names: Earlier names seen since the first pull, separated by commas.
 -- hold: Whether it is on hold.
--- repeat: Whether people may go through it again.
--- created_at: When it was made.
--- members: People who are in it now, in any state.
--- active_members: Those of them who are active.
--- members_ever: People who are or were in it.
--- last_joined_at: When the last of them joined.
+-- repeat: Whether people may take it again.
+-- created_at: When it was created.
+-- members: Current members, in any state.
+-- active_members: Current members who are active.
+-- members_ever: People who are or ever were members.
+-- last_joined_at: When the newest member joined.
 -- active_subscribers: Active people of the account.
 -- share_of_list_rate: 100 * active_members / active_subscribers.
 select

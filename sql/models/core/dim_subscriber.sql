@@ -1,45 +1,45 @@
--- One row per person of the account, with what one asks about a person first.
+-- One row per person of the account, with the most asked-for facts.
 -- @key: id
 -- @stored: table
 -- @filter: state = 'active'
--- @unknown: Since when somebody has been cancelled or bounced, where it was so at the first pull; forms and tags left
--- before it. What somebody opened or clicked: v3 has no events of single people.
+-- @unknown: When someone cancelled or bounced before the first pull; forms and tags left before it. What someone
+-- opened or clicked: v3 has no events for individuals.
 -- id: The person's id; it stays when the address changes.
--- email_address: The address, as written by the person.
--- email_hash: SHA-256 of the address in lower case, to join without showing it.
--- email_domain: What follows the @, in lower case.
+-- email_address: The address, as the person wrote it.
+-- email_hash: SHA-256 of the address in lower case, for joins that do not reveal it.
+-- email_domain: The part after the @, in lower case.
 -- first_name: The first name; often null.
 -- state: `active`, `inactive` (not yet confirmed), `cancelled`, `bounced` or `complained`.
--- created_at: When the person joined the account; null where the API gave no readable time, or one before
--- model_settings.plausible_from or after plausible_to (`subscribers` has what it gave).
--- created_on: The day of created_at in the configured zone, at the latest that of the newest observation.
+-- created_at: When the person joined the account; null if the API gave no readable time, or one before
+-- model_settings.plausible_from or after plausible_to (`subscribers` has the original).
+-- created_on: The day of created_at in the configured zone, no later than that of the newest observation.
 -- first_seen_at: When the mirror first saw the person.
 -- tenure_days: Days from created_on to the newest observation.
--- state_since: When the state was first seen, or began where that is exact; null: it was so at the first pull.
--- state_since_from: The state began after this; null where nobody knows.
+-- state_since: When the state was first seen, or its exact start; null: it was so at the first pull.
+-- state_since_from: The state began after this; null if unknown.
 -- state_precision: `exact`, `interval` (between state_since_from and state_since) or `unknown`.
--- first_form_id: The form joined first; of several in the same second the one with the smallest id.
+-- first_form_id: The first form joined; among several in the same second, the one with the smallest id.
 -- first_form: Its name.
--- first_tag_id: The tag given first, likewise.
+-- first_tag_id: The first tag given, chosen the same way.
 -- first_tag: Its name.
--- acquisition_source: utm_source, else referrer_host, else `form`, `sequence` or `tag`, by what was joined first, else
--- `unknown`.
--- referrer_host: The site that the first referrer names.
--- utm_source: In the first referrer.
--- utm_medium: In the first referrer.
--- utm_campaign: In the first referrer.
--- form_count: Forms the person is in now.
--- tag_count: Tags the person has now.
--- sequence_count: Sequences the person is in now.
+-- acquisition_source: utm_source, else referrer_host, else `form`, `sequence` or `tag`, whichever was joined first,
+-- else `unknown`.
+-- referrer_host: The site named in the first referrer.
+-- utm_source: From the first referrer.
+-- utm_medium: From the first referrer.
+-- utm_campaign: From the first referrer.
+-- form_count: Current number of forms.
+-- tag_count: Current number of tags.
+-- sequence_count: Current number of sequences.
 -- order_count: Counted purchases.
--- is_customer: Whether there are any.
+-- is_customer: Whether the person has a counted purchase.
 -- first_purchase_at: When the first of them was made.
--- days_to_first_purchase: Days from created_on to it; below zero where the person bought before joining; null where one
--- of the two is not known.
--- revenue: Net revenue in revenue_currency; null where no amount is known. All currencies are in customer_value.
--- revenue_currency: The currency in which the person bought most often ('' where orders have none); of several the one
--- that has more orders in the account.
--- orders_without_amount: Counted purchases in it whose amount is not known.
+-- days_to_first_purchase: Days from created_on to the first purchase; negative if the person bought before joining;
+-- null if either is unknown.
+-- revenue: Net revenue in revenue_currency; null if no amount is known. customer_value has all currencies.
+-- revenue_currency: The currency in which the person bought most often ('' if orders have none); in a tie, the one
+-- with more orders in the account.
+-- orders_without_amount: Counted purchases in revenue_currency whose amount is unknown.
 with memberships as (
     select
         id, subscribable_type, subscribable_id, subscriber_id,

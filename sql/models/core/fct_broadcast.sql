@@ -1,29 +1,29 @@
--- One row per broadcast, with its latest figures.
+-- One row per broadcast, with its latest statistics.
 -- @key: id
 -- @filter: is_sent
--- @unknown: Who opened or clicked: v3 has no recipients, only figures of the whole broadcast; counts of openers and
--- clickers are worked back from rates. A moment of sending of its own, and which tags or segments it went to.
+-- @unknown: Who opened or clicked: v3 has no recipients, only statistics of the whole broadcast; numbers of openers
+-- and clickers are derived from rates. An exact time of sending, and the tags or segments that received it.
 -- id: The broadcast's id.
--- subject: Null for a draft without one.
--- created_at: When it was written.
+-- subject: The subject; null for a draft without one.
+-- created_at: When it was created.
 -- published_at: When it was published; null before.
--- send_at: When it is, or was, scheduled for.
--- sent_at: When it was sent, as well as v3 tells: scheduled for, else published, else created, the first of them that
--- lies between model_settings.plausible_from and plausible_to; null where it was not sent.
+-- send_at: When it is or was scheduled.
+-- sent_at: When it was sent, as far as v3 tells: scheduled, else published, else created, the first of them between
+-- model_settings.plausible_from and plausible_to; null if it was not sent.
 -- sent_on: The day of sent_at in the configured zone.
--- status: `draft`, `scheduled`, `sending`, `completed`, `aborted`; null where v3 has no figures.
--- progress: How much of it was sent, in percent.
--- is_sent: Whether all of it was sent.
--- recipients: To how many people.
--- open_rate: 100 * opens / recipients, as Kit gives it; null where opens are not counted.
--- click_rate: 100 * clickers / recipients, as Kit gives it; null where clicks are not counted.
--- opens: People who opened it, worked back from the rate.
--- clickers: People who clicked in it, worked back from the rate.
--- total_clicks: Clicks, several of a person counted.
+-- status: `draft`, `scheduled`, `sending`, `completed`, `aborted`; null if v3 has no statistics.
+-- progress: Share already sent, in percent.
+-- is_sent: Whether it was sent completely.
+-- recipients: Number of people it was sent to.
+-- open_rate: 100 * opens / recipients, as Kit gives it; null if opens are not tracked.
+-- click_rate: 100 * clickers / recipients, as Kit gives it; null if clicks are not tracked.
+-- opens: People who opened it, derived from the rate.
+-- clickers: People who clicked, derived from the rate.
+-- total_clicks: Clicks, including repeated clicks by one person.
 -- unsubscribes: People who unsubscribed from it.
 -- unsubscribe_rate: 100 * unsubscribes / recipients.
 -- click_to_open_rate: 100 * clickers / opens, from the rates.
--- stats_seen_at: When its figures were last seen to change.
+-- stats_seen_at: When a change of its statistics was last seen.
 with figures as (
     select
         broadcast_id,

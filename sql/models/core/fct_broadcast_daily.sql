@@ -1,26 +1,27 @@
--- One row per broadcast and day on which its figures were seen to change: the figures at the end of the day, and what
--- was new.
+-- One row per broadcast and day on which its statistics were seen to change: the statistics at the end of the day,
+-- and the increase.
 -- @key: broadcast_id, day
 -- @filter: broadcast_id = 12049964
--- @unknown: When in the time between two pulls something happened; what happened before the figures were first seen
--- comes as one lump, on the first day.
+-- @unknown: When something happened between two pulls; everything before the statistics were first seen counts on the
+-- first day.
 -- broadcast_id: The broadcast.
--- day: The day, in the configured zone, on which the figures were seen.
+-- day: The day, in the configured zone, on which the statistics were seen.
 -- sent_on: The day it was sent.
 -- days_since_sent: Days between the two.
--- recipients: To how many people.
--- opens: People who opened it, worked back from the rate.
--- clickers: People who clicked in it, worked back from the rate.
--- total_clicks: Clicks, several of a person counted.
+-- recipients: Number of people it was sent to.
+-- opens: People who opened it, derived from the rate.
+-- clickers: People who clicked, derived from the rate.
+-- total_clicks: Clicks, including repeated clicks by one person.
 -- unsubscribes: People who unsubscribed from it.
--- new_recipients: More than on the row before.
--- new_opens: More than on the row before; below zero where Kit took some back; null where they were not known then.
--- new_clickers: More than on the row before.
--- new_total_clicks: More than on the row before.
--- new_unsubscribes: More than on the row before.
--- seen_at: When the figures were seen.
--- seen_before_at: When those of the row before were; null for the first row.
--- precision: `interval`: what is new came between the two; `unknown`: on the first row, at any time before.
+-- new_recipients: Increase since the previous row.
+-- new_opens: Increase since the previous row; negative if Kit corrected the number; null if it was unknown then.
+-- new_clickers: Increase since the previous row.
+-- new_total_clicks: Increase since the previous row.
+-- new_unsubscribes: Increase since the previous row.
+-- seen_at: When the statistics were seen.
+-- seen_before_at: When those of the previous row were seen; null for the first row.
+-- precision: `interval`: the increase happened between the two times; `unknown`: on the first row, at any time
+-- before.
 with seen as (
     select
         versions.broadcast_id,
@@ -45,7 +46,7 @@ with seen as (
 ),
 
 numbered as (
-    -- before its first day a broadcast had nothing, and is_first says so: a null of lag may be an unknown figure, too
+    -- before its first day a broadcast had nothing; is_first marks it, since a null from lag may be an unknown value
     select *, row_number() over (partition by broadcast_id order by day) = 1 as is_first
     from seen
 )

@@ -1,34 +1,33 @@
--- One row per purchase, with what it is worth net and who made it.
+-- One row per purchase, with its net value and its buyer.
 -- @key: id
 -- @stored: table
 -- @filter: is_counted
--- @unknown: When a purchase was refunded: v3 has only its status of today, and old accounts may have others than
+-- @unknown: When a purchase was refunded: v3 has only its current status, and old accounts may have values other than
 -- `paid`.
 -- id: The purchase's id.
--- transaction_id: The seller's own number.
--- status: As the shop gave it; mostly `paid`.
--- is_counted: Whether it is a sale; not one that was refunded, voided, failed or is still open.
--- subscriber_id: The buyer in the mirror: who had the address when the purchase was first seen, else who has it now or
--- had it last; null: nobody who is there.
+-- transaction_id: The shop's order id.
+-- status: As the shop gave it; usually `paid`.
+-- is_counted: Whether it is a sale: not refunded, voided, failed or still open.
+-- subscriber_id: The buyer in the mirror: the person who had the address when the purchase was first seen, else who
+-- has it now or had it last; null: the mirror has no such person.
 -- email_address: The buyer's address, as the shop gave it.
--- buyer: The buyer: the person's address of today in lower case, so that orders under a former address are the same
--- buyer's; of an orphan the address of the order.
--- is_orphan: Whether the buyer is no person of the mirror.
--- currency: Of all amounts of this purchase: the code in capitals; null where the shop gave none.
--- transaction_time: When it was made; null where the API gave no readable time, or one before
+-- buyer: The buyer: the person's current address in lower case, so that orders under a former address belong to the
+-- same buyer; for an orphan, the address of the order.
+-- is_orphan: Whether the buyer is not in the mirror.
+-- currency: The currency code of all amounts, in capitals; null if the shop gave none.
+-- transaction_time: When it was made; null if the API gave no readable time, or one before
 -- model_settings.plausible_from or after plausible_to.
 -- purchased_on: The day in the configured zone.
--- subtotal: As the shop gave it; what was bought, before discount, tax and shipping; null where it is not known, as
--- with all amounts.
+-- subtotal: As the shop gave it: the price before discount, tax and shipping. Null if unknown, as with all amounts.
 -- discount: As the shop gave it.
 -- tax: As the shop gave it.
 -- shipping: As the shop gave it.
--- total: As the shop gave it; what was paid.
--- gross: What was bought, before discount, without tax and shipping: subtotal, else worked back from net.
--- net: Revenue: subtotal less discount, else total less tax and shipping; an amount that the shop did not give is none,
--- with one that cannot be read net is null.
--- units: How many pieces its lines have; null where there is no line, or a quantity is not known.
--- order_number: 1 for the buyer's first counted purchase; null where it is not counted.
+-- total: As the shop gave it: the amount paid.
+-- gross: Price before discount, without tax and shipping: subtotal, else derived from net.
+-- net: Revenue: subtotal less discount, else total less tax and shipping. An amount that the shop did not give counts
+-- as 0; an unreadable one makes net null.
+-- units: Number of units in its lines; null if there is no line, or a quantity is unknown.
+-- order_number: 1 for the buyer's first counted purchase; null if it is not counted.
 -- is_first_order: Whether it is the buyer's first counted purchase.
 with orders as (
     select
@@ -42,7 +41,7 @@ with orders as (
             'refunded', 'refund', 'voided', 'void', 'failed', 'pending', 'cancelled', 'canceled', 'declined',
             'disputed', 'chargeback', 'charged_back', 'incomplete', 'expired', 'unpaid', 'open', 'error'
         ) as is_counted,
-        -- none where the shop gave none, null where it gave what cannot be read, which is in _extra
+        -- 0 if the shop gave none, null if it gave an unreadable value, which is in _extra
         case when not coalesce(json_exists(_extra, '$.discount'), false) then coalesce(discount, 0) else discount end
             as discount_taken,
         case when not coalesce(json_exists(_extra, '$.tax'), false) then coalesce(tax, 0) else tax end as tax_taken,
@@ -54,7 +53,7 @@ with orders as (
 ),
 
 last_addresses as (
-    -- of whoever is named in an order; of those who are gone, too
+    -- of everyone named in an order, including people who are gone
     select id, arg_max(nullif(lower(trim(email_address)), ''), (valid_from, change)) as address
     from history.subscribers
     where id in (select subscriber_id from orders)
@@ -72,7 +71,7 @@ addressed as (
 ),
 
 holders as (
-    -- who has an address now, else who had it last
+    -- the person who has an address now, else who had it last
     select
         nullif(lower(trim(email_address)), '') as address,
         arg_max(id, (valid_to is null, valid_from, -id)) as id

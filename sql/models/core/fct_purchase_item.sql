@@ -2,31 +2,32 @@
 -- @key: purchase_id, position
 -- @stored: table
 -- @filter: is_counted
--- @unknown: How a discount was really split: it is split by what the lines cost, and the first line takes what rounding
--- leaves. Where the price or quantity of one of several lines is not known, it cannot be split.
+-- @unknown: How a discount was really split: it is split in proportion to gross amounts, and the first line takes the
+-- rounding difference. If the price or quantity of one of several lines is unknown, it cannot be split.
 -- purchase_id: The purchase.
--- position: The line's place in it, from 1.
--- subscriber_id: The buyer in the mirror; null: nobody there has the address.
+-- position: The line's position in the purchase, from 1.
+-- subscriber_id: The buyer in the mirror; null: the mirror has no one with the address.
 -- buyer: The buyer, as in fct_purchase.
--- currency: Of all amounts of this line: the code in capitals.
+-- currency: The currency code of all amounts, in capitals.
 -- purchased_on: The day in the configured zone.
 -- transaction_time: When the purchase was made.
 -- is_counted: Whether the purchase is a sale.
 -- is_first_order: Whether it is the buyer's first counted purchase.
 -- product: The product's name.
--- sku: The seller's number of the product.
--- pid: The shop's number of the product.
--- lid: The shop's number of the line.
--- unit_price: Of one piece; null where it is not known.
--- quantity: Pieces; null where it is not known, as with 1.5.
--- gross: unit_price times quantity; null where one of them is not known.
--- discount_share: The line's share of the purchase's discount; null where that or the share is not known.
--- net: The line's share of the purchase's net; those of a purchase add up to it, or are null where it cannot be split.
+-- sku: The seller's product number.
+-- pid: The shop's product id.
+-- lid: The shop's id of the line.
+-- unit_price: Price of one unit; null if unknown.
+-- quantity: Number of units; null if unknown, as with 1.5.
+-- gross: unit_price times quantity; null if either is unknown.
+-- discount_share: The line's share of the purchase's discount; null if that or the share is unknown.
+-- net: The line's share of the purchase's net; the lines of a purchase add up to it, or are null if it cannot be
+-- split.
 with lines as (
     select
         *,
         try_cast(unit_price * quantity as decimal(18, 4)) as gross,
-        -- the first line takes what rounding leaves over, so that the lines of a purchase sum up to it
+        -- the first line takes the rounding difference, so that the lines of a purchase add up to it
         row_number() over (partition by purchase_id order by position) = 1 as is_first,
         count(*) over (partition by purchase_id) as lines
     from purchase_products
@@ -42,7 +43,7 @@ shares as (
         orders.discount as order_discount,
         case
             when lines.lines = 1 then 1
-            -- a purchase whose lines cost nothing gives all to the first
+            -- if all lines cost nothing, the first takes everything
             when count(lines.gross) over (partition by lines.purchase_id) = lines.lines then coalesce(
                 lines.gross::double / nullif(sum(lines.gross) over (partition by lines.purchase_id), 0)::double,
                 lines.is_first::int
@@ -61,7 +62,7 @@ split as (
 ),
 
 summed as (
-    -- all lines of a purchase have a share, or none
+    -- either all lines of a purchase have a share, or none has
     select
         *,
         case when count(net_share) over purchase = lines then sum(net_share) over purchase end as net_of_lines,

@@ -1,19 +1,19 @@
--- One row per change of somebody's state that was seen since the first pull; a new person's first state is one, too.
+-- One row per change of a person's state seen since the first pull; a new person's first state counts as one.
 -- @key: subscriber_id, seen_at, to_state
 -- @stored: table
 -- @filter: is_leaving
--- @unknown: When somebody left: only between which two pulls. Everything before the first pull. Two changes between two
--- pulls are seen as one, or as none.
+-- @unknown: When someone left, except between which two pulls. Everything before the first pull. Two changes between
+-- two pulls are seen as one, or as none.
 -- subscriber_id: The person.
--- created_at: When the person joined the account; null where that is not known (see dim_subscriber).
+-- created_at: When the person joined the account; null if unknown (see dim_subscriber).
 -- from_state: The state before; null: the person was not known.
 -- to_state: The state after; `deleted`: the person is gone from the account.
--- seen_at: When it was seen.
--- changed_after: It happened after this: the beginning of the pull before, or when the person joined.
+-- seen_at: When the change was seen.
+-- changed_after: It happened after this: the start of the previous pull, or when the person joined.
 -- changed_before: It happened before this.
--- precision: `exact`: a person's first state, since created_at; `interval`: between the two moments.
--- happened_on: The day it counts for, in the configured zone: of created_at where that is exact, else of seen_at.
--- is_entering: Whether the person became active by it.
+-- precision: `exact`: a person's first state, since created_at; `interval`: between the two times.
+-- happened_on: The day it counts for, in the configured zone: that of created_at if exact, else of seen_at.
+-- is_entering: Whether the person thereby became active.
 -- is_leaving: Whether the person was active until then.
 with first_pull as (
     select ended_at from dim_pull where is_first
@@ -61,7 +61,7 @@ dated as (
 changes as (
     select
         id, created_at, state_before, state, valid_from, looked_before_at, is_new and state <> 'inactive' as is_exact,
-        -- whoever is new and has left already was active in between
+        -- a new person who has already left was active in between
         case when is_new and state not in ('active', 'inactive') then 'active' else state end as to_state
     from dated
     union all

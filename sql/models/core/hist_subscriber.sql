@@ -1,18 +1,18 @@
--- One row per version of a person: what was known of them, from when to when, and what had changed.
+-- One row per version of a person: what was known, for which period, and what had changed.
 -- @key: id, valid_from, change
 -- @filter: id = 412000000
--- @unknown: What somebody was before the first pull, and between two pulls.
+-- @unknown: A person's data before the first pull, and between two pulls.
 -- id: The person.
 -- valid_from: When this version was first seen.
--- valid_to: When the next one was; null: it is today's.
--- change: `insert`, `update`, or `delete` for the last values of somebody who is gone.
--- changed_columns: The columns that differ from the version before, with commas between; custom fields as `fields`.
--- is_current: Whether it is today's.
--- email_address: The address then.
--- first_name: The first name then.
--- state: The state then.
+-- valid_to: When the next version was first seen; null: it is current.
+-- change: `insert`, `update`, or `delete` for the last values of a person who is gone.
+-- changed_columns: The columns that differ from the previous version, separated by commas; custom fields as `fields`.
+-- is_current: Whether it is the current version.
+-- email_address: The address at that time.
+-- first_name: The first name at that time.
+-- state: The state at that time.
 -- created_at: When the person joined the account.
--- fields: Custom field values by key then.
+-- fields: Custom field values at that time, by key.
 select
     version.id,
     version.valid_from,

@@ -1,20 +1,20 @@
--- One row per form, sequence and tag that has or had members: how many.
+-- One row per form, sequence and tag that has or had members, with their number.
 -- @key: subscribable_type, subscribable_id
 -- @stored: table
 -- @filter: subscribable_type = 'tag'
 -- @unknown: Members who left before the first pull.
 -- subscribable_type: `form`, `sequence` or `tag`.
 -- subscribable_id: Its id.
--- members: People who are in it now, in any state.
--- active_members: Those of them who are active.
--- members_ever: People who are or were in it.
--- first_joined_at: When the first of them joined, of those of whom that is known (see bridge_membership).
--- last_joined_at: When the last of them joined, likewise.
+-- members: Current members, in any state.
+-- active_members: Current members who are active.
+-- members_ever: People who are or ever were members.
+-- first_joined_at: When the first member joined, if known (see bridge_membership).
+-- last_joined_at: When the newest member joined, likewise.
 with active as (
     select id as subscriber_id from subscribers where state = 'active'
 ),
 
--- somebody is in a form, sequence or tag once at a time
+-- a person is in a form, sequence or tag at most once at a time
 today as (
     select
         subscribable_type,

@@ -2,9 +2,9 @@
 -- @filter: subscriber_id = 412000000
 -- @unknown: When a value was set: only when it was seen to have changed (hist_subscriber).
 -- subscriber_id: Id of the person.
--- custom_field_id: Id of the field; null when the key belongs to no field of the account.
--- key: The field's key now.
--- label: The field's label now.
+-- custom_field_id: Id of the field; null if the key belongs to no field of the account.
+-- key: The field's current key.
+-- label: The field's current label.
 -- value: The person's value, as text.
 with field_keys as (
     select id as subscriber_id, fields, unnest(list_distinct(json_keys(fields))) as key
@@ -12,7 +12,7 @@ with field_keys as (
 ),
 
 field_values as (
-    -- a JSON pointer finds the key whatever characters it has
+    -- a JSON pointer finds a key with any characters
     select subscriber_id, key, json_extract_string(fields, '/' || replace(replace(key, '~', '~0'), '/', '~1')) as value
     from field_keys
 )

@@ -1,20 +1,21 @@
--- One row per person who ever joined a form, sequence or tag, and span in which that person was not active; one row of
--- those who always were. lead_magnet_conversion and sequence_funnel count who was still there after 30 and 90 days.
+-- One row per person who ever joined a form, sequence or tag, and period in which that person was not active; one row
+-- for a person who was always active. lead_magnet_conversion and sequence_funnel count from it who was still there
+-- after 30 and 90 days.
 -- @filter: subscribable_type = 'form' and subscribable_id = 5000000
--- @unknown: Since when somebody was away whom the first pull found so, and people removed before it.
+-- @unknown: Since when a person that the first pull found inactive had been so, and people removed before it.
 -- subscribable_type: `form`, `sequence` or `tag`.
 -- subscribable_id: Its id.
 -- subscriber_id: The person.
--- joined_at: When the person first joined it; null where that is not known (see bridge_membership).
--- is_current: Whether the person is in it now.
--- is_first: Whether it is the first of the person's rows here: those count each join once.
+-- joined_at: When the person first joined; null if unknown (see bridge_membership).
+-- is_current: Whether the person is a member now.
+-- is_first: Whether this is the first of the person's rows here; those rows count each join once.
 -- day_30: 30 days after joined_at.
 -- day_90: 90 days after joined_at.
--- state: The state in the span, `deleted` of people who are gone, `unknown` where the API gave none; null: there is no
--- span.
--- seen_from: When the span was first seen.
--- away_from: When it began; -infinity where the person was so when first seen, for nobody knows since when.
--- away_to: When it ended; infinity: it lasts.
+-- state: The state during the period, `deleted` for people who are gone, `unknown` if the API gave none; null: there
+-- is no period.
+-- seen_from: When the period was first seen.
+-- away_from: When it began; -infinity if the person was already away when first seen, since the start is unknown.
+-- away_to: When it ended; infinity if it continues.
 with joins as (
     select
         subscribable_type,
@@ -28,7 +29,7 @@ with joins as (
 ),
 
 absences as (
-    -- the first version of a person stands for the time before it, too
+    -- the first version of a person also covers the time before it
     select
         id,
         coalesce(state, 'unknown') as state,
@@ -57,7 +58,7 @@ select
     joins.subscriber_id,
     joins.joined_at,
     joins.is_current,
-    -- a join has as many rows as its person has spans: what is counted by people counts the first alone
+    -- a join has as many rows as its person has periods: counts of people use only the first
     coalesce(numbered.number, 1) = 1 as is_first,
     joins.joined_at + to_hours(30 * 24) as day_30,
     joins.joined_at + to_hours(90 * 24) as day_90,

@@ -1,28 +1,28 @@
--- One row per counted order and touch within model_settings.attribution_hours before it: every join, and of the
--- broadcasts the first and the last. An order without a touch has one row. attribution_first_touch and
--- attribution_last_touch choose among them.
+-- One row per counted order and touch within model_settings.attribution_hours before it: every join, and the first
+-- and last broadcast. An order without a touch has one row. attribution_first_touch and attribution_last_touch choose
+-- among them.
 -- @filter: purchased_on >= (select as_of from model_settings)::date - 365
 -- @unknown: Who was sent, opened or clicked a broadcast: v3 has no rows of recipients. A broadcast is an *assumed
--- exposure* of everybody who had signed up before it was sent, whether or not it went to all of the list. Mails of a
--- sequence after the person entered it, and joins that were gone before the first pull, are not known.
+-- exposure* of everyone who had signed up before it was sent, whether or not it went to the whole list. Emails of a
+-- sequence after the person entered it, and joins that ended before the first pull, are unknown.
 -- purchase_id: The order.
--- subscriber_id: The person who bought; null for an orphan, who has no touch.
--- currency: The currency's code, '' where the order has none; never sum across currencies.
--- transaction_time: When the order was made.
--- purchased_on: Its day in the configured zone.
--- revenue: Net of discount, without tax and shipping; null where it is not known.
--- is_first_order: Whether it is the buyer's first.
+-- subscriber_id: The buyer; null for an orphan, who has no touch.
+-- currency: The currency's code, '' if the order has none; never sum across currencies.
+-- transaction_time: When the order was placed.
+-- purchased_on: The day of the order in the configured zone.
+-- revenue: Net of discount, without tax and shipping; null if unknown.
+-- is_first_order: Whether it is the buyer's first order.
 -- is_attributed: Whether the order has a touch.
 -- touch_type: `broadcast`, `form`, `sequence` or `tag`; null: none.
--- touch_id: Its id.
+-- touch_id: Id of the broadcast, form, sequence or tag.
 -- touch: Its subject or name.
 -- touched_at: When the broadcast was sent or the person joined.
 -- hours_before: Hours from the touch to the order.
--- exposure: `assumed` (a broadcast: v3 does not say who got it) or `known` (a join); null: no touch.
--- precision: exact (a join, or no touch is possible), interval (a broadcast, of which only the time of sending is
+-- exposure: `assumed` (a broadcast: v3 does not say who received it) or `known` (a join); null: no touch.
+-- precision: exact (a join, or no touch is possible), interval (a broadcast, for which only the time of sending is
 -- known), unknown (the order has no readable time).
--- tie_rank: Which of several touches at the same instant is chosen: 1 a form, 2 a sequence, 3 a tag, 4 a broadcast;
--- then the larger id.
+-- tie_rank: Which of several touches at the same instant wins: 1 a form, 2 a sequence, 3 a tag, 4 a broadcast; then
+-- the larger id.
 with orders as (
     select
         purchase.id as purchase_id,
@@ -33,7 +33,7 @@ with orders as (
         purchase.net as revenue,
         purchase.is_first_order,
         purchase.transaction_time - to_hours(model_settings.attribution_hours) as window_from,
-        -- nobody was sent what went out before the sign-up, and an orphan nothing at all
+        -- a person received nothing sent before sign-up, and an orphan nothing at all
         case when person.created_at is not null then greatest(person.created_at, window_from) end as sent_from
     from fct_purchase as purchase
     cross join model_settings
@@ -48,7 +48,7 @@ broadcasts_sent as (
     qualify row_number() over (partition by sent_at order by id desc) = 1
 ),
 
--- only the ends of the window: those between are chosen by nobody, and a long window has hundreds of them
+-- only the ends of the window: neither model chooses one between, and a long window has hundreds
 first_broadcasts as (
     select orders.purchase_id, broadcasts_sent.*
     from orders

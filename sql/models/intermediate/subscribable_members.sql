@@ -1,16 +1,16 @@
--- One row per form, sequence and tag of the account: its names, and its members beside the list. dim_form, dim_sequence
--- and dim_tag add what is their own.
+-- One row per form, sequence and tag of the account, with its names and its members compared with the list. dim_form,
+-- dim_sequence and dim_tag add their own columns.
 -- @key: subscribable_type, subscribable_id
 -- @filter: members > 0
--- @unknown: Members who left before the first pull, and names it had before.
+-- @unknown: Members who left before the first pull, and earlier names.
 -- subscribable_type: `form`, `sequence` or `tag`.
 -- subscribable_id: Its id.
--- name: Its name now.
--- former_names: Names it had since the first pull, with commas between.
--- members: People who are in it now, in any state.
--- active_members: Those of them who are active.
--- members_ever: People who are or were in it.
--- last_joined_at: When the last of them joined.
+-- name: Its current name.
+-- former_names: Earlier names seen since the first pull, separated by commas.
+-- members: Current members, in any state.
+-- active_members: Current members who are active.
+-- members_ever: People who are or ever were members.
+-- last_joined_at: When the newest member joined.
 -- active_subscribers: Active people of the account.
 -- share_of_list_rate: 100 * active_members / active_subscribers.
 with today as (

@@ -1,16 +1,16 @@
--- One row per person and dimension of a source: the way in which the person came. ltv_by_source counts these people,
--- revenue_by_source what they bought.
+-- One row per person and dimension of origin: how the person came. ltv_by_source counts these people,
+-- revenue_by_source their purchases.
 -- @filter: dimension = 'first_form'
--- @unknown: Where somebody came from who joined no form, and people deleted before the first pull.
+-- @unknown: The origin of people who joined no form, and people deleted before the first pull.
 -- subscriber_id: The person.
 -- dimension: `first_form`, `first_tag`, `acquisition_source`, `referrer_host`, `utm_source`, `utm_medium`,
 -- `utm_campaign` or `signup_month` (in the configured zone).
--- source_key: The id of the form or tag, the host, the utm value or the month as 2026-01; '' where there is none.
+-- source_key: Id of the form or tag, the host, the utm value, or the month as 2026-01; '' if there is none.
 -- created_at: When the person signed up, as in dim_subscriber.
 -- is_customer: Whether the person has bought.
 -- is_30_days: Whether the person signed up at least 30 days ago.
--- is_90_days: The same of 90 days.
--- is_180_days: The same of 180 days.
+-- is_90_days: Whether the person signed up at least 90 days ago.
+-- is_180_days: Whether the person signed up at least 180 days ago.
 with dimensions (dimension) as (
     values
         ('first_form'), ('first_tag'), ('acquisition_source'), ('referrer_host'),

@@ -1,27 +1,27 @@
 -- One row: the account at a glance, at the newest observation.
 -- @filter: true
--- @unknown: What happened before the first pull: changes over 7 and 28 days are null until pulls cover so many.
+-- @unknown: What happened before the first pull: changes over 7 and 28 days are null until pulls cover that period.
 -- as_of: The newest observation.
 -- active: Active people.
--- people: Everybody the mirror knows.
--- joined_7d: New Leads of the last seven days.
--- joined_28d: New Leads of the last 28 days.
--- net_7d: What the number of active people changed by in the last seven days; null where pulls do not cover them.
--- net_28d: The same in 28 days.
--- last_broadcast_id: The broadcast sent last.
+-- people: Everyone the mirror knows.
+-- joined_7d: New Leads in the last seven days.
+-- joined_28d: New Leads in the last 28 days.
+-- net_7d: Change of the number of active people in the last seven days; null if pulls do not cover them.
+-- net_28d: The same for 28 days.
+-- last_broadcast_id: The broadcast sent most recently.
 -- last_subject: Its subject.
 -- last_sent_at: When it was sent.
--- last_recipients: To how many people.
+-- last_recipients: Number of people it was sent to.
 -- last_open_rate: Its open rate in percent.
--- customers: Buyers ever: people, and addresses of nobody on the list, with a counted purchase.
--- orders_28d: Counted purchases of the last 28 days, in all currencies.
--- revenue_28d: Net revenue of those of them in revenue_currency; null where no amount is known. All currencies are in
--- revenue_daily.
--- revenue_currency: The currency with the most of them ('' where orders have none); null: there is no order.
--- orders_without_amount_28d: Those of them in it whose amount is not known.
--- last_pull_at: When the last pull that read all it was to read ended.
--- hours_since_pull: From then to the newest observation.
--- incomplete_lists: Lists that the mirror does not vouch for.
+-- customers: Buyers ever: people, and addresses that no one on the list has, with a counted purchase.
+-- orders_28d: Counted purchases in the last 28 days, in all currencies.
+-- revenue_28d: Net revenue of these in revenue_currency; null if no amount is known. revenue_daily has all
+-- currencies.
+-- revenue_currency: The currency of most of these ('' if orders have none); null: there is no order.
+-- orders_without_amount_28d: Of these in revenue_currency, those whose amount is unknown.
+-- last_pull_at: When the last complete pull ended.
+-- hours_since_pull: Hours from then to the newest observation.
+-- incomplete_lists: Lists that are not proved complete.
 with days as (
     select
         joined, net, row_number() over (order by day desc) as days_ago

@@ -1,47 +1,47 @@
--- One row per broadcast that was sent: its rates beside those of the up to ten sends before it, with rank and z-score.
+-- One row per sent broadcast: its rates compared with those of up to ten sends before it, with rank and z-score.
 -- @key: id
 -- @filter: sent_at >= (select as_of from model_settings) - to_days(365)
--- @unknown: Opens and clicks of a person, of a device or of a machine that opens mail by itself (Apple's privacy
--- protection raises open rates), to which part of the list a broadcast went, bounces of a broadcast, and replies.
--- Counts of opens and clickers are the rates times the recipients.
+-- @unknown: Opens and clicks of a person, of a device, or of a machine that opens email by itself (Apple's privacy
+-- protection raises open rates); which part of the list received a broadcast; bounces of a broadcast; and replies.
+-- Numbers of opens and clickers are the rates times the recipients.
 -- id: The broadcast's id.
 -- subject: Its subject; null if it has none.
--- sent_at: When it was sent, as well as that is known (see fct_broadcast).
+-- sent_at: When it was sent, as far as known (see fct_broadcast).
 -- sent_on: The day in the configured zone.
 -- weekday: Day of the week of sending in the configured zone, 1 Monday to 7 Sunday.
 -- hour: Hour of sending in the configured zone.
--- recipients: People it went to.
--- opens: People who opened it; null when opens were not tracked.
--- open_rate: Percent: 100 * opens / recipients, as the API gives it.
--- clickers: People who clicked; null when clicks were not tracked.
--- click_rate: Percent: 100 * clickers / recipients, as the API gives it.
--- click_to_open_rate: Percent: 100 * clickers / opens, from the rates.
--- total_clicks: Clicks, several of a person counted.
+-- recipients: People it was sent to.
+-- opens: People who opened it; null if opens were not tracked.
+-- open_rate: In percent: 100 * opens / recipients, as the API gives it.
+-- clickers: People who clicked; null if clicks were not tracked.
+-- click_rate: In percent: 100 * clickers / recipients, as the API gives it.
+-- click_to_open_rate: In percent: 100 * clickers / opens, from the rates.
+-- total_clicks: Clicks, including repeated clicks by one person.
 -- unsubscribes: People who unsubscribed from it.
--- unsubscribe_rate: Percent: 100 * unsubscribes / recipients.
--- baseline_sends: The sends before it that it is compared with, at most ten with recipients.
+-- unsubscribe_rate: In percent: 100 * unsubscribes / recipients.
+-- baseline_sends: Number of earlier sends it is compared with, at most ten with recipients.
 -- baseline_recipients: Their recipients.
 -- baseline_opens: Their opens.
--- baseline_open_rate: Percent: opens of those sends / recipients of those that track opens.
+-- baseline_open_rate: In percent: opens of those sends / recipients of those that track opens.
 -- baseline_clickers: Their clickers.
--- baseline_click_rate: Percent: clickers of those sends / recipients of those that track clicks.
--- baseline_unsubscribes: Their unsubscribes; null where they are known of none.
--- baseline_unsubscribe_rate: Percent: baseline_unsubscribes / recipients of the sends of which they are known.
--- open_rate_rank: Place by open rate among itself and the baseline, 1 is the highest.
+-- baseline_click_rate: In percent: clickers of those sends / recipients of those that track clicks.
+-- baseline_unsubscribes: Their unsubscribes; null if unknown for all.
+-- baseline_unsubscribe_rate: In percent: baseline_unsubscribes / recipients of the sends with known unsubscribes.
+-- open_rate_rank: Rank by open rate among itself and the baseline, 1 is the highest.
 -- click_rate_rank: The same by click rate.
--- open_rate_z: (open_rate - baseline_open_rate) / deviation of the baseline's rates, both weighted by recipients; null
--- with fewer than three sends or without deviation.
+-- open_rate_z: (open_rate - baseline_open_rate) / deviation of the baseline's rates, both weighted by recipients;
+-- null with fewer than three sends or without deviation.
 -- click_rate_z: The same for the click rate.
--- open_rate_low: The lower end of what the open rate may be by chance with so many recipients (Wilson, 95 %).
--- open_rate_high: The upper end.
--- click_rate_low: The lower end of the click rate, likewise.
--- click_rate_high: The upper end.
--- open_verdict: `above` or `below` the baseline: z from 1 or to -1, and the baseline outside of what chance may make of
--- the rate; else `near`; null where z is.
+-- open_rate_low: Lower bound of the open rate, given the number of recipients (Wilson, 95 %).
+-- open_rate_high: Upper bound.
+-- click_rate_low: Lower bound of the click rate, likewise.
+-- click_rate_high: Upper bound.
+-- open_verdict: `above` or `below` the baseline if z is at least 1 or at most -1 and the baseline is outside the
+-- bounds of the rate; else `near`; null if z is null.
 -- click_verdict: The same for the click rate.
 with sends as (
-    -- place counts the sends with recipients up to this one: what nobody got is no send to compare with, and takes no
-    -- place, so that "the ten before" is a range of places and needs no ordering by time a second time
+    -- place numbers the sends with recipients up to this one. A send without recipients is not compared and gets no
+    -- place, so "the ten before" is a range of places that needs no second ordering by time
     select
         *,
         count(*) filter (recipients > 0) over (order by sent_at nulls first, id) as place
@@ -62,7 +62,7 @@ measured as (
 ),
 
 compared as (
-    -- a row per send and send of its baseline: what one has to add up, weigh and rank
+    -- one row per send and send of its baseline, to be summed, weighted and ranked
     select
         measured.id,
         measured.open_rate,
@@ -103,7 +103,7 @@ baselines as (
 ),
 
 deviations as (
-    -- doubles are added up in an order of their own: the same in every build
+    -- doubles are summed in the order of their values, so that every build gives the same
     select
         compared.id,
         sqrt(
@@ -122,7 +122,7 @@ deviations as (
 scored as (
     select
         measured.id,
-        -- rates are sums of rounded doubles: below a millionth there is no deviation
+        -- rates are sums of rounded doubles: a deviation below a millionth counts as none
         case
             when open_sends >= 3 and open_deviation > 1e-6
                 then (measured.open_rate - baseline_open_rate) / open_deviation

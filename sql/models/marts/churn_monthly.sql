@@ -1,21 +1,22 @@
--- One row per month in the configured zone that pulls cover, from the month of the first pull: who left.
+-- One row per month in the configured zone covered by pulls, from the month of the first pull: people who left.
 -- @key: month
 -- @filter: days_covered = days_in_month
--- @unknown: Cancellations before the first pull have no date in v3. Whoever left is dated by the pull that saw it.
+-- @unknown: Cancellations before the first pull have no date in v3. People who left are dated by the pull that saw
+-- it.
 -- month: First day of the month.
--- days_in_month: Days it has.
--- days_covered: Days of it after the first pull, up to the newest observation; rates are of these.
--- active_start: Active people when the covered days began.
+-- days_in_month: Days in the month.
+-- days_covered: Days of the month after the first pull, up to the newest observation; rates refer to these.
+-- active_start: Active people at the start of the covered days.
 -- cancelled: Active people who were seen to have cancelled.
 -- bounced: Active people who were seen to have bounced.
 -- complained: Active people who were seen to have complained.
 -- deleted: Active people who were seen to be gone from the account.
--- lost: All who left the active state, to whichever.
+-- lost: All who left the active state, for whichever reason.
 -- churn_rate: 100 * cancelled / active_start.
 -- lost_rate: 100 * lost / active_start.
--- early_lost: Those of lost who had joined at most 30 days before.
+-- early_lost: Of these, people who had joined at most 30 days before.
 -- early_churn_rate: 100 * early_lost / lost.
--- precision: `interval`: each counts for the day of the pull that saw it.
+-- precision: `interval`: each counts on the day of the pull that saw it.
 with months as (
     select
         date_trunc('month', day)::date as month,

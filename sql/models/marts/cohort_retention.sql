@@ -1,25 +1,24 @@
--- One row per month of signing up, month that pulls cover, and group of people: how many of them were active when it
--- ended.
+-- One row per sign-up month, month covered by pulls, and group of people: how many were active at its end.
 -- @key: variant, value, cohort, month
 -- @stored: table
 -- @filter: variant = 'all'
 -- @unknown: How many were active at any time before the first pull; people deleted before it are in no cohort.
--- variant: By what people are grouped: `all`, `form` (joined first), `tag` (given first) or `source`.
+-- variant: How people are grouped: `all`, `form` (first joined), `tag` (first given) or `source`.
 -- value: The group: the form's or tag's name, or the source; `all`; `none` without any; `deleted` for people who are
--- gone; `undated` in every variant for people who joined on no plausible day (see dim_subscriber.created_at).
--- cohort: First day of the month, in the configured zone, in which they joined; of the undated that in which the mirror
+-- gone; `undated` in every variant for people without a plausible join date (see dim_subscriber.created_at).
+-- cohort: First day of the month, in the configured zone, in which they joined; for the undated, in which the mirror
 -- first saw them.
--- month: First day of the month at whose end they are counted; the running one up to the newest observation.
+-- month: First day of the month at whose end they are counted; the current month counts up to the newest observation.
 -- months_since: Months between the two.
 -- is_complete: Whether the month is over.
--- size: People of the group who joined in the month of the cohort, whatever became of them.
--- active: Those of them who were active when the month ended.
+-- size: People of the group who joined in the cohort's month, whatever happened since.
+-- active: Of these, people active at the end of the month.
 -- retention_rate: 100 * active / size.
--- retention_low: The lower end of what the rate may be by chance in a group of this size (Wilson, 95 %).
--- retention_high: The upper end.
+-- retention_low: Lower bound of the rate, given the size of the group (Wilson, 95 %).
+-- retention_high: Upper bound.
 -- is_supported: Whether size is at least model_settings.minimum_support.
--- precision: `interval`: who left counts from the pull that saw it; `unknown`: the cohort is older than the first pull,
--- so that size lacks people deleted before.
+-- precision: `interval`: people who left count from the pull that saw it; `unknown`: the cohort is older than the
+-- first pull, so size lacks people deleted before.
 with bounds as (
     select
         dim_pull.ended_at as first_pull_at,
@@ -86,7 +85,7 @@ moved as (
     group by all
 ),
 
--- before grouping by four ways, so that each person is read once
+-- before the four groupings, so that each person is read once
 groups as (
     select cohort, whole, form, tag, source, count(*) as size, sum(is_active) as active_now
     from people
@@ -129,7 +128,7 @@ counted as (
         sizes.cohort,
         months.month,
         sizes.size::bigint as size,
-        -- backwards from those who are active now
+        -- backwards from the people active now
         (sizes.active_now - coalesce(sum(moves.net), 0))::bigint as active
     from sizes
     join months on months.month >= sizes.cohort

@@ -1,28 +1,29 @@
--- One row per customer (a buyer) and currency: recency, frequency, money in bands from 1 to 5 (5 is best), beside the
--- figures of all customers of the currency.
+-- One row per customer (a buyer) and currency: recency, frequency and money in bands from 1 to 5 (5 is best), with
+-- the totals of all customers of the currency.
 -- @key: buyer, currency
 -- @filter: currency = 'USD'
--- @unknown: People who buy under several addresses, unless the mirror saw a person change the address (each counts as a
--- customer), costs and margins, and orders never reported to the account.
+-- @unknown: People who buy under several addresses, unless the mirror saw a person change the address (each counts as
+-- a customer); costs and margins; and orders never reported to the account.
 -- buyer: The buyer, as in fct_purchase.
 -- subscriber_id: The person; null for an orphan.
--- currency: The currency's code, '' where the order has none; never sum across currencies.
+-- currency: The currency's code, '' if the order has none; never sum across currencies.
 -- orders: Counted orders.
--- orders_without_amount: Those of them whose amount is not known; they are in no sum and no average.
--- revenue: Net of discount, without tax and shipping; null where no amount is known.
+-- orders_without_amount: Orders whose amount is unknown; they are in no sum and no average.
+-- revenue: Net of discount, without tax and shipping; null if no amount is known.
 -- average_order_value: revenue / (orders - orders_without_amount).
 -- first_purchase_at: The first counted order.
 -- last_purchase_at: The latest counted order.
--- days_since_last: Whole days from the latest order to model_settings.as_of; null where no order has a plausible time.
+-- days_since_last: Whole days from the latest order to model_settings.as_of; null if no order has a plausible time.
 -- is_repeat: Whether there is more than one order in the currency.
 -- recency_band: 5: bought within 30 days, 4: 90, 3: 180, 2: 365, 1: longer ago.
 -- frequency_band: The number of orders, 5 for five and more.
--- monetary_band: Fifths of the valued customers by revenue, equal revenue in the same band; null without revenue.
+-- monetary_band: Fifths of the valued customers by revenue, with equal revenue in the same band; null without
+-- revenue.
 -- segment: champion (repeat, within 90 days, upper two fifths of revenue), loyal (repeat, within 180 days), at risk
 -- (repeat, longer ago), new (one order, within 90 days), waning (one order, within 180 days), lost.
 -- customers: All customers of the currency.
 -- repeat_customers: Those with more than one order.
--- repeat_rate: Percent: 100 * repeat_customers / customers.
+-- repeat_rate: In percent: 100 * repeat_customers / customers.
 -- currency_revenue: Revenue of all customers of the currency.
 -- valued_customers: Customers whose revenue is known.
 -- customer_value: currency_revenue / valued_customers.

@@ -1,32 +1,33 @@
--- One row per broadcast that was sent: what stands out against the alarms of model_settings.
+-- One row per sent broadcast, with the alarms of model_settings that it triggers.
 -- @key: id
 -- @filter: alarms > 0
--- @unknown: Bounces and complaints of a broadcast (v3 shows only a person's state, with no moment; those found after a
--- send are put beside it, whatever caused them), spam folders, and everything before the first pull ended.
+-- @unknown: Bounces and complaints of a broadcast (v3 shows only a person's state, without a time; those found after
+-- a send are shown beside it, whatever caused them), spam folders, and everything before the end of the first pull.
 -- id: The broadcast's id.
 -- subject: Its subject; null if it has none.
--- sent_at: When it was sent, as well as that is known (see fct_broadcast).
--- recipients: People it went to.
+-- sent_at: When it was sent, as far as known (see fct_broadcast).
+-- recipients: People it was sent to.
 -- unsubscribes: People who unsubscribed from it.
--- unsubscribe_rate: Percent: 100 * unsubscribes / recipients.
+-- unsubscribe_rate: In percent: 100 * unsubscribes / recipients.
 -- is_unsubscribe_alarm: Whether unsubscribe_rate is above model_settings.unsubscribe_alarm.
--- opens: People who opened it; null when opens were not tracked.
--- open_rate: Percent: 100 * opens / recipients, as the API gives it.
--- sends_before: The sends before it that track opens, at most ten with recipients.
--- median_open_rate: Percent: the median of their open rates; null with fewer than three.
--- open_rate_drop: Percent of the median: 100 * (median_open_rate - open_rate) / median_open_rate; negative: a rise.
+-- opens: People who opened it; null if opens were not tracked.
+-- open_rate: In percent: 100 * opens / recipients, as the API gives it.
+-- sends_before: Number of earlier sends that track opens, at most ten with recipients.
+-- median_open_rate: In percent: the median of their open rates; null if fewer than three.
+-- open_rate_drop: In percent of the median: 100 * (median_open_rate - open_rate) / median_open_rate; negative: a
+-- rise.
 -- is_open_rate_alarm: Whether open_rate_drop is above model_settings.open_rate_drop_alarm.
--- watched_from: When it was sent; null before the first pull ended.
--- watched_to: The next send, seven days later or model_settings.as_of, whichever comes first.
--- new_bounced: People found bounced between the two for the first time.
--- new_complained: People found to have complained between the two for the first time.
--- bounce_rate: Percent: 100 * (new_bounced + new_complained) / recipients.
+-- watched_from: When it was sent; null if before the end of the first pull.
+-- watched_to: The next send, seven days later, or model_settings.as_of, whichever is earliest.
+-- new_bounced: People found bounced for the first time between the two.
+-- new_complained: People found to have complained for the first time between the two.
+-- bounce_rate: In percent: 100 * (new_bounced + new_complained) / recipients.
 -- is_bounce_alarm: Whether bounce_rate is above model_settings.bounce_alarm.
--- alarms: How many of the three.
--- precision: Of the bounces: interval (found by a pull between the two; the moment lies between two pulls) or unknown
--- (sent before the first pull ended).
+-- alarms: Number of alarms, up to three.
+-- precision: Of the bounces: interval (found by a pull between the two; the exact time lies between two pulls) or
+-- unknown (sent before the end of the first pull).
 with first_pull as (
-    -- its own observations are all earlier than its end, so that the newest one of a mirror just begun counts
+    -- the first pull's own observations precede its end, so that the newest one of a new mirror counts
     select least(ended_at, as_of) as known_from
     from dim_pull
     cross join model_settings

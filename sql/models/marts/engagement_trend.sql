@@ -2,32 +2,32 @@
 -- rates.
 -- @key: period, starts_on
 -- @filter: period = 'month'
--- @unknown: Opens and clicks of a person, so that Kit's "cold subscriber" (no open or click in 90 days) cannot be told,
--- and how many people were active before the first pull ended.
+-- @unknown: Opens and clicks of a person, so that Kit's "cold subscriber" (no open or click in 90 days) cannot be
+-- determined; and how many people were active before the end of the first pull.
 -- period: `week` or `month`.
 -- starts_on: Its first day in the configured zone.
 -- ends_on: Its last day.
 -- broadcasts: Broadcasts sent.
--- recipients: Mails sent: the sum of the broadcasts' recipients; null where they are known of none, as with all sums
--- here.
--- average_recipients: recipients / broadcasts of which they are known.
+-- recipients: Emails sent: the sum of the broadcasts' recipients; null if unknown for all, as with all sums here.
+-- average_recipients: recipients / broadcasts whose recipients are known.
 -- open_recipients: Recipients of broadcasts that track opens.
 -- opens: Their opens.
--- open_rate: Percent: 100 * opens / open_recipients.
+-- open_rate: In percent: 100 * opens / open_recipients.
 -- click_recipients: Recipients of broadcasts that track clicks.
 -- clickers: Their clickers.
--- click_rate: Percent: 100 * clickers / click_recipients.
+-- click_rate: In percent: 100 * clickers / click_recipients.
 -- both_opens: Opens of broadcasts that track both.
 -- both_clickers: Their clickers.
--- click_to_open_rate: Percent: 100 * both_clickers / both_opens.
--- total_clicks: Clicks, several of a person counted.
+-- click_to_open_rate: In percent: 100 * both_clickers / both_opens.
+-- total_clicks: Clicks, including repeated clicks by one person.
 -- unsubscribes: People who unsubscribed from a broadcast.
--- unsubscribe_recipients: Recipients of broadcasts of which unsubscribes are known.
--- unsubscribe_rate: Percent: 100 * unsubscribes / unsubscribe_recipients.
--- active: Active people at the end of the period, for the running one at model_settings.as_of; null before the first
--- pull ended.
--- reach_rate: Percent: 100 * average_recipients / active: the share of the list that a send reached.
--- precision: Of active: interval (as the latest pull before the end saw it) or unknown (before the first pull ended).
+-- unsubscribe_recipients: Recipients of broadcasts whose unsubscribes are known.
+-- unsubscribe_rate: In percent: 100 * unsubscribes / unsubscribe_recipients.
+-- active: Active people at the end of the period, for the current one at model_settings.as_of; null before the end of
+-- the first pull.
+-- reach_rate: In percent: 100 * average_recipients / active, the share of the list that a send reached.
+-- precision: Of active: interval (as seen by the latest pull before the end) or unknown (before the end of the first
+-- pull).
 with periods as (
     select 'week' as period, date_trunc('week', sent_on)::date as starts_on, *
     from fct_broadcast
@@ -62,7 +62,7 @@ summed as (
 ),
 
 first_pull as (
-    -- its own observations are all earlier than its end, so that the newest one of a mirror just begun counts
+    -- the first pull's own observations precede its end, so that the newest one of a new mirror counts
     select least(ended_at, as_of) as known_from
     from dim_pull
     cross join model_settings
@@ -70,7 +70,7 @@ first_pull as (
 ),
 
 moves as (
-    -- people who became active, less those who ceased to be, by moment
+    -- people who became active minus those who stopped being active, by time
     select valid_from as moment, count(*) as people
     from history.subscribers
     where state = 'active' and change <> 'delete'

@@ -1,34 +1,37 @@
--- One row per form or tag: who joined, who was still active later, who bought afterwards, in whatever currency (their
--- revenue is in lead_magnet_revenue).
+-- One row per form or tag: people who joined, were still active later, and bought afterwards, in any currency
+-- (lead_magnet_revenue has their revenue).
 -- @key: subscribable_type, subscribable_id
 -- @stored: table
 -- @filter: joins > 0
--- @unknown: Views of a form (so that views to joins cannot be told), people removed before the first pull, whether an
--- object caused a purchase (somebody in several objects counts in each), and when those left whom the first pull
--- found gone: they are the unknown ones of the active columns.
+-- @unknown: Views of a form (so a rate of views to joins is unavailable); people removed before the first pull;
+-- whether the form or tag caused a purchase (a person in several counts in each); and when people left that the first
+-- pull found gone: they are the unknown ones in the active columns.
 -- subscribable_type: `form` or `tag`.
 -- subscribable_id: The id of the form or tag.
--- name: Its name now; names need not be unique.
--- joins: People who ever joined, each once, at the first time.
--- members: People who are in it now, in whatever state.
+-- name: Its current name; names need not be unique.
+-- joins: People who ever joined, each counted once, at the first time.
+-- members: Current members, in any state.
 -- joins_30_days: People who joined at least 30 days ago.
--- active_after_30_days: Those of them who were active 30 days after they joined. Who was active when first seen counts
--- as active before.
--- unknown_after_30_days: Those of them of whom it is not known: first seen after that day, and no longer active.
--- active_after_30_days_rate: Percent, at least: 100 * active_after_30_days / joins_30_days.
--- active_after_30_days_rate_at_most: Percent: 100 * (active_after_30_days + unknown_after_30_days) / joins_30_days.
+-- active_after_30_days: Of these, people active 30 days after joining. A person active when first seen counts as
+-- active before.
+-- unknown_after_30_days: Of these, people whose status then is unknown: first seen after that day, and no longer
+-- active.
+-- active_after_30_days_rate: In percent, lower bound: 100 * active_after_30_days / joins_30_days.
+-- active_after_30_days_rate_at_most: In percent, upper bound: 100 * (active_after_30_days + unknown_after_30_days) /
+-- joins_30_days.
 -- joins_90_days: People who joined at least 90 days ago.
--- active_after_90_days: Those of them who were active 90 days after they joined.
--- unknown_after_90_days: Those of them of whom it is not known.
--- active_after_90_days_rate: Percent, at least: 100 * active_after_90_days / joins_90_days.
--- active_after_90_days_rate_at_most: Percent: 100 * (active_after_90_days + unknown_after_90_days) / joins_90_days.
--- buyers: People with a counted order at or after their joining.
--- conversion_rate: Percent: 100 * buyers / joins.
--- conversion_low: The lower end of what the rate may be by chance with so many joins (Wilson, 95 %).
--- conversion_high: The upper end. Rates whose ranges overlap are no ranking.
+-- active_after_90_days: Of these, people active 90 days after joining.
+-- unknown_after_90_days: Of these, people whose status then is unknown.
+-- active_after_90_days_rate: In percent, lower bound: 100 * active_after_90_days / joins_90_days.
+-- active_after_90_days_rate_at_most: In percent, upper bound: 100 * (active_after_90_days + unknown_after_90_days) /
+-- joins_90_days.
+-- buyers: People with a counted order at or after joining.
+-- conversion_rate: In percent: 100 * buyers / joins.
+-- conversion_low: Lower bound of the rate, given the number of joins (Wilson, 95 %).
+-- conversion_high: Upper bound. Rates whose ranges overlap do not rank.
 -- median_days_to_buy: Median over the buyers of the days from joining to the first such order.
--- precision: Of the active columns: exact (nobody is unknown), interval (the rates lie between the two ends), unknown
--- (of nobody is it known).
+-- precision: Of the active columns: exact (all statuses are known), interval (the rates lie between the two bounds),
+-- unknown (no status is known).
 with orders as materialized (
     select subscriber_id, transaction_time
     from fct_purchase
@@ -36,7 +39,7 @@ with orders as materialized (
 ),
 
 joined as (
-    -- is_first counts a join once, however many spans of absence its person has
+    -- is_first counts a join once, regardless of the person's number of absences
     select
         subscribable_type,
         subscribable_id,
@@ -57,7 +60,7 @@ joined as (
 ),
 
 buyers_joins as (
-    -- of the buyers alone: they are few, and all joins would be grouped a second time
+    -- only for buyers: they are few, and this avoids grouping all joins twice
     select subscribable_type, subscribable_id, subscriber_id, min(joined_at) as joined_at
     from bridge_membership
     where subscribable_type in ('form', 'tag') and subscriber_id in (select subscriber_id from orders)

@@ -1,20 +1,20 @@
--- One row per form or tag and currency of the account: what the people who joined bought afterwards. How many joined is
--- in lead_magnet_conversion, once.
+-- One row per form or tag and currency of the account: purchases made afterwards by people who joined.
+-- lead_magnet_conversion has the number who joined, once.
 -- @key: subscribable_type, subscribable_id, currency
 -- @stored: table
 -- @filter: currency_rank = 1
--- @unknown: Whether an object caused a purchase (the order of somebody in several objects counts in each, so that their
--- revenues are not to be added up), and orders of people who joined on no known day.
+-- @unknown: Whether the form or tag caused a purchase (an order by a person in several counts in each, so their
+-- revenues must not be summed), and orders of people whose join date is unknown.
 -- subscribable_type: `form` or `tag`.
 -- subscribable_id: The id of the form or tag.
--- name: Its name now; names need not be unique.
--- currency: The currency's code, '' where orders have none or there are none; never sum across currencies.
+-- name: Its current name; names need not be unique.
+-- currency: The currency's code, '' if orders have none or there are no orders; never sum across currencies.
 -- currency_rank: 1 for the currency with the most counted orders of the account.
--- currency_buyers: People who joined and bought in the currency at or after their joining; who bought in several is in
--- several rows.
--- orders: Their counted orders in the currency since they joined.
--- orders_without_amount: Those of them whose amount is not known; they are in no sum.
--- revenue: Net of discount, without tax and shipping, of these orders; 0 where there are none, null where no amount is
+-- currency_buyers: People who joined and bought in the currency at or after joining; a person who bought in several
+-- is in several rows.
+-- orders: Their counted orders in the currency since joining.
+-- orders_without_amount: Orders whose amount is unknown; they are in no sum.
+-- revenue: Net of discount, without tax and shipping, of these orders; 0 if there are none, null if no amount is
 -- known.
 -- signup_value: revenue / joins of lead_magnet_conversion.
 with joins as (
@@ -40,7 +40,7 @@ earned as (
     group by all
 ),
 
--- no order is no revenue; of orders without a known amount the revenue is not known
+-- without orders revenue is 0; with only unknown amounts it is unknown
 counted as (
     select
         magnets.*,

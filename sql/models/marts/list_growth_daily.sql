@@ -1,27 +1,27 @@
--- One row per day in the configured zone, from the first sign-up to the newest observation: who came, who left, how
--- many are active.
+-- One row per day in the configured zone, from the first sign-up to the newest observation: people who joined, who
+-- left, and who are active.
 -- @key: day
 -- @stored: table
 -- @filter: day > (select max(day) from list_growth_daily) - 90
--- @unknown: When somebody left is known only between two pulls: it counts for the day it was seen. Who left before the
--- first pull, and so how many were active then.
+-- @unknown: When someone left, except between two pulls: it counts on the day it was seen. People who left before the
+-- first pull, and therefore how many were active then.
 -- day: The day.
--- joined: New Leads: people who joined the account that day, whatever became of them; deleted people only where the
+-- joined: New Leads: people who joined the account that day, whatever happened since; deleted people only if the
 -- mirror knew them.
--- undated: People whom the mirror first saw that day and who joined on no plausible day (see
--- dim_subscriber.created_at); they are not in joined.
+-- undated: People first seen that day who have no plausible join date (see dim_subscriber.created_at); they are not
+-- in joined.
 -- new: People who became active; up to the day of the first pull the same as joined, without the undated.
 -- lost: Active people who cancelled, bounced, complained or were deleted; null up to the day of the first pull.
--- net: new less lost.
--- active_start: Active people when the day began; null up to the day of the first pull.
--- active_end: Active people when it ended; null before the day of the first pull.
+-- net: new minus lost.
+-- active_start: Active people at the start of the day; null up to the day of the first pull.
+-- active_end: Active people at the end of the day; null before the day of the first pull.
 -- growth_rate: 100 * net / active_start.
--- joined_average_7d: Mean of joined over this day and the six before; null where it has not so many.
+-- joined_average_7d: Mean of joined over this day and the six before; null if there are fewer.
 -- joined_average_28d: The same over 28 days.
--- net_average_7d: Mean of net over this day and the six before; null where it has not so many that are known.
+-- net_average_7d: Mean of net over this day and the six before; null if fewer are known.
 -- net_average_28d: The same over 28 days.
--- precision: `exact`: nobody left and all who came joined that day; `interval`: it is the day of the pull that saw it;
--- `unknown`: up to the day of the first pull.
+-- precision: `exact`: no one left and everyone who came joined that day; `interval`: it is the day of the pull that
+-- saw it; `unknown`: up to the day of the first pull.
 with bounds as (
     select
         timezone(model_settings.timezone, dim_pull.ended_at)::date as first_pull_on,
@@ -98,7 +98,7 @@ counted as (
 added_up as (
     select
         *,
-        -- backwards from those who are active now
+        -- backwards from the people active now
         (select count(*) from subscribers where state = 'active') - coalesce(sum(net) over (
             order by day rows between 1 following and unbounded following
         ), 0)::bigint as active_end

@@ -1,14 +1,15 @@
--- One row per measure of the list's health: a count of people, and their share.
+-- One row per measure of the list's health: a number of people, and their share.
 -- @key: kind, name
 -- @filter: kind = 'state'
--- @unknown: Cold subscribers: who opened nothing for 90 days cannot be told, for v3 has no events of single people.
+-- @unknown: Cold subscribers: people who opened nothing for 90 days cannot be identified, because v3 has no events
+-- for individuals.
 -- kind: `state`: people by state; `problem`: bounced and complained together; `tag`: people without any; `field`:
 -- active people with a value in a custom field.
 -- name: The state, the problem, or the field's label.
--- people: How many.
--- of_people: Of how many: all people for states and problems, active people for the rest.
+-- people: Number of people.
+-- of_people: Base of the share: all people for states and problems, active people for the rest.
 -- people_rate: 100 * people / of_people.
--- is_alarming: Whether bounced and complained people are more than model_settings.bounce_alarm percent; null for other
+-- is_alarming: Whether bounced and complained people exceed model_settings.bounce_alarm percent; null for other
 -- measures.
 with states as (
     select coalesce(state, 'unknown') as state, count(*) as people, count(*) filter (tag_count = 0) as untagged

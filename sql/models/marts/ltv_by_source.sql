@@ -1,17 +1,16 @@
--- One row per way in which people came: how many, and how many of them bought, in whatever currency (their revenue is
--- in revenue_by_source). Everybody is in one row of every dimension.
+-- One row per origin of people: how many came, and how many of them bought, in any currency (revenue_by_source has
+-- their revenue). Everyone is in one row of every dimension.
 -- @key: dimension, source_key
 -- @stored: table
 -- @filter: dimension = 'first_form'
--- @unknown: Where somebody came from who joined no form, costs of acquiring people, and people deleted before the first
--- pull.
+-- @unknown: The origin of people who joined no form, acquisition costs, and people deleted before the first pull.
 -- dimension: `first_form`, `first_tag`, `acquisition_source`, `referrer_host`, `utm_source`, `utm_medium`,
 -- `utm_campaign` or `signup_month` (in the configured zone).
--- source_key: The id of the form or tag, the host, the utm value or the month as 2026-01; '' where there is none.
--- source: Its name; null where there is none. Names of forms and tags need not be unique.
--- new_leads: People who came so, in whatever state.
--- new_buyers: Those of them who have bought.
--- conversion_rate: Percent: 100 * new_buyers / new_leads.
+-- source_key: Id of the form or tag, the host, the utm value, or the month as 2026-01; '' if there is none.
+-- source: Its name; null if there is none. Names of forms and tags need not be unique.
+-- new_leads: People of this origin, in any state.
+-- new_buyers: Of these, people who have bought.
+-- conversion_rate: In percent: 100 * new_buyers / new_leads.
 -- leads_30_days: People who signed up at least 30 days ago.
 -- leads_90_days: People who signed up at least 90 days ago.
 -- leads_180_days: People who signed up at least 180 days ago.

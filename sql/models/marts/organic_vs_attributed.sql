@@ -1,20 +1,19 @@
 -- One row per day of sale and currency: revenue of orders with and without a touch in the hours before (see
 -- attribution_last_touch), split by the kind of last touch.
 -- @filter: day >= (select as_of from model_settings)::date - 365
--- @unknown: Who was sent or opened a broadcast: a broadcast is an *assumed exposure* of everybody who had signed up, so
--- that organic revenue is a lower bound where broadcasts went to a part of the list.
--- day: The day of sale in the configured zone; null where the API gave no readable time, or one that cannot be (see
+-- @unknown: Who was sent or opened a broadcast: a broadcast is an *assumed exposure* of everyone who had signed up,
+-- so organic revenue is a lower bound if broadcasts went to part of the list.
+-- day: The day of sale in the configured zone; null if the API gave no readable time, or an impossible one (see
 -- fct_purchase).
--- currency: The currency's code, '' where the order has none; never sum across currencies.
+-- currency: The currency's code, '' if the order has none; never sum across currencies.
 -- orders: Counted orders.
--- attributed_orders: Those with a touch.
--- organic_orders: Those without.
--- orders_without_amount: Orders whose amount is not known; they are in no sum of money.
--- revenue: Net of discount, without tax and shipping; null where no amount is known; parts of it are 0 where they have
--- no order.
+-- attributed_orders: Orders with a touch.
+-- organic_orders: Orders without a touch.
+-- orders_without_amount: Orders whose amount is unknown; they are in no sum of money.
+-- revenue: Net of discount, without tax and shipping; null if no amount is known; parts of it without an order are 0.
 -- attributed_revenue: Revenue of orders with a touch.
--- organic_revenue: Revenue of orders without.
--- attributed_revenue_rate: Percent: 100 * attributed_revenue / revenue.
+-- organic_revenue: Revenue of orders without a touch.
+-- attributed_revenue_rate: In percent: 100 * attributed_revenue / revenue.
 -- broadcast_revenue: Revenue whose last touch was a broadcast (assumed exposure).
 -- form_revenue: Revenue whose last touch was a form.
 -- sequence_revenue: Revenue whose last touch was a sequence.

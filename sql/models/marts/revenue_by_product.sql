@@ -1,29 +1,29 @@
--- One row per product and currency: lines of counted orders. A product is known by its pid, where there is none by its
--- sku, else by its name.
+-- One row per product and currency: lines of counted orders. A product is identified by its pid, else by its sku,
+-- else by its name.
 -- @key: product_key, currency
 -- @filter: revenue > 0
--- @unknown: What a line was sold for after the order's discount (it is spread over the lines by their gross amounts)
--- and which line was refunded.
--- product_key: pid:..., sku:... or name:...; `none` for orders without a line; `unsplit` for the revenue of orders that
--- cannot be split, because the price or quantity of one of several lines is not known.
+-- @unknown: A line's price after the order's discount (which is spread over the lines by their gross amounts), and
+-- which line was refunded.
+-- product_key: pid:..., sku:... or name:...; `none` for orders without a line; `unsplit` for the revenue of orders
+-- that cannot be split, because the price or quantity of one of several lines is unknown.
 -- product: The product's name in its latest sale; null for `none` and `unsplit`.
--- currency: The currency's code, '' where the order has none; never sum across currencies.
--- orders: Counted orders that have the product.
--- lines: Their lines that have it; of `none` and `unsplit` their orders.
--- units: Pieces sold, in the lines of which that is known; null where it is of none, as with every sum here.
--- lines_without_units: Lines of which it is not known.
--- gross: unit_price * quantity, of the lines of which both are known.
--- discount: The lines' part of the orders' discounts, as far as it is known.
--- revenue: The lines' part of the orders' revenue (net of discount, without tax and shipping), as far as it is known.
--- lines_without_amount: Lines whose part of the revenue is not known.
--- average_unit_price: gross / units, of the lines of which both are known.
+-- currency: The currency's code, '' if the order has none; never sum across currencies.
+-- orders: Counted orders that include the product.
+-- lines: Lines with the product; for `none` and `unsplit`, their orders.
+-- units: Units sold, in lines with a known quantity; null if unknown for all, as with every sum here.
+-- lines_without_units: Lines with an unknown quantity.
+-- gross: unit_price * quantity, of the lines for which both are known.
+-- discount: The lines' share of the orders' discounts, as far as known.
+-- revenue: The lines' share of the orders' revenue (net of discount, without tax and shipping), as far as known.
+-- lines_without_amount: Lines whose share of the revenue is unknown.
+-- average_unit_price: gross / units, of the lines for which both are known.
 -- revenue_per_order: revenue / orders with a known amount.
--- buyers: Different buyers.
--- new_buyers: Buyers whose first order ever has the product.
+-- buyers: Distinct buyers.
+-- new_buyers: Buyers whose first order ever includes the product.
 -- first_sold_on: The first day of sale.
 -- last_sold_on: The last day of sale.
 -- currency_revenue: Revenue of all products in the currency.
--- revenue_share_rate: Percent: 100 * revenue / currency_revenue.
+-- revenue_share_rate: In percent: 100 * revenue / currency_revenue.
 with lines as (
     select
         case

@@ -1,26 +1,27 @@
--- One row per way in which people came, and currency of the account: their revenue to date and within 30, 90 and 180
--- days of signing up. How many people they are is in ltv_by_source, once.
+-- One row per origin of people and currency of the account: their revenue to date and within 30, 90 and 180 days of
+-- signing up. ltv_by_source has the number of people, once.
 -- @key: dimension, source_key, currency
 -- @stored: table
 -- @filter: dimension = 'first_form' and currency_rank = 1
--- @unknown: Where somebody came from who joined no form, costs of acquiring people, and whose an order is that was made
--- with an address of nobody on the list (orphans are in no row).
+-- @unknown: The origin of people who joined no form, acquisition costs, and the buyer of an order whose address
+-- no one on the list has (orphans are in no row).
 -- dimension: `first_form`, `first_tag`, `acquisition_source`, `referrer_host`, `utm_source`, `utm_medium`,
 -- `utm_campaign` or `signup_month` (in the configured zone).
--- source_key: The id of the form or tag, the host, the utm value or the month as 2026-01; '' where there is none.
--- source: Its name; null where there is none. Names of forms and tags need not be unique.
--- currency: The currency's code, '' where orders have none or there are none; never sum across currencies.
+-- source_key: Id of the form or tag, the host, the utm value, or the month as 2026-01; '' if there is none.
+-- source: Its name; null if there is none. Names of forms and tags need not be unique.
+-- currency: The currency's code, '' if orders have none or there are no orders; never sum across currencies.
 -- currency_rank: 1 for the currency with the most counted orders of the account.
--- orders: Counted orders in the currency of the people who came so.
--- orders_without_amount: Those of them whose amount is not known; they are in no sum.
--- new_lead_revenue: Revenue ever from them: net of discount, without tax and shipping; 0 where there are no orders,
--- null where no amount is known, as with all sums here.
+-- orders: Counted orders in the currency by people of this origin.
+-- orders_without_amount: Orders whose amount is unknown; they are in no sum.
+-- new_lead_revenue: Revenue to date from them: net of discount, without tax and shipping; 0 if there are no orders,
+-- null if no amount is known, as with all sums here.
 -- new_lead_value: new_lead_revenue / new_leads of ltv_by_source.
--- currency_customers: Those of the people who have bought in the currency; who bought in several is in several rows.
--- valued_customers: Those of them of whom an amount is known.
+-- currency_customers: Of these people, those who have bought in the currency; a person who bought in several is in
+-- several rows.
+-- valued_customers: Of these, people with a known amount.
 -- customer_value: new_lead_revenue / valued_customers.
--- revenue_30_days: Revenue, by the end of their 30th day, from the people who signed up at least 30 days ago; what they
--- bought before they signed up counts.
+-- revenue_30_days: Revenue, by the end of their 30th day, from people who signed up at least 30 days ago; purchases
+-- before sign-up count.
 -- value_30_days: revenue_30_days / leads_30_days of ltv_by_source.
 -- revenue_90_days: The same by the end of the 90th day.
 -- value_90_days: revenue_90_days / leads_90_days of ltv_by_source.
@@ -79,7 +80,7 @@ earned as (
     group by sources.dimension, sources.source_key, sales.currency
 ),
 
--- no order is no revenue; of orders without a known amount the revenue is not known
+-- without orders revenue is 0; with only unknown amounts it is unknown
 counted as (
     select
         leads.*,

@@ -1,25 +1,25 @@
--- One row per day of sale and currency: counted orders only, days without a sale have no row.
+-- One row per day of sale and currency: counted orders only; days without a sale have no row.
 -- @filter: day >= (select as_of from model_settings)::date - 365
--- @unknown: Refunds made after the sale (v3 shows a status, never a refund's moment or part of an amount), fees of the
--- shop, and orders never reported to the account.
--- day: The day of sale in the configured zone; null where the API gave no readable time, or one that cannot be (see
+-- @unknown: Refunds made after the sale (v3 shows a status, never a refund's time or partial amount), shop fees, and
+-- orders never reported to the account.
+-- day: The day of sale in the configured zone; null if the API gave no readable time, or an impossible one (see
 -- fct_purchase).
--- currency: The currency's code, '' where the order has none; never sum across currencies.
+-- currency: The currency's code, '' if the order has none; never sum across currencies.
 -- orders: Counted orders.
--- orders_without_amount: Those of them whose net amount is not known; they are in no sum of money and no average.
--- units: Pieces sold, in the orders of which that is known; null where it is of none, as with every sum here.
--- orders_without_units: Orders of which it is not known how many pieces they have.
+-- orders_without_amount: Orders whose net amount is unknown; they are in no sum of money and no average.
+-- units: Units sold, in orders with a known quantity; null if unknown for all, as with every sum here.
+-- orders_without_units: Orders whose number of units is unknown.
 -- gross: Price before discount, without tax and shipping.
--- discount: Discount given, where the shop said so.
+-- discount: Discount given, if the shop reported it.
 -- revenue: Net of discount, without tax and shipping.
 -- tax: Tax, not part of revenue.
 -- shipping: Shipping, not part of revenue.
 -- average_order_value: revenue / (orders - orders_without_amount).
--- buyers: Different buyers of the day.
+-- buyers: Distinct buyers of the day.
 -- new_buyers: Buyers whose first order ever is among these.
 -- repeat_buyers: The other buyers of the day.
 -- new_orders: Orders that are their buyer's first.
--- new_revenue: Revenue of these; 0 where there are none, null where no amount of them is known.
+-- new_revenue: Revenue of these; 0 if there are none, null if no amount is known.
 -- repeat_orders: Orders that are not their buyer's first.
 -- repeat_revenue: Revenue of these, likewise.
 select

@@ -1,37 +1,35 @@
--- One row per sequence: who entered, who is still in it, who bought and who unsubscribed within 30 and 90 days of
+-- One row per sequence: people who entered, are still in it, and bought or unsubscribed within 30 and 90 days of
 -- entering.
 -- @key: sequence_id
 -- @stored: table
 -- @filter: entered > 0
--- @unknown: Mails of a sequence, their opens and clicks, how far somebody is in it, who finished or was removed
--- before the first pull, whether the sequence caused a purchase, and when those unsubscribed whom the first pull
+-- @unknown: The emails of a sequence, their opens and clicks, a person's progress, who finished or was removed
+-- before the first pull, whether the sequence caused a purchase, and when people unsubscribed that the first pull
 -- found cancelled: they are the unknown ones.
 -- sequence_id: The sequence's id.
--- sequence: Its name now; names need not be unique.
--- entered: People who ever entered, each once, at the first time.
--- members: People who are in it now, in whatever state.
--- active: Those of them who are active.
--- active_rate: Percent: 100 * active / entered.
+-- sequence: Its current name; names need not be unique.
+-- entered: People who ever entered, each counted once, at the first time.
+-- members: Current members, in any state.
+-- active: Current members who are active.
+-- active_rate: In percent: 100 * active / entered.
 -- entered_30_days: People who entered at least 30 days ago.
--- bought_within_30_days: Those of them with a counted order within 30 days of entering.
--- bought_within_30_days_rate: Percent: 100 * bought_within_30_days / entered_30_days.
--- unsubscribed_within_30_days: Those of them whom the pulls saw cancelled 30 days after entering.
--- unknown_within_30_days: Those of them who were cancelled when first seen, later than that, so that the moment is not
--- known.
--- unsubscribed_within_30_days_rate: Percent, at least: 100 * unsubscribed_within_30_days / entered_30_days.
--- unsubscribed_within_30_days_rate_at_most: Percent: 100 * (unsubscribed_within_30_days + unknown_within_30_days) /
--- entered_30_days.
+-- bought_within_30_days: Of these, people with a counted order within 30 days of entering.
+-- bought_within_30_days_rate: In percent: 100 * bought_within_30_days / entered_30_days.
+-- unsubscribed_within_30_days: Of these, people that the pulls saw cancelled 30 days after entering.
+-- unknown_within_30_days: Of these, people first seen after that and already cancelled, so that the time is unknown.
+-- unsubscribed_within_30_days_rate: In percent, lower bound: 100 * unsubscribed_within_30_days / entered_30_days.
+-- unsubscribed_within_30_days_rate_at_most: In percent, upper bound: 100 * (unsubscribed_within_30_days +
+-- unknown_within_30_days) / entered_30_days.
 -- entered_90_days: People who entered at least 90 days ago.
--- bought_within_90_days: Those of them with a counted order within 90 days of entering.
--- bought_within_90_days_rate: Percent: 100 * bought_within_90_days / entered_90_days.
--- unsubscribed_within_90_days: Those of them whom the pulls saw cancelled 90 days after entering.
--- unknown_within_90_days: Those of them who were cancelled when first seen, later than that, so that the moment is not
--- known.
--- unsubscribed_within_90_days_rate: Percent, at least: 100 * unsubscribed_within_90_days / entered_90_days.
--- unsubscribed_within_90_days_rate_at_most: Percent: 100 * (unsubscribed_within_90_days + unknown_within_90_days) /
--- entered_90_days.
--- precision: Of the unsubscribed columns: exact (nobody is unknown), interval (the rates lie between the two ends),
--- unknown (nobody is known to have unsubscribed, but some may have).
+-- bought_within_90_days: Of these, people with a counted order within 90 days of entering.
+-- bought_within_90_days_rate: In percent: 100 * bought_within_90_days / entered_90_days.
+-- unsubscribed_within_90_days: Of these, people that the pulls saw cancelled 90 days after entering.
+-- unknown_within_90_days: Of these, people first seen after that and already cancelled, so that the time is unknown.
+-- unsubscribed_within_90_days_rate: In percent, lower bound: 100 * unsubscribed_within_90_days / entered_90_days.
+-- unsubscribed_within_90_days_rate_at_most: In percent, upper bound: 100 * (unsubscribed_within_90_days +
+-- unknown_within_90_days) / entered_90_days.
+-- precision: Of the unsubscribed columns: exact (all are known), interval (the rates lie between the two bounds),
+-- unknown (no one is known to have unsubscribed, but some may have).
 with active_people as (
     select id from subscribers where state = 'active'
 ),
@@ -40,7 +38,7 @@ entries as (
     select
         absences.*,
         active_people.id is not null as is_active,
-        -- somebody seen cancelled before entering did not unsubscribe after it
+        -- a person seen cancelled before entering did not unsubscribe afterwards
         coalesce(absences.state = 'cancelled' and absences.seen_from >= absences.joined_at, false) as is_unsubscribing
     from membership_absences as absences
     left join active_people on active_people.id = absences.subscriber_id
@@ -48,7 +46,7 @@ entries as (
 ),
 
 entered as (
-    -- is_first counts an entry once, however many spans of absence its person has
+    -- is_first counts an entry once, regardless of the person's number of absences
     select
         subscribable_id as sequence_id,
         count(*) filter (is_first) as entered,

@@ -1,22 +1,22 @@
--- One row per stream: how fresh and whole it is, what changed in the last seven days, and what reading it cost.
+-- One row per stream: how fresh and complete it is, what changed in the last seven days, and what reading it cost.
 -- @key: stream
 -- @filter: not is_complete
--- @unknown: Whether the account has changed since: nothing is asked, this is what the last pull knew.
--- stream: What is read: people, tags and so on.
--- lists: Lists it is read from, such as one for each tag.
--- complete_lists: Those of them that the mirror vouches for.
--- is_complete: Whether it vouches for all.
+-- @unknown: Whether the account has changed since: this is what the last pull knew.
+-- stream: The stream: people, tags and so on.
+-- lists: Number of lists it is read from, such as one per tag.
+-- complete_lists: Lists that are proved complete.
+-- is_complete: Whether all are.
 -- doubt: Why not; the first reason.
--- read_to: Up to when all of it is known: the oldest of its lists' last complete readings.
--- lag_hours: From then to the newest observation.
--- proved_at: When the list that waits longest was last proved row by row or border by border.
--- last_success_at: When the last load that read the stream and ended with 0 ended.
--- added_7d: Rows that came, in the seven days up to the newest observation.
+-- read_to: Time up to which all of it is known: the oldest last complete read of its lists.
+-- lag_hours: Hours from then to the newest observation.
+-- proved_at: When the list that has waited longest was last proved, by a full scan or by samples.
+-- last_success_at: When the last load that read the stream and exited with 0 ended.
+-- added_7d: Rows added in the seven days up to the newest observation.
 -- changed_7d: Rows that changed.
--- removed_7d: Rows that are gone.
+-- removed_7d: Rows removed.
 -- requests_7d: Requests made for it.
--- throttled_7d: Those of them that the API turned away as too many (429).
--- failed_7d: Those of them that failed on the API's side (5xx), or had no answer.
+-- throttled_7d: Of these, requests that the API rejected as too many (429).
+-- failed_7d: Of these, requests that failed on the API's side (5xx), or got no answer.
 with recent as (
     select as_of - interval 7 day as since, as_of from model_settings
 ),
@@ -33,7 +33,7 @@ lists as (
     group by stream
 ),
 
--- every table that is read; tests/test_models.py says when one is missing
+-- every table that is read; tests/test_models.py fails if one is missing
 versions as (
     select 'account' as stream, change, valid_from from history.account
     union all

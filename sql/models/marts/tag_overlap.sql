@@ -1,9 +1,9 @@
--- One row per pair of tags that enough people have together (model_settings.minimum_support): how far they overlap,
--- whatever the people's state.
+-- One row per pair of tags that enough people share (model_settings.minimum_support): how far they overlap, whatever
+-- the people's state.
 -- @key: tag_id, other_tag_id
 -- @stored: table
 -- @filter: lift > 1
--- @unknown: Tags that were taken off before the first pull.
+-- @unknown: Tags that were removed before the first pull.
 -- tag_id: The tag with the smaller id.
 -- tag: Its name; names need not be unique.
 -- other_tag_id: The tag with the larger id.
@@ -12,15 +12,15 @@
 -- tag_people: People who have the first.
 -- other_people: People who have the other.
 -- either_people: People who have at least one of them.
--- subscribers: Everybody in the mirror.
--- jaccard_rate: Percent: 100 * people / either_people.
--- tag_share_rate: Percent: 100 * people / tag_people.
--- other_share_rate: Percent: 100 * people / other_people.
--- lift: P(A and B) / (P(A) P(B)) = people * subscribers / (tag_people * other_people); 1: as often together as by
+-- subscribers: Everyone in the mirror.
+-- jaccard_rate: In percent: 100 * people / either_people.
+-- tag_share_rate: In percent: 100 * people / tag_people.
+-- other_share_rate: In percent: 100 * people / other_people.
+-- lift: P(A and B) / (P(A) P(B)) = people * subscribers / (tag_people * other_people); 1: together as often as by
 -- chance.
--- lift_low: The lower end of what lift may be by chance, from the share of the rarer tag's people (Wilson, 95 %). Above
--- 1 the tags do go together.
--- lift_high: The upper end.
+-- lift_low: Lower bound of lift, from the share of the rarer tag's people (Wilson, 95 %). Above 1, the tags do go
+-- together.
+-- lift_high: Upper bound.
 with tagged as (
     select subscribable_id as tag_id, subscriber_id
     from subscriptions
@@ -36,7 +36,7 @@ supported as (
 ),
 
 common as (
-    -- a pair has no more people than the rarer of its tags
+    -- a pair has at most as many people as the rarer of its tags
     select tagged.tag_id, tagged.subscriber_id
     from tagged
     join supported on supported.tag_id = tagged.tag_id

@@ -1,28 +1,28 @@
--- One row per stretch of days from sign-up to a person's first counted purchase: how many bought then, and what share
--- had bought by its end.
+-- One row per stretch of days from sign-up to a person's first counted purchase: how many bought then, and the share
+-- that had bought by its end.
 -- @key: place
 -- @filter: customers > 0
--- @unknown: Purchases never reported to the account, and buyers whose address belongs to nobody on the list (orphans
+-- @unknown: Purchases never reported to the account, and buyers whose address no one on the list has (orphans
 -- have no sign-up).
--- place: Where the stretch stands in time, from 0; the last one is of those of whom it is not known.
--- stretch: The stretch in words: `before sign-up` for who bought on an earlier day than that of sign-up, `unknown` for
--- who has no plausible day of the one or the other.
+-- place: The stretch's position in time, from 0; the last one is for unknown times.
+-- stretch: The stretch in words: `before sign-up` for people who bought on a day before sign-up, `unknown` for people
+-- without a plausible day for either.
 -- from_days: Its first day; day 0 is the day of sign-up in the configured zone; null: no beginning.
 -- to_days: Its last day; null: no end.
--- customers: People whose first purchase fell into it.
--- customer_share_rate: Percent: 100 * customers / all_customers.
--- cumulative_customers: People whose first purchase came by its end, and so before sign-up, too; in the last row
--- everybody.
--- subscribers: Everybody in the mirror, in whatever state.
--- purchase_rate: Percent: 100 * cumulative_customers / subscribers; in the last row customers / subscribers of the
+-- customers: People whose first purchase was in it.
+-- customer_share_rate: In percent: 100 * customers / all_customers.
+-- cumulative_customers: People whose first purchase was by its end, including before sign-up; in the last row
+-- everyone.
+-- subscribers: Everyone in the mirror, in any state.
+-- purchase_rate: In percent: 100 * cumulative_customers / subscribers; in the last row customers / subscribers of the
 -- account.
 -- old_enough_subscribers: People who signed up long enough ago for the whole stretch to have passed; null for
 -- `unknown`.
--- old_enough_customers: Those of them whose first purchase came by its end.
--- old_enough_purchase_rate: Percent: 100 * old_enough_customers / old_enough_subscribers: what young sign-ups do not
--- dilute.
--- all_customers: Everybody on the list who has bought.
--- later_customers: Those of them who first bought on the day of sign-up or later, the same in each row.
+-- old_enough_customers: Of these, people whose first purchase was by its end.
+-- old_enough_purchase_rate: In percent: 100 * old_enough_customers / old_enough_subscribers, which recent sign-ups do
+-- not dilute.
+-- all_customers: Everyone on the list who has bought.
+-- later_customers: Of these, people who first bought on the day of sign-up or later; the same in each row.
 -- average_time_to_purchase: Mean days from sign-up to first purchase over later_customers.
 -- median_time_to_purchase: Median of the same.
 with stretches (place, stretch, from_days, to_days) as (

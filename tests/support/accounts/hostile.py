@@ -1,4 +1,4 @@
-"""Accounts for the report: one with nothing in it, one whose every text wants to be markup."""
+"""Accounts for the report: an empty one, and one whose every text attempts to be markup."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ from cksync.domain import ACTIVE, BROADCASTS, CANCELLED, DETAILS, PURCHASES, STA
 from cksync.pipeline.publishing import publish
 from tests.support.log_builder import LogBuilder
 
-# Ends elements, begins others, runs scripts, turns the direction of writing, and is long.
+# Ends elements, begins others, runs scripts, reverses the direction of writing, and is long.
 EVIL = (
     '</script></style></title><img src=x onerror="window.evil=1"><script>window.evil=2</script>\'"`&lt;{{7*7}}'
     " \u202eright to left\u2028 مرحبا 🎉" + "W" * 120
@@ -19,7 +19,7 @@ FIRST = datetime(2025, 12, 1, tzinfo=UTC)
 
 
 def empty_account(root: Path) -> LogBuilder:
-    """An account in which there is nothing yet."""
+    """An account without anything yet."""
     log = LogBuilder(root)
     load = log.begin(0)
     lists = [whole(name) for name in ("custom_fields", "forms", "sequences", "tags")]
@@ -31,7 +31,7 @@ def empty_account(root: Path) -> LogBuilder:
 
 
 def hostile_account(root: Path) -> LogBuilder:
-    """Forty people, and a hostile name wherever the account can have one; people's own begin with zz-private."""
+    """Forty people, and a hostile name wherever the account can have one; people's own names begin with zz-private."""
     log = LogBuilder(root)
     load = log.begin(0)
     moments = [f"{FIRST + timedelta(days=2 * n):%Y-%m-%dT%H:%M:%SZ}" for n in range(PEOPLE)]

@@ -1,7 +1,7 @@
-"""An account by hand whose every number and date is as bad as the API lets it be; two nights, days on Kiritimati.
+"""A hand-made account whose every number and date is as bad as the API allows; two nights, days on Kiritimati.
 
 The pulls are on 1 and 2 March 2026 at 9:00 UTC. In the second one Fay has cancelled, Gus is deleted, Hal has another
-address, and orders have come.
+address, and there are new orders.
 """
 
 from pathlib import Path
@@ -30,14 +30,14 @@ DAY = "2026-02-01T12:00:00Z"
 
 
 def person(key: int, state: str = "active", **changed: Any) -> dict[str, Any]:
-    """A person as the API shows it."""
+    """Return a person as the API shows it."""
     email = f"{NAMES[key]}@example.com"
     told = {"id": key, "email_address": email, "first_name": None, "state": state, "created_at": JOINED[key]}
     return {**told, **changed}
 
 
 def order(key: int, name: str, lines: str = "", at: str = DAY, currency: str = "USD", **amounts: str) -> str:
-    """A purchase as text, so that its numbers keep their digits; `amounts` are numbers as JSON has them."""
+    """Return a purchase as text, so that its numbers keep their digits; `amounts` are numbers in JSON."""
     told = "".join(f', "{amount}": {number}' for amount, number in amounts.items())
     return (
         f'{{"id": {key}, "email_address": "{name}@example.com", "status": "paid", "transaction_id": "t{key}",'
@@ -46,16 +46,16 @@ def order(key: int, name: str, lines: str = "", at: str = DAY, currency: str = "
 
 
 def line(name: str, unit_price: str = "10", quantity: str = "1") -> str:
-    """A product of a purchase as text."""
+    """Return a product of a purchase as text."""
     return f'{{"name": "{name}", "pid": "{name}", "unit_price": {unit_price}, "quantity": {quantity}}}'
 
 
-# By currency, so that each matter has figures of its own.
+# By currency, so that each case has figures of its own.
 PURCHASED = [
-    # an amount that cannot be held, beside one that can
+    # an invalid amount beside a valid one
     order(201, "x1", currency="AAA", subtotal="0.123456789"),
     order(202, "x1", currency="AAA", subtotal="10", total="10"),
-    # nothing that can be held at all; the discount of the second is not known, its total is
+    # no valid amount at all; the second order's discount is unknown, its total is known
     order(203, "x2", currency="BBB", subtotal="123456789012345678"),
     order(204, "x3", currency="CCC", subtotal="20", discount="0.123456789", total="15"),
     order(205, "x3", currency="CCC", subtotal="30", discount="0.123456789"),
@@ -83,7 +83,7 @@ PURCHASED = [
 ]  # fmt: skip
 LATER = [
     order(242, "hal.new", at="2026-03-01T20:00:00Z", currency="HHH", subtotal="5"),
-    # the address that Hal has no more, in an order that came late
+    # Hal's old address, in an order that arrived late
     order(243, "hal", at="2026-03-01T01:00:00Z", currency="HHH", subtotal="7"),
     order(244, "hal.new", at="2026-03-01T21:00:00Z", currency="HHH", subtotal="9").replace('"paid"', '"refunded"'),
 ]
@@ -95,7 +95,7 @@ SENT = {
 
 
 def nasty_account(root: Path, zone: str = "Pacific/Kiritimati") -> LogBuilder:
-    """The account, pulled and published twice."""
+    """Return the account, pulled and published twice."""
     log, config = LogBuilder(root), Config(root, "the test", models=ModelsConfig(timezone=zone))
     broadcasts = [
         {"id": key, "subject": None, "created_at": "2026-02-01T10:00:00Z", "send_at": send, "published_at": published}

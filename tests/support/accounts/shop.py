@@ -1,12 +1,11 @@
-"""A shop by hand: six people, four pulls, days in UTC. The expected rows of the marts are worked out from it.
+"""A hand-made shop: six people, four pulls, days in UTC. The expected rows of the marts are derived from it.
 
     1 March    the first pull: Ann, Bob, Eve and Fay are active, Cyd has cancelled
     16 March   Fay has bounced
     21 March   Bob has cancelled, Eve is deleted, Dee is new
     10 April   nothing: the models' now
 
-Cyd bought before signing up; one order has neither a buyer nor a day that exists. The names are as odd as people make
-them.
+Cyd bought before signing up; one order has neither a buyer nor a valid day. The names are as odd as real ones.
 """
 
 from pathlib import Path
@@ -40,14 +39,14 @@ SENT = {
 
 
 def person(key: int, state: str = "active") -> dict[str, Any]:
-    """A person as the API shows it."""
+    """Return a person as the API shows it."""
     name = NAMES[key]
     email = f"{name}@Example.com"
     return {"id": key, "email_address": email, "first_name": name, "state": state, "created_at": JOINED[key]}
 
 
 def sale(key: int, email: str | None, at: str, currency: str, amount: float | None, **more: Any) -> dict[str, Any]:
-    """A purchase as the API shows it; `amount` is its subtotal."""
+    """Return a purchase as the API shows it; `amount` is its subtotal."""
     told = {"status": "paid", "products": [], "transaction_id": "the same"}
     return {
         **told,
@@ -61,7 +60,7 @@ def sale(key: int, email: str | None, at: str, currency: str, amount: float | No
 
 
 def line(name: str, unit_price: float, quantity: int = 1, **numbers: Any) -> dict[str, Any]:
-    """A product of a purchase; `numbers` are pid and sku."""
+    """Return a product of a purchase; `numbers` are pid and sku."""
     return {"name": name, "unit_price": unit_price, "quantity": quantity, "lid": "1", **numbers}
 
 
@@ -82,7 +81,7 @@ PURCHASED = [
 
 
 def shop(root: Path) -> LogBuilder:
-    """The account, pulled four times and published; two people are enough for an overlap."""
+    """Return the account, pulled four times and published; two people are enough for an overlap."""
     log = LogBuilder(root)
     pulled(
         log,
@@ -133,7 +132,7 @@ def shop(root: Path) -> LogBuilder:
 
 
 def guide_members(newest: int) -> list[dict[str, Any]]:
-    """Who is in the form: Ann twice."""
+    """Return the members of the form: Ann twice."""
     return [
         *(membership(100 + key, key, JOINED[key]) for key in (ANN, BOB, CYD, newest)),
         membership(109, ANN, "2026-02-01T00:00:00Z"),
@@ -141,6 +140,6 @@ def guide_members(newest: int) -> list[dict[str, Any]]:
 
 
 def broadcast(key: int) -> dict[str, Any]:
-    """A broadcast as the API shows it."""
+    """Return a broadcast as the API shows it."""
     subject, sent_at, _ = SENT[key]
     return {"id": key, "subject": subject, "created_at": "2025-11-01T00:00:00Z", "send_at": sent_at}

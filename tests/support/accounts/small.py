@@ -1,5 +1,5 @@
-"""A small account by hand: nine people, four nights, the days in New York. The expected rows of the models are
-worked out from what is written here.
+"""A small hand-made account: nine people, four nights, days in New York. The expected rows of the models are
+derived from the events below.
 
 The pulls are on 1 to 4 March 2026 at 9:00 UTC, 4:00 in the morning there. What happened:
 
@@ -38,7 +38,7 @@ SOCIAL = "https://social.example.net/@a"
 
 
 def person(key: int, state: str = "active", **changed: Any) -> dict[str, Any]:
-    """A person as the API shows it."""
+    """Return a person as the API shows it."""
     return {
         "id": key,
         "email_address": f"{NAMES[key]}@Example.com",
@@ -51,7 +51,7 @@ def person(key: int, state: str = "active", **changed: Any) -> dict[str, Any]:
 
 
 def membership(key: int, of: int, created_at: str, referrer: str | None = None) -> dict[str, Any]:
-    """A subscription as the API shows it, with no more of the person than the id."""
+    """Return a subscription as the API shows it, with only the id of the person."""
     return {
         "id": key,
         "state": "active",
@@ -63,18 +63,18 @@ def membership(key: int, of: int, created_at: str, referrer: str | None = None) 
 
 
 def purchase(key: int, email: str, day: str, products: list[dict[str, Any]], **amounts: Any) -> dict[str, Any]:
-    """A purchase as the API shows it; `amounts` may have status and currency, too."""
+    """Return a purchase as the API shows it; `amounts` may include status and currency."""
     told = {"status": "paid", "currency": "USD", "transaction_id": f"t{key}", **amounts}
     return {"id": key, "email_address": email, "transaction_time": day, "products": products, **told}
 
 
 def line(name: str, unit_price: float, quantity: int = 1) -> dict[str, Any]:
-    """A product of a purchase."""
+    """Return a product of a purchase."""
     return {"name": name, "unit_price": unit_price, "quantity": quantity, "sku": name.lower(), "pid": "9", "lid": "1"}
 
 
 def figures(key: int, recipients: int, open_rate: float, click_rate: float, clicks: int, left: int) -> dict[str, Any]:
-    """The stats of a broadcast that was sent, as the API shows them."""
+    """Return the stats of a sent broadcast, as the API shows them."""
     stats = {"recipients": recipients, "open_rate": open_rate, "click_rate": click_rate, "total_clicks": clicks}
     return {"id": key, "stats": {**stats, "unsubscribes": left, "status": "completed", "progress": 100.0}}
 
@@ -100,7 +100,7 @@ GUIDE, VIP, BUYER, WELCOME = members("form", "70"), members("tag", "7"), members
 
 
 def pulled(log: LogBuilder, night: int, lists: dict[Slice, list[Any]]) -> None:
-    """A pull of everything at nine o'clock of a night (from 0) that read these lists, a minute each."""
+    """Log a pull of everything at nine o'clock of a night (from 0) that read these lists, one per minute."""
     load = log.begin(night * NIGHT)
     for minute, (slice_, records) in enumerate(lists.items(), 1):
         load.page(slice_, night * NIGHT + minute, records, is_complete=True)
@@ -108,7 +108,7 @@ def pulled(log: LogBuilder, night: int, lists: dict[Slice, list[Any]]) -> None:
 
 
 def small_account(root: Path, **settings: Any) -> LogBuilder:
-    """The account, pulled four times and published with its models."""
+    """Return the account, pulled four times and published with its models."""
     log = LogBuilder(root)
     pulled(
         log,

@@ -1,6 +1,5 @@
-"""An account by hand in which all happens in the same second, pulled over nights that write its rows anew in another
-order: whatever a model takes as the first, the last or the largest has rivals.
-"""
+"""A hand-made account in which everything happens in the same second, pulled over nights that write its rows in another
+order: whatever a model takes as the first, the last or the largest has ties."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ GROUPS = (("form", 71), ("form", 70), ("tag", 8), ("tag", 7), ("sequence", 91), 
 
 
 def person(key: int, night: int = 0) -> dict[str, Any]:
-    """Somebody whose name changes each night, for every third; one in four has cancelled from the second night on."""
+    """Return a person; every third one has a new name each night, and one in four has cancelled from the second night
+    on."""
     state = "cancelled" if night and not key % 4 else "active"
     name = f"n{night}" if not key % 3 else "n"
     email = f"p{key}.{night}@example.com" if not key % 5 else f"p{key}@example.com"
@@ -26,7 +26,8 @@ def person(key: int, night: int = 0) -> dict[str, Any]:
 
 
 def joined(kind: str, parent: int, night: int) -> list[dict[str, Any]]:
-    """Everybody in the group since the same second, by a referrer of its own; each night some rows are written anew."""
+    """Return all people in the group since the same second, each with a referrer; each night some rows are written
+    again."""
     number = GROUPS.index((kind, parent))
     return [
         membership(1000 * number + key, key, THEN, f"https://{kind}{parent}.example.org/?utm_source={kind}{parent}")
@@ -37,7 +38,7 @@ def joined(kind: str, parent: int, night: int) -> list[dict[str, Any]]:
 
 
 def sales(night: int) -> list[dict[str, Any]]:
-    """For everybody an order in each of two currencies in the same second, of a product that has many names."""
+    """Return an order in each of two currencies for every person in the same second, of a product with many names."""
     return [
         {
             "id": 10 * key + place,
@@ -58,7 +59,7 @@ def sales(night: int) -> list[dict[str, Any]]:
 
 
 def sends(night: int) -> list[dict[str, Any]]:
-    """Broadcasts of the same moment, one of them without a subject."""
+    """Return broadcasts of the same moment, one of them without a subject."""
     return [
         {"id": key, "subject": None if key == SENDS[-1] else f"{key} {night if key % 2 else ''}", "created_at": THEN,
          "send_at": THEN}
@@ -67,7 +68,7 @@ def sends(night: int) -> list[dict[str, Any]]:
 
 
 def night_of(log: LogBuilder, night: int) -> None:
-    """A pull that reads everything, in another order each time, and publishes it."""
+    """Log a pull that reads everything, in another order each time, and publish it."""
     people = [person(key, night) for key in PEOPLE if key != 40 or night < 2]
     lists: dict[Slice, list[Any]] = {
         whole("forms"): [{"id": key, "name": "Form" if night else f"Form {key}"} for key in (70, 71)],
@@ -90,7 +91,7 @@ def night_of(log: LogBuilder, night: int) -> None:
 
 
 def tied_account(root: Path) -> LogBuilder:
-    """The account, pulled and published on three nights."""
+    """Return the account, pulled and published on three nights."""
     log = LogBuilder(root)
     for night in range(3):
         night_of(log, night)

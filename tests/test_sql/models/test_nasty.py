@@ -1,4 +1,4 @@
-"""Unknown amounts are no zeros, impossible dates are no dates, and nobody is lost by either."""
+"""Unknown amounts are not zero, impossible dates are not dates, and neither loses a person."""
 
 from datetime import date
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_an_unknown_amount_is_in_no_sum_and_divides_no_average(log: LogBuilder) 
 
 
 def test_a_discount_that_cannot_be_read_is_not_zero(log: LogBuilder) -> None:
-    """The total tells the net of the first; of the second nothing does."""
+    """The total determines the net of the first; of the second, nothing does."""
     expect(
         log,
         "select id, gross, discount, net from fct_purchase where currency = 'CCC' order by id",
@@ -105,7 +105,7 @@ def test_a_quantity_or_price_that_is_not_known_makes_units_and_gross_unknown(log
 
 
 def test_an_order_that_cannot_be_split_is_in_a_row_of_its_own(log: LogBuilder) -> None:
-    """Of two lines one has a price that cannot be read: of 45 nobody knows what each earned."""
+    """One of two lines has an unreadable price: of 45, it is unknown what each earned."""
     expect(
         log,
         "select product_key, orders, units, gross, discount, revenue, lines_without_amount, average_unit_price,"
@@ -196,7 +196,7 @@ def test_an_impossible_sign_up_is_of_no_month_and_of_no_window(log: LogBuilder) 
 
 
 def test_a_customer_whose_days_are_not_known_has_a_row_in_velocity(log: LogBuilder) -> None:
-    """Ann bought after 40 days, Hal after 21, Bob at some time."""
+    """Ann bought after 40 days, Hal after 21, Bob at an unknown time."""
     expect(
         log,
         "select stretch, customers, cumulative_customers from velocity where customers > 0 order by place",
@@ -243,7 +243,7 @@ def test_an_order_of_an_impossible_day_is_in_the_row_without_a_day(log: LogBuild
 
 
 def test_orders_of_the_future_are_not_of_the_last_28_days(log: LogBuilder) -> None:
-    """In them are 233 and 234, and three of Hal's of which one was refunded; 211 to 218 and others are older."""
+    """It includes 233 and 234, and three of Hal's of which one was refunded; 211 to 218 and others are older."""
     expect(log, "select orders_28d, revenue_28d, revenue_currency from audience_snapshot", (4, *money(96), "GGG"))
 
 
@@ -261,7 +261,7 @@ def test_a_broadcast_was_sent_at_the_first_of_its_times_that_can_be(log: LogBuil
 
 
 def test_a_person_who_changed_the_address_is_one_customer(log: LogBuilder) -> None:
-    """Of four orders under two addresses one was refunded; one came late, under the address of before."""
+    """Of four orders under two addresses one was refunded; one arrived late, under the old address."""
     expect(
         log,
         "select id, subscriber_id, buyer, is_counted, order_number from fct_purchase where currency = 'HHH'"

@@ -1,4 +1,4 @@
-"""A mirror that nights made, and the one that is made anew from their log, have the same models row for row."""
+"""A mirror grown over nights and one rebuilt from the same log have the same models, row for row."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,7 @@ SETTINGS = {"ties": ModelsConfig(minimum_support=2), "nasty": ModelsConfig(timez
 
 
 def models(db: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every model and saved query by name, in an order of its own."""
+    """Return every row of every model and saved query by name, in a fixed order."""
     db.execute("set TimeZone = 'UTC'")
     made = db.execute("select name from _cksync.models where problem is null").fetchall()
     found = {name: db.execute(f'from "{name}" order by all').fetchall() for (name,) in made}
@@ -67,7 +67,7 @@ def test_models_do_not_depend_on_the_order_in_which_rows_are_stored(tied: LogBui
 
 
 def differing(first: dict[str, list[tuple[Any, ...]]], second: dict[str, list[tuple[Any, ...]]]) -> dict[str, Any]:
-    """What is not the same, by model: up to two rows of either side."""
+    """Return the differences by model: up to two rows of either side."""
     return {
         name: ([row for row in first[name] if row not in second[name]][:2],
                [row for row in second[name] if row not in first[name]][:2])

@@ -1,4 +1,4 @@
-"""The marts of the shop, row by row, as worked out by hand."""
+"""The marts of the shop, row by row, computed by hand."""
 
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,7 @@ def test_velocity(log: LogBuilder) -> None:
 
 
 def test_tag_overlap(log: LogBuilder) -> None:
-    """Tag 9 has one person, fewer than the setting asks for."""
+    """Tag 9 has one person, fewer than the setting requires."""
     expect(
         log,
         "select * exclude (jaccard_rate, other_share_rate, tag_share_rate, lift, lift_low, lift_high) from tag_overlap",
@@ -141,7 +141,7 @@ def test_tag_overlap(log: LogBuilder) -> None:
 
 
 def test_lead_magnet_conversion(log: LogBuilder) -> None:
-    """Ann, Bob, Cyd, Dee and Eve joined the guide. After 30 days Eve was deleted, and nobody knows of Cyd; after 90
+    """Ann, Bob, Cyd, Dee and Eve joined the guide. After 30 days Eve was deleted, and Cyd's state is unknown; after 90
     Bob had cancelled. Buyers took 10, 2.5 and 0.25 days; Cyd bought before joining, Eve's address is gone."""
     columns = (
         "name, joins, members, joins_30_days, active_after_30_days, unknown_after_30_days, active_after_30_days_rate,"
@@ -173,7 +173,7 @@ def test_lead_magnet_conversion(log: LogBuilder) -> None:
 
 
 def test_lead_magnet_revenue(log: LogBuilder) -> None:
-    """Of Ann's order in JPY the amount is not known."""
+    """The amount of Ann's order in JPY is unknown."""
     expect(
         log,
         "select currency, currency_rank, currency_buyers, orders, orders_without_amount, revenue, signup_value"
@@ -194,7 +194,7 @@ def test_lead_magnet_revenue(log: LogBuilder) -> None:
 
 
 def test_people_are_counted_once_however_many_currencies_there_are(log: LogBuilder) -> None:
-    """Of the six people five are there, and of those four bought."""
+    """Of the six people, five exist, and four of those bought."""
     expect(log, "select count(distinct currency) from fct_purchase where is_counted", (4,))
     expect(
         log,
@@ -219,7 +219,7 @@ def test_people_are_counted_once_however_many_currencies_there_are(log: LogBuild
 
 
 def test_sequence_funnel(log: LogBuilder) -> None:
-    """Ann, Bob and Cyd entered; Ann bought after ten days, Bob was seen cancelled after twenty, Cyd at first."""
+    """Ann, Bob and Cyd entered; Ann bought after ten days, Bob was seen cancelled after twenty, Cyd from the start."""
     expect(
         log,
         "select * exclude (sequence, unsubscribed_within_30_days_rate, unsubscribed_within_30_days_rate_at_most,"
@@ -352,7 +352,7 @@ def test_broadcast_performance(log: LogBuilder) -> None:
 
 
 def test_an_account_without_sales_and_a_baseline_of_ten_sends(tmp_path: Path) -> None:
-    """Twelve sends to ten people each; the open rate of the first, 100 %, is in the baselines of ten after it."""
+    """Twelve broadcasts to ten people each; the open rate of the first, 100 %, is in the baselines of ten after it."""
     log = LogBuilder(tmp_path / "data")
     sends = range(1, 13)
     broadcasts = [{"id": key, "created_at": f"2026-01-{key:02}T10:00:00Z"} for key in sends]
@@ -395,7 +395,7 @@ def test_an_account_without_sales_and_a_baseline_of_ten_sends(tmp_path: Path) ->
 
 
 def test_engagement_trend(log: LogBuilder) -> None:
-    """At the end of March Ann and Dee were active; 60 people a send are thirty times as many."""
+    """At the end of March Ann and Dee were active; 60 people per broadcast are thirty times as many."""
     columns = (
         "starts_on, ends_on, broadcasts, recipients, opens, open_rate, clickers, click_rate, click_to_open_rate,"
         " total_clicks, unsubscribes, unsubscribe_rate, active, reach_rate, precision"
@@ -420,7 +420,7 @@ def test_engagement_trend(log: LogBuilder) -> None:
 
 
 def test_deliverability_watch(log: LogBuilder) -> None:
-    """Fay was found bounced after the send to twenty."""
+    """Fay was found bounced after the broadcast to twenty."""
     expect(
         log,
         "select id, unsubscribe_rate, sends_before, median_open_rate, open_rate_drop, is_unsubscribe_alarm,"

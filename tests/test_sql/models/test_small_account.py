@@ -1,4 +1,4 @@
-"""The models of the small account, row by row, as worked out by hand."""
+"""The models of the small account, row by row, computed by hand."""
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -16,7 +16,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
 
 
 def night(number: int, minutes: int = 0) -> datetime:
-    """A moment of a pull, from 0."""
+    """Return a moment of a pull, from 0."""
     return datetime(2026, 3, 1 + number, 9, tzinfo=UTC) + timedelta(minutes=minutes)
 
 
@@ -54,7 +54,7 @@ def test_fct_state_change(log: LogBuilder) -> None:
 
 
 def test_list_growth_daily(log: LogBuilder) -> None:
-    """On 1 March four were seen active, and Fay joined that day, as the next pull says."""
+    """On 1 March four were seen active, and Fay joined that day, as the next pull shows."""
     columns = "day, joined, new, lost, net, active_start, active_end, precision"
     expect(
         log,
@@ -227,7 +227,7 @@ def test_dimensions_of_what_people_are_in(log: LogBuilder) -> None:
 
 
 def test_dim_custom_field(log: LogBuilder) -> None:
-    """Bob's plan does not count, for he has cancelled, nor does Gus's, which is empty."""
+    """Bob's plan does not count, because he has cancelled, nor does Gus's, which is empty."""
     expect(
         log,
         "select id, key, filled, distinct_values, active_subscribers, fill_rate from dim_custom_field order by id",
@@ -261,7 +261,7 @@ def test_fct_purchase(log: LogBuilder) -> None:
 
 
 def test_fct_purchase_item(log: LogBuilder) -> None:
-    """The third of 25 is 8.3333; what rounding leaves is on the first line."""
+    """The third of 25 is 8.3333; the rounding error goes to the first line."""
     expect(
         log,
         "select purchase_id, position, product, is_counted, quantity, gross, discount_share, net"

@@ -1,4 +1,4 @@
-"""Custom field values one a row, whatever their keys: records in, expected rows out (see ../test_tables.py)."""
+"""Custom field values, one per row, whatever their keys: records in, expected rows out (see ../test_tables.py)."""
 
 import json
 from contextlib import closing

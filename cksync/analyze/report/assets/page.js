@@ -41,7 +41,7 @@
       const data = dated(rows, "start");
       const interval = steps[unit];
       const title = (d) =>
-        [said[unit](d.start), `New Leads: ${whole(d.joined)}`, `Lost: ${d.lost == null ? "not known" : whole(d.lost)}`,
+        [said[unit](d.start), `New Leads: ${whole(d.joined)}`, `Lost: ${d.lost == null ? "unknown" : whole(d.lost)}`,
           d.active == null ? null : `Active at the end: ${whole(d.active)}`].filter(Boolean).join("\n");
       const first = knownFrom && new Date(knownFrom);
       const isInside = first && data.length && first > data[0].start;
@@ -151,7 +151,7 @@
       const ticks = 5;
       const title = (d) =>
         `joined in ${month(d.cohort)}\n${percent(d.retention_rate)} still active: ${whole(d.active)} of ${whole(d.size)}\n` +
-        `by chance ${percent(d.retention_low)} to ${percent(d.retention_high)}`;
+        `95 % interval: ${percent(d.retention_low)} to ${percent(d.retention_high)}`;
       return Plot.plot({
         width, height: 230, marginLeft: 48, marginRight: 12, marginBottom: 38,
         x: {type: "utc", label: null}, y: {label: null, domain: [0, 100], tickFormat: (d) => `${d} %`, ticks},
@@ -199,7 +199,7 @@
       const [above, near, below] = ["above", "near", "below"].map((verdict) => data.filter((d) => d.verdict === verdict));
       const title = (d) =>
         [d.subject == null ? "(no subject)" : isolated(d.subject), day(d.sent_on), `${what}: ${percent(d.rate)}`,
-          d.usual == null ? null : `usual: ${percent(d.usual)}`, `${whole(d.recipients)} recipients`]
+          d.usual == null ? null : `normal: ${percent(d.usual)}`, `${whole(d.recipients)} recipients`]
           .filter(Boolean).join("\n");
       const mark = (group, fill, symbol, r, rotate = 0) =>
         Plot.dot(group, {x: "sent_on", y: "rate", fill: color(fill), symbol, r, rotate, stroke: color("card"),

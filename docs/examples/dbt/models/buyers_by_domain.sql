@@ -1,4 +1,4 @@
--- One row per mail domain and currency: people and what they bought.
+-- One row per email domain and currency: people and their purchases.
 with people as (
     select id, split_part(email_address, '@', 2) as domain
     from {{ source('mirror', 'subscribers') }}

@@ -1,26 +1,25 @@
-"""`cksync init` and `cksync check`."""
+"""`cksync init`."""
 
 from pathlib import Path
 
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.output import FORMAT, print_json, print_pairs
 
 
 @click.command()
-@click.option("--data-dir", default="data", show_default=True, help="Where the mirror is to live.")
+@click.option("--data-dir", default="data", show_default=True, help="Folder for the mirror.")
 @click.option(
     "--api-secret",
     "reference",
     default="env:CKSYNC_API_SECRET",
     show_default=True,
-    help="Where the API secret is: env:NAME, file:PATH, keyring:SERVICE/USER or cmd:COMMAND.",
+    help="Where to find the API secret: env:NAME, file:PATH, keyring:SERVICE/USER or cmd:COMMAND.",
 )
 @common
 @click.pass_obj
 def init(settings: Settings, data_dir: str, reference: str) -> None:
-    """Write a config file: where --config says, else ./config.toml. It never holds the secret itself."""
+    """Write a config file, to the path given by --config or to ./config.toml. It never contains the secret itself."""
     from cksync.config import no_folder
     from cksync.errors import Failed, Rejected
     from cksync.folder import write_whole
@@ -28,14 +27,14 @@ def init(settings: Settings, data_dir: str, reference: str) -> None:
 
     path, reference = settings.config or Path("config.toml"), reference.strip()
     if path.exists():
-        raise Rejected(f"{path} is there already; edit it, or name another file with --config")
+        raise Rejected(f"{path} already exists; edit it, or choose another file with --config")
     if reason := no_folder(data_dir, (path.absolute().parent / data_dir)):
         raise Rejected(f"--data-dir: {data_dir} {reason}")
     secret = SecretRef(reference, "--api-secret", path.absolute().parent)
     if secret.scheme == "literal" or not secret.is_plain(environment()):
         raise Rejected(
-            "--api-secret: say where the secret is (env:NAME, file:PATH where a file is, keyring:SERVICE/USER or"
-            " cmd:COMMAND), not the secret itself"
+            "--api-secret: give a reference to the secret (env:NAME, file:PATH of an existing file,"
+            " keyring:SERVICE/USER or cmd:COMMAND), not the secret itself"
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +50,7 @@ def init(settings: Settings, data_dir: str, reference: str) -> None:
 
 def _config(data_dir: str, reference: str) -> str:
     return (
-        "# cksync's configuration; config.example.toml in the sources explains every key.\n"
+        "# Configuration of cksync; config.example.toml in the source repository explains every key.\n"
         f"data_dir = {_toml(data_dir)}\n"
         "\n"
         "[api]\n"
@@ -62,29 +61,7 @@ def _config(data_dir: str, reference: str) -> str:
 
 
 def _toml(text: str) -> str:
-    """A string of TOML: one of JSON, but for the one control character that JSON takes as it is."""
+    """A TOML string: JSON syntax, plus an escape for the one control character that JSON allows."""
     import json
 
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-@click.command()
-@FORMAT
-@common
-@click.pass_obj
-def check(settings: Settings, form: str) -> None:
-    """Test credentials, data folder, disk and clock, and name the account. One request, nothing is read."""
-    from cksync.cli.progress import start_logging
-    from cksync.folder import Folder
-    from cksync.pipeline import account
-
-    config = settings.load()
-    start_logging(settings.verbosity, quiet=settings.quiet)
-    found = account.check(config)
-    warning = account.little_room(Folder(config.data_dir), account.free_bytes(config.data_dir))
-    if form == "json":
-        print_json({**found, "warnings": [warning] if warning else []})
-    else:
-        print_pairs(found)
-    if warning and not settings.quiet:
-        click.echo(f"warning: {warning}", err=True)

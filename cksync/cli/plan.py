@@ -1,0 +1,36 @@
+"""`cksync plan`."""
+
+import click
+
+from cksync.cli import Settings, common
+from cksync.cli.output import FORMAT, print_json, print_table
+from cksync.plural import plural
+
+
+@click.command()
+@click.argument("streams", nargs=-1)
+@click.option("--full", is_flag=True, help="Estimate a pull that reads every row.")
+@FORMAT
+@common
+@click.pass_obj
+def plan(settings: Settings, streams: tuple[str, ...], full: bool, form: str) -> None:
+    """Estimate the requests and minutes of the next pull. Makes no API requests."""
+    from cksync.pipeline.plan import plan as verb
+
+    found = verb(settings.load(), streams, "full" if full else "nightly")
+    if form == "json":
+        print_json(found.plain())
+        return
+    rows = [
+        (line.group, line.lists, "unknown" if line.requests is None else line.requests, line.reason)
+        for line in found.lines
+    ]
+    print_table(("what", "lists", "requests", "based on"), rows)
+    click.echo()
+    if found.requests is None or found.seconds is None:
+        click.echo("total: unknown")
+    else:
+        minutes = f"at least {found.seconds / 60:.0f} min" if found.seconds >= 60 else "under a minute"
+        click.echo(f"total: {plural(found.requests, 'request')}, {minutes} at the rate limit")
+    if found.note:
+        click.echo(found.note)
