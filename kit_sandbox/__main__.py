@@ -24,6 +24,8 @@ def main() -> None:
         "--size", action="append", default=[], type=_size, metavar="NAME=NUMBER", help="such as tags=60; repeatable"
     )
     parser.add_argument("--behaviour", action="append", default=[], help="a field of Behaviour: name=value; repeatable")
+    parser.add_argument("--v4-key", default=None, help="the key that v4 accepts")
+    parser.add_argument("--lag", type=float, default=0.0, help="seconds by which the lists of v4 are behind")
     given = parser.parse_args()
     run(
         subscribers=given.subscribers,
@@ -35,8 +37,9 @@ def main() -> None:
         latency_seconds=given.latency_ms / 1000,
         api_secret=given.api_secret,
         sizes=dict(given.size),
-        behaviour=switched(Behaviour(), given.behaviour),
+        behaviour=switched(Behaviour(v4_lag_seconds=given.lag), given.behaviour),
         control_token=given.control_token,
+        v4_key=given.v4_key,
     )
 
 

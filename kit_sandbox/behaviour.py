@@ -101,6 +101,31 @@ class Behaviour:
     """Whether the buyer becomes a subscriber if the address is unknown."""
     hook_created: Literal[200, 201] = 200
     """The status of a new webhook."""
+    # -- API v4
+    v4_lag_seconds: float = 0.0
+    """How long lists, filters and counts show the account as it was before an edit; a record by its id is current."""
+    v4_errors: Literal["list", "string", "nested"] = "list"
+    """What `errors` holds: a list of texts, one text, or lists in a list."""
+    v4_limit_body: Literal["text", "empty"] = "text"
+    """What 429 says: `Retry later`, or nothing."""
+    v4_bulk_stats: Literal["allowed", "refused", "empty"] = "allowed"
+    """Whether the list of broadcast stats is given, or 403 with a text or with `{}`."""
+    v4_key_on_oauth: Literal[401, 403] = 401
+    """What a key is answered where OAuth is needed."""
+    v4_filter_ids: Literal["integer", "string"] = "integer"
+    """How the filter spells the ids of people."""
+    v4_filter_states: tuple[State, ...] = STATES
+    """Whom the filter finds where no state is asked for."""
+    v4_filter_canceled_at: Literal["cancelled", "latest"] = "cancelled"
+    """Whether the filter's canceled_at is that of cancelled people alone, or everybody's latest change of state."""
+    v4_access_seconds: float = 172_800.0
+    """How long an access token is good for."""
+    v4_stats_years: float = 5.0
+    """How old the stats of mails may be; 0: as old as they are."""
+    v4_person_stats_days: float = 0.0
+    """The window of one person's stats where none is asked for; 0: all that is kept."""
+    v4_page_limit: float = 1000.0
+    """The most rows of a page."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a `cancelled_leave` with an unknown kind of list or an invalid share."""

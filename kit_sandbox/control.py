@@ -9,7 +9,9 @@ GET    faults          the rules, with how often each was seen and fired
 POST   faults          {"effect": "status", "args": {"code": 500}, "path": "/tags", "nth": 2, "count": 1}
 DELETE faults
 POST   edits           {"edit": "cancel", "args": {"subscriber_id": 1}} -> {"result": ...}
-GET    truth           the number of rows of each table; with ?table=subscribers its records
+GET    truth           the number of rows of each table; with ?table=subscribers its records; ?version=v4: v4's
+POST   oauth           {"client_id": ...} (or nothing) -> a pair of tokens, as a login gets it
+POST   oauth/expire    every access token is too old at once
 GET    mails           the emails that the API was told to send: broadcast_id and send_at
 GET    behaviour       the switches
 POST   behaviour       {"purchases_order": "newest"} changes these switches
@@ -28,6 +30,7 @@ from .app import App
 from .edits import EDITS
 from .effects import named
 from .expected import Expected, expected_mirror
+from .expected_v4 import ExpectedV4, expected_v4
 from .messages import NOT_FOUND, Answer, as_json, error
 
 TOKEN_HEADER = "X-Sandbox-Token"
@@ -79,7 +82,7 @@ def control(app: App, method: str, path: str, query: str, body: bytes) -> Answer
 
 
 def _journal(app: App, asked: Mapping[str, Any]) -> Any:
-    return {"violations": app.limit.rejected, **app.journal.summary()}
+    return {"violations": app.limit.rejected + app.v4_limits.rejected, **app.journal.summary()}
 
 
 def _clear_journal(app: App, asked: Mapping[str, Any]) -> Any:
@@ -114,24 +117,34 @@ def _moment(name: str, value: Any) -> Any:
 
 
 def _truth(app: App, asked: Mapping[str, Any]) -> Any:
-    truth = expected_mirror(app.world)
+    is_v4 = asked.get("version") == "v4"
+    truth = expected_v4(app.world) if is_v4 else expected_mirror(app.world)
     if "table" in asked:
         return _rows(truth, asked["table"])
-    return {each.name: len(_rows(truth, each.name)) for each in fields(Expected)}
+    return {each.name: len(_rows(truth, each.name)) for each in fields(truth)}
 
 
-def _rows(truth: Expected, table: str) -> list[Any]:
-    """Return the records of one table; memberships with their kind, which the API spells differently."""
-    if table not in {each.name for each in fields(Expected)}:
+def _rows(truth: Expected | ExpectedV4, table: str) -> list[Any]:
+    """Return the records of one table; memberships with their kind, which v3 spells differently."""
+    if table not in {each.name for each in fields(truth)}:
         raise ValueError(f"no such table: {table}")
     records = getattr(truth, table)
     if table == "account":
         return [records]
     if table == "listed":
         return sorted(records)
-    if table in ("memberships", "subscriptions"):
+    if table in ("memberships", "subscriptions") and isinstance(truth, Expected):
         return [{"kind": key[0], **record} for key, record in records.items()]
     return list(records.values())
+
+
+def _grant(app: App, asked: Mapping[str, Any]) -> Any:
+    return app.v4.oauth.grant(**asked)
+
+
+def _expire(app: App, asked: Mapping[str, Any]) -> Any:
+    app.v4.oauth.expire()
+    return {}
 
 
 def _mails(app: App, asked: Mapping[str, Any]) -> Any:
@@ -156,6 +169,8 @@ ROUTES: Mapping[tuple[str, str], Callable[[App, Mapping[str, Any]], Any]] = {
     ("DELETE", "faults"): _clear_faults,
     ("POST", "edits"): _edit,
     ("GET", "truth"): _truth,
+    ("POST", "oauth"): _grant,
+    ("POST", "oauth/expire"): _expire,
     ("GET", "mails"): _mails,
     ("GET", "behaviour"): _behaviour,
     ("POST", "behaviour"): _change_behaviour,

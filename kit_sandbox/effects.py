@@ -197,6 +197,9 @@ def rows_left(count: int = 0) -> Effect:
 
     def cut(value: dict[str, Any]) -> None:
         del _rows(value)[count:]
+        if "pagination" in value:
+            value = value["pagination"]
+            value.update({"has_next_page": False})
         value.update({key: count for key in value if key.startswith("total_") and key != "total_pages"})
         value.update({"total_pages": 1} if "total_pages" in value else {})
 
@@ -218,6 +221,11 @@ def without_key(key: str = "id", row: int = 0) -> Effect:
     return _changed(lambda answer: _edited(answer, lambda body: _record(body, row).pop(key, None)))
 
 
+def set_pagination(key: str, value: Any) -> Effect:
+    """A page of v4 tells something else of its place: `has_next_page`, a cursor, the total."""
+    return _changed(lambda answer: _edited(answer, lambda body: body["pagination"].update({key: value})))
+
+
 def duplicate_row(row: int = 0) -> Effect:
     """Repeat one record on the page."""
     return _changed(lambda answer: _edited(answer, lambda body: _rows(body).append(_record(body, row))))
@@ -236,6 +244,7 @@ def _edited(answer: Answer, change: Callable[[dict[str, Any]], object]) -> Answe
 
 
 def _add_to_total(value: dict[str, Any], number: int) -> None:
+    value = value.get("pagination", value)
     for key in value:
         if key.startswith("total_") and key != "total_pages":
             value[key] += number
@@ -253,7 +262,7 @@ def _record(value: dict[str, Any], row: int) -> dict[str, Any]:
     """Return the bare object, or the object inside a wrapper, or a row of a list."""
     if "id" in value:
         return value
-    wrapped = [inner for inner in value.values() if isinstance(inner, dict)]
+    wrapped = [inner for name, inner in value.items() if isinstance(inner, dict) and name != "pagination"]
     return wrapped[0] if wrapped else _rows(value)[row]
 
 
@@ -310,6 +319,7 @@ EFFECTS: dict[str, Callable[..., Effect]] = {
         rows_left,
         wrong_state,
         set_key,
+        set_pagination,
         without_key,
         duplicate_row,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .messages import WRITE_METHODS, Answer, Request
+from .messages import Answer, Request, is_write
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Entry:
     @property
     def is_executed_write(self) -> bool:
         """True if the API did what a POST, PUT or DELETE requested, even if the client never received the response."""
-        return self.method in WRITE_METHODS and self.made is not None and 200 <= self.made < 300
+        return is_write(self.method, self.path) and self.made is not None and 200 <= self.made < 300
 
 
 class Journal:

@@ -8,12 +8,21 @@ from .codec import encode
 from .params import without
 
 CREDENTIALS = ("api_key", "api_secret", "integration_key")
-WRITE_METHODS = ("POST", "PUT", "DELETE")
+WRITE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+READS_BY_POST = ("/v4/subscribers/filter",)
+OAUTH_PREFIXES = ("/v4/oauth/", "/oauth/")
+
+
+def is_write(method: str, path: str) -> bool:
+    """Whether a request is there to change the account."""
+    return method in WRITE_METHODS and path not in READS_BY_POST and not path.startswith(OAUTH_PREFIXES)
 
 
 @dataclass(frozen=True)
 class Request:
     """A client's request; `path` begins after `/v3`, `params` joins the query and scalars of the body.
+
+    Under v4 the path begins with `/v4`, and `headers` has the credentials, by names in lower case.
 
     `given` has the same parameters as sent: nested, and numbers as numbers. `is_malformed`: the body could not be read.
     """
@@ -25,10 +34,11 @@ class Request:
     accepts_gzip: bool = False
     given: Mapping[str, Any] = field(default_factory=dict)
     is_malformed: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_write(self) -> bool:
-        return self.method in WRITE_METHODS
+        return is_write(self.method, self.path)
 
     def asking(self, **params: str) -> "Request":
         """The same request with other parameters."""
@@ -43,7 +53,9 @@ class Request:
     @property
     def public_params(self) -> dict[str, Any]:
         """The parameters without the credentials; those of a write as sent."""
-        shown: dict[str, Any] = without(CREDENTIALS, self.given if self.is_write else self.params)
+        if self.path.startswith(OAUTH_PREFIXES):
+            return {name: self.params[name] for name in ("client_id", "grant_type") if name in self.params}
+        shown: dict[str, Any] = without(CREDENTIALS, self.params if self.method == "GET" else self.given)
         return shown
 
 

@@ -14,6 +14,7 @@ from .control import TOKEN_HEADER, is_loopback
 from .faults import Faults
 from .journal import Journal
 from .limit import RollingLimit
+from .v4 import OAuth
 from .world import World
 
 
@@ -23,6 +24,7 @@ class Sandbox:
     def __init__(self, app: App, host: str, port: int) -> None:
         self.app = app
         self.url = f"http://{_in_address(host)}:{port}/v3"
+        self.url_v4 = f"http://{_in_address(host)}:{port}/v4"
         # Control is on loopback, wherever else the account is served.
         self.control_url = f"http://{_in_address(host if is_loopback(host) else '127.0.0.1')}:{port}/_sandbox"
 
@@ -44,6 +46,15 @@ class Sandbox:
         return self.world.api_secret
 
     @property
+    def v4_key(self) -> str:
+        return self.world.v4_key
+
+    @property
+    def oauth(self) -> OAuth:
+        """The clients and tokens of v4; `oauth.grant()` is a pair as a login would get it."""
+        return self.app.v4.oauth
+
+    @property
     def faults(self) -> Faults:
         return self.app.faults
 
@@ -61,7 +72,7 @@ class Sandbox:
 
     def violations(self) -> int:
         """The number of arrivals that the limit rejected."""
-        return self.app.limit.rejected
+        return self.app.limit.rejected + self.app.v4_limits.rejected
 
 
 def _in_address(host: str) -> str:
@@ -84,7 +95,8 @@ def serve(
     """Serve a world until the block ends; it is ready when the block begins.
 
     Port 0 picks a free one. `behaviour` replaces the world's own. `counts_rejected`: a request that the limit rejected
-    still occupies its window. `rate_limit` None: no limit. `control_token` opens the control routes
+    still occupies its window. `rate_limit` is what v3 takes, and v4 of each key; of
+    each OAuth client it takes five times as much. None: no limit. `control_token` opens the control routes
     (`Sandbox.control_headers`); None generates one.
     """
     from .listener import Listener
@@ -110,6 +122,7 @@ def run(
     sizes: Mapping[str, Any] | None = None,
     behaviour: Behaviour | None = None,
     control_token: str | None = None,
+    v4_key: str | None = None,
 ) -> None:
     """Serve a generated world (`sizes`: see `generate`) until SIGTERM or SIGINT; call it from the main thread.
 
@@ -120,6 +133,7 @@ def run(
 
     world = generate(subscribers, seed, behaviour=behaviour, **(sizes or {}))
     world.api_secret = api_secret or world.api_secret
+    world.v4_key = v4_key or world.v4_key
     with (
         _until_signalled() as stopped,
         serve(
@@ -140,6 +154,7 @@ def run(
         print(f"sandbox listening on {sandbox.url}", flush=True)
         if control_token is None:
             print(f"control routes need the header {TOKEN_HEADER}: {sandbox.app.control_token}", flush=True)
+        print(f"it is at {sandbox.url_v4} too, with the header X-Kit-Api-Key: {sandbox.v4_key}", flush=True)
         stopped.wait()
 
 

@@ -14,10 +14,12 @@ from operator import itemgetter
 from .behaviour import Behaviour
 from .clock import system_clock
 from .codec import milliseconds
+from .extras import Extras
 from .records import KINDS, Account, Broadcast, CustomField, Hook, Kind, Mail, Parent, Purchase, Roster, Subscriber
 
 DEFAULT_API_KEY = "sandbox-key-not-a-real-one-0000"
 DEFAULT_API_SECRET = "sandbox-secret-not-a-real-one-0000"
+DEFAULT_V4_KEY = "kit_sandbox_not_a_real_one_0000"
 
 FIRST_IDS: Mapping[str, int] = {
     "subscriber": 2_209_009_344,
@@ -57,6 +59,7 @@ class World:
         self.now = now
         self.api_key = api_key
         self.api_secret = api_secret
+        self.v4_key = DEFAULT_V4_KEY
         self.behaviour = behaviour or Behaviour()
         self.lock = threading.RLock()
         self.subscribers: dict[int, Subscriber] = {}
@@ -72,6 +75,8 @@ class World:
         self.snapshots: list[tuple[int, World]] = []
         self.versions: Counter[str] = Counter()
         self.last_ids: dict[str, int] = dict(FIRST_IDS)
+        self.extras = Extras()
+        self.past: list[tuple[int, World]] = []
 
     # -- delayed writes, lagging reads
 

@@ -16,6 +16,7 @@ SUBSCRIBERS, SEED = 2000, 7
 # The real limit is 120 requests per 60 s; the demo allows as many per second, so that it finishes in one.
 RATE_LIMIT, RATE_PERIOD_SECONDS = 120, 1.0
 SECRET = "demo-secret-of-the-sandbox-0000"
+V4_KEY = "kit_demo_key_of_the_sandbox_0000"
 
 QUESTIONS = (
     (

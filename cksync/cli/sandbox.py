@@ -3,7 +3,7 @@
 import click
 
 from cksync.cli import common
-from cksync.cli.demo import SECRET
+from cksync.cli.demo import SECRET, V4_KEY
 
 
 @click.command()
@@ -25,6 +25,14 @@ from cksync.cli.demo import SECRET
 @click.option("--rate-period", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Seconds.")
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option("--api-secret", default=None, help="API secret to accept; prints the default if omitted.")
+@click.option("--v4-key", default=None, help="API key to accept under /v4; prints the default if omitted.")
+@click.option(
+    "--lag",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Seconds by which the lists of v4 lag.",
+)
 @click.option(
     "--control-token",
     default=None,
@@ -50,6 +58,8 @@ def sandbox(
     rate_period: float,
     latency_ms: float,
     api_secret: str | None,
+    v4_key: str | None,
+    lag: float,
     control_token: str | None,
     drafts: int | None,
     switches: tuple[str, ...],
@@ -59,7 +69,7 @@ def sandbox(
     from kit_sandbox import Behaviour, run, switched
 
     try:
-        behaviour = switched(Behaviour(), switches)
+        behaviour = switched(Behaviour(v4_lag_seconds=lag), switches)
     except ValueError as error:
         raise Rejected(f"--behaviour {error}") from None
     if api_secret is None:
@@ -79,6 +89,7 @@ def sandbox(
             sizes={} if drafts is None else {"drafts": drafts},
             behaviour=behaviour,
             control_token=control_token,
+            v4_key=v4_key or V4_KEY,
         )
     except OSError as error:
         raise Failed(f"cannot serve on {host}:{port}: {error.strerror}; choose another port with --port") from None

@@ -75,6 +75,7 @@ def add_sequence(world: World, /, name: str, created_at: datetime | None = None,
 @edit
 def rename_sequence(world: World, /, sequence_id: int, name: str) -> None:
     world.parents["sequence"][sequence_id] = world.parents["sequence"][sequence_id]._replace(name=name)
+    world.extras.sequence_updated_ms[sequence_id] = world.ms()
 
 
 @edit

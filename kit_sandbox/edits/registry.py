@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ..past import keep
 from ..world import World
 
 P = ParamSpec("P")
@@ -21,6 +22,7 @@ def edit(
     @wraps(function)
     def locked(world: World, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with world.lock:
+            keep(world)
             return function(world, *args, **kwargs)
 
     EDITS[function.__name__] = locked

@@ -14,6 +14,7 @@ from ..codec import milliseconds
 from ..records import Kind, Subscription
 from ..world import World
 from . import samples
+from .content import make_content
 from .edge_cases import plant
 from .mailings import make_broadcasts, make_purchases
 from .people import Span, make_people
@@ -59,6 +60,7 @@ def generate(
         make_purchases(world, random, span, numbers.purchases)
         if with_edge_cases:
             plant(world, random)
+        make_content(world, seed, span)
     return world
 
 
