@@ -249,7 +249,7 @@ def test_the_program_tells_the_address_and_the_key_of_v4(process: "subprocess.Po
         )
         == 80
     )
-    token = dict([control.removeprefix("its control routes want the header ").split(": ")])
+    token = dict([control.removeprefix("control routes need the header ").split(": ")])
     edit = {"edit": "add_tag", "args": {"name": "new"}}
     assert requests.post(v4.replace("/v4", "/_sandbox/edits"), json=edit, headers=token, timeout=5).ok
     names = [row["name"] for row in requests.get(f"{v4}/tags", headers=headers, timeout=5).json()["tags"]]
