@@ -413,6 +413,17 @@ def test_problem_is_shown_without_values_when_redacted(work: Work, cksync: Comma
     assert f"subscribers {person}" in refused.stderr
 
 
+def test_new_person_costs_no_read_of_a_member_list(work: Work, sandbox: Sandbox) -> None:
+    work.edit(
+        "insert into subscribers (email_address) values ('neo@example.com')",
+        "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
+        " select 'form', (select min(id) from forms), id from subscribers where id < 0",
+    )
+    sandbox.journal.clear()
+    assert work.push().exit_status == 0
+    assert sandbox.journal.count("/forms/[0-9]+/subscriptions") == 0
+
+
 @pytest.mark.heavy
 def test_diff_of_one_table_lists_its_edits_and_prices_all(work: Work, cksync: Command) -> None:
     work.edit(*EVERYTHING)

@@ -192,8 +192,8 @@ def _streams(plan: Plan, *, has_unread_fields: bool) -> list[str]:
 
 
 def _lists(plan: Plan) -> set[str]:
-    """The existing member lists that a plan changes."""
-    there = [slice_ for action in plan.actions if (slice_ := action.kind.list_of(action))]
+    """The existing member lists that a plan changes; a new person is in none of them."""
+    there = [slice_ for a in plan.actions if not a.kind.makes and (slice_ := a.kind.list_of(a))]
     there += [members(noop.key[0], str(noop.key[1])) for noop in plan.noops if noop.table == "subscriptions"]
     return {slice_.name for slice_ in there if not slice_.name.rpartition("/")[2].startswith("-")}
 
