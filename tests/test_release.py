@@ -1,5 +1,6 @@
 """A folder and a half-pushed workspace of release 0.1.0 are upgraded with everything in them."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,15 @@ def test_push_that_0_1_0_began_is_completed_each_change_once(
     assert len(world.rosters["tag", tag].members) == 6
     assert '"actions": []' in cksync("diff", "work.duckdb", "--format", "json").stdout
     assert differences(config.data_dir / "mirror.duckdb", world) == []
+
+
+def test_verify_compares_with_the_mirror_of_0_1_0_as_it_is(folder: Path, cksync: Command) -> None:
+    """A verify keeps nothing: it must not take the columns that this release added for a mirror without rows."""
+    mirror = folder / "data" / "mirror.duckdb"
+    before = mirror.read_bytes()
+    found = {
+        each["stream"]: each for each in json.loads(cksync("verify", "--format", "json", ok=False).stdout)["findings"]
+    }
+    assert found["forms"]["verdict"] == "content proved"
+    assert "missing here" not in found["forms"]["reason"]
+    assert mirror.read_bytes() == before

@@ -83,6 +83,11 @@ def stage(folder: Folder) -> Folder:
     return staged
 
 
+def must_rebuild(folder: Folder) -> bool:
+    """Return True if nothing can be merged into the mirror, because its tables have other columns than sql/ gives."""
+    return folder.mirror.exists() and _advice(folder) == REBUILT
+
+
 def rebuild(folder: Folder, analyze: Analyze | None = None, wall: Clock = wall_clock) -> Published:
     """Rebuild the mirror from the log alone, after correcting loads that a wrong clock dated into the future (`advice`
     says so). Raises Failed as `publish` does, and if there is no log."""

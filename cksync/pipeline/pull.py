@@ -34,7 +34,7 @@ from cksync.load.log import (
     was_ever_finished,
 )
 from cksync.load.misdated import CLOCK_LIMIT, misdated
-from cksync.load.publish import stage
+from cksync.load.publish import must_rebuild, stage
 from cksync.load.state import MirrorState, mirror_state
 from cksync.pipeline.account import address, check_clock, check_pin
 from cksync.pipeline.ending import close, fail, finish
@@ -146,10 +146,14 @@ def _target(folder: Folder, *, is_dry: bool) -> Iterator[Folder]:
     shutil.rmtree(copy.root, ignore_errors=True)
     try:
         copy.prepare()
-        shutil.copyfile(folder.mirror, copy.mirror)
+        if must_rebuild(folder):  # the copy has no log to rebuild it from
+            shutil.move(stage(folder).mirror, copy.mirror)
+        else:
+            shutil.copyfile(folder.mirror, copy.mirror)
         yield copy
     finally:
         shutil.rmtree(copy.root, ignore_errors=True)
+        shutil.rmtree(folder.state / "staged", ignore_errors=True)
 
 
 def _foreseen(
