@@ -20,6 +20,11 @@ Proof = Literal["changes", "counts", "borders", "content"]
 # including dependent ones.
 VANISH_SHARE, VANISH_ROWS = 0.3, 100
 
+# What begins the name of a slice that API v4 shows; what follows a `?` in a name is a parameter of its requests.
+V4 = "v4/"
+PARAMETER = "?"
+Version = Literal["v3", "v4"]
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
@@ -29,6 +34,11 @@ class Slice:
 
     stream: str
     name: str
+
+    @property
+    def version(self) -> Version:
+        """The version of the API that shows it."""
+        return "v4" if self.name.startswith(V4) else "v3"
 
     @property
     def parent(self) -> tuple[str, str] | None:
@@ -67,19 +77,19 @@ PURCHASES = Slice("purchases", "purchases")
 SINGLE = (BY_ID, DETAILS, STATS)
 
 
-def whole(stream: str) -> Slice:
+def whole(stream: str, version: Version = "v3") -> Slice:
     """The slice of a stream that is read as a whole."""
-    return Slice(stream, stream)
+    return Slice(stream, f"{V4 if version == 'v4' else ''}{stream}")
 
 
-def members(parent: str, parent_id: str) -> Slice:
+def members(parent: str, parent_id: str, version: Version = "v3") -> Slice:
     """The subscriptions of one `form`, `sequence` or `tag`."""
-    return Slice(MEMBERSHIPS, f"{MEMBERSHIPS}/{parent}/{parent_id}")
+    return Slice(MEMBERSHIPS, f"{V4 if version == 'v4' else ''}{MEMBERSHIPS}/{parent}/{parent_id}")
 
 
 def parent_of(name: str) -> tuple[str, str] | None:
     """The type and the id in the name of a list of members; None for the name of any other slice."""
-    stream, _, rest = name.partition("/")
+    stream, _, rest = name.removeprefix(V4).partition("/")
     parent, _, id_ = rest.partition("/")
     return (parent, id_) if stream == MEMBERSHIPS and id_ else None
 
@@ -87,6 +97,16 @@ def parent_of(name: str) -> tuple[str, str] | None:
 def members_sql(parent: str, parent_id: str) -> str:
     """SQL for the name of a list of members, given expressions for the type and the id of its parent."""
     return f"'{MEMBERSHIPS}/' || {parent} || '/' || {parent_id}"
+
+
+def list_sql(name: str) -> str:
+    """SQL for the name of a slice without its version and parameter, given an expression for its name."""
+    return f"split_part(if(starts_with({name}, '{V4}'), substr({name}, {len(V4) + 1}), {name}), '{PARAMETER}', 1)"
+
+
+def version_sql(name: str) -> str:
+    """SQL for the version of the API that shows a slice, given an expression for its name."""
+    return f"if(starts_with({name}, '{V4}'), 'v4', 'v3')"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from cksync.errors import Failed, Locked, Rejected
 from cksync.paths import NO_DATA_FOLDER, foreign_file
 
-FORMAT = 1
+# 1: memberships are keyed by their id; 2: by their person, and the log may hold records of API v4.
+FORMAT = 2
 # How the operating system and DuckDB report that storage is full.
 DISK_FULL = ("No space left", "not enough disk", "Not enough disk", "File too large", "quota exceeded", "disk is full")
 
@@ -54,7 +55,7 @@ class Folder:
             self.root.chmod(0o700)
             # The format first, to recognise a folder that a killed process had only begun.
             for name, text in (("format", f"{FORMAT}\n"), (".gitignore", "*\n")):
-                if not (self.root / name).exists():
+                if not (self.root / name).exists() or (name == "format" and self._is_older()):
                     write_whole(self.root / name, text.encode())
             for path in (self.log, self.parquet, self.state):
                 path.mkdir(mode=0o700, exist_ok=True)
@@ -80,6 +81,11 @@ class Folder:
                 f"{self.root} was written by a newer cksync (format {text}, this version reads up to {FORMAT});"
                 " upgrade cksync"
             )
+
+    def _is_older(self) -> bool:
+        """Whether an older cksync created this folder; the next publish rebuilds its mirror."""
+        text = (self.root / "format").read_text(errors="replace").strip()
+        return text.isdecimal() and int(text) < FORMAT
 
     def _check_links(self) -> None:
         """Raise Rejected if there is a symbolic link in a place that cksync writes to."""

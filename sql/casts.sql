@@ -43,3 +43,57 @@ create or replace temp macro json_place(name) as
 -- The structure for from_json that reads the named keys of an object in one pass, each as text.
 create or replace temp macro texts(names) as
     '{"' || replace(names, ', ', '": "VARCHAR", "') || '": "VARCHAR"}';
+
+-- The columns among `names` ('a, b') that a record says nothing about.
+create or replace temp macro lacking(record, names) as
+    list_filter(string_split(names, ', '), lambda name: not list_contains(json_keys(record), name));
+
+-- [key] if its object in a record has no other keys than `names` ('a, b'), so that nothing of it is left over; else [].
+create or replace temp macro read_whole(record, key, names) as
+    case
+        when json_type(record, '$.' || key) = 'NULL' then [key]
+        when json_type(record, '$.' || key) = 'OBJECT'
+            and list_has_all(string_split(names, ', '), json_keys(record, '$.' || key))
+        then [key]
+        else []
+    end;
+
+-- A record without the keys `names` ('a, b').
+create or replace temp macro without(record, names) as
+    case
+        when list_has_all(string_split(names || ', ', ', '), json_keys(record)) then json('{}')
+        else json_merge_patch(record, '{"' || replace(names, ', ', '": null, "') || '": null}')
+    end;
+
+-- The finer one of two times that differ by less than a second, one of which has no fraction; else the new one.
+create or replace temp macro finer_time(old, new) as
+    case
+        when epoch_us(old) // 1000000 = epoch_us(new) // 1000000 and epoch_us(new) % 1000000 = 0 then old
+        else new
+    end;
+
+-- The number of decimal places of a number as it is written.
+create or replace temp macro decimals(number) as
+    cast(len(split_part(cast(number as varchar), '.', 2)) as integer);
+
+-- The finer one of two numbers that agree to the digits of the coarser one; else the new one.
+create or replace temp macro finer_number(old, new) as
+    case when decimals(old) > decimals(new) and round(old, decimals(new)) = new then old else new end;
+
+-- Whether the new one of two times, or numbers, is the finer one.
+create or replace temp macro is_finer_time(old, new) as
+    epoch_us(old) // 1000000 = epoch_us(new) // 1000000 and epoch_us(old) % 1000000 = 0;
+
+create or replace temp macro is_finer_number(old, new) as
+    decimals(new) > decimals(old) and round(new, decimals(old)) = old;
+
+-- An object with some keys of another one besides, sorted; null if it is empty.
+create or replace temp macro with_keys(own, other, names) as
+    case
+        when len(list_concat(coalesce(json_keys(own), []), names)) > 0
+        then cast('{' || array_to_string(list_transform(
+            list_sort(list_distinct(list_concat(coalesce(json_keys(own), []), names))),
+            lambda name: to_json(name) || ':'
+                || coalesce(json_extract(own, json_place(name)), json_extract(other, json_place(name)))
+        ), ',') || '}' as json)
+    end;

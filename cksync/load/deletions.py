@@ -33,9 +33,11 @@ def load_deletions(db: duckdb.DuckDBPyConnection, table: Table, times: Callable[
     """
     finds = [step("ends/by_tombstone", table)]
     if table.slice:
-        finds.append(step("ends/by_reading", table, in_complete_lists=_in_complete_lists(table)))
-        if table.streams[0] in LISTED:
-            finds.append(step("ends/by_look", table))
+        for listed_key, version in ((table.listed_by, "v3"), (table.key[-1], "v4")):
+            listed = {"listed_key": listed_key, "version": version}
+            finds.append(step("ends/by_reading", table, in_complete_lists=_in_complete_lists(table), **listed))
+            if table.streams[0] in LISTED or version != "v3":
+                finds.append(step("ends/by_look", table, **listed))
     finds += [step("ends/with_owner", table, **_of_owner(table, own)) for own in (table.child_of, table.part_of) if own]
     if table.part_of:
         is_held, during = same_key(table, "incoming", "held"), times("observed_at")
@@ -43,6 +45,9 @@ def load_deletions(db: duckdb.DuckDBPyConnection, table: Table, times: Callable[
         finds.append(step("ends/by_missing_part", table, **part, same_key=is_held, during=during))
     db.execute(step("ends/ends", table, finds=" union all ".join(finds), during=times("found_at")))
     db.execute(step("ends/seen_again", same_key=same_key(table, "ends", "incoming")))
+    if table.listed_by != table.key[-1]:
+        is_same = same_key(table, "ends", "incoming")
+        db.execute(step("ends/listed_otherwise", same_key=is_same, listed_key=table.listed_by))
 
 
 def _of_owner(table: Table, owner: Owner) -> dict[str, str]:
@@ -52,7 +57,7 @@ def _of_owner(table: Table, owner: Owner) -> dict[str, str]:
 
 def _in_complete_lists(table: Table) -> str:
     """Select the rows of main in slices that were read completely, list by list where the key begins with the list."""
-    of_slice = f"where {table.slice} in (select slice from complete)"
+    of_slice = f"where {table.slice} in (select list from found)"
     if not (lists := quoted(table.key[:-1])):
         return of_slice
     return (

@@ -16,13 +16,15 @@ from cksync.sqltext import quoted
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a merge did to one table; `unread` counts values kept in `_extra` because they fit no column."""
+    """What a merge did to one table; `unread` counts values kept in `_extra` because they fit no column, `filled` rows
+    completed in place because another version of the API gives more."""
 
     table: str
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
     unread: int = 0
+    filled: int = 0
 
     def __add__(self, other: "Change") -> "Change":
         return Change(
@@ -31,6 +33,7 @@ class Change:
             self.updated + other.updated,
             self.deleted + other.deleted,
             self.unread + other.unread,
+            self.filled + other.filled,
         )
 
 
@@ -73,7 +76,7 @@ def _count_changed(db: duckdb.DuckDBPyConnection, table: Table) -> list[tuple[in
 def _own_columns(db: duckdb.DuckDBPyConnection) -> list[str]:
     """Return the table's own columns, as `incoming` has them."""
     names = [row[0] for row in db.execute("describe incoming").fetchall()]
-    return [name for name in names if name not in ("_synced_at", "_extra", "_unread")]
+    return [name for name in names if name not in ("_synced_at", "_extra", "_unread", "_lacks")]
 
 
 def _first_doubt(db: duckdb.DuckDBPyConnection) -> tuple[int, str, str] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from cksync.domain import Checkpoint
+from cksync.domain import Checkpoint, version_sql
 from cksync.folder import Folder
 from cksync.load.history import Change
 from cksync.load.log import (
@@ -35,15 +35,27 @@ _COUNTS = ("inserted", "updated", "deleted", "unread")
 def ingest(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
     """Merge everything in the log that the mirror (the current database of `db`) does not have yet."""
     done: list[Merged] = []
-    sized = ((loads, sum(map(size, _files(loads)))) for loads in _rounds(db, folder))
+    rounds = _rounds(db, folder)
+    # what another version adds depends on the rounds before, as they are noted
+    sized = ((loads, PART_BYTES if _is_mixed(db, rounds) else sum(map(size, _files(loads)))) for loads in rounds)
     for group in portions(sized, PART_BYTES):
         news = [_new_segments(db, loads) for loads in group]
-        merged = merge(db, tables(), [_round(folder, new) for new in news])
+        opened = [loads[0].start.started_at for loads in group]
+        merged = merge(db, tables(), [_round(folder, new, at) for new, at in zip(news, opened, strict=True)])
         for new, of_round in zip(news, merged, strict=True):
             of_round = _of_what_was_read(new, of_round)
             _note(db, new, of_round)
             done.append(of_round)
     return total(done)
+
+
+def _is_mixed(db: duckdb.DuckDBPyConnection, rounds: Sequence[Sequence[Load]]) -> bool:
+    """Return True if both versions of the API have shown the account."""
+    versions = {
+        checkpoint.slice.version for loads in rounds for load in loads for checkpoint in load.checkpoints.values()
+    }
+    known = db.execute(f"select distinct {version_sql('slice')} from _cksync.slices").fetchall()
+    return len(versions.union(row[0] for row in known)) > 1
 
 
 def _of_what_was_read(new: Sequence[tuple[Load, list[Segment]]], merged: Merged) -> Merged:
@@ -88,9 +100,12 @@ def _new_segments(db: duckdb.DuckDBPyConnection, loads: Sequence[Load]) -> list[
     return [(load, segments) for load, segments in found if segments]
 
 
-def _round(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Round:
-    """Return a round to merge. `complete` is each slice's last complete read: one begun since and unfinished does not
-    count, and one that ended incomplete revokes it."""
+def _round(folder: Folder, new: Sequence[tuple[Load, list[Segment]]], opened_at: datetime) -> Round:
+    """Return a round to merge, which began at `opened_at`.
+
+    `complete` is each slice's last complete read: one begun since and unfinished does not count, and one that ended
+    incomplete revokes it. Of API v4, whatever is gone is noted row by row, but for the members of a deleted parent.
+    """
     files: dict[str, set[Path]] = {}
     readings: dict[str, Reading] = {}
     for load, segments in new:
@@ -98,16 +113,21 @@ def _round(folder: Folder, new: Sequence[tuple[Load, list[Segment]]]) -> Round:
             for stream in segment.streams:
                 files.setdefault(stream, set()).add(load.files[segment.number])
             for checkpoint in segment.checkpoints:
-                if checkpoint.is_complete and checkpoint.proof == "content" and not checkpoint.slice.is_single:
+                if (
+                    checkpoint.is_complete
+                    and checkpoint.proof == "content"
+                    and not checkpoint.slice.is_single
+                    and (checkpoint.slice.version == "v3" or checkpoint.is_gone)
+                ):
                     readings[checkpoint.slice.name] = _reading(checkpoint, "vanish" in load.start.allowed)
                 elif checkpoint.is_done and not checkpoint.is_complete:
                     readings.pop(checkpoint.slice.name, None)
     began_at = new[0][0].start.started_at
     chosen = tuple(readings[name] for name in sorted(readings))
     if not chosen:
-        return Round(began_at, files)
+        return Round(began_at, files, opened_at=opened_at)
     read_from = min(reading.read_from for reading in chosen)
-    return Round(began_at, files, _read_since(folder, read_from, new[-1][0].load_id), chosen)
+    return Round(began_at, files, _read_since(folder, read_from, new[-1][0].load_id), chosen, opened_at)
 
 
 def _read_since(folder: Folder, at: datetime, last: str) -> list[Path]:
@@ -138,7 +158,7 @@ def _note(db: duckdb.DuckDBPyConnection, new: Sequence[tuple[Load, list[Segment]
         _note_pushes(db, load, segments)
         sums = [old + now for old, now in zip(before[1:], done, strict=True)]
         db.execute(
-            "insert into _cksync.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into _cksync.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [*_load_row(load), segments[-1].number, requests, *sums, *_foreseen(load)],
         )
         checkpoints = {c.slice.name: c for segment in segments for c in segment.checkpoints}
@@ -167,7 +187,7 @@ def _load_row(load: Load) -> list[Any]:
 
 def _foreseen(load: Load) -> list[Any]:
     base = load.start.base
-    return [load.start.depth, load.start.planned, json.dumps(base) if base is not None else None]
+    return [load.start.depth, load.start.planned, json.dumps(base) if base is not None else None, load.start.version]
 
 
 def _note_requests(db: duckdb.DuckDBPyConnection, load: Load, segments: Sequence[Segment]) -> int:

@@ -20,7 +20,8 @@ from cksync.domain import (
     Slice,
     members_sql,
 )
-from cksync.load.steps import step
+from cksync.load.steps import same_key, step
+from cksync.load.tables import Table
 from cksync.sqltext import literal
 
 # The streams with paged lists.
@@ -42,11 +43,10 @@ _SLICES_OF = {
     "broadcasts": f"({_named(BROADCASTS, DETAILS, STATS)})",
     "purchases": f"({_named(PURCHASES)})",
 }
-_KEYS = {"subscriptions": "subscribable_type, subscribable_id, id"}
 
 
 def note_list_order(
-    db: duckdb.DuckDBPyConnection, tables: Collection[str], doubted: Collection[tuple[int, str]]
+    db: duckdb.DuckDBPyConnection, tables: Collection[Table], doubted: Collection[tuple[int, str]]
 ) -> None:
     """Update `_cksync.listings` from `present`, `stood` and `gone_<table>` of the merged tables.
 
@@ -56,7 +56,7 @@ def note_list_order(
         db.execute(statement)
 
 
-def _steps(tables: Collection[str], doubted: Collection[tuple[int, str]]) -> Iterator[str]:
+def _steps(tables: Collection[Table], doubted: Collection[tuple[int, str]]) -> Iterator[str]:
     named = ", ".join(f"({number}, {literal(slice_)})" for number, slice_ in doubted) or "(-1, '')"
     yield step("listings/whole", doubted=named, listed=", ".join(map(literal, LISTED)))
     yield step("listings/renewed")
@@ -64,18 +64,21 @@ def _steps(tables: Collection[str], doubted: Collection[tuple[int, str]]) -> Ite
     yield step("listings/put_renewed")
     yield step("listings/newest")
     yield step("listings/drop_absent")
-    for table in _SLICES_OF.keys() & tables:
-        yield step("listings/drop_gone", table=table, key=_KEYS.get(table, "id"), slices=_SLICES_OF[table])
+    for table in (each for each in tables if each.name in _SLICES_OF):
+        is_same = same_key(table, "ended", "version")
+        slices = _SLICES_OF[table.name]
+        yield step("listings/drop_gone", table, same_key=is_same, listed_key=table.listed_by, slices=slices)
     yield step("listings/added", single=_SINGLE)
     yield step("listings/put_first")
     yield step("listings/drop_put_first")
     yield step("listings/put_behind")
     yield step("listings/drop_asked", single=_SINGLE)
     yield step("listings/put_asked", single=_SINGLE)
-    if {"subscribers", "subscriptions"} <= set(tables):
+    names = {table.name for table in tables}
+    if {"subscribers", "subscriptions"} <= names:
         yield step("listings/met")
         yield step("listings/drop_met")
         yield step("listings/put_met")
-    if "subscribers" in tables:
+    if "subscribers" in names:
         yield step("listings/drop_of_other_state")
         yield step("listings/drop_listed_again")

@@ -25,7 +25,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Slice
+from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Slice, Version
 from cksync.errors import Failed
 from cksync.folder import sync_folder
 from cksync.load.log_files import SCHEMA, damaged, put_whole, read_columns, write_rows
@@ -49,7 +49,7 @@ LOSE_PAGES = 9
 class Start:
     """The facts of a load known from its first segment on. `account` is '' if the account did not answer; `streams` is
     empty if all are read; `allowed` are the safety rules that the user lifted; `planned` is the number of planned
-    requests, `base` the certain part of them, by group."""
+    requests, `base` the certain part of them, by group; `version` is that of the API."""
 
     started_at: datetime
     account: str
@@ -58,6 +58,7 @@ class Start:
     depth: str = "nightly"
     planned: int | None = None
     base: Mapping[str, int] | None = None
+    version: Version = "v3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from cksync.load.history import Change, load_changed, write_changed
 from cksync.load.list_order import note_list_order
 from cksync.load.log_files import portions, size
 from cksync.load.observations import Round, forget_seen, load_seen, new_files, relation
+from cksync.load.reconcile import eras_of, has_silent_records, note_extra_keys, reconcile
 from cksync.load.renamed_fields import Rekeying, key_versions, rekey, rekeyings
 from cksync.load.repeated_keys import load_corrected
 from cksync.load.set_aside import note_set_aside
@@ -71,15 +72,16 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], rounds: Sequen
     doubts: dict[tuple[int, str], str] = {}
     changes: dict[tuple[int, str], Change] = {}
     keys = key_versions(db, tables)
+    opened_at = (rounds[0].opened_at or rounds[0].began_at) if has_silent_records(db) else None
     for table in tables:
         renames = rekeyings(db, table, keys)
         files = new_files(rounds, table.streams)
         begin_gone(db, table)
         if not (files or renames) and _is_untouched(db, table, rounds):
             continue
-        for number, change in _merge_table(db, table, files, renames, doubts):
+        for number, change in _merge_table(db, table, files, renames, doubts, opened_at):
             changes[number, table.name] = changes.get((number, table.name), Change(table.name)) + change
-    note_list_order(db, [table.name for table in tables], doubts)
+    note_list_order(db, tables, doubts)
     doubts = set_aside | doubts
     return [
         Merged(
@@ -97,17 +99,26 @@ def _merge_table(
     files: Sequence[Path],
     renames: Sequence[Rekeying],
     doubts: dict[tuple[int, str], str],
+    opened_at: datetime | None,
 ) -> Iterator[tuple[int, Change]]:
-    """Merge segments into one table; yield what that did in each round. Adds to the `doubts`."""
+    """Merge segments into one table; yield what that did in each round. Adds to the `doubts`. `opened_at` is when the
+    round began, if its records are to be reconciled with those of others."""
     db.execute(step("tombstones", table))
     for span in _spans(db, files, renames):
         parts = _parts(table, span.files)
         for part in parts:
-            load_incoming(db, table, part, span.times("observed_at"))
+            load_incoming(db, table, part, span.times("observed_at"), with_silence=opened_at is not None)
+            if table.listed_by != table.key[-1]:
+                db.execute(
+                    step("keep_best", table, listed_key=table.listed_by, same_key=same_key(table, "incoming", "best"))
+                )
             if table.kept:
                 db.execute(
                     step("keep_known_value", table, column=table.kept, same_key=same_key(table, "incoming", "known"))
                 )
+            note_extra_keys(db, table, eras_of(db, table).now)
+            if opened_at is not None and (filled := reconcile(db, table, opened_at)):
+                yield 0, Change(table.name, filled=filled)
             if part is parts[-1]:
                 load_deletions(db, table, span.times)
             else:

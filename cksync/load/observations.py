@@ -1,8 +1,9 @@
 """Load what the segments of a merge observed, without the records themselves: one pass over the files.
 
-Creates temporary tables: `rounds` (when each began and ended), `seen` (every observation, by file), `segments` (the
-round of each new file), `complete` (slices read to the end in a round), `present` and `found` (what was seen in them,
-and when that was known), `stood` (which row was seen in which list), `missing` (404s).
+Creates temporary tables: `rounds` (when each began and ended), `seen` (every observation, by file), `arrivals` (the
+round of each new file), `complete` (slices read to the end in a round), `lists` and `shown` (what slices name),
+`present` and `found` (what was seen in them, and when that was known), `stood` (which row was seen in which list),
+`missing` (404s).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.domain import CHANGED_ONLY
+from cksync.domain import CHANGED_ONLY, MEMBERSHIPS, SINGLE, list_sql, version_sql
 from cksync.load.list_order import LISTED, PLACE
 from cksync.load.log import ABSENT, PUSHES, REQUESTS
 from cksync.load.log_files import PORTION_BYTES, portions, row_of, size
@@ -25,6 +26,9 @@ from cksync.sqltext import literal
 RECORD_BYTES = 16_000_000
 # DuckDB parses up to 2,048 records together and holds all of them, so longer ones are parsed one by one.
 TOGETHER_BYTES = 100_000
+# Whether a record is a membership without a person, who is part of its key; API v4 lists people.
+_IS_OF_NOBODY = f"""stream = '{MEMBERSHIPS}' and {version_sql("slice::varchar")} = 'v3'
+    and try_cast(json_extract_string(record, '$.subscriber.id') as bigint) is null"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,13 @@ class Reading:
 @dataclass(frozen=True)
 class Round:
     """What a merge takes from one round, which began at `began_at`. `new` are unmerged segments, by stream; `read` are
-    all segments in which the complete slices were read (a round may have begun in an earlier merge)."""
+    all segments in which the complete slices were read (a round may have begun in an earlier merge, at `opened_at`)."""
 
     began_at: datetime
     new: Mapping[str, Collection[Path]]
     read: Sequence[Path] = ()
     complete: tuple[Reading, ...] = ()
+    opened_at: datetime | None = None
 
 
 def new_files(rounds: Sequence[Round], streams: Collection[str] | None = None) -> list[Path]:
@@ -79,13 +84,14 @@ def load_seen(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
     _load_observations(db, files, name)
     _check_long(db, files)
     _load_complete(db, rounds, name)
+    _load_lists(db)
     _load_present(db)
     _load_stood(db, name)
     db.execute(
         f"""
         create or replace temp table missing as
         select round, stream, key, max(observed_at) as observed_at
-        from seen join segments using (file)
+        from seen join arrivals using (file)
         where state = 'missing' and page <> {ABSENT} group by all
         """
     )
@@ -115,14 +121,14 @@ def _load_rounds(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None
 
 
 def _load_files(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round]) -> None:
-    """Create `segments`, the round of each new file, and `readings`, the files in which each round's complete slices
+    """Create `arrivals`, the round of each new file, and `readings`, the files in which each round's complete slices
     were read."""
     new = [(str(path), number) for number, found in enumerate(rounds) for path in new_files([found])]
     read = [(str(path), number) for number, found in enumerate(rounds) for path in found.read]
     numbers = {name: number for number, name in enumerate(sorted({name for name, _ in (*new, *read)}))}
     db.execute("create or replace temp table files (file integer, filename varchar)")
     _insert(db, "files", "integer, varchar", [(number, name) for name, number in numbers.items()])
-    for table, pairs in (("segments", new), ("readings", read)):
+    for table, pairs in (("arrivals", new), ("readings", read)):
         db.execute(f"create or replace temp table {table} (file integer, round integer)")
         _insert(db, table, "integer, integer", [(numbers[name], number) for name, number in pairs])
 
@@ -161,9 +167,10 @@ def _load_observations(db: duckdb.DuckDBPyConnection, files: Sequence[Path], nam
                         when record is null then 'missing'
                         when strlen(record) > {RECORD_BYTES} then 'long'
                         when is_alone then 'unchecked'
-                        when json_valid(record) then 'usable'
-                        else 'invalid'
-                    end::enum('missing', 'long', 'unchecked', 'usable', 'invalid') as state
+                        when not json_valid(record) then 'invalid'
+                        when {_IS_OF_NOBODY} then 'nobody'
+                        else 'usable'
+                    end::enum('missing', 'long', 'unchecked', 'usable', 'invalid', 'nobody') as state
                 from {relation(group, ", file_row_number = true")} as log join files using (filename)
                 where stream not in ({literal(REQUESTS)}, {literal(PUSHES)})
             ),
@@ -197,8 +204,13 @@ def _check_long(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
     """Check whether long records are `usable`."""
     for path, row in each_long(db, frozenset(files)):
         db.execute(
-            """
-            update seen set state = (select case when json_valid(record) then 'usable' else 'invalid' end from alone)
+            f"""
+            update seen set state = (
+                select case
+                    when not json_valid(record) then 'invalid' when {_IS_OF_NOBODY} then 'nobody' else 'usable'
+                end
+                from alone
+            )
             where row = ? and file = (select file from files where filename = ?)
             """,
             [row, str(path)],
@@ -211,6 +223,27 @@ def _load_complete(db: duckdb.DuckDBPyConnection, rounds: Sequence[Round], name:
     )
     rows = [(n, r.slice, r.read_from, r.is_exempt) for n, found in enumerate(rounds) for r in found.complete]
     _insert(db, "complete", "integer, varchar, timestamptz, boolean", rows)
+
+
+def _load_lists(db: duckdb.DuckDBPyConnection) -> None:
+    """Create `lists`: of each slice the list without version and parameter, the version, and if its records are
+    requested one by one (`is_single`); and `shown`: the streams of this merge, and the versions that show them."""
+    db.execute(
+        f"""
+        create or replace temp table lists as
+        select slice, replace({list_sql("slice::varchar")}, '{CHANGED_ONLY}', '') as list,
+            {version_sql("slice::varchar")} as version,
+            slice::varchar in ({", ".join(literal(each.name) for each in SINGLE)}) as is_single
+        from (select slice from seen union select slice from complete)
+        """
+    )
+    db.execute(
+        """
+        create or replace temp table shown as
+        select distinct stream::varchar as stream, version
+        from seen join lists using (slice) semi join arrivals using (file)
+        """
+    )
 
 
 def _load_present(db: duckdb.DuckDBPyConnection) -> None:
@@ -231,23 +264,26 @@ def _load_present(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(
         """
         create or replace temp table found as
-        select round, slice, coalesce(max(present.observed_at), any_value(complete.read_from)) as found_at
-        from complete left join present using (round, slice)
+        select round, slice, any_value(list) as list, any_value(version) as version,
+            coalesce(max(present.observed_at), any_value(complete.read_from)) as found_at
+        from complete join lists using (slice) left join present using (round, slice)
         group by round, slice
         """
     )
 
 
 def _load_stood(db: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Create `stood`: the list in which each row was last seen in each round, or found absent (`is_absent`)."""
+    """Create `stood`: the list in which each row was last seen in each round, or found absent (`is_absent`). API v4
+    lists are stored in no order, so of their rows only those ever absent count."""
     db.execute(
         f"""
         create or replace temp table stood as
-        select round, replace(slice::varchar, '{CHANGED_ONLY}', '')::{name} as slice, cast(key as bigint) as key,
-            max(observed_at) as observed_at, arg_max(page = {ABSENT}, observed_at) as is_absent,
-            arg_max(place, observed_at) as place
-        from seen join segments using (file)
-        where stream in ({", ".join(map(literal, LISTED))}) and key is not null
-        group by all
+        select round, replace(slice::varchar, '{CHANGED_ONLY}', '')::{name} as slice, any_value(list) as list,
+            any_value(version) as version, cast(key as bigint) as key, max(observed_at) as observed_at,
+            arg_max(page = {ABSENT}, observed_at) as is_absent, arg_max(place, observed_at) as place
+        from seen join arrivals using (file) join lists using (slice)
+        where (stream in ({", ".join(map(literal, LISTED))}) or version <> 'v3') and key is not null
+        group by round, replace(slice::varchar, '{CHANGED_ONLY}', '')::{name}, key
+        having any_value(version) = 'v3' or any_value(is_single) or bool_or(page = {ABSENT})
         """
     )

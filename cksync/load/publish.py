@@ -229,7 +229,7 @@ def _count(db: duckdb.DuckDBPyConnection, table: Table) -> int:
 def _export(db: duckdb.DuckDBPyConnection, folder: Folder, change: Change) -> Path | None:
     """Export a changed table to a temporary Parquet file; return its final path, or None."""
     target = folder.parquet / change.table / "part-0.parquet"
-    if target.exists() and not (change.inserted or change.updated or change.deleted):
+    if target.exists() and not (change.inserted or change.updated or change.deleted or change.filled):
         return None
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.new")

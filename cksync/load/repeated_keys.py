@@ -22,13 +22,13 @@ _FIRST_OF_EACH_SHAPE = """
     select round, filename, row, shape
     from (
         select shape, arg_min(file, (file, row)) as file, arg_min(row, (file, row)) as row
-        from seen semi join segments using (file) where shape is not null group by shape
+        from seen semi join arrivals using (file) where shape is not null group by shape
     )
-    join segments using (file) join files using (file)
+    join arrivals using (file) join files using (file)
     order by filename
 """
 _SUSPECTS = """
-    select round, filename, row, shape from seen join segments using (file) join files using (file)
+    select round, filename, row, shape from seen join arrivals using (file) join files using (file)
     where shape in (select unnest(?::ubigint[])) or colons <> keys or (is_alone and state = 'usable')
     order by filename
 """

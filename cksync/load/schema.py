@@ -46,6 +46,7 @@ _CKSYNC = {
             "depth": ("varchar", "How much was read, such as `nightly` or `full`."),
             "planned": ("bigint", "Requests that were planned."),
             "base": ("json", "The plan by stream, before the adjustment from recent pulls."),
+            "version": ("varchar", "The version of the API that it read, `v3` or `v4`."),
         },
     ),
     "slices": (
@@ -74,6 +75,14 @@ _CKSYNC = {
             "key": ("varchar", "Its id; empty if it has none."),
             "observed_at": ("timestamptz", "When it was seen last."),
             "reason": ("varchar", "Why no table can hold it."),
+        },
+    ),
+    "extra_keys": (
+        "One row per key of `_extra` and version of the API that gave it.",
+        {
+            "table_name": ("varchar", "The table."),
+            "version": ("varchar", "The version of the API, such as `v4`."),
+            "key": ("varchar", "The key."),
         },
     ),
     "listings": (
@@ -120,8 +129,8 @@ _CKSYNC = {
 
 # The input of the selects of sql/tables; empty where no segment has rows for a table.
 NO_RECORDS = (
-    "select ''::varchar as stream, ''::varchar as slice, 0 as page, 0 as position, ''::varchar as key,"
-    " now() as observed_at, null::varchar as record where false"
+    "select ''::varchar as stream, ''::varchar as slice, 'v3' as version, '' as parameter, 0 as page, 0 as position,"
+    " ''::varchar as key, now() as observed_at, null::varchar as record where false"
 )
 
 

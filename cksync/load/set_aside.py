@@ -9,6 +9,7 @@ from cksync.sqltext import literal
 
 _REASONS = {
     "invalid": "is not valid JSON for the database",
+    "nobody": "is a membership of nobody",
     "long": f"is longer than {RECORD_BYTES // 1_000_000} MB",
 }
 _NAMED = 3
@@ -25,14 +26,15 @@ def note_set_aside(db: duckdb.DuckDBPyConnection) -> dict[tuple[int, str], str]:
         )
         """
     )
+    states = ", ".join(map(literal, _REASONS))
     db.execute(
         f"""
         create or replace temp table concerned as
         select replace(slice, '{CHANGED_ONLY}', '') as slice, coalesce(key, '') as key,
             arg_max(state, observed_at) as state, max(observed_at) as observed_at
-        from seen semi join segments using (file)
+        from seen semi join arrivals using (file)
         group by all
-        having bool_or(state in ('invalid', 'long')) or (slice, key) in (select (slice, key) from _cksync.set_aside)
+        having bool_or(state in ({states})) or (slice, key) in (select (slice, key) from _cksync.set_aside)
         """
     )
     db.execute(
@@ -45,7 +47,7 @@ def note_set_aside(db: duckdb.DuckDBPyConnection) -> dict[tuple[int, str], str]:
     db.execute(
         f"""
         insert into _cksync.set_aside
-        select slice, key, observed_at, case state {reason} end from concerned where state in ('invalid', 'long')
+        select slice, key, observed_at, case state {reason} end from concerned where state in ({states})
         """
     )
     return _reasons(db)

@@ -4,16 +4,19 @@ A header (see sqltext.py) begins with the grain; the words with a meaning are:
 
     @key: a, b           the columns that identify a row
     @from: s, t          the streams whose records the select reads
+    @listed_by: a        the column with the id by which API v3 lists a row, if it is not the last one of the key
     @slice: EXPRESSION   the slice a row belongs to: a row absent from a complete read of it is gone
     @child_of: t (a)     goes when the row of table t with id = a goes
     @part_of: t (a)      all rows of one a come in one record of t, so those missing from it are gone
     @keyed_by: t (a)     the JSON column a has the key of every row of table t, which is merged before
+    @partly: a, b        columns that not every record gives; `_lacks` lists those that one is silent about
     @kept: a             once known, a column keeps its value
     @unknown: TEXT       what the API cannot tell; for readers
 
 Besides the table's columns, the select returns `_synced_at` (when the record was observed), `_record` (its JSON), and
-if that holds more than one row: `_at` (the JSON pointer to the row's object in it) and `_read` (keys read
-elsewhere). Keys of the object without a column go into `_extra`.
+where they are needed: `_at` (the JSON pointer to the row's object, if the record holds more than one), `_read` (keys
+read elsewhere) and `_lacks` (columns that the record is silent about). Keys of the object without a column go into
+`_extra`.
 """
 
 import hashlib
@@ -46,10 +49,12 @@ class Table:
     key: tuple[str, ...]
     streams: tuple[str, ...]
     slice: str | None
+    listed_by: str
     child_of: Owner | None
     part_of: Owner | None
     keyed_by: Owner | None
     kept: str | None
+    partly: tuple[str, ...]
     comments: Mapping[str, str]
 
 
@@ -100,11 +105,13 @@ def _table(path: Path) -> Table:
         grain=head.grain,
         key=names(words["@key"]),
         streams=names(words["@from"]),
+        listed_by=words.get("@listed_by", names(words["@key"])[-1]),
         slice=f"'{slice_}'" if slice_ and slice_.isidentifier() else slice_,
         child_of=_owner(words.get("@child_of")),
         part_of=_owner(words.get("@part_of")),
         keyed_by=_owner(words.get("@keyed_by")),
         kept=words.get("@kept"),
+        partly=names(words.get("@partly", "")),
         comments=head.comments,
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 
+from cksync.domain import PARAMETER, list_sql, version_sql
 from cksync.load.log_files import PORTION_BYTES, portions, row_count, size
 from cksync.load.observations import TOGETHER_BYTES, each_long, relation
 from cksync.load.schema import given_columns
@@ -16,12 +17,15 @@ FEW_BYTES = 1_000_000
 USUAL_RECORD_BYTES = 2_000
 
 
-def load_incoming(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], during: str) -> None:
-    """Create `incoming`: every observation of some segments `during` a time (in SQL) as a typed row.
+def load_incoming(
+    db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], during: str, *, with_silence: bool
+) -> None:
+    """Create `incoming`: every observation of some segments `during` a time (in SQL) as a typed row; `with_silence`
+    tells which columns its record is silent about (`_lacks`).
 
     Works in portions of text, because DuckDB holds several copies of what it converts together.
     """
-    rows = _typed(db, table)
+    rows = _typed(db, table, with_silence=with_silence)
     before = "create or replace temp table incoming as"
     is_corrected = db.execute("select 1 from corrected limit 1").fetchone() is not None
     for source in _sources(db, table, files):
@@ -56,17 +60,20 @@ def _view_records(db: duckdb.DuckDBPyConnection, source: str, during: str, *, is
     db.execute(
         f"""
         create or replace temp view records as
-        select stream, slice, key, observed_at, {record} from {source} {join} where json_valid(record) and {during}
+        select stream, {list_sql("slice")} as slice, {version_sql("slice")} as version,
+            split_part(slice, '{PARAMETER}', 2) as parameter, key, observed_at, {record}
+        from {source} {join} where json_valid(record) and {during}
         """
     )
 
 
-def _typed(db: duckdb.DuckDBPyConnection, table: Table) -> str:
+def _typed(db: duckdb.DuckDBPyConnection, table: Table, *, with_silence: bool) -> str:
     """Return a select that turns the view `records` into typed rows; `_extra` holds what fits no column: unknown keys,
     and those (`_unread`) whose value fits no column."""
     every = given_columns(db, table)
     own = [name for name in every if not name.startswith("_")]
-    at, read = (name if name in every else other for name, other in (("_at", "''"), ("_read", "null")))
+    defaults = (("_at", "''"), ("_read", "null"), ("_lacks", "[]"))
+    at, read, lacks = (name if name in every else other for name, other in defaults)
     checked = [name for name in own if every[name] not in ("VARCHAR", "JSON")]
     given = {name: f"json_extract_string(_record, _at || {literal(f'/{name}')})" for name in checked}
     # `case`, not `and`: a record whose columns are all filled is not parsed again
@@ -75,7 +82,8 @@ def _typed(db: duckdb.DuckDBPyConnection, table: Table) -> str:
     unread = ", ".join(f"case when {test} then '{name}' end" for name, test in is_unread.items())
     return f"""
         with typed as (
-            select {quoted(own)}, _record, {at} as _at, {read}::varchar[] as _read, _synced_at
+            select {quoted(own)}, _record, {at} as _at, {read}::varchar[] as _read,
+                {lacks if with_silence else "[]"}::varchar[] as _lacks, _synced_at
             from ({table.sql})
             where {" and ".join(f'"{name}" is not null' for name in table.key)}
         ),
@@ -97,7 +105,7 @@ def _typed(db: duckdb.DuckDBPyConnection, table: Table) -> str:
             from sorted_out
         )
 
-        select {quoted(own)}, _synced_at, len(_unread) as _unread,
+        select {quoted(own)}, _synced_at, _lacks, len(_unread) as _unread,
             case when _left is not null then cast('{{' || array_to_string(list_transform(
                 _left, lambda name: to_json(name) || ':' || json_extract(_record, _at || json_place(name))
             ), ',') || '}}' as json) end as _extra

@@ -2,6 +2,7 @@
 -- @key: broadcast_id
 -- @from: broadcast_stats
 -- @child_of: broadcasts (broadcast_id)
+-- @partly: emails_opened, unsubscribe_rate
 -- @unknown: Who opened or clicked; bounces and complaints. Statistics older than a week are read less often.
 -- broadcast_id: Id of the broadcast.
 -- recipients: Number of people it was sent to.
@@ -14,6 +15,8 @@
 -- progress: Share already sent, in percent.
 -- open_tracking_disabled: Whether open tracking is off.
 -- click_tracking_disabled: Whether click tracking is off.
+-- emails_opened: Number of emails opened (v4).
+-- unsubscribe_rate: Unsubscribes as a percentage of recipients, 0 to 100 (v4).
 with answers as (
     select
         record,
@@ -21,6 +24,7 @@ with answers as (
             when json_type(record, '$.stats') = 'OBJECT' then record -> 'stats'
             when json_array_length(record, '$.stats') = 1 then record -> 'stats' -> 0
         end as stats,
+        version,
         observed_at
     from records
     where stream = 'broadcast_stats'
@@ -33,7 +37,7 @@ figures as (
             stats,
             texts(
                 'recipients, open_rate, click_rate, unsubscribes, total_clicks, show_total_clicks, status, '
-                || 'progress, open_tracking_disabled, click_tracking_disabled'
+                || 'progress, open_tracking_disabled, click_tracking_disabled, emails_opened, unsubscribe_rate'
             )
         ) as given,
         case
@@ -42,6 +46,8 @@ figures as (
             when coalesce(json_type(record, '$.stats'), 'NULL') = 'NULL' then json_remove(record, '$.stats')
             else record
         end as beside,
+        stats,
+        version,
         observed_at
     from answers
 )
@@ -58,7 +64,10 @@ select
     as_double(given.progress) as progress,
     as_boolean(given.open_tracking_disabled) as open_tracking_disabled,
     as_boolean(given.click_tracking_disabled) as click_tracking_disabled,
+    as_bigint(given.emails_opened) as emails_opened,
+    as_double(given.unsubscribe_rate) as unsubscribe_rate,
     beside as _record,
-    ['id'] as _read,
+    if(version = 'v4', ['id', 'subject', 'send_at'], ['id']) as _read, -- the others are in `broadcasts`
+    lacking(stats, 'emails_opened, unsubscribe_rate') as _lacks,
     observed_at as _synced_at
 from figures

@@ -2,6 +2,7 @@
 -- @key: id
 -- @from: forms
 -- @slice: forms
+-- @partly: title, description, sign_up_button_text, success_message, url
 -- @unknown: How often a form was viewed.
 -- id: The form's id.
 -- uid: The id in the form's public URL; null for legacy forms.
@@ -48,5 +49,7 @@ select
     given.embed_url,
     as_timestamp(given.created_at) as created_at,
     record as _record,
+    ['subscriber_count'] as _read,
+    lacking(record, 'title, description, sign_up_button_text, success_message, url') as _lacks,
     observed_at as _synced_at
 from answers

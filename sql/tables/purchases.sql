@@ -3,26 +3,28 @@
 -- @from: purchases
 -- @slice: purchases
 -- @kept: subscriber_id
--- @unknown: Refunds: v3 has only the current status. The buyer: v3 gives only an address.
+-- @partly: subscriber_id, shipping, source
+-- @unknown: Refunds: the API has only the current status. Under v3 the buyer: it gives only an address.
 -- id: The purchase's id. (transaction_id is not unique.)
 -- transaction_id: The shop's order id, as text.
 -- status: `paid`; older purchases may have other values.
 -- email_address: The buyer's address, as given with the purchase.
--- subscriber_id: The person who had that address when the purchase was first read; v3 does not provide it.
+-- subscriber_id: The person who had that address when the purchase was first read; v4 gives it.
 -- currency: The currency code; never sum across currencies.
 -- transaction_time: When the purchase was made.
 -- subtotal: Amount before tax, shipping and discount.
 -- tax: Tax.
--- shipping: Shipping.
+-- shipping: Shipping (v3).
 -- discount: Discount.
 -- total: Amount paid.
+-- source: Where it comes from, such as `kit_commerce` or `api` (v4).
 with orders as (
     select
         from_json(
             record,
             texts(
                 'id, transaction_id, status, email_address, subscriber_id, currency, transaction_time, '
-                || 'subtotal, tax, shipping, discount, total'
+                || 'subtotal, tax, shipping, discount, total, source'
             )
         ) as given,
         from_json(
@@ -59,7 +61,9 @@ select
     as_money(given.shipping, number.shipping) as shipping,
     as_money(given.discount, number.discount) as discount,
     as_money(given.total, number.total) as total,
+    given.source,
     record as _record,
     case when json_type(record, '$.products') in ('ARRAY', 'OBJECT', 'NULL') then ['products'] end as _read,
+    lacking(record, 'subscriber_id, shipping, source') as _lacks,
     observed_at as _synced_at
 from orders

@@ -19,5 +19,6 @@ select
     given.name,
     as_timestamp(given.created_at) as created_at,
     record as _record,
+    ['subscriber_count'] as _read,
     observed_at as _synced_at
 from answers

@@ -9,6 +9,7 @@ the actual rows, to be reviewed before use.
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime
@@ -19,8 +20,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cksync.api.v3.catalog import STREAMS
-from cksync.domain import Record, Slice
+from cksync.domain import V4, Record, Slice
 from cksync.load.tables import tables
 from tests.support.log_builder import LogBuilder, at
 from tests.support.memory_mirror import MemoryMirror
@@ -48,9 +48,10 @@ def given(text: bytes, key: str) -> Record:
 def pages_of(path: Path) -> list[tuple[Slice, list[Record]]]:
     """Return the observations of a file, slice by slice."""
     pages = msgspec.json.decode(path.read_bytes(), type=dict[str, list[msgspec.Raw]])
-    slices = [Slice(name.split("/")[0], name) for name in pages]
+    slices = [Slice(re.split("[/?]", name.removeprefix(V4))[0], name) for name in pages]
+    keys = {"account": "primary_email_address"}
     return [
-        (slice_, [given(bytes(raw), STREAMS[slice_.stream].key) for raw in pages[slice_.name]]) for slice_ in slices
+        (slice_, [given(bytes(raw), keys.get(slice_.stream, "id")) for raw in pages[slice_.name]]) for slice_ in slices
     ]
 
 
@@ -93,22 +94,48 @@ def test_records_become_the_expected_rows_of(name: str, mirror: Making) -> None:
 
 # The columns that users rely on: key, then columns in their order; a column without a type is VARCHAR.
 COLUMNS = {
-    "account": "primary_email_address | name, plan_type, primary_email_address",
-    "subscribers": "id | id BIGINT, email_address, first_name, state, created_at TIME, fields JSON",
+    "account": "primary_email_address | name, plan_type, primary_email_address, id BIGINT, timezone, created_at TIME,"
+    " plan JSON, sending_addresses JSON",
+    "subscribers": "id | id BIGINT, email_address, first_name, state, created_at TIME, fields JSON, canceled_at TIME,"
+    " attribution_referrer, attribution_utm_source, attribution_utm_medium, attribution_utm_campaign,"
+    " attribution_utm_term, attribution_utm_content, attribution_source_type, attribution_source_name,"
+    " attribution_source_mechanism, attribution_source_mechanism_id, location_city, location_state, location_country,"
+    " location_latitude DOUBLE, location_longitude DOUBLE, location_timezone",
     "custom_fields": "id | id BIGINT, name, key, label",
     "forms": "id | id BIGINT, uid, name, type, format, archived BOOLEAN, title, description, sign_up_button_text,"
     " success_message, url, embed_js, embed_url, created_at TIME",
-    "sequences": "id | id BIGINT, name, hold BOOLEAN, repeat BOOLEAN, created_at TIME",
+    "sequences": "id | id BIGINT, name, hold BOOLEAN, repeat BOOLEAN, created_at TIME, updated_at TIME, email_address,"
+    " email_template_id BIGINT, send_days JSON, send_hour BIGINT, time_zone, active BOOLEAN,"
+    " exclude_subscriber_sources JSON",
+    "sequence_emails": "id | id BIGINT, sequence_id BIGINT, subject, preview_text, content, email_address,"
+    " email_template_id BIGINT, published BOOLEAN, position BIGINT, delay_value BIGINT, delay_unit, send_days JSON",
+    "sequence_email_stats": "email_id | email_id BIGINT, sequence_id BIGINT, recipients BIGINT, opens BIGINT,"
+    " clicks BIGINT, email_unsubscribes BIGINT, bounces BIGINT, complaints BIGINT, open_rate DOUBLE,"
+    " click_rate DOUBLE, click_to_open_rate DOUBLE, unsubscribe_rate DOUBLE, bounce_rate DOUBLE, complaint_rate DOUBLE",
     "tags": "id | id BIGINT, name, created_at TIME",
-    "subscriptions": "subscribable_type, subscribable_id, id | id BIGINT, subscribable_type, subscribable_id BIGINT,"
-    " subscriber_id BIGINT, state, source, referrer, created_at TIME",
+    "subscriptions": "subscribable_type, subscribable_id, subscriber_id | id BIGINT, subscribable_type,"
+    " subscribable_id BIGINT, subscriber_id BIGINT, state, source, referrer, created_at TIME, utm_source, utm_medium,"
+    " utm_campaign, utm_term, utm_content",
     "broadcasts": "id | id BIGINT, subject, description, content, public BOOLEAN, email_address,"
-    " email_layout_template, thumbnail_alt, thumbnail_url, created_at TIME, published_at TIME, send_at TIME",
+    " email_layout_template, thumbnail_alt, thumbnail_url, created_at TIME, published_at TIME, send_at TIME,"
+    " publication_id BIGINT, status, preview_text, public_url, email_template_id BIGINT, subscriber_filter JSON",
     "broadcast_stats": "broadcast_id | broadcast_id BIGINT, recipients BIGINT, open_rate DOUBLE, click_rate DOUBLE,"
     " unsubscribes BIGINT, total_clicks BIGINT, show_total_clicks BOOLEAN, status, progress DOUBLE,"
-    " open_tracking_disabled BOOLEAN, click_tracking_disabled BOOLEAN",
+    " open_tracking_disabled BOOLEAN, click_tracking_disabled BOOLEAN, emails_opened BIGINT, unsubscribe_rate DOUBLE",
+    "broadcast_links": "broadcast_id, id | broadcast_id BIGINT, id BIGINT, url, unique_clicks BIGINT,"
+    " click_to_delivery_rate DOUBLE, click_to_open_rate DOUBLE",
+    "subscriber_stats": "subscriber_id | subscriber_id BIGINT, sent BIGINT, opened BIGINT, clicked BIGINT,"
+    " bounced BIGINT, open_rate DOUBLE, click_rate DOUBLE, last_sent TIME, last_opened TIME, last_clicked TIME,"
+    " sends_since_last_open BIGINT, sends_since_last_click BIGINT, window_days BIGINT",
+    "segments": "id | id BIGINT, name, created_at TIME",
+    "email_templates": "id | id BIGINT, name, is_default BOOLEAN, category",
+    "posts": "id | id BIGINT, publication_id BIGINT, title, slug, description, meta_description, thumbnail_alt,"
+    " thumbnail_url, status, published_at TIME, sent_at TIME, is_paid BOOLEAN, public_url, product_id BIGINT, content,"
+    " created_at TIME",
+    "snippets": "id | id BIGINT, name, snippet_type, archived BOOLEAN, key, content, created_at TIME, updated_at TIME",
+    "webhooks": "id | id BIGINT, account_id BIGINT, event JSON, target_url",
     "purchases": "id | id BIGINT, transaction_id, status, email_address, subscriber_id BIGINT, currency,"
-    " transaction_time TIME, subtotal MONEY, tax MONEY, shipping MONEY, discount MONEY, total MONEY",
+    " transaction_time TIME, subtotal MONEY, tax MONEY, shipping MONEY, discount MONEY, total MONEY, source",
     "purchase_products": "purchase_id, position | purchase_id BIGINT, position BIGINT, name, sku, pid, lid,"
     " unit_price MONEY, quantity BIGINT",
 }

@@ -6,7 +6,7 @@
 -- columns: The key, plus owner_id if it is not part of it.
 -- same_key: Condition that `incoming` and `held` have the same key.
 -- during: Condition that observed_at is within the period.
-select {key_of_held}, parent.observed_at as found_at, rounds.round, null::varchar as slice
+select {key_of_held}, parent.observed_at as found_at, rounds.round, null::varchar as slice, null::bigint as listed_key
 from (
     select {columns} from main."{table}"
     union all
@@ -15,7 +15,7 @@ from (
 join (
     select distinct key, observed_at
     from seen
-    semi join segments using (file)
+    semi join arrivals using (file)
     where stream = '{owner}' and state = 'usable' and {during}
 ) as parent on parent.key = cast(held."{owner_id}" as varchar)
 join rounds on rounds.begins_at <= parent.observed_at and rounds.ends_at > parent.observed_at

@@ -4,7 +4,7 @@
 -- owner: The table of the owner.
 -- owner_id: The column with the owner's id.
 -- columns: The key, plus owner_id if it is not part of it.
-select {key_of_held}, parent.found_at, parent.round, null::varchar as slice
+select {key_of_held}, parent.found_at, parent.round, null::varchar as slice, null::bigint as listed_key
 from (
     select {columns} from main."{table}"
     union all

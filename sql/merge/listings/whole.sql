@@ -5,5 +5,6 @@ create or replace temp table whole as
 select slice, max(round) as round, arg_max(found_at, round) as found_at
 from found
 where (round, slice) not in ({doubted})
-    and split_part(slice, '/', 1) in ({listed})
+    and version = 'v3'
+    and split_part(list, '/', 1) in ({listed})
 group by slice
