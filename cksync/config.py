@@ -8,7 +8,7 @@ import shlex
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -17,10 +17,20 @@ import platformdirs
 
 from cksync.errors import BadConfig
 from cksync.paths import NO_DATA_FOLDER, foreign_file, unusable
-from cksync.secrets import SHORTEST, SecretRef, environment, shown_path
+from cksync.secrets import SCHEMES, SHORTEST, SecretRef, environment, shown_path
+from cksync.versions import (
+    KEY_LIMIT,
+    OAUTH_LIMIT,
+    URLS,
+    VERSIONS,
+    Version,
+    decided,
+    v3_beside,
+    version_in,
+    version_of_key,
+)
 
-DEFAULT_URL = "https://api.convertkit.com/v3"
-ENV_SECRET = "CKSYNC_API_SECRET"
+DEFAULT_URL = URLS["v3"]
 LARGEST = 1_000_000  # bytes of a config file
 
 
@@ -29,27 +39,60 @@ def _number(default: float, lowest: float, highest: float = 1e9) -> Any:
     return field(default=default, metadata={"range": (lowest, highest)})
 
 
+def _flag(default: bool) -> Any:
+    """A setting that is true or false."""
+    return field(default=default, metadata={"choices": (True, False)})
+
+
+def _choice(default: str, *choices: str) -> Any:
+    """A setting that is one of a few words; the default may be none of them."""
+    return field(default=default, metadata={"choices": choices})
+
+
 @dataclass(frozen=True)
 class ApiConfig:
-    """Address, credentials and request limits of the API."""
+    """Version, address, credentials and request limits of the API.
 
-    base_url: str = DEFAULT_URL
+    `version` and the addresses are '' where the configuration does not give them; `with_version` fills them in. `oauth`
+    is the path of a token file.
+    """
+
+    base_url: str = ""
     api_secret: SecretRef | None = None
     api_key: SecretRef | None = None
-    rate_limit: int = _number(120, 1, 1e6)
+    rate_limit: int = _number(KEY_LIMIT, 1, 1e6)
     rate_period_seconds: float = _number(60.0, 0.001)
     concurrency: int = _number(4, 1, 64)
     timeout_seconds: float = _number(30.0, 0.1, 3600)
     max_answer_mb: float = _number(64.0, 0.001, 4096)
+    version: str = _choice("", *VERSIONS)
+    oauth: Path | None = None
+    v3_base_url: str = ""
+    v3_rate_limit: int = _number(KEY_LIMIT, 1, 1e6)
+
+    @property
+    def decided_version(self) -> Version | None:
+        """The version of the API, if it is certain without reading a secret."""
+        has_oauth, has_key = self.oauth is not None, self.api_key is not None
+        return decided(self.version, self.base_url, has_oauth=has_oauth, has_key=has_key)
 
 
 @dataclass(frozen=True)
 class PullConfig:
-    """How much a nightly pull checks beyond recent changes."""
+    """How much a nightly pull checks beyond recent changes, and what it reads at all.
+
+    `depth` is "exact", or "hints": read only the lists whose count changed.
+    """
 
     overlap_days: float = _number(2.0, 1, 365)
     verify_cycle_days: float = _number(7.0, 1, 365)
     checks_per_day: int = _number(30, 0, 1e6)
+    engagement_days: float = _number(7.0, 0, 365)
+    engagement_window_days: int = _number(90, 1, 1825)
+    content: bool = _flag(True)
+    links: bool = _flag(True)
+    depth: str = _choice("exact", "exact", "hints")
+    settle_seconds: float = _number(300.0, 0, 3600)
 
 
 @dataclass(frozen=True)
@@ -63,7 +106,7 @@ class ModelsConfig:
     unsubscribe_alarm: float = _number(0.5, 0, 100)
     open_rate_drop_alarm: float = _number(20.0, 0, 100)
     bounce_alarm: float = _number(2.0, 0, 100)
-    build: bool = True
+    build: bool = _flag(True)
 
 
 @dataclass(frozen=True)
@@ -125,16 +168,12 @@ def load_config(
     problems: list[str] = []
     _unknown(raw, {"data_dir", *_TABLES}, "", where, problems)
     tables = {name: _table(raw, name, where, problems) for name in _TABLES}
-    numbers = {name: _numbers(name, tables[name], problems) for name in _TABLES}
-    address = _given(environ, "CKSYNC_BASE_URL").strip() or tables["api"].get("base_url", DEFAULT_URL)
-    api = ApiConfig(
-        base_url=_base_url(address, problems),
-        api_secret=_secret("api_secret", tables["api"], environ, base, problems),
-        api_key=_secret("api_key", tables["api"], environ, base, problems),
-        **numbers["api"],
-    )
-    pull = PullConfig(**numbers["pull"])
-    models = _models(tables["models"], numbers["models"], base, problems)
+    if version := _given(environ, "CKSYNC_API_VERSION").strip():
+        tables["api"] = {**tables["api"], "version": version}
+    values = {name: _values(name, tables[name], problems) for name in _TABLES}
+    api = _api(tables["api"], values["api"], environ, base, problems)
+    pull = PullConfig(**values["pull"])
+    models = _models(tables["models"], values["models"], base, problems)
     folder = _data_dir(data_dir, environ, raw, base, problems)
     if problems:
         raise BadConfig(problems)
@@ -146,18 +185,55 @@ def load_config(
 _TABLES = {"api": ApiConfig, "pull": PullConfig, "models": ModelsConfig}
 
 
-def _models(raw: dict[str, Any], numbers: dict[str, Any], base: Path, problems: list[str]) -> ModelsConfig:
-    build = raw.get("build", True)
-    if not isinstance(build, bool):
-        problems.append(f"models.build: must be true or false, not {_said(build)}")
+def read_version(config: Config, environ: Mapping[str, str]) -> Version:
+    """The version of the API. It reads the key if only that tells. Raises BadConfig if the key cannot be read."""
+    key = config.api.api_key
+    return config.api.decided_version or version_of_key(key.resolve(environ) if key else "")
+
+
+def with_version(config: Config, version: Version) -> Config:
+    """The same settings with a version, and with the addresses that belong to it."""
+    api = config.api
+    url, v3_url = api.base_url or URLS[version], api.v3_base_url or v3_beside(api.base_url)
+    return replace(config, api=replace(api, version=version, base_url=url, v3_base_url=v3_url))
+
+
+def _api(
+    raw: dict[str, Any], values: dict[str, Any], environ: Mapping[str, str], base: Path, problems: list[str]
+) -> ApiConfig:
+    api = ApiConfig(
+        base_url=_base_url("base_url", raw, environ, problems),
+        api_key=_secret("api_key", raw, environ, base, problems),
+        oauth=_oauth(raw, environ, base, problems),
+        api_secret=_secret("api_secret", raw, environ, base, problems),
+        v3_base_url=_base_url("v3_base_url", raw, environ, problems),
+        **values,
+    )
+    ending = version_in(api.base_url)
+    if api.version and ending not in ("", api.version):
+        problems.append(f"api.version: is {api.version}, but api.base_url ends in /{ending}; remove one of the two")
+    if "rate_limit" not in raw and api.oauth is not None and api.decided_version == "v4":
+        return replace(api, rate_limit=OAUTH_LIMIT)
+    return api
+
+
+def _models(raw: dict[str, Any], values: dict[str, Any], base: Path, problems: list[str]) -> ModelsConfig:
     path = _path(raw["path"], "models.path", "models", base, problems) if "path" in raw else None
     timezone = _timezone(raw.get("timezone", "UTC"), problems)
-    return ModelsConfig(path=path, timezone=timezone, build=build is not False, **numbers)
+    return ModelsConfig(path=path, timezone=timezone, **values)
 
 
-def _numbers(table: str, raw: dict[str, Any], problems: list[str]) -> dict[str, Any]:
-    """The numeric settings of a table; the default in place of an invalid one."""
+def _values(table: str, raw: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """The numbers, flags and choices of a table; the default in place of an invalid one."""
     found: dict[str, Any] = {}
+    for setting in (each for each in fields(_TABLES[table]) if "choices" in each.metadata):
+        value, choices = raw.get(setting.name, setting.default), setting.metadata["choices"]
+        is_flag = setting.type is bool
+        if setting.name in raw and (isinstance(value, bool) != is_flag or value not in choices):
+            named = ("true", "false") if is_flag else [f'"{choice}"' for choice in choices]
+            problems.append(f"{table}.{setting.name}: must be {' or '.join(named)}, not {_said(value)}")
+            value = setting.default
+        found[setting.name] = value
     for setting in (each for each in fields(_TABLES[table]) if "range" in each.metadata):
         lowest, highest = setting.metadata["range"]
         value, is_whole = raw.get(setting.name, setting.default), setting.type is int
@@ -226,16 +302,33 @@ def _split(address: str) -> SplitResult | None:
     return parts if address.isprintable() and " " not in address else None
 
 
-def _base_url(value: object, problems: list[str]) -> str:
+def _base_url(key: str, raw: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> str:
+    """An address; '' if none is given."""
+    value: object = _given(environ, f"CKSYNC_{key.upper()}").strip() or raw.get(key)
+    if value is None:
+        return ""
     parts = _split(value) if isinstance(value, str) else None
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         # Do not show the value: it may contain a secret.
-        problems.append(f"api.base_url: must be an http(s) URL such as {DEFAULT_URL}")
-        return DEFAULT_URL
+        problems.append(f"api.{key}: must be an http(s) URL such as {DEFAULT_URL}")
+        return ""
     if parts.query or parts.fragment or parts.username or parts.password:
-        problems.append("api.base_url: must be a plain URL, without ?, # or a password")
-        return DEFAULT_URL
+        problems.append(f"api.{key}: must be a plain URL, without ?, # or a password")
+        return ""
     return str(value).rstrip("/")
+
+
+def _oauth(raw: dict[str, Any], environ: Mapping[str, str], base: Path, problems: list[str]) -> Path | None:
+    """The path of the token file; None if none is given."""
+    value: object = raw.get("oauth")
+    if given := _given(environ, "CKSYNC_OAUTH").strip():
+        value, base = given, Path.cwd()
+    if value is None:
+        return None
+    if isinstance(value, str) and value.partition(":")[0] in SCHEMES:
+        problems.append("api.oauth: must be the path of the file that `cksync login` writes, not a reference")
+        return None
+    return _path(value, "api.oauth", "oauth.json", base, problems)
 
 
 def _secret(
@@ -306,8 +399,8 @@ def _warnings(
     fix = _open_to_others(path) if path is not None and literal else None
     till_then = f"; other users can read the file, fix it with: {fix}" if fix else ""
     held = [
-        f'{path} holds api.{key} itself; keep it elsewhere and write "env:{ENV_SECRET}" (or file:, keyring:, cmd:)'
-        f"{till_then}"
+        f'{path} holds api.{key} itself; keep it elsewhere and write "env:CKSYNC_{key.upper()}" (or'
+        f" file:, keyring:, cmd:){till_then}"
         for key in literal
     ]
     for reference in (api.api_secret, api.api_key):
@@ -316,12 +409,16 @@ def _warnings(
                 place = reference.base_dir / Path(reference.source.partition(":")[2]).expanduser()
                 if fix := _open_to_others(place):
                     held.append(f"{place} holds a secret and is readable by other users; fix it with: {fix}")
-    parts = urlsplit(api.base_url)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        held.append(
-            "api.base_url: http sends the secret unencrypted; fix it with: export"
-            f" CKSYNC_BASE_URL=https{api.base_url.removeprefix('http')}"
-        )
+    if api.oauth is not None and (fix := _open_to_others(api.oauth)):
+        held.append(f"{api.oauth} holds tokens and is readable by other users; fix it with: {fix}")
+    for key in ("base_url", "v3_base_url"):
+        url: str = getattr(api, key)
+        parts = urlsplit(url)
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            held.append(
+                f"api.{key}: http sends the secret unencrypted; fix it with: export"
+                f" CKSYNC_{key.upper()}=https{url.removeprefix('http')}"
+            )
     return tuple(held)
 
 

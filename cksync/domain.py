@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from cksync.plural import plural
 
@@ -111,7 +111,8 @@ def version_sql(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET of the API: the path below the base URL and its parameters, never a credential.
+    """One read of the API: the path below the base URL and its parameters, never a credential. With a `body` it is a
+    POST that changes nothing, such as a search with conditions.
 
     `page` is the requested page number (-1 is the first page of the list in newest-first order), or the position in
     the order of requests if single records are requested by `key`.
@@ -122,6 +123,7 @@ class Request:
     params: Mapping[str, str] = field(default_factory=dict)
     page: int = 1
     key: str | None = None
+    body: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +181,16 @@ class Miss:
     """A request without a usable response, while other endpoints of the API work.
 
     `at` is when it was first sent, or would have been: requests to an endpoint that keeps failing are skipped.
+    `status` is that of the last response (None: there was none); `is_too_large`: the response exceeded
+    api.max_answer_mb.
     """
 
     request: Request
     at: datetime
     reason: str
     attempts: tuple[Attempt, ...] = ()
+    status: int | None = None
+    is_too_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)

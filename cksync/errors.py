@@ -46,12 +46,24 @@ class ApiUnavailable(Failed):
 class EndpointFailed(ApiUnavailable):
     """One endpoint gave no usable response, while other endpoints work.
 
-    `reason` is the cause without the request; `at` is the time of the first attempt.
+    `reason` is the cause without the request; `at` is the time of the first attempt; `status` is that of the last
+    response (None: there was none); `is_too_large`: the response exceeded api.max_answer_mb; `is_of_api`: the endpoint
+    works, and refused this request only.
     """
 
-    def __init__(self, message: str, reason: str, at: datetime) -> None:
+    def __init__(
+        self,
+        message: str,
+        reason: str,
+        at: datetime,
+        status: int | None = None,
+        *,
+        is_too_large: bool = False,
+        is_of_api: bool = False,
+    ) -> None:
         super().__init__(message)
-        self.reason, self.at = reason, at
+        self.reason, self.at, self.status = reason, at, status
+        self.is_too_large, self.is_of_api = is_too_large, is_of_api
 
 
 class OutcomeUnknown(Failed):

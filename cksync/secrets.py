@@ -8,6 +8,7 @@ import shlex
 import shutil
 import string
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -236,7 +237,20 @@ class Redactor:
     """Masks secrets by value, in all their common encodings."""
 
     def __init__(self, *values: str | None) -> None:
-        longest_first = sorted({value for value in values if value}, key=len, reverse=True)
+        self._lock = threading.Lock()
+        self._values = frozenset(value for value in values if value)
+        self._compile()
+
+    def learn(self, *values: str | None) -> None:
+        """Mask these values, too. Safe while other threads use it."""
+        with self._lock:
+            known = self._values | {value for value in values if value}
+            self._values, is_new = known, known != self._values
+            if is_new:
+                self._compile()
+
+    def _compile(self) -> None:
+        longest_first = sorted(self._values, key=len, reverse=True)
         in_data = [value for value in longest_first if len(value) >= SHORTEST_IN_DATA]
         self._patterns = [re.compile(_spellings(value)) for value in longest_first]
         self._data_patterns = [re.compile(_spellings(value).encode()) for value in in_data]

@@ -386,7 +386,7 @@ def test_check_names_the_account_with_one_request(cksync: Command, sandbox: Sand
     lines = dict(line.split("  ", 1) for line in cksync("check").stdout.splitlines())
     found = {name.strip(): text.strip() for name, text in lines.items()}
     assert found["account"] == "Acme Corp. <owner@example.com>"
-    assert found["credentials"] == "accepted, from the environment's CKSYNC_API_SECRET"
+    assert found["credentials"] == "accepted, API Secret from the environment's CKSYNC_API_SECRET"
     assert found["address"] == sandbox.url
     assert found["data folder"].startswith(f"{tmp_path / 'data'}, 700, ")
     assert found["clock"].endswith("the API's")

@@ -1,5 +1,6 @@
 """Configuration: file and environment -> Config, or every problem at once with its key and remedy."""
 
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import fields
@@ -7,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cksync.config import DEFAULT_URL, ApiConfig, Config, ModelsConfig, find_config, load_config, user_config
+from cksync.config import (
+    DEFAULT_URL,
+    ApiConfig,
+    Config,
+    ModelsConfig,
+    PullConfig,
+    find_config,
+    load_config,
+    user_config,
+)
 from cksync.errors import BadConfig
 from cksync.secrets import SecretRef
 
@@ -374,9 +384,10 @@ def test_a_model_setting_that_means_nothing_is_a_problem(line: str, problem: str
 
 def test_the_example_has_the_keys_of_the_config_and_no_others() -> None:
     text = (TOP / "config.example.toml").read_text()
-    example = tomllib.loads(text.replace("# api_key", "api_key").replace("# path", "path"))
+    example = tomllib.loads(re.sub(r"(?m)^# (\w+ = )", r"\1", text))
     assert example.keys() == {"data_dir", "api", "pull", "models"}
     assert example["api"].keys() == {field.name for field in fields(ApiConfig)}
+    assert example["pull"].keys() == {field.name for field in fields(PullConfig)}
     assert example["models"].keys() == {field.name for field in fields(ModelsConfig)}
 
 
@@ -386,4 +397,4 @@ def test_every_value_of_the_example_is_the_default_as_it_says() -> None:
     numbers = {field.name: field.default for field in fields(ApiConfig) if not field.name.startswith("api_")}
     assert {name: getattr(config.api, name) for name in numbers} == numbers
     assert config.data_dir == TOP / "data"
-    assert config.models == ModelsConfig()
+    assert (config.pull, config.models) == (PullConfig(), ModelsConfig())

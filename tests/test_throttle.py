@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cksync.api import connect
+from cksync.api.credential import Credential, Credentials
 from cksync.api.throttle import Held, Ledger, Stopped, Throttle, floor_seconds
 from cksync.api.v3.catalog import ask_page
 from cksync.clock import wall_clock
@@ -367,7 +368,9 @@ def fetch(data_dir: str, url: str, secret: str) -> None:
     """Fetch the account so many times with four threads, within the server's limit."""
     config = Config(Path(data_dir), "the test", ApiConfig(url, rate_limit=LIMIT, rate_period_seconds=SHORT_PERIOD))
     with (
-        connect(config, {"api_secret": secret}, Redactor(secret), wall_clock, threading.Event()) as api,
+        connect(
+            config, Credentials(Credential("v3", "api_secret", secret)), Redactor(secret), wall_clock, threading.Event()
+        ) as api,
         ThreadPoolExecutor(4) as pool,
     ):
         list(pool.map(lambda _: api.fetch(ask_page(whole("account"), 1)), range(EACH)))

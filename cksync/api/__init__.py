@@ -3,22 +3,26 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from cksync.api.credential import LOGIN, Credential, Credentials
 from cksync.api.http import ATTEMPTS, Call, HttpClient, Reply
+from cksync.api.oauth import Surroundings, Tokens
 from cksync.api.throttle import MOST_SLOTS, Ledger, Stopped, Throttle
+from cksync.api.token_file import is_word, read_tokens
 from cksync.api.v3.pages import V3
-from cksync.config import Config
+from cksync.api.v4.pages import V4
+from cksync.config import ApiConfig, Config, with_version
 from cksync.domain import Page, Request
-from cksync.errors import BadConfig
+from cksync.errors import BadConfig, Rejected
 from cksync.folder import Folder
 from cksync.secrets import Redactor
 from cksync.version import __version__
+from cksync.versions import version_of_key
 
-__all__ = ["Api", "Credential", "Stopped", "WritingApi", "connect", "credentials"]
-
-Credential = Mapping[str, str]
+__all__ = ["Api", "Credentials", "Stopped", "WritingApi", "beside_v4", "connect", "credentials", "refuse_v4_writes"]
 
 
 class Api(Protocol):
@@ -38,63 +42,150 @@ class WritingApi(Api, Protocol):
         """Send a write. Raises OutcomeUnknown if it may or may not have been executed, and as `fetch` does."""
 
 
-def credentials(config: Config, environ: Mapping[str, str]) -> tuple[Credential, Redactor]:
-    """Return the parameter that every request carries (the secret, or else the key), and the redactor that hides both.
+def credentials(config: Config, environ: Mapping[str, str]) -> tuple[Credentials, Redactor]:
+    """Return what requests carry, and the redactor that hides it together with all other configured secrets.
 
-    Raises BadConfig if neither is configured or a reference cannot be read.
+    Raises BadConfig if nothing suitable is configured, or if a secret or the token file cannot be read.
     """
-    given = {
-        name: reference.resolve(environ)
-        for name, reference in (("api_secret", config.api.api_secret), ("api_key", config.api.api_key))
-        if reference is not None
-    }
-    if not given:
+    api = config.api
+    references = {"api_key": api.api_key, "api_secret": api.api_secret}
+    if api.decided_version == "v4" and api.oauth:
+        del references["api_key"]  # it is not used, so it may be missing
+    given = {name: each.resolve(environ) for name, each in references.items() if each is not None}
+    version = api.decided_version or version_of_key(given.get("api_key", ""))
+    redactor = Redactor(*given.values())
+    if version == "v3":
+        return Credentials(_of_v3(api, given)), redactor
+    secret = Credential("v3", "api_secret", given["api_secret"]) if "api_secret" in given else None
+    if api.oauth is not None:
+        redactor.learn(*read_tokens(api.oauth).secrets)
+        return Credentials(Credential("v4", "oauth"), api.oauth, secret), redactor
+    return Credentials(_key_of_v4(api, given), purchases=secret), redactor
+
+
+def _of_v3(api: ApiConfig, given: Mapping[str, str]) -> Credential:
+    if "api_secret" in given:
+        return Credential("v3", "api_secret", given["api_secret"])
+    if "api_key" in given:
+        return Credential("v3", "api_key", given["api_key"])
+    if api.oauth is not None:
+        raise BadConfig(['api.oauth: API v3 has no OAuth; set api.version = "v4", or give the secret of API v3'])
+    raise BadConfig(
+        [
+            "api.api_secret: no API secret is configured; set the environment variable CKSYNC_API_SECRET"
+            " (Kit: Settings, Developer), or write a config file with `cksync init`"
+        ]
+    )
+
+
+def _key_of_v4(api: ApiConfig, given: Mapping[str, str]) -> Credential:
+    if "api_key" not in given:
+        found = "the secret of API v3 does not open API v4" if "api_secret" in given else "no key is configured"
         raise BadConfig(
             [
-                "api.api_secret: no API secret is configured; set the environment variable CKSYNC_API_SECRET"
-                " (Kit: Settings, Developer), or write a config file with `cksync init`"
+                f"api.api_key: {found}; set CKSYNC_API_KEY to a key of API v4 (Kit: Settings, Developer), {LOGIN},"
+                ' or set api.version = "v3"'
             ]
         )
-    name = "api_secret" if "api_secret" in given else "api_key"
-    return {name: given[name]}, Redactor(*given.values())
+    if not is_word(given["api_key"]):
+        raise BadConfig(
+            ["api.api_key: contains characters that no key has; copy it again from Kit: Settings, Developer"]
+        )
+    return Credential("v4", "api_key", given["api_key"])
+
+
+def refuse_v4_writes(given: Credentials) -> None:
+    """Raise Rejected, with exit status 1, if the credentials are for API v4: its writes are not built yet."""
+    if given.version == "v4":
+        refused = Rejected(
+            'writing through API v4 is not built yet; set api.version = "v3" and the secret of API v3 to write, or edit'
+            " in Kit"
+        )
+        refused.exit_status = 1
+        raise refused
 
 
 @contextlib.contextmanager
 def connect(
     config: Config,
-    given: Credential,
+    given: Credentials,
     redactor: Redactor,
     now: Callable[[], datetime],
     stop: threading.Event,
     attempts: int = ATTEMPTS,
 ) -> Iterator[WritingApi]:
-    """Yield an Api for the configured account. Its request budget is stored in the data folder's `state/`.
+    """Yield an Api for the configured account, of the version that the credentials are for. Its request budget is
+    stored in the data folder's `state/`.
 
     `attempts` is how often a request is tried before it fails for good.
     """
-    settings = config.api
-    ledger = Ledger(
-        Folder(config.data_dir).state / "requests",
-        min(settings.rate_limit, MOST_SLOTS),
-        settings.rate_period_seconds,
-        longest=2 * settings.timeout_seconds,
-    )
-    client = HttpClient(
-        settings.base_url,
-        given,
-        Throttle(ledger, stop),
-        redactor=redactor,
-        now=now,
-        period=settings.rate_period_seconds,
-        timeout=settings.timeout_seconds,
-        most_mb=settings.max_answer_mb,
-        concurrency=settings.concurrency,
-        stop=stop,
-        user_agent=f"cksync/{__version__}",
-        attempts=attempts,
-    )
-    try:
-        yield V3(client)
-    finally:
-        client.close()
-        ledger.close()
+    config = with_version(config, given.version)
+    with contextlib.ExitStack() as held:
+        client = held.enter_context(_client(config, given, redactor, now, stop, attempts))
+        if given.version == "v3":
+            yield V3(client)
+            return
+        purchases = None
+        if given.purchases is not None:
+            beside = beside_v4(config), Credentials(given.purchases)
+            purchases = V3(held.enter_context(_client(*beside, redactor, now, stop, attempts, "api.v3_base_url")))
+        yield V4(client, purchases)
+
+
+def beside_v4(config: Config) -> Config:
+    """The settings to read from API v3 what v4 does not give: its address, and a limit of its own."""
+    api = with_version(config, "v4").api
+    return replace(config, api=replace(api, version="v3", base_url=api.v3_base_url, rate_limit=api.v3_rate_limit))
+
+
+@contextlib.contextmanager
+def _client(
+    config: Config,
+    given: Credentials,
+    redactor: Redactor,
+    now: Callable[[], datetime],
+    stop: threading.Event,
+    attempts: int,
+    setting: str = "api.base_url",
+) -> Iterator[HttpClient]:
+    """Yield a client for one version. `setting` names its address in messages."""
+    settings, user_agent = config.api, f"cksync/{__version__}"
+    with contextlib.ExitStack() as held:
+        ledger = Ledger(
+            Folder(config.data_dir).state / given.main.ledger,
+            min(settings.rate_limit, MOST_SLOTS),
+            settings.rate_period_seconds,
+            longest=2 * settings.timeout_seconds,
+        )
+        held.callback(ledger.close)
+        throttle = Throttle(ledger, stop)
+        around = Surroundings(
+            settings.base_url,
+            throttle,
+            redactor,
+            now,
+            stop,
+            period=settings.rate_period_seconds,
+            timeout=settings.timeout_seconds,
+            most_mb=settings.max_answer_mb,
+            user_agent=user_agent,
+            attempts=attempts,
+        )
+        client = HttpClient(
+            settings.base_url,
+            given.main,
+            throttle,
+            redactor=redactor,
+            now=now,
+            period=settings.rate_period_seconds,
+            timeout=settings.timeout_seconds,
+            most_mb=settings.max_answer_mb,
+            concurrency=settings.concurrency,
+            stop=stop,
+            user_agent=user_agent,
+            attempts=attempts,
+            tokens=Tokens(given.oauth, around) if given.oauth else None,
+            setting=setting,
+        )
+        held.callback(client.close)
+        yield client

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cksync.api import WritingApi, credentials
+from cksync.api import WritingApi, credentials, refuse_v4_writes
 from cksync.api import connect as connect_api
 from cksync.api.http import Call
 from cksync.api.v3.writes import Writes
@@ -58,9 +58,10 @@ Kit = Client
 
 @contextlib.contextmanager
 def connect(config: Config | None = None, *, environ: Mapping[str, str] | None = None) -> Iterator[Client]:
-    """Yield a client for the configured account. Raises BadConfig if none is configured."""
+    """Yield a client for the configured account. Raises BadConfig if none is configured, Rejected for API v4."""
     config = config or load_config(None)
     given, redactor = credentials(config, environment() if environ is None else environ)
+    refuse_v4_writes(given)
     Folder(config.data_dir).prepare()
     with connect_api(config, given, redactor, wall_clock, threading.Event()) as api:
         yield Client(api)

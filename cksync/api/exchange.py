@@ -11,12 +11,14 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as kinds
 
+from cksync.api.connections import MOST_CONNECTIONS
 from cksync.api.responses import Refusal, Retry
 from cksync.api.watch import UnderWay, Watch, watched
 from cksync.errors import ApiUnavailable, Failed
 
 # Bytes to read of a compressed response at a time: unpacked, they may be a thousand times as many.
 PACKED_BYTES = 1 << 16
+NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class Exchange:
     """Sends requests below a base URL with the proxies and certificates of the environment.
 
     Follows no redirect, keeps no cookie, reads no ~/.netrc. requests is used only to find the environment's proxies and
-    certificates; sending through it would take twice the CPU.
+    certificates; sending through it would take twice the CPU. `setting` is the name of the setting to check if the
+    address does not work.
     """
 
     def __init__(
@@ -45,23 +48,31 @@ class Exchange:
         concurrency: int,
         stop: threading.Event,
         user_agent: str,
+        setting: str = "api.base_url",
     ) -> None:
-        self._host, self._timeout, self._most_mb = host, timeout, most_mb
+        self._host, self._timeout, self._most_mb, self._setting = host, timeout, most_mb, setting
         self._watch = Watch(timeout, stop)
         self._base = requests.Request("GET", base_url).prepare()
         self._surroundings = requests.Session().merge_environment_settings(base_url, {}, True, None, None)
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
-        self._adapter = HTTPAdapter(pool_maxsize=concurrency)
+        self._adapter = HTTPAdapter(pool_maxsize=max(concurrency, MOST_CONNECTIONS))
         self._lock = threading.Lock()
         self._connections: tuple[Any, str] | None = None
 
-    def send(self, method: str, path: str, query: str = "", body: bytes | None = None) -> RawResponse:
-        """Send a request and read its response, all within the time-out, however slow either is.
+    def send(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: bytes | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> RawResponse:
+        """Send a request, with further headers, and read its response, all within the time-out, however slow either is.
 
         Raises Retry (`is_harmless`: it was not sent), Refusal if the response is too large, or Failed if no retry can
         help.
         """
-        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        in_body = {} if body is None else {"Content-Type": "application/json"}
         with self._watch.over() as under_way:
             try:
                 connections, prefix = self._connect()
@@ -69,7 +80,7 @@ class Exchange:
                     method,
                     f"{prefix}/{path}{'?' if query else ''}{query}",
                     body,
-                    headers,
+                    {**self._headers, **in_body, **headers},
                     retries=False,
                     redirect=False,
                     assert_same_host=False,
@@ -114,7 +125,8 @@ class Exchange:
         if held > most:
             response.close()
             too_large = f"the response is larger than {self._most_mb:g} MB (api.max_answer_mb)"
-            raise Refusal(too_large, ApiUnavailable(f"{self._host}: {too_large}"))
+            verdict = ApiUnavailable(f"{self._host}: {too_large}")
+            raise Refusal(too_large, verdict, response.status, is_of_api=True, is_too_large=True)
         if "Content-Length" not in response.headers and (cut_off := self._cut_off(under_way, response.status)):
             response.close()  # it ends where it was cut off
             raise cut_off
@@ -122,7 +134,7 @@ class Exchange:
         return b"".join(parts)
 
     def _why(self, error: Exception, under_way: UnderWay) -> Exception:
-        host = self._host
+        host, check = self._host, f"check {self._setting}"
         if cut_off := self._cut_off(under_way):
             return cut_off
         text = str(error)
@@ -130,14 +142,14 @@ class Exchange:
             case kinds.ProxyError():
                 return Retry(f"the proxy for {host} does not respond")
             case kinds.SSLError() if "CERTIFICATE_VERIFY_FAILED" not in text:
-                return Retry(f"the TLS connection to {host} broke", hint="check api.base_url")
+                return Retry(f"the TLS connection to {host} broke", hint=check)
             case kinds.SSLError():
-                return Failed(f"the certificate of {host} is not trusted; check api.base_url, the clock, and any proxy")
+                return Failed(f"the certificate of {host} is not trusted; {check}, the clock, and any proxy")
             case kinds.NameResolutionError():
-                hint = "check the network and api.base_url"
+                hint = f"check the network and {self._setting}"
                 return Retry(f"the name {host} cannot be resolved", is_harmless=True, hint=hint)
             case kinds.NewConnectionError() if "refused" in text:
-                return Retry(f"{host} refuses the connection", is_harmless=True, hint="check api.base_url")
+                return Retry(f"{host} refuses the connection", is_harmless=True, hint=check)
             case kinds.NewConnectionError():
                 return Retry(f"the connection to {host} broke", is_harmless=True)
             case kinds.TimeoutError():
@@ -146,7 +158,7 @@ class Exchange:
             case kinds.ProtocolError():
                 return Retry(f"the connection to {host} broke")
         return Failed(
-            f"cannot send a request to {host} ({type(error).__name__}); check api.base_url and the environment's"
+            f"cannot send a request to {host} ({type(error).__name__}); {check} and the environment's"
             " proxy and certificate settings"
         )
 

@@ -24,8 +24,10 @@ import msgspec
 import tenacity
 
 from cksync.api.breaker import Breaker, endpoint_of
+from cksync.api.credential import Credential
 from cksync.api.exchange import Exchange, RawResponse
-from cksync.api.responses import Expected, Refusal, Retry, classify, classify_write, is_json, parse_json
+from cksync.api.oauth import Tokens
+from cksync.api.responses import Expected, Refusal, Retry, Stale, classify, classify_write, is_json, parse_json
 from cksync.api.throttle import Throttle
 from cksync.api.waits import fault_wait, limit_wait, lost_seconds, most_lost_seconds
 from cksync.domain import Attempt
@@ -35,6 +37,10 @@ from cksync.secrets import Redactor
 log = logging.getLogger("cksync.api")
 
 ATTEMPTS = 7
+# A POST that reads answers 5xx to conditions that it does not know, so that more tries are in vain.
+POST_READ_FAULTS = 3
+# A token may be replaced this often before a request fails: by a newer one of another process, and by a new one.
+RENEWALS = 2
 # The request that shows if the API is up, and how often it is tried.
 PULSE, PULSE_ATTEMPTS = "account", 2
 Content = TypeVar("Content")
@@ -107,21 +113,36 @@ class _Note:
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """A GET: its path, its parameters, and its purpose."""
+    """A read: its path, its parameters, and its purpose."""
 
     path: str
     query: str
     stream: str
     slice: str | None = None
+    body: bytes | None = None
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.body is None else "POST"
+
+    @property
+    def said(self) -> str:
+        """Its parameters, for the record of requests."""
+        return self.query if self.body is None else self.body.decode()
+
+    @property
+    def endpoint(self) -> str:
+        """Its path, for the record of requests."""
+        return self.path if self.body is None else f"POST {self.path}"
 
 
 class HttpClient:
-    """Sends requests below `base_url` with a credential that stays inside."""
+    """Sends requests below `base_url` with a credential that stays inside. With OAuth, `tokens` has the tokens."""
 
     def __init__(
         self,
         base_url: str,
-        credential: Mapping[str, str],
+        credential: Credential,
         throttle: Throttle,
         *,
         redactor: Redactor,
@@ -133,9 +154,11 @@ class HttpClient:
         stop: threading.Event,
         user_agent: str,
         attempts: int = ATTEMPTS,
+        tokens: Tokens | None = None,
+        setting: str = "api.base_url",
     ) -> None:
-        self._credential, self._throttle = dict(credential), throttle
-        self._signature = urlencode(self._credential)
+        self._credential, self._throttle, self._tokens = credential, throttle, tokens
+        self._signature = urlencode(credential.params)
         self._host = urlsplit(base_url).netloc
         self._redactor, self._now, self._stop = redactor, now, stop
         self._period, self._timeout, self._attempts = period, timeout, attempts
@@ -149,6 +172,7 @@ class HttpClient:
             concurrency=concurrency,
             stop=stop,
             user_agent=user_agent,
+            setting=setting,
         )
 
     def get(
@@ -159,33 +183,40 @@ class HttpClient:
         *,
         stream: str,
         slice_: str | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> Response[Content]:
-        """Fetch one path for a stream. `cut` turns a valid body into its content and its number of records.
+        """Fetch one path for a stream, with a `body` by a POST that changes nothing. `cut` turns a valid response into
+        its content and its number of records.
 
         Raises EndpointFailed if only this endpoint gives no usable answer after all its tries; Unauthorized (401
         anywhere; 403 of the account), ApiUnavailable (nothing answers), Failed (certificate; redirect of the account,
         API switched off), Stopped (the run is ending).
         """
-        ask = _Ask(path, urlencode(params), stream, slice_)
-        endpoint, asked, started = endpoint_of(path), f"{path}?{ask.query}", time.monotonic()
+        ask = _Ask(path, urlencode(params), stream, slice_, None if body is None else msgspec.json.encode(body))
+        endpoint, asked, started = endpoint_of(path), f"{path}?{ask.said}", time.monotonic()
         tries: list[Attempt] = []
         bodies: list[bytes] = []
         if path != PULSE and not self._breaker.lets_pass(endpoint):
             reason = self._breaker.reason(endpoint)
             raise EndpointFailed(
-                f"GET {path}: not requested again because {endpoint} keeps failing: {reason}", reason, self._now()
+                f"{ask.method} {path}: not requested again because {endpoint} keeps failing: {reason}",
+                reason,
+                self._now(),
             )
         try:
             answer: Response[Content] = self._until_known(
-                "GET",
+                ask.method,
                 path,
                 params,
                 tries,
-                lambda: self._try(ask, tries, bodies, cut),
-                lambda: 1 if self._is_silent else self._breaker.attempts(endpoint, asked),
+                lambda: self._with_token(lambda headers: self._try(ask, headers, tries, bodies, cut)),
+                lambda: 1 if self._is_silent or _is_in_vain(ask, tries) else self._breaker.attempts(endpoint, asked),
             )
         except EndpointFailed as error:
             error.at = tries[0].requested_at
+            if error.is_of_api:
+                self._breaker.answered(endpoint, time.monotonic())
+                raise
             self._breaker.failed(endpoint, asked, error.reason, lost_seconds(tries, self._period))
             self._feel_pulse(endpoint, started, error)
             raise
@@ -207,7 +238,9 @@ class HttpClient:
                     PULSE,
                     {},
                     tries,
-                    lambda: self._try(_Ask(PULSE, "", PULSE), tries, [], lambda body: (None, 1)),
+                    lambda: self._with_token(
+                        lambda headers: self._try(_Ask(PULSE, "", PULSE), headers, tries, [], lambda body: (None, 1))
+                    ),
                     lambda: PULSE_ATTEMPTS,
                 )
             except ApiUnavailable:
@@ -225,9 +258,31 @@ class HttpClient:
         """
         tries: list[Attempt] = []
         reply: Reply = self._until_known(
-            call.method, call.path, {}, tries, lambda: self._try_write(call, tries), lambda: self._attempts
+            call.method,
+            call.path,
+            {},
+            tries,
+            lambda: self._with_token(lambda headers: self._try_write(call, headers, tries)),
+            lambda: self._attempts,
+            is_read=False,
         )
         return reply
+
+    def _with_token(self, once: Callable[[Mapping[str, str]], Any]) -> Any:
+        """Try once, given the headers of the credential. If the token has expired meanwhile, the request was not
+        executed: replace the token and try again at once."""
+        if self._tokens is None:
+            return once(self._credential.headers)
+        for _ in range(RENEWALS):
+            headers = self._tokens.header()
+            try:
+                return once(headers)
+            except Stale as stale:
+                self._tokens.renew(headers, stale)
+        try:
+            return once(self._tokens.header())
+        except Stale as stale:
+            raise stale.verdict from None
 
     def _until_known(
         self,
@@ -237,6 +292,8 @@ class HttpClient:
         tries: list[Attempt],
         once: Callable[[], Any],
         most: Callable[[], int],
+        *,
+        is_read: bool = True,
     ) -> Any:
         """Try until there is an answer or a final failure, at most `most` times, which may decrease meanwhile. An error
         carries the `tries` that were made."""
@@ -246,7 +303,7 @@ class HttpClient:
             stop=lambda state: state.attempt_number >= most(),
             sleep=self._sleep,
             before_sleep=lambda state: _say(method, path, params, state, most()),
-            retry_error_callback=lambda state: _give_up(method, path, state, tries),
+            retry_error_callback=lambda state: _give_up(method, path, state, tries, is_read=is_read),
         )
         try:
             return retrying(once)
@@ -254,11 +311,11 @@ class HttpClient:
             error.attempts = tuple(tries)
             raise
 
-    def _try_write(self, call: Call, tries: list[Attempt]) -> Reply:
+    def _try_write(self, call: Call, headers: Mapping[str, str], tries: list[Attempt]) -> Reply:
         with self._noted(tries, f"{call.method} {call.path}", "", call.stream) as note:
             try:
-                sent = msgspec.json.encode({**call.body, **self._credential})
-                answer = self._send(note, call.method, call.path, body=sent)
+                sent = msgspec.json.encode({**call.body, **self._credential.params})
+                answer = self._send(note, call.method, call.path, headers, body=sent)
                 message = classify_write(
                     answer.status,
                     answer.body,
@@ -267,6 +324,7 @@ class HttpClient:
                     path=call.path,
                     host=self._host,
                     redactor=self._redactor,
+                    credential=self._credential,
                 )
             except (Retry, Refusal) as failure:
                 if isinstance(failure, Retry) and (call.is_repeatable or failure.is_harmless):
@@ -285,7 +343,7 @@ class HttpClient:
             yield note
         except OutcomeUnknown:  # the reason is noted
             raise
-        except (Retry, Failed, Rejected) as failure:
+        except (Retry, Stale, Failed, Rejected) as failure:
             note.fail(failure)
             raise
         finally:
@@ -295,11 +353,19 @@ class HttpClient:
                     Attempt(note.sent_at, endpoint, query, note.status, spent, note.rows, note.problem, stream, slice_)
                 )
 
-    def _send(self, note: "_Note", method: str, path: str, query: str = "", body: bytes | None = None) -> RawResponse:
+    def _send(
+        self,
+        note: "_Note",
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        query: str = "",
+        body: bytes | None = None,
+    ) -> RawResponse:
         """Take a slot of the throttle and send; the response is redacted. Raises what Exchange.send raises, Stopped."""
         with self._throttle.slot():
             note.sent_at, note.started = self._now(), time.monotonic()
-            answer = self._exchange.send(method, path, query, body=body)
+            answer = self._exchange.send(method, path, query, body, headers)
             note.status, note.received_at = answer.status, self._now()
             return replace(answer, body=self._redactor.data(answer.body))
 
@@ -315,15 +381,28 @@ class HttpClient:
         return fault_wait(state.attempt_number, self._period) * random.uniform(0.8, 1.2)
 
     def _try(
-        self, ask: "_Ask", tries: list[Attempt], bodies: list[bytes], cut: Callable[[bytes], tuple[Content, int]]
+        self,
+        ask: "_Ask",
+        headers: Mapping[str, str],
+        tries: list[Attempt],
+        bodies: list[bytes],
+        cut: Callable[[bytes], tuple[Content, int]],
     ) -> Response[Content]:
         content: Content | None = None
-        with self._noted(tries, ask.path, ask.query, ask.stream, ask.slice) as note:
+        with self._noted(tries, ask.endpoint, ask.said, ask.stream, ask.slice) as note:
             try:
-                query = f"{ask.query}&{self._signature}" if ask.query else self._signature
-                answer = self._send(note, "GET", ask.path, query)
-                body, location = answer.body, answer.headers.get("Location", "")
-                classify(answer.status, body, location, path=ask.path, host=self._host, redactor=self._redactor)
+                query = "&".join(filter(None, (ask.query, self._signature)))
+                answer = self._send(note, ask.method, ask.path, headers, query, ask.body)
+                body = answer.body
+                classify(
+                    answer.status,
+                    body,
+                    answer.headers,
+                    path=ask.path,
+                    host=self._host,
+                    redactor=self._redactor,
+                    credential=self._credential,
+                )
                 if answer.status == 200:
                     body, note.problem = parse_json(body, bodies)
                     content, note.rows = cut(body)
@@ -331,8 +410,16 @@ class HttpClient:
                 problem = f"not a response of the API: {malformed}"
                 raise Retry(problem, note.status, hint="check api.base_url") from None
             except Refusal as refusal:
-                alone = EndpointFailed(f"GET {ask.path}: {refusal.reason}", refusal.reason, note.sent_at)
-                raise (refusal.verdict if ask.path == PULSE else alone) from None
+                if ask.path == PULSE:
+                    raise refusal.verdict from None
+                raise EndpointFailed(
+                    f"{ask.method} {ask.path}: {refusal}",
+                    refusal.reason,
+                    note.sent_at,
+                    refusal.status,
+                    is_too_large=refusal.is_too_large,
+                    is_of_api=refusal.is_of_api,
+                ) from None
         server_at = _server_time(answer.headers.get("Date", ""))
         is_apis = content is not None or is_json(body)
         return Response(content, is_apis, note.sent_at, note.received_at, server_at, tuple(tries))
@@ -351,6 +438,11 @@ def _server_time(date: str) -> datetime | None:
     return at if at.tzinfo else None
 
 
+def _is_in_vain(ask: _Ask, tries: list[Attempt]) -> bool:
+    """Return True if a POST that reads was answered with 5xx often enough."""
+    return ask.body is not None and sum((each.status or 0) >= 500 for each in tries) >= POST_READ_FAULTS
+
+
 def _say(method: str, path: str, params: Mapping[str, str], state: tenacity.RetryCallState, attempts: int) -> None:
     failure = state.outcome.exception() if state.outcome else None
     page = f" page {params['page']}" if params.get("page", "1") != "1" else ""
@@ -358,12 +450,12 @@ def _say(method: str, path: str, params: Mapping[str, str], state: tenacity.Retr
     log.warning("%s %s%s: %s; trying again (%d of %d)", method, path, page, failure, again, attempts)
 
 
-def _give_up(method: str, path: str, state: tenacity.RetryCallState, tries: list[Attempt]) -> None:
+def _give_up(method: str, path: str, state: tenacity.RetryCallState, tries: list[Attempt], *, is_read: bool) -> None:
     failure = state.outcome.exception() if state.outcome else None
     times = f" (tried {state.attempt_number} times)" if state.attempt_number > 1 else ""
     message = f"{method} {path}: {failure}{times}"
-    if method == "GET" and path != PULSE and isinstance(failure, Retry):
-        raise EndpointFailed(message, f"{failure.problem}{times}", tries[0].requested_at) from None
+    if is_read and path != PULSE and isinstance(failure, Retry):
+        raise EndpointFailed(message, f"{failure.problem}{times}", tries[0].requested_at, failure.status) from None
     raise ApiUnavailable(f"{message}; try again later") from None
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from cksync.api.credential import Credential
 from cksync.api.salvage import without_strays
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
 from cksync.secrets import Redactor
@@ -16,21 +17,24 @@ from cksync.secrets import Redactor
 # After this many identical invalid bodies a retry is pointless: repair the text, and report it.
 SAME_BODY_TRIES = 3
 
-HINTS = {
-    "API Key not present": "no credential was received; set CKSYNC_API_SECRET or api.api_secret",
-    "API Key not valid": "the secret is wrong (Kit says 'API Key' for both); copy the API Secret from Kit's settings",
-    "You do not have sufficient permissions to access this resource": (
-        "this is the public API key; a mirror needs the API Secret, shown below the key in Kit's settings"
-    ),
-}
+# Kit's support needs this header of a failed response; API v4 sends it.
+REQUEST_ID = "x-request-id"
 
 
 class Retry(Exception):
     """A failed try that a retry may fix. `is_harmless`: certainly nothing was executed; `hint` is what to check if
-    nothing of the API answers."""
+    nothing of the API answers; `trace` names the request for Kit's support."""
 
-    def __init__(self, problem: str, status: int | None = None, *, is_harmless: bool = False, hint: str = "") -> None:
-        super().__init__(f"{problem} ({hint})" if hint else problem)
+    def __init__(
+        self,
+        problem: str,
+        status: int | None = None,
+        *,
+        is_harmless: bool = False,
+        hint: str = "",
+        trace: str = "",
+    ) -> None:
+        super().__init__(f"{problem} ({hint})" if hint else f"{problem}{trace}")
         self.problem = problem
         self.status = status
         self.is_harmless = is_harmless
@@ -38,36 +42,81 @@ class Retry(Exception):
 
 class Refusal(Exception):
     """A refusal that no retry fixes. `reason` names its kind; `verdict` is the error to raise if it concerns the whole
-    API: for the account, and for writes."""
+    API: for the account, and for writes. `trace` names the request for Kit's support; `is_of_api`: the response shows
+    that the endpoint works, so other requests of it may succeed."""
 
-    def __init__(self, reason: str, verdict: CksyncError) -> None:
-        super().__init__(reason)
-        self.reason, self.verdict = reason, verdict
+    def __init__(
+        self,
+        reason: str,
+        verdict: CksyncError,
+        status: int | None = None,
+        *,
+        trace: str = "",
+        is_of_api: bool = False,
+        is_too_large: bool = False,
+    ) -> None:
+        super().__init__(f"{reason}{trace}")
+        self.reason, self.verdict, self.status = reason, verdict, status
+        self.is_of_api, self.is_too_large = is_of_api, is_too_large
 
 
-def classify(status: int, body: bytes, location: str, *, path: str, host: str, redactor: Redactor) -> None:
-    """Accept 200 and 404; raise for every other status: Retry, Refusal, or Unauthorized, which always concerns the
-    whole API."""
+class Stale(Exception):
+    """A 401 for a token that a newer one may replace; `message` is the API's, `verdict` the error if none does."""
+
+    def __init__(self, message: str, verdict: Unauthorized) -> None:
+        super().__init__(str(verdict))
+        self.message, self.verdict = message, verdict
+
+
+def classify(
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    path: str,
+    host: str,
+    redactor: Redactor,
+    credential: Credential,
+) -> None:
+    """Accept 200 and 404; raise for every other status: Retry, Refusal, Stale (401 of a token), or Unauthorized, which
+    always concerns the whole API."""
     if status in (200, 404):
         return
+    trace = _trace(headers, redactor) if credential.version == "v4" else ""
     if status == 429:
-        raise Retry("429: another program is using up this key's rate limit", 429, is_harmless=True)
+        raise Retry("429: another program is using up this key's rate limit", 429, is_harmless=True, trace=trace)
     if status >= 500:
-        raise Retry(f"{status} from {host}", status)
-    message = redactor.text(_message(body)) or "no reason given"
+        raise Retry(f"{status} from {host}", status, trace=trace)
+    version = credential.version
+    message = redactor.text(error_text(body)) or "no reason given"
     answers = f"{host} responded with {status}"
+    if status in (401, 403) and credential.lacks_oauth(path):
+        reason = (
+            f"{answers} ({message}): API v4 gives {path.partition('/')[0]} to OAuth only; set api.oauth after `cksync"
+            " login`, or for purchases the api.api_secret of API v3"
+        )
+        raise Refusal(reason, Unauthorized(f"{reason}{trace}"), status, trace=trace, is_of_api=True)
     if status == 401:
-        raise Unauthorized(_unauthorized(host, message))
+        refused = Unauthorized(f"{credential.refused(host, message)}{trace}")
+        raise Stale(message, refused) if credential.kind == "oauth" else refused
+    said, is_of_api = f"{answers}: {message}", version == "v4" and is_json(body)
     if status == 403:
-        no_more = f"{answers} ({message}): the account has no access to API v3"
-        raise Refusal(f"{answers}: {message}", Unauthorized(no_more))
+        no_more = f"{answers} ({message}): the account has no access to API {version}{trace}"
+        raise Refusal(said, Unauthorized(no_more), status, trace=trace, is_of_api=is_of_api)
     if status == 410:
-        switched_off = f"{answers}: API v3 appears to be switched off; the mirror is unchanged"
-        raise Refusal(f"{answers}: {message}", Failed(switched_off))
+        switched_off = f"{answers}: API {version} appears to be switched off; the mirror is unchanged{trace}"
+        raise Refusal(said, Failed(switched_off), status, trace=trace)
     if 300 <= status < 400:
-        redirects = f"{host} redirects to {_host(redactor.text(location)) or 'another place'}"
-        raise Refusal(redirects, Failed(f"{redirects}; set api.base_url to the right address"))
-    raise Refusal(f"{answers}: {message}", ApiUnavailable(f"GET {path}: {answers}: {message}"))
+        redirects = f"{host} redirects to {_host(redactor.text(headers.get('Location', ''))) or 'another place'}"
+        raise Refusal(redirects, Failed(f"{redirects}; set api.base_url to the right address"), status)
+    failed = ApiUnavailable(f"GET {path}: {said}{trace}")
+    raise Refusal(said, failed, status, trace=trace, is_of_api=is_of_api)
+
+
+def _trace(headers: Mapping[str, str], redactor: Redactor) -> str:
+    """Return the id of a failed request, to follow its problem; '' if the response has none."""
+    id_ = redactor.text(printable(headers.get(REQUEST_ID, "").strip()))[:64]
+    return f" ({REQUEST_ID} {id_})" if id_ else ""
 
 
 # The API's names for the kinds of lists in a subscription; a sequence has an old name, too.
@@ -101,6 +150,7 @@ def classify_write(
     path: str,
     host: str,
     redactor: Redactor,
+    credential: Credential,
 ) -> str:
     """Return '' if the API accepted a write, else the reason for its rejection. Raises like `classify`, and Retry,
     which is not harmless, for anything that is not the API's response to this write: its origin is unknown, and so is
@@ -110,9 +160,11 @@ def classify_write(
     if is_said and (problem := strangeness(status, body, content_type, expected)):
         raise Retry(f"not a response of the API ({status}): {problem}", status)
     if status < 300 or (400 <= status < 500 and status not in (401, 403, 407, 408, 410, 429)):
-        return "" if status < 300 else redactor.text(_message(body)) or f"the API responded with {status} and no reason"
+        return (
+            "" if status < 300 else redactor.text(error_text(body)) or f"the API responded with {status} and no reason"
+        )
     try:
-        classify(status, body, headers.get("Location", ""), path=path, host=host, redactor=redactor)
+        classify(status, body, headers, path=path, host=host, redactor=redactor, credential=credential)
     except Refusal as refusal:
         if status == 408:
             raise Retry(f"408 from {host}", status) from None
@@ -202,13 +254,29 @@ def parse_json(body: bytes, earlier: list[bytes]) -> tuple[bytes, str | None]:
     raise Retry(f"the response contains {kind}", 200, hint="check api.base_url")
 
 
-def _message(body: bytes) -> str:
-    """Return the `message` (else `error`) of an error body, or ''."""
+def error_text(body: bytes) -> str:
+    """Return the reason in an error body, or ''. API v3 has `message` and `error`, API v4 `errors`: a list of texts, a
+    text, or lists of either; OAuth has `error` and `error_description`."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, object])
+        if "error_description" in fields:
+            return printable(": ".join(_texts([fields.get("error"), fields["error_description"]]))[:300])
+        said = fields.get("message") or fields.get("error") or fields.get("errors") or ""
+        return printable("; ".join(_texts(said))[:300])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    text = str(fields.get("message") or fields.get("error") or fields.get("errors") or "")[:300]
+
+
+def _texts(said: object) -> list[str]:
+    """Return the texts in nested lists."""
+    if isinstance(said, list):
+        return [text for part in said for text in _texts(part)]
+    text = str(said).strip() if said is not None else ""
+    return [text] if text else []
+
+
+def printable(text: str) -> str:
+    """Return a text with a space in place of each control character."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
@@ -217,8 +285,3 @@ def _host(address: str) -> str:
         return urlsplit(address).netloc.rpartition("@")[2]
     except ValueError:
         return ""
-
-
-def _unauthorized(host: str, message: str) -> str:
-    hint = HINTS.get(message, "check the API Secret in Kit's settings")
-    return f"{host} rejects the credentials ({message}): {hint}"

@@ -11,7 +11,8 @@ from cksync.cli.output import FORMAT, print_json, print_pairs
 @common
 @click.pass_obj
 def check(settings: Settings, form: str) -> None:
-    """Test the credentials, data folder, disk and clock, and show the account. Makes one API request."""
+    """Test the credentials, data folder, disk and clock, and show the account. Makes one API request,
+    or two if purchases come from API v3."""
     from cksync.cli.progress import start_logging
     from cksync.folder import Folder
     from cksync.pipeline import account

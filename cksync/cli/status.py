@@ -18,8 +18,10 @@ NOT_PUSHED_SHOWN = 10
 def status(settings: Settings, form: str) -> None:
     """Show how current and complete the mirror is, and what failed. Makes no API requests."""
     from cksync.pipeline.status import status as verb
+    from cksync.versions import SWITCH_OFF
 
-    found = verb(settings.load().data_dir)
+    config = settings.load()
+    found = verb(config.data_dir)
     if form == "json":
         print_json(found.plain())
         return
@@ -31,6 +33,8 @@ def status(settings: Settings, form: str) -> None:
             "mirror of": f"{found.published_at:%Y-%m-%d %H:%M:%S} UTC{age}" if found.published_at else "nothing yet",
         }
     )
+    if config.api.decided_version == "v3":
+        click.echo(f"API v3: {SWITCH_OFF}")
     if found.streams:
         click.echo()
         rows = [(s.stream, s.slices, s.complete, s.rows, s.cursor_at) for s in found.streams]

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from cksync.api import Api, Stopped
+from cksync.api.connections import MOST_CONNECTIONS, connections_needed, smoothed
 from cksync.domain import Miss, Page, Request
 from cksync.errors import CksyncError, EndpointFailed
 from cksync.extract.scan.full import Scan
@@ -15,21 +16,23 @@ IDLE_SECONDS = 0.5
 
 
 def fetch_all(
-    scans: Sequence[Scan], api: Api, concurrency: int, stop: threading.Event
+    scans: Sequence[Scan], api: Api, concurrency: int, stop: threading.Event, rate: float = 0.0
 ) -> Generator[tuple[Scan, Page | Miss] | None, None, None]:
     """Run all scans to their ends, the first ones first, and yield each page, and each request without a usable answer,
     once its scan has received it.
 
-    At most `concurrency` requests are sent but not yet yielded, which bounds the requests repeated after a kill. Yields
-    None when nothing arrives for a while. A failing endpoint is left to its scan. When `stop` is set or the whole API
+    At most `concurrency` requests are sent but not yet yielded, which bounds the requests repeated after a kill; more
+    only if the API is so slow that a limit of `rate` requests per second could not be used. Yields None when nothing
+    arrives for a while. A failing endpoint is left to its scan. When `stop` is set or the whole API
     fails, requests in flight are still received; then the failure is raised.
     """
     under_way: dict[int, deque[Future[Page | Miss]]] = {n: deque() for n in range(len(scans))}
     failure: CksyncError | None = None
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="api") as pool:
+    latency: float | None = None
+    with ThreadPoolExecutor(max(concurrency, MOST_CONNECTIONS), thread_name_prefix="api") as pool:
         while True:
             if failure is None and not stop.is_set():
-                _fill(scans, under_way, api, pool, concurrency)
+                _fill(scans, under_way, api, pool, connections_needed(rate, latency or 0.0, concurrency))
             heads = [(n, futures[0]) for n, futures in under_way.items() if futures]
             if not heads:
                 break
@@ -52,6 +55,8 @@ def fetch_all(
                     scans[number].miss(received)
                 else:
                     scans[number].tell(received)
+                    for attempt in received.attempts[-1:]:
+                        latency = smoothed(latency, attempt.milliseconds / 1000)
                 yield scans[number], received
     if failure is not None:
         raise failure
@@ -62,9 +67,9 @@ def _fill(
     under_way: dict[int, deque[Future[Page | Miss]]],
     api: Api,
     pool: ThreadPoolExecutor,
-    concurrency: int,
+    connections: int,
 ) -> None:
-    free_slots = concurrency - sum(map(len, under_way.values()))
+    free_slots = connections - sum(map(len, under_way.values()))
     for number, scan in enumerate(scans):
         while free_slots > 0 and (request := scan.ask()) is not None:
             under_way[number].append(pool.submit(_fetched, api, request))
@@ -75,7 +80,7 @@ def _fetched(api: Api, request: Request) -> Page | Miss:
     try:
         return api.fetch(request)
     except EndpointFailed as error:
-        return Miss(request, error.at, error.reason, error.attempts)
+        return Miss(request, error.at, error.reason, error.attempts, error.status, error.is_too_large)
 
 
 def _drop(futures: deque[Future[Page | Miss]]) -> None:

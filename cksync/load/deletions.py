@@ -36,7 +36,7 @@ def load_deletions(db: duckdb.DuckDBPyConnection, table: Table, times: Callable[
         for listed_key, version in ((table.listed_by, "v3"), (table.key[-1], "v4")):
             listed = {"listed_key": listed_key, "version": version}
             finds.append(step("ends/by_reading", table, in_complete_lists=_in_complete_lists(table), **listed))
-            if table.streams[0] in LISTED or version != "v3":
+            if table.streams[0] in LISTED or (version != "v3" and table.streams[0] != "account"):
                 finds.append(step("ends/by_look", table, **listed))
     finds += [step("ends/with_owner", table, **_of_owner(table, own)) for own in (table.child_of, table.part_of) if own]
     if table.part_of:

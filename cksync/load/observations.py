@@ -279,10 +279,10 @@ def _load_stood(db: duckdb.DuckDBPyConnection, name: str) -> None:
         f"""
         create or replace temp table stood as
         select round, replace(slice::varchar, '{CHANGED_ONLY}', '')::{name} as slice, any_value(list) as list,
-            any_value(version) as version, cast(key as bigint) as key, max(observed_at) as observed_at,
+            any_value(version) as version, try_cast(key as bigint) as key, max(observed_at) as observed_at,
             arg_max(page = {ABSENT}, observed_at) as is_absent, arg_max(place, observed_at) as place
         from seen join arrivals using (file) join lists using (slice)
-        where (stream in ({", ".join(map(literal, LISTED))}) or version <> 'v3') and key is not null
+        where (stream in ({", ".join(map(literal, LISTED))}) or version <> 'v3') and try_cast(key as bigint) is not null
         group by round, replace(slice::varchar, '{CHANGED_ONLY}', '')::{name}, key
         having any_value(version) = 'v3' or any_value(is_single) or bool_or(page = {ABSENT})
         """

@@ -6,20 +6,23 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from cksync.api import Api, connect, credentials
+from cksync.api import Api, Credentials, beside_v4, connect, credentials
+from cksync.api.token_file import read_tokens
 from cksync.api.v3.catalog import ask_one, ask_page
 from cksync.clock import wall_clock
-from cksync.config import Config
+from cksync.config import Config, with_version
 from cksync.domain import BY_ID, Page, whole
 from cksync.errors import Failed, Refused
 from cksync.folder import Folder
 from cksync.load.log import pinned_account
 from cksync.load.misdated import CLOCK_LIMIT
 from cksync.plural import plural
-from cksync.secrets import environment
+from cksync.secrets import Redactor, environment
+from cksync.versions import SWITCH_OFF
 
 # A changed address is accepted if most of this many known people are in the account.
 PEOPLE_ASKED = 5
@@ -31,8 +34,7 @@ LEAST_BYTES = 500_000_000
 
 def address(page: Page) -> str:
     """The primary address in a response of /account."""
-    text = page.records[0].text or b"{}"
-    return str(msgspec.json.decode(text, type=dict[str, object])["primary_email_address"])
+    return str(_account(page)["primary_email_address"])
 
 
 def check_pin(
@@ -109,11 +111,12 @@ def _size(bytes_: int) -> str:
 
 
 def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Test the requirements of a pull, with one request, and return the findings.
+    """Test the requirements of a pull, with one request to each version in use, and return the findings.
 
     Raises what a pull would raise: BadConfig, Failed (folder), Unauthorized, ApiUnavailable, Refused.
     """
     given, redactor = credentials(config, environment() if environ is None else environ)
+    config = with_version(config, given.version)
     folder = Folder(config.data_dir)
     folder.prepare()
     with connect(config, given, redactor, wall_clock, threading.Event(), CHECK_ATTEMPTS) as api:
@@ -122,11 +125,12 @@ def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str,
     check_clock(wall_clock(), page.server_at)
     gap = (page.received_at - page.server_at).total_seconds() if page.server_at else None
     free = free_bytes(folder.root)
-    reference = config.api.api_secret or config.api.api_key
     return {
         "configuration": config.source,
+        "API": f"v3; {SWITCH_OFF}" if given.version == "v3" else "v4",
         "address": config.api.base_url,
-        "credentials": f"accepted, from {reference.place if reference else ''}",
+        "credentials": f"accepted, {_place(config, given)}",
+        **_purchases(config, given, redactor, address(page)),
         "account": f"{_name(page)} <{address(page)}>",
         "data folder": f"{config.data_dir}, {os.stat(config.data_dir).st_mode & 0o777:o}, {_size(free)} free",
         "clock": "the API reports no time"
@@ -136,5 +140,36 @@ def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str,
     }
 
 
+def _account(page: Page) -> dict[str, Any]:
+    """The account in a response; API v4 wraps it."""
+    found = msgspec.json.decode(page.records[0].text or b"{}", type=dict[str, Any])
+    inner = found.get("account")
+    return inner if isinstance(inner, dict) else found
+
+
 def _name(page: Page) -> str:
-    return str(msgspec.json.decode(page.records[0].text or b"{}", type=dict[str, object]).get("name") or "(no name)")
+    return str(_account(page).get("name") or "(no name)")
+
+
+def _place(config: Config, given: Credentials) -> str:
+    """The source of the credentials, and their kind; for a token when it expires."""
+    if given.oauth is not None:
+        expires_at = read_tokens(given.oauth).expires_at
+        until = f"expires at {expires_at:%Y-%m-%d %H:%M} UTC" if expires_at else "expires at an unknown time"
+        return f"OAuth token from {given.oauth}, which {until} and is then refreshed"
+    reference = config.api.api_secret if given.main.kind == "api_secret" else config.api.api_key
+    name = {"v3 api_secret": "API Secret", "v3 api_key": "public API key"}.get(f"{given.version} {given.main.kind}")
+    return f"{name or 'API key'} from {reference.place if reference else ''}"
+
+
+def _purchases(config: Config, given: Credentials, redactor: Redactor, account: str) -> dict[str, str]:
+    """Test the secret of API v3 beside v4, with one request. Raises Refused if it is that of another account."""
+    if given.purchases is None:
+        return {}
+    beside = beside_v4(config), Credentials(given.purchases)
+    with connect(*beside, redactor, wall_clock, threading.Event(), CHECK_ATTEMPTS) as api:
+        other = address(api.fetch(ask_page(whole("account"), 1)))
+    if other.lower() != account.lower():
+        raise Refused(f"api.api_secret belongs to the account {other}, but the credentials of API v4 to {account}")
+    reference = config.api.api_secret
+    return {"purchases": f"through API v3, accepted, from {reference.place if reference else ''}"}

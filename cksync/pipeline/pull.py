@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cksync.api import Api, Stopped, connect, credentials
+from cksync.api.connections import MOST_CONNECTIONS, usable_rate
 from cksync.clock import Clock, steady_clock, wall_clock
-from cksync.config import Config
+from cksync.config import Config, with_version
 from cksync.domain import Miss, Page, whole
 from cksync.errors import ApiUnavailable, CksyncError, Interrupted, Refused
 from cksync.extract.context import Progress, PullContext
@@ -90,6 +91,7 @@ def pull(
     """
     chosen = choose(streams)
     given, redactor = credentials(config, environment() if environ is None else environ)
+    config = with_version(config, given.version)
     folder, stop = Folder(config.data_dir), stop or threading.Event()
     with contextlib.ExitStack() as held:
         held.enter_context(folder.lock("pull"))
@@ -362,7 +364,7 @@ def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
             progress.failing.add(scan.slice.stream)
             yield Note(f"{came.request.path} could not be read: {came.reason}; continuing with the rest")
     else:
-        progress.together.add(came, progress.writer.segments + 1, 2 * run.config.api.concurrency)
+        progress.together.add(came, progress.writer.segments + 1, 2 * max(run.config.api.concurrency, MOST_CONNECTIONS))
         has_absent = checkpoint.is_done and checkpoint.proof != "content"
         progress.writer.add(came, checkpoint, scan.absent if has_absent else ())
     progress.requests[scan.slice.stream] += len(came.attempts)
@@ -405,7 +407,9 @@ def _drive(run: Run, scans: Sequence[Scan]) -> Iterator[Event]:
         if scan.slice.name in run.context.earlier:
             run.progress.scans[scan.slice.name] = scan
             run.progress.left[scan.slice.name] = scan.pages_left or 0
-    with contextlib.closing(fetch_all(scans, run.api, run.config.api.concurrency, run.stop)) as pages:
+    limits = run.config.api
+    rate = usable_rate(limits.version, limits.rate_limit, limits.rate_period_seconds)
+    with contextlib.closing(fetch_all(scans, run.api, limits.concurrency, run.stop, rate)) as pages:
         for item in pages:
             if item is None:
                 run.has_waited = True

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.api import Stopped, connect, credentials
+from cksync.api import Stopped, connect, credentials, refuse_v4_writes
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config
 from cksync.domain import Page, members
@@ -145,6 +145,7 @@ def push(
     """
     stop = stop or threading.Event()
     given, redactor = credentials(config, environment() if environ is None else environ)
+    refuse_v4_writes(given)
     folder = Folder(config.data_dir)
     with workspace(config, path) as db:
         _check_origin(db, path)
