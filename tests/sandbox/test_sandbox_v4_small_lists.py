@@ -135,6 +135,15 @@ def test_snippets_in_use_and_archived_are_listed_apart(kit: AskV4, world: World,
     assert refused(kit.get(f"snippets/{used}")) == (404, ["Not Found"])
 
 
+def test_snippets_can_be_asked_for_by_their_type(kit: AskV4, world: World) -> None:
+    inline, block = edits.add_snippet(world, "My sign"), edits.add_snippet(world, "Banner", "", "block")
+    assert kit.ids("snippets") == [block, inline]
+    assert kit.ids("snippets", snippet_type="inline") == [inline]
+    assert kit.ids("snippets", snippet_type="block", archived="0") == [block]
+    assert kit.ids("snippets", snippet_type="block", archived="1") == []
+    assert kit.get("snippets", snippet_type="line").status_code == 422
+
+
 def test_webhooks_of_v3_are_those_of_v4(kit: AskV4, world: World) -> None:
     made = edits.add_hook(world, "https://example.com/hook", {"name": "subscriber.tag_add", "tag_id": 7})
     event = {"name": "tag_add", "tag_id": 7}
