@@ -71,6 +71,14 @@ class WebhookEndpoint(NamedTuple):
     description: str | None = None
 
 
+class Zone(NamedTuple):
+    """The account's time zone; the offset is today's, and changes with the season by an edit alone."""
+
+    name: str
+    friendly_name: str
+    utc_offset: str
+
+
 class Person(NamedTuple):
     """What was set of a person by an edit; the flags tell null from never set."""
 
@@ -87,6 +95,7 @@ FIRST_IDS: Mapping[str, int] = {
     "snippet": 410_000,
     "webhook_endpoint": 52_000,
 }
+BOGOTA = Zone("America/Bogota", "Bogota", "-05:00")
 TEMPLATES = (
     EmailTemplate(1, "Card"),
     EmailTemplate(2, "Classic"),
@@ -109,6 +118,7 @@ class Extras:
 
     seed: int = 0
     account_created_ms: int = 1_400_000_000_000
+    zone: Zone = BOGOTA
     colors: tuple[str, ...] = ("#000000", "#1677be")
     profile: Mapping[str, Json] | None = None
     sequence_emails: dict[int, SequenceEmail] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from .account import (
     change_account_email,
     change_account_name,
+    set_time_zone,
 )
 from .broadcasts import (
     add_broadcast,
@@ -159,6 +160,7 @@ __all__ = [
     "set_state",
     "set_stats",
     "set_subscription_state",
+    "set_time_zone",
     "tag",
     "trash_form",
     "untag",

@@ -1,5 +1,6 @@
 """Edits of the account itself."""
 
+from ..extras import Zone
 from ..world import World
 from .registry import edit
 
@@ -12,3 +13,9 @@ def change_account_email(world: World, /, primary_email_address: str) -> None:
 @edit
 def change_account_name(world: World, /, name: str) -> None:
     world.account = world.account._replace(name=name)
+
+
+@edit
+def set_time_zone(world: World, /, name: str, friendly_name: str, utc_offset: str) -> None:
+    """Move the account to a zone, whose offset today is like `-05:00`; v3 tells nothing of it."""
+    world.extras.zone = Zone(name, friendly_name, utc_offset)

@@ -9,6 +9,7 @@ from ..messages import Answer, Request, as_json
 from ..records import Subscriber, Subscription
 from ..routes import id_of
 from ..world import World
+from ..writes.params import is_email
 from . import asked, shapes
 from .asked import Window
 from .cursors import Order, by_id, by_pair, by_second, listing
@@ -92,10 +93,13 @@ def _selected(world: World, request: Request) -> list[Subscriber]:
 
 
 def _named(world: World, addresses: str | None) -> Iterable[Subscriber]:
-    """Everybody, or those with one of these addresses (with commas between them)."""
+    """Everybody, or those with one of these addresses (with commas between them); 422 for what is no address."""
     if addresses is None:
         return world.subscribers.values()
-    ids = {world.by_email.get(each.strip().lower(), -1) for each in addresses.split(",")}
+    given = [each.strip() for each in addresses.split(",") if each.strip()]
+    if not all(is_email(each) for each in given):
+        raise invalid("Email address is invalid")
+    ids = {world.by_email.get(each.lower(), -1) for each in given}
     return [world.subscribers[each] for each in ids if each in world.subscribers]
 
 

@@ -42,7 +42,7 @@ def account(world: World) -> Payload:
             "plan_type": record.plan_type,
             "primary_email_address": address,
             "created_at": whole(world.extras.account_created_ms),
-            "timezone": {"name": "America/Bogota", "friendly_name": "Bogota", "utc_offset": "-05:00"},
+            "timezone": world.extras.zone._asdict(),
             "sending_addresses": [{**sending, "is_verified": True, "is_dmarc_configured": False}],
             "plan": {**plan, "trial_lapse_date": None, "renews_at": None, "cancels_at": None},
         },

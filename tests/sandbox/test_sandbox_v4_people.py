@@ -133,6 +133,11 @@ def test_several_addresses_can_be_asked_for_at_once(kit: AskV4, world: World, an
     assert kit.ids("subscribers", email_address="bo@example.com", status="all") == [bo]
 
 
+@pytest.mark.parametrize("asked", ["not-an-email-address", "ana@example.com,ana"])
+def test_what_is_no_address_is_422(kit: AskV4, ana: int, asked: str) -> None:
+    assert refused(kit.get("subscribers", email_address=asked)) == (422, ["Email address is invalid"])
+
+
 @pytest.mark.parametrize(
     ("params", "places"),
     [

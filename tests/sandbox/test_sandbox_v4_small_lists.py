@@ -62,6 +62,22 @@ def test_growth_is_counted_by_days_of_the_sending_zone(kit: AskV4, world: World,
     assert kit.json("account/growth_stats")["stats"]["new_subscribers"] == 3
 
 
+def test_both_ends_of_a_window_of_growth_have_the_offset_of_today(kit: AskV4, world: World) -> None:
+    """So in Kit's own tests of its PHP SDK, which expected summer's offset for a December, in a March."""
+    edits.set_time_zone(world, "America/New_York", "Eastern Time (US & Canada)", "-04:00")
+    zone = {"name": "America/New_York", "friendly_name": "Eastern Time (US & Canada)", "utc_offset": "-04:00"}
+    assert kit.json("account")["account"]["timezone"] == zone
+    stats = kit.json("account/growth_stats", starting="2025-12-20", ending="2026-07-01")["stats"]
+    assert (stats["starting"], stats["ending"]) == ("2025-12-20T00:00:00-04:00", "2026-07-01T23:59:59-04:00")
+
+
+def test_a_day_of_growth_begins_in_the_zone_of_the_account(kit: AskV4, world: World) -> None:
+    edits.set_time_zone(world, "Pacific/Kiritimati", "Line Islands", "+14:00")
+    add_people(world, 1)
+    today = kit.json("account/growth_stats", starting="2026-11-02")["stats"]
+    assert (today["new_subscribers"], today["ending"]) == (1, "2026-11-02T23:59:59+14:00")
+
+
 @pytest.mark.parametrize(
     ("asked", "texts"),
     [
@@ -117,6 +133,15 @@ def test_snippets_in_use_and_archived_are_listed_apart(kit: AskV4, world: World,
     assert kit.json(f"snippets/{archived}") == {"snippet": row}
     edits.delete_snippet(world, used)
     assert refused(kit.get(f"snippets/{used}")) == (404, ["Not Found"])
+
+
+def test_snippets_can_be_asked_for_by_their_type(kit: AskV4, world: World) -> None:
+    inline, block = edits.add_snippet(world, "My sign"), edits.add_snippet(world, "Banner", "", "block")
+    assert kit.ids("snippets") == [block, inline]
+    assert kit.ids("snippets", snippet_type="inline") == [inline]
+    assert kit.ids("snippets", snippet_type="block", archived="0") == [block]
+    assert kit.ids("snippets", snippet_type="block", archived="1") == []
+    assert kit.get("snippets", snippet_type="line").status_code == 422
 
 
 def test_webhooks_of_v3_are_those_of_v4(kit: AskV4, world: World) -> None:
