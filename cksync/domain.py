@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from cksync.plural import plural
+from cksync.versions import Version
 
 # How well a slice is proved: its changes were read; its total matches; sampled pages match; every row was read, so
 # that a row not seen does not exist.
@@ -23,7 +24,6 @@ VANISH_SHARE, VANISH_ROWS = 0.3, 100
 # What begins the name of a slice that API v4 shows; what follows a `?` in a name is a parameter of its requests.
 V4 = "v4/"
 PARAMETER = "?"
-Version = Literal["v3", "v4"]
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -57,8 +57,8 @@ class Slice:
 
     @property
     def is_changed_only(self) -> bool:
-        """Whether it shows only the rows of a list that changed since a day."""
-        return self in CHANGED.values()
+        """Whether it shows only the rows of a list that changed since a day, or only their count."""
+        return self.name.endswith(CHANGED_ONLY) or PROBED in self.name
 
 
 # The types of memberships, and the streams that list their parents.
@@ -66,6 +66,8 @@ PARENTS = {"form": "forms", "sequence": "sequences", "tag": "tags"}
 MEMBERSHIPS = "subscriptions"
 ACTIVE = Slice("subscribers", "subscribers/active")
 CANCELLED = Slice("subscribers", "subscribers/cancelled")
+# Stands in the name of a list of which only the count is requested.
+PROBED = "/count/"
 # The same two lists, limited to people who changed since a day; this ends their names.
 CHANGED_ONLY = "/changed"
 CHANGED = {slice_: Slice(slice_.stream, slice_.name + CHANGED_ONLY) for slice_ in (ACTIVE, CANCELLED)}
@@ -74,7 +76,11 @@ BROADCASTS = Slice("broadcasts", "broadcasts")
 DETAILS = Slice("broadcasts", "broadcasts/detail")
 STATS = Slice("broadcast_stats", "broadcast_stats")
 PURCHASES = Slice("purchases", "purchases")
-SINGLE = (BY_ID, DETAILS, STATS)
+# The same in API v4.
+BY_ID_V4 = Slice("subscribers", f"{V4}subscribers/by_id")
+BROADCASTS_BY_ID_V4 = Slice("broadcasts", f"{V4}broadcasts/by_id")
+STATS_BY_ID_V4 = Slice("broadcast_stats", f"{V4}broadcast_stats/by_id")
+SINGLE = (BY_ID, DETAILS, STATS, BY_ID_V4, BROADCASTS_BY_ID_V4, STATS_BY_ID_V4)
 
 
 def whole(stream: str, version: Version = "v3") -> Slice:
@@ -127,6 +133,20 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """What a scan needs of a record of API v4: the person's `state` and `tags`, the active people in a list (`count`),
+    when it was created or joined (`at`) and `updated_at`; the emails of a sequence, the clicks of a broadcast
+    (`inside`)."""
+
+    state: str | None = None
+    tags: tuple[int, ...] | None = None
+    count: int | None = None
+    at: datetime | None = None
+    updated_at: datetime | None = None
+    inside: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One record as the API sent it.
 
@@ -160,7 +180,8 @@ class Page:
 
     `total`, `total_pages` and `page_echo` are None if the response has none. `strangers` counts records in a state
     that does not belong in the slice. `is_missing` means 404: the only record is a tombstone, or there is none because
-    the response did not come from the API itself.
+    the response did not come from the API itself. Pages of API v4 have a `cursor` and `has_next` instead of numbers,
+    and the `heads` of their records.
     """
 
     request: Request
@@ -174,6 +195,9 @@ class Page:
     page_echo: int | None = None
     strangers: int = 0
     is_missing: bool = False
+    cursor: str | None = None
+    has_next: bool = False
+    heads: tuple[Head, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +226,8 @@ class Checkpoint:
     to read again because rows may have moved past them. `rows` counts distinct keys, `total` is the last count of the
     API (None if it gives none). `doubt` is the reason why the slice cannot be complete, whatever follows. `is_gone`:
     its form, sequence or tag was deleted. `proof` is the evidence for a complete slice. `unread` lists what had no
-    usable response: page numbers of a list, or keys of single records.
+    usable response: page numbers of a list, or keys of single records. `cursor` is where a walk of API v4 goes on,
+    behind the number of the walk.
     """
 
     slice: Slice
@@ -218,6 +243,7 @@ class Checkpoint:
     is_gone: bool = False
     proof: Proof | None = None
     unread: tuple[str, ...] = ()
+    cursor: str | None = None
 
 
 class Listing:

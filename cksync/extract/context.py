@@ -13,6 +13,7 @@ from cksync.extract.schedule import Schedule
 from cksync.folder import Folder
 from cksync.load.log import Load, Writer, segment_files
 from cksync.load.state import MirrorState
+from cksync.versions import Version
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class PullContext:
 
     `earlier`, `keys` and `absent` come from earlier loads of the same round: checkpoints, keys, and keys found deleted,
     by slice. `is_stale` is True if the round paused for longer than the gap between two pages. `seed` makes the samples
-    repeatable.
+    repeatable. `purchases_by` is the version that gives purchases, None if the credentials open none.
     """
 
     state: MirrorState
@@ -34,6 +35,8 @@ class PullContext:
     earlier: Mapping[str, Checkpoint] = field(default_factory=dict)
     keys: Mapping[str, set[str]] = field(default_factory=dict)
     absent: Mapping[str, set[int]] = field(default_factory=dict)
+    version: Version = "v3"
+    purchases_by: Version | None = "v3"
 
 
 @dataclass

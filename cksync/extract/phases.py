@@ -2,9 +2,7 @@
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence, Set
 
-from cksync.api.v3.catalog import STREAMS
 from cksync.domain import ACTIVE, BROADCASTS, CANCELLED, PARENTS, PURCHASES, Slice, members, whole
-from cksync.errors import Rejected
 from cksync.extract.context import Progress, PullContext
 from cksync.extract.scan.full import FullScan, Scan
 from cksync.extract.scan.incremental import IncrementalScan
@@ -34,15 +32,6 @@ AGAIN_PAGES = 100
 Phases = Iterator[Sequence[Scan]]
 # Ids of subscriptions, by slice.
 Members = dict[str, set[int]]
-
-
-def choose(names: Sequence[str]) -> frozenset[str]:
-    """Return the streams to read: the named ones with what they need, or all. Raises Rejected for an unknown one."""
-    if unknown := sorted(set(names) - STREAMS.keys()):
-        raise Rejected(f"unknown stream {', '.join(unknown)}; choose from {', '.join(STREAMS)}")
-    if not names:
-        return frozenset(STREAMS)
-    return frozenset(names).union({"account"}, *(NEEDS.get(name, set()) for name in names))
 
 
 def phases(context: PullContext, progress: Progress, lists_of_members: Collection[str] = ()) -> Phases:

@@ -29,7 +29,7 @@ class Schedule:
 
     def __init__(self, state: MirrorState, settings: PullConfig, at: datetime, depth: Depth) -> None:
         self.state, self.at, self.depth = state, at, depth
-        self._settings = settings
+        self.settings = settings
         self.cycle = timedelta(days=settings.verify_cycle_days)
 
     def is_known(self, slice_: Slice) -> bool:
@@ -48,7 +48,7 @@ class Schedule:
         read_to = self.state.cursors[slice_.name].read_to
         if read_to is None:
             raise LookupError(f"{slice_.name} has not been read yet")
-        return (read_to - timedelta(days=self._settings.overlap_days)).date()
+        return (read_to - timedelta(days=self.settings.overlap_days)).date()
 
     def samples(self, slice_: Slice) -> int:
         """Return how many pages of a list to compare with the mirror; a value as large as the list means a full
@@ -58,17 +58,17 @@ class Schedule:
         return self.rotation_samples.get(slice_.name, int(slice_ in CHANGED))
 
     @property
-    def _share(self) -> float:
+    def share(self) -> float:
         """Return the share of the cycle that has passed since the last pull."""
         last = self.state.last_load_at
         return min(1.0, (self.at - last) / self.cycle) if last else 0.0
 
     @property
-    def _checks(self) -> int:
+    def checks(self) -> int:
         """Return how many requests may be spent on records without signs of change."""
         if self.depth != "nightly":
             return 10**9
-        return round(self._settings.checks_per_day * self._settings.verify_cycle_days * self._share)
+        return round(self.settings.checks_per_day * self.settings.verify_cycle_days * self.share)
 
     @cached_property
     def rotation(self) -> Mapping[str, int]:
@@ -82,14 +82,14 @@ class Schedule:
         ]
         lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
         chosen: dict[str, int] = {}
-        for _, name, cost in lists[: ceil(len(lists) * self._share - 0.01)]:
-            if sum(chosen.values()) + cost <= self._checks:
+        for _, name, cost in lists[: ceil(len(lists) * self.share - 0.01)]:
+            if sum(chosen.values()) + cost <= self.checks:
                 chosen[name] = cost
-        if BROADCASTS.name in self.state.cursors and self._share:
+        if BROADCASTS.name in self.state.cursors and self.share:
             cursor = self.state.cursors[BROADCASTS.name]
             cost = ceil(cursor.rows / PAGE_ROWS)
             is_due = next(in_rotation([(0, cursor.checked_at)], self.at, self.cycle), None) is not None
-            if is_due and sum(chosen.values()) + cost <= self._checks:
+            if is_due and sum(chosen.values()) + cost <= self.checks:
                 chosen[BROADCASTS.name] = cost
         return chosen
 
@@ -97,7 +97,7 @@ class Schedule:
     def rotation_samples(self) -> Mapping[str, int]:
         """Return the lists in rotation, read in full where the budget of checks allows: only that shows the state of a
         membership."""
-        spare = self._checks - sum(self.rotation.values()) - sum(map(len, self._extra))
+        spare = self.checks - sum(self.rotation.values()) - sum(map(len, self._extra))
         samples = dict(self.rotation)
         for name, cost in self.rotation.items():
             pages = ceil(self.state.cursors[name].rows / PAGE_ROWS)
@@ -129,10 +129,10 @@ class Schedule:
     def _extra(self) -> tuple[set[int], set[int], set[int]]:
         """Return what the checks left over by the lists allow, in rotation: figures and details of broadcasts, and
         people in no list."""
-        if self.depth != "nightly" or not self._share:
+        if self.depth != "nightly" or not self.share:
             return set(), set(), set()
         by_age = set(stats_due(self.mails, self.at))
-        spare = max(0, self._checks - sum(self.rotation.values()))
+        spare = max(0, self.checks - sum(self.rotation.values()))
         found: list[set[int]] = []
         for reads in (
             [(mail.id, mail.stats_read_at) for mail in self.mails if mail.id not in by_age],

@@ -62,7 +62,7 @@ def _steps(tables: Collection[Table], doubted: Collection[tuple[int, str]]) -> I
     yield step("listings/renewed")
     yield step("listings/drop_renewed")
     yield step("listings/put_renewed")
-    yield step("listings/newest")
+    yield step("listings/newest", single=_SINGLE)
     yield step("listings/drop_absent")
     for table in (each for each in tables if each.name in _SLICES_OF):
         is_same = same_key(table, "ended", "version")

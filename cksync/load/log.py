@@ -25,10 +25,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Slice, Version
+from cksync.domain import Attempt, Checkpoint, LoadEnd, Page, Slice
 from cksync.errors import Failed
 from cksync.folder import sync_folder
 from cksync.load.log_files import SCHEMA, damaged, put_whole, read_columns, write_rows
+from cksync.versions import Version
 
 REQUESTS = "_requests"
 PUSHES = "_pushes"

@@ -22,7 +22,7 @@ from cksync.load.history import Change, load_changed, write_changed
 from cksync.load.list_order import note_list_order
 from cksync.load.log_files import portions, size
 from cksync.load.observations import Round, forget_seen, load_seen, new_files, relation
-from cksync.load.reconcile import eras_of, has_silent_records, note_extra_keys, reconcile
+from cksync.load.reconcile import eras_of, has_silent_records, note_digests, note_extra_keys, reconcile
 from cksync.load.renamed_fields import Rekeying, key_versions, rekey, rekeyings
 from cksync.load.repeated_keys import load_corrected
 from cksync.load.set_aside import note_set_aside
@@ -82,6 +82,8 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], rounds: Sequen
         for number, change in _merge_table(db, table, files, renames, doubts, opened_at):
             changes[number, table.name] = changes.get((number, table.name), Change(table.name)) + change
     note_list_order(db, tables, doubts)
+    if opened_at is not None:
+        note_digests(db, new_files(rounds, ["subscribers"]))
     doubts = set_aside | doubts
     return [
         Merged(

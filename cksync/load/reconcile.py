@@ -10,13 +10,18 @@ Works on `incoming`, after typed.py and before history.py. The statements are th
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 
-from cksync.domain import MEMBERSHIPS, list_sql, version_sql
+from cksync.domain import CHANGED_ONLY, MEMBERSHIPS, V4, list_sql, version_sql
+from cksync.load.observations import relation
 from cksync.load.steps import same_key, step
 from cksync.load.tables import Table
 from cksync.sqltext import identifier, literal, quoted
+
+# The list of people of API v4.
+PEOPLE = f"{V4}subscribers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,14 @@ def has_silent_records(db: duckdb.DuckDBPyConnection) -> bool:
             """
         ).fetchone()
     )
+
+
+def note_digests(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    """Note the records of the list of people, so that the next pull stores only those that differ."""
+    if files:
+        people = ", ".join(literal(f"{PEOPLE}{ending}") for ending in ("", CHANGED_ONLY))
+        db.execute(step("silent/note_digests", log=relation(files), people=people))
+        db.execute(step("silent/drop_digests"))
 
 
 def note_extra_keys(db: duckdb.DuckDBPyConnection, table: Table, version: str) -> None:

@@ -85,6 +85,14 @@ _CKSYNC = {
             "key": ("varchar", "The key."),
         },
     ),
+    "digests": (
+        "One row per person in the list of API v4: a digest of the record last seen there.",
+        {
+            "key": ("bigint", "The person's id."),
+            "digest": ("ubigint", "The lower half of the MD5 of the record."),
+            "observed_at": ("timestamptz", "When it was seen."),
+        },
+    ),
     "listings": (
         "One row per row of a list, in list order, or per record requested by id.",
         {

@@ -76,33 +76,48 @@ class MirrorState:
     def __init__(self, db: duckdb.DuckDBPyConnection | None) -> None:
         self._db = db
 
-    def _rows(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
+    @property
+    def is_empty(self) -> bool:
+        """True if there is no mirror yet."""
+        return self._db is None
+
+    def rows(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query; none if there is no mirror."""
         return self._db.execute(query, values).fetchall() if self._db is not None else []
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> None:
+        """Execute a statement on temporary tables, if there is a mirror."""
+        if self._db is not None:
+            self._db.execute(statement, values)
+
+    def held_of(self, slice_: Slice, keys: Collection[int], *, may_vanish: bool, least: int) -> Held:
+        """Return some rows of a list for the `vanish` safety rule, with the rows that depend on them."""
+        return Held(keys, functools.partial(self._along, slice_), may_vanish, least)
 
     @cached_property
     def cursors(self) -> Mapping[str, Cursor]:
         """Every slice that was ever read."""
-        rows = self._rows("select slice, cursor_at, checked_at, rows, is_complete from _cksync.slices")
+        rows = self.rows("select slice, cursor_at, checked_at, rows, is_complete from _cksync.slices")
         return {name: Cursor(*cursor) for name, *cursor in rows}
 
     @cached_property
     def last_load_at(self) -> datetime | None:
         """When the last successful load of all streams began."""
-        rows = self._rows("select max(started_at) from _cksync.loads where is_finished and streams = 'all'")
+        rows = self.rows("select max(started_at) from _cksync.loads where is_finished and streams = 'all'")
         at: datetime | None = rows[0][0] if rows else None
         return at
 
     @cached_property
     def newest_load_at(self) -> datetime | None:
         """When the newest merged load began."""
-        rows = self._rows("select max(started_at) from _cksync.loads")
+        rows = self.rows("select max(started_at) from _cksync.loads")
         at: datetime | None = rows[0][0] if rows else None
         return at
 
     @property
     def account(self) -> str | None:
         """The address of the account that the mirror belongs to."""
-        rows = self._rows("select account from _cksync.loads where account <> '' order by load_id desc limit 1")
+        rows = self.rows("select account from _cksync.loads where account <> '' order by load_id desc limit 1")
         return rows[0][0] if rows else None
 
     def listing(self, slice_: Slice) -> Listing:
@@ -119,7 +134,7 @@ class MirrorState:
         """Return the rows of a list for the `vanish` safety rule; `may_vanish` and `least` are as in `Held`."""
         keys: Collection[int] = self.listing(slice_).keys
         if slice_.stream not in LISTED:
-            keys = [row[0] for row in self._rows(f'select id from main."{slice_.stream}"')]
+            keys = [row[0] for row in self.rows(f'select id from main."{slice_.stream}"')]
         return Held(keys, functools.partial(self._along, slice_), may_vanish, least)
 
     def _along(self, slice_: Slice, keys: Collection[int]) -> int:
@@ -127,22 +142,22 @@ class MirrorState:
         if slice_.stream not in _ALONG:
             return 0
         source = _ALONG[slice_.stream].format(ids="(select unnest(?::bigint[]))")
-        return int(self._rows(f"select count(*) from {source}", [list(keys)])[0][0])
+        return int(self.rows(f"select count(*) from {source}", [list(keys)])[0][0])
 
     def read_times(self, slice_: Slice) -> dict[int, datetime]:
         """Return when each record of a slice of single records was last requested."""
-        rows = self._rows("select key, make_timestamptz(place) from _cksync.listings where slice = ?", [slice_.name])
+        rows = self.rows("select key, make_timestamptz(place) from _cksync.listings where slice = ?", [slice_.name])
         return dict(rows)
 
     def people(self, most: int) -> list[str]:
         """Return the ids of a few people, spread over the account's years."""
-        rows = self._rows("select id from main.subscribers order by hash(id) limit ?", [most])
+        rows = self.rows("select id from main.subscribers order by hash(id) limit ?", [most])
         return [str(row[0]) for row in rows]
 
     def left_behind(self, since: datetime) -> set[int]:
         """Return people last known as active or cancelled who are in neither list, and have not been requested by id
         since then."""
-        rows = self._rows(
+        rows = self.rows(
             """
             select id from main.subscribers
             where state in ('active', 'cancelled') and id not in (
@@ -156,7 +171,7 @@ class MirrorState:
 
     def unlisted(self) -> list[tuple[int, datetime | None]]:
         """Return the people whom neither list shows, and when they were last seen."""
-        return self._rows(
+        return self.rows(
             """
             select id, greatest(_synced_at, make_timestamptz(asked.place))
             from main.subscribers
@@ -170,7 +185,7 @@ class MirrorState:
         """Return the subscriptions of some people, by slice."""
         if not people:
             return {}
-        rows = self._rows(
+        rows = self.rows(
             f"""
             select {members_sql("subscribable_type", "subscribable_id")}, list(id)
             from main.subscriptions where subscriber_id in (select unnest(?::bigint[])) group by 1
@@ -182,7 +197,7 @@ class MirrorState:
     def state_changed(self) -> dict[str, set[int]]:
         """Return the subscriptions, by slice, of people who were seen in another state after the slice was last
         read."""
-        rows = self._rows(
+        rows = self.rows(
             f"""
             with lists as (
                 select slice, cursor_at from _cksync.slices where stream = '{MEMBERSHIPS}' and cursor_at is not null
@@ -212,7 +227,7 @@ class MirrorState:
 
     def shown(self) -> list[tuple[str, str, int, int]]:
         """Return each list of members: its slice, its kind, and how many active and cancelled people it shows."""
-        return self._rows(
+        return self.rows(
             f"""
             select {members_sql("subscribable_type", "subscribable_id")}, subscribable_type,
                 count(*) filter (person.state = 'active'), count(*) filter (person.state = 'cancelled')
@@ -224,7 +239,7 @@ class MirrorState:
 
     def states(self) -> dict[str, int]:
         """Return the number of people in each state."""
-        return dict(self._rows("select state, count(*) from main.subscribers where state is not null group by state"))
+        return dict(self.rows("select state, count(*) from main.subscribers where state is not null group by state"))
 
     def membership_slices(self) -> set[str]:
         """Return the slices of subscriptions."""
@@ -232,19 +247,19 @@ class MirrorState:
 
     def people_since(self, day: date) -> int:
         """Return how many people joined on that day or later."""
-        rows = self._rows("select count(*) from main.subscribers where created_at >= ?", [day])
+        rows = self.rows("select count(*) from main.subscribers where created_at >= ?", [day])
         return int(rows[0][0]) if rows else 0
 
     def past_nights(self, most: int) -> list[tuple[dict[str, int], dict[str, int]]]:
         """Return the last nightly pulls of everything: the requests each was certain to make, by group, and those it
         made."""
-        has_slices = self._rows(
+        has_slices = self.rows(
             "select 1 from duckdb_columns()"
             " where schema_name = '_cksync' and table_name = 'requests' and column_name = 'slice'"
         )
         if not has_slices:  # a mirror of cksync 0.1.0
             return []
-        rows = self._rows(
+        rows = self.rows(
             """
             with nights as (
                 select load_id, base from _cksync.loads
@@ -267,7 +282,7 @@ class MirrorState:
 
     def broadcasts(self) -> list[Broadcast]:
         """Return every broadcast, the newest ids first."""
-        rows = self._rows(
+        rows = self.rows(
             """
             with edits as (
                 select id, max(valid_from) as at from history.broadcasts where change = 'update' group by id
@@ -285,7 +300,7 @@ class MirrorState:
 
     def pages_read(self, endpoint: str) -> dict[int, datetime]:
         """Return when each page of a list, oldest first, was last read."""
-        rows = self._rows(
+        rows = self.rows(
             """
             select try_cast(regexp_extract(params, '(^|&)page=(\\d+)', 2) as bigint) as page, max(requested_at)
             from _cksync.requests
@@ -297,7 +312,7 @@ class MirrorState:
 
     def finished_loads(self) -> set[str]:
         """Return the finished loads that the mirror has merged."""
-        return {row[0] for row in self._rows("select load_id from _cksync.loads where is_finished")}
+        return {row[0] for row in self.rows("select load_id from _cksync.loads where is_finished")}
 
 
 @contextlib.contextmanager

@@ -13,16 +13,17 @@ import msgspec
 from cksync.api import Api, Credentials, beside_v4, connect, credentials
 from cksync.api.token_file import read_tokens
 from cksync.api.v3.catalog import ask_one, ask_page
+from cksync.api.v4 import catalog as v4
 from cksync.clock import wall_clock
 from cksync.config import Config, with_version
-from cksync.domain import BY_ID, Page, whole
+from cksync.domain import BY_ID, BY_ID_V4, Page, whole
 from cksync.errors import Failed, Refused
 from cksync.folder import Folder
 from cksync.load.log import pinned_account
 from cksync.load.misdated import CLOCK_LIMIT
 from cksync.plural import plural
 from cksync.secrets import Redactor, environment
-from cksync.versions import SWITCH_OFF
+from cksync.versions import SWITCH_OFF, Version
 
 # A changed address is accepted if most of this many known people are in the account.
 PEOPLE_ASKED = 5
@@ -38,7 +39,12 @@ def address(page: Page) -> str:
 
 
 def check_pin(
-    api: Api, account: str, pinned: str | None, is_accepted: bool, known_people: Callable[[], Sequence[str]]
+    api: Api,
+    account: str,
+    pinned: str | None,
+    is_accepted: bool,
+    known_people: Callable[[], Sequence[str]],
+    version: Version,
 ) -> None:
     """Check that the account is the pinned one, if any.
 
@@ -53,7 +59,11 @@ def check_pin(
             " choose another data_dir, or add --accept-account if the account's address has changed"
         )
     people = known_people()[:PEOPLE_ASKED]
-    there = sum(not api.fetch(ask_one(BY_ID, key, place)).is_missing for place, key in enumerate(people, 1))
+    requests = (
+        v4.ask_one(BY_ID_V4, key, place) if version == "v4" else ask_one(BY_ID, key, place)
+        for place, key in enumerate(people, 1)
+    )
+    there = sum(not api.fetch(request).is_missing for request in requests)
     if people and there <= len(people) / 2:
         raise Refused(
             f"this is not the account of {pinned} under a new address: it has only {there} of {len(people)} people"
@@ -121,7 +131,7 @@ def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str,
     folder.prepare()
     with connect(config, given, redactor, wall_clock, threading.Event(), CHECK_ATTEMPTS) as api:
         page = api.fetch(ask_page(whole("account"), 1))
-    check_pin(api, address(page), pinned_account(folder.log), False, list)
+    check_pin(api, address(page), pinned_account(folder.log), False, list, given.version)
     check_clock(wall_clock(), page.server_at)
     gap = (page.received_at - page.server_at).total_seconds() if page.server_at else None
     free = free_bytes(folder.root)

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cksync.api.v3.catalog import STREAMS
-from cksync.domain import BY_ID, DETAILS, PARENTS, STATS, Checkpoint, LoadEnd, members, parent_of
+from cksync.domain import BY_ID, BY_ID_V4, PARENTS, SINGLE, Checkpoint, LoadEnd, members, parent_of
 from cksync.errors import CksyncError
+from cksync.extract.streams import streams_of
 from cksync.load.compact import compact
 from cksync.load.log import Writer
 from cksync.load.publish import together
@@ -53,8 +53,8 @@ def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_
         run.progress.writer.flush(LoadEnd(run.now(), error.exit_status, str(error), is_finished=False))
         raise
     published = together(run.published)
-    if (
-        run.context.streams == STREAMS.keys()
+    if run.context.streams == set(
+        streams_of(run.context.version)
     ):  # a pull of some lists should be quick; the next full one compacts the log
         compact(run.folder.log, but=run.progress.writer.load_id)
     late = published.merged.doubts
@@ -74,6 +74,7 @@ def finish(run: Run, verdicts: Mapping[str, Verdict], began_at: datetime, *, is_
         published=published,
         verdicts=judged,
         since=run.since,
+        version=run.context.version,
     )
 
 
@@ -102,6 +103,8 @@ def _message(doubts: Sequence[Verdict]) -> str:
 
 def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
     """Checkpoints for the lists of deleted forms, sequences and tags, whose memberships are deleted with them."""
+    if run.context.version != "v3":  # its scans note them
+        return
     for parent, stream in PARENTS.items():
         scan = run.progress.scans.get(stream)
         if scan is None or not scan.checkpoint.is_complete:
@@ -117,9 +120,11 @@ def _ended_memberships(run: Run) -> Iterator[Checkpoint]:
 
 def _clear_lookup_backlog(run: Run) -> Iterator[Checkpoint]:
     """Mark slices of single records complete if this pull needed no lookups: nothing missed earlier is missing now."""
-    for slice_ in (BY_ID, DETAILS, STATS):
+    for slice_ in (slice_ for slice_ in SINGLE if slice_.version == run.context.version):
         cursor = run.context.state.cursors.get(slice_.name)
-        is_open = cursor is not None and (slice_ == BY_ID or not cursor.is_complete)  # all lookups by id were made
+        is_open = cursor is not None and (
+            slice_ in (BY_ID, BY_ID_V4) or not cursor.is_complete
+        )  # all lookups by id were made
         if slice_.stream in run.context.streams and is_open and slice_.name not in run.progress.scans:
             at = run.context.began_at
             yield Checkpoint(slice_, at, at, is_done=True, is_complete=True, proof="content")

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from cksync.domain import Proof, Slice
 from cksync.load.publish import Published
+from cksync.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class PullReport:
     published: Published
     verdicts: tuple[Verdict, ...]
     since: datetime | None = None
+    version: Version = "v3"
 
 
 Event = PageRead | Note | PullReport

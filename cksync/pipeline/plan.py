@@ -10,14 +10,18 @@ from typing import Any
 from cksync.api.throttle import floor_seconds
 from cksync.api.v3.catalog import PAGE_ROWS
 from cksync.clock import Clock, wall_clock
-from cksync.config import Config
+from cksync.config import Config, read_version, with_version
 from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, PURCHASES
 from cksync.errors import Failed
-from cksync.extract.phases import LISTS, choose
+from cksync.extract.phases import LISTS
 from cksync.extract.schedule import Depth, Schedule
+from cksync.extract.streams import choose
+from cksync.extract.v4.estimate import estimates
 from cksync.folder import Folder
 from cksync.load.log import open_round, was_ever_finished
 from cksync.load.state import MirrorState, mirror_state
+from cksync.secrets import environment
+from cksync.versions import Version
 
 # The group of people requested by id in a plan.
 PEOPLE_BY_ID = "people by id"
@@ -55,13 +59,14 @@ class PullPlan:
 def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly", now: Clock = wall_clock) -> PullPlan:
     """Estimate the next pull without making requests. Raises Rejected for an unknown stream, Failed for an unreadable
     mirror or log."""
+    config = with_version(config, read_version(config, environment()))
     folder = Folder(config.data_dir)
     if not folder.mirror.exists() and was_ever_finished(folder.log):
         raise Failed(f"there is a log but no mirror in {folder.root}; create it with `cksync rebuild`, or run the pull")
     with mirror_state(folder) as mirror:
         unfinished = [load for load in open_round(folder.log) if load.start.account]
         at = unfinished[0].start.started_at if unfinished else None
-        return priced(mirror, config, choose(streams), depth, now(), at)
+        return priced(mirror, config, choose(streams, _version(config)), depth, now(), at)
 
 
 def priced(
@@ -74,7 +79,8 @@ def priced(
 ) -> PullPlan:
     """The estimate for a pull that begins `now`, or continues the one begun at `open_since`."""
     schedule = Schedule(mirror, config.pull, now, depth)
-    lines = tuple(line for line in _lines(schedule, _habit(mirror)) if _stream(line.group) in streams)
+    found = _lines_v4(schedule) if _version(config) == "v4" else _lines(schedule, _habit(mirror))
+    lines = tuple(line for line in found if _stream(line.group) in streams)
     known_costs = [line.requests for line in lines if line.requests is not None]
     total = sum(known_costs) if len(known_costs) == len(lines) else None
     api = config.api
@@ -83,8 +89,19 @@ def priced(
     if open_since:
         note = f"continues the pull of {open_since:%Y-%m-%d %H:%M} UTC, then updates what that pull had read"
     elif total is None:
-        note = "no estimate for data that was never read; expect one request per 50 rows, and two per broadcast"
+        expected = "one request per 1,000 rows" if _version(config) == "v4" else "one request per 50 rows, and two"
+        ending = ", and one per broadcast for its links" if _version(config) == "v4" else " per broadcast"
+        note = f"no estimate for data that was never read; expect {expected}{ending}"
     return PullPlan(lines, total, seconds, note)
+
+
+def _version(config: Config) -> Version:
+    return "v4" if config.api.version == "v4" else "v3"
+
+
+def _lines_v4(schedule: Schedule) -> list[Line]:
+    """Estimates for API v4."""
+    return [_line(each.stream, each.lists, each.requests, {}, each.reason) for each in estimates(schedule)]
 
 
 def _stream(group: str) -> str:

@@ -8,17 +8,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from cksync.api import Api, Stopped, connect, credentials
+from cksync.api import Api, Credentials, Stopped, connect, credentials
 from cksync.api.connections import MOST_CONNECTIONS, usable_rate
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config, with_version
-from cksync.domain import Miss, Page, whole
+from cksync.domain import Miss, Page
 from cksync.errors import ApiUnavailable, CksyncError, Interrupted, Refused
 from cksync.extract.context import Progress, PullContext
 from cksync.extract.fetch import fetch_all
-from cksync.extract.phases import LISTS, choose, phases
-from cksync.extract.scan.full import FullScan, Scan
+from cksync.extract.scan.cursor import CursorScan
+from cksync.extract.scan.full import Scan
 from cksync.extract.schedule import Depth, Schedule
+from cksync.extract.streams import AFRESH, account_scan, choose, phases
+from cksync.extract.v4.settling import Pause
 from cksync.folder import Folder
 from cksync.load.log import (
     LOSE_PAGES,
@@ -45,6 +47,7 @@ from cksync.pipeline.publishing import publish
 from cksync.pipeline.run import Run
 from cksync.plural import plural
 from cksync.secrets import environment
+from cksync.versions import Version
 
 # Data is not requested again within this time; later, its pages have moved.
 KEEP = timedelta(days=1)
@@ -59,10 +62,14 @@ PUBLISH_EVERY = timedelta(minutes=5)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 # A scan can be reused by a pull of the same or a lesser depth: a nightly scan does not read every row.
 DEPTHS: Sequence[Depth] = ("nightly", "verify", "full")
-# Lists that take one request are requested again by a continued pull, because later scans depend on them.
-AFRESH = ("account", *LISTS)
 # Give up after this many slices if nothing could be read.
 SLICES_IN_VAIN = 5
+# The status of a list that the account may not have.
+REFUSED = 403
+NO_PURCHASES = (
+    "purchases are not read: API v4 gives them to OAuth only; run `cksync login`, or also set api.api_secret to the"
+    " secret of API v3, to read them through v3"
+)
 
 
 def pull(
@@ -89,9 +96,9 @@ def pull(
     Setting `stop` ends the pull cleanly: it raises Interrupted, and the next pull continues. Raises Locked,
     Unauthorized, Refused (the secret of another account), ApiUnavailable, Failed; everything read is then in the log.
     """
-    chosen = choose(streams)
     given, redactor = credentials(config, environment() if environ is None else environ)
     config = with_version(config, given.version)
+    chosen = choose(streams, given.version)
     folder, stop = Folder(config.data_dir), stop or threading.Event()
     with contextlib.ExitStack() as held:
         held.enter_context(folder.lock("pull"))
@@ -108,9 +115,9 @@ def pull(
         now = steady_clock(newest, wall)
         yield from _notes_on_clock(newest, wall(), "the newest observation in the log")
         with connect(config, given, redactor, now, stop) as api:
-            scan = FullScan(whole("account"))
+            scan = account_scan(given.version)
             began_at = now()
-            start = Start(began_at, "", tuple(streams), tuple(allow))
+            start = Start(began_at, "", tuple(streams), tuple(allow), version=given.version)
             page = _identify(config, target, before, api, scan, start, accept_account)
             check_clock(wall(), page.server_at)
             _check_times(folder, before, newest, page.server_at)
@@ -119,6 +126,10 @@ def pull(
             start = replace(start, account=address(page), **_foreseen(before, config, chosen, depth, began_at))
             run = _begin(config, target, before, api, now, stop, start, chosen, is_stale, depth)
             run.analyze = analyze and not is_dry
+            if given.version == "v4":
+                run.context = replace(run.context, purchases_by=_purchases_by(given))
+                if run.context.purchases_by is None and "purchases" in chosen:
+                    yield Note(NO_PURCHASES)
             is_time_up = held.enter_context(_time_limit(stop, max_minutes))
             scan.tell(page)
             try:
@@ -136,6 +147,13 @@ def pull(
             except CksyncError as error:
                 fail(run.progress.writer, now(), error)
                 raise
+
+
+def _purchases_by(given: Credentials) -> Version | None:
+    """The version that gives purchases to these credentials, if any does."""
+    if given.oauth is not None:
+        return "v4"
+    return "v3" if given.purchases is not None else None
 
 
 @contextlib.contextmanager
@@ -197,7 +215,7 @@ def _check_times(folder: Folder, before: MirrorState, newest: datetime | None, s
 
 
 def _identify(
-    config: Config, folder: Folder, before: MirrorState, api: Api, scan: FullScan, start: Start, accept_account: bool
+    config: Config, folder: Folder, before: MirrorState, api: Api, scan: Scan, start: Start, accept_account: bool
 ) -> Page:
     """Request the account, and refuse one other than the pinned account before anything is written."""
     request = scan.ask()
@@ -205,7 +223,12 @@ def _identify(
     try:
         page = api.fetch(request)
         check_pin(
-            api, address(page), pinned_account(folder.log) or before.account, accept_account, lambda: before.people(5)
+            api,
+            address(page),
+            pinned_account(folder.log) or before.account,
+            accept_account,
+            lambda: before.people(5),
+            start.version,
         )
     except Stopped:
         raise Interrupted("stopped before anything was read") from None
@@ -262,6 +285,7 @@ def _begin(
             earlier=fresh,
             keys=keys,
             absent=absent,
+            version=start.version,
         ),
         progress=Progress(folder, writer, loads),
         is_first=before.last_load_at is None and not was_ever_finished(folder.log),
@@ -307,6 +331,8 @@ def _catch_up(run: Run, mirror: contextlib.ExitStack, start: Start) -> Run:
             began_at=now,
             seed=writer.load_id,
             may_vanish=run.context.may_vanish,
+            version=run.context.version,
+            purchases_by=run.context.purchases_by,
             earlier={name: scan.checkpoint for name, scan in carried.items()},
             keys={name: scan.keys for name, scan in carried.items()},
         ),
@@ -360,13 +386,15 @@ def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
     progress.scans[scan.slice.name] = scan
     if isinstance(came, Miss):
         progress.writer.miss(came.attempts, checkpoint)
-        if scan.slice.stream not in progress.failing:
+        is_refused = isinstance(scan, CursorScan) and scan.is_optional and came.status == REFUSED
+        if not is_refused and scan.slice.stream not in progress.failing:
             progress.failing.add(scan.slice.stream)
             yield Note(f"{came.request.path} could not be read: {came.reason}; continuing with the rest")
     else:
         progress.together.add(came, progress.writer.segments + 1, 2 * max(run.config.api.concurrency, MOST_CONNECTIONS))
-        has_absent = checkpoint.is_done and checkpoint.proof != "content"
-        progress.writer.add(came, checkpoint, scan.absent if has_absent else ())
+        has_absent = checkpoint.is_done and checkpoint.proof != "content" and scan.slice.version == "v3"
+        news = scan.news(came) if isinstance(scan, CursorScan) else came
+        progress.writer.add(news, checkpoint, scan.absent if has_absent else ())
     progress.requests[scan.slice.stream] += len(came.attempts)
     progress.left[scan.slice.name] = scan.pages_left or 0
     left, made = sum(progress.left.values()), progress.requests.total()
@@ -376,7 +404,7 @@ def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
 
 def _check_use(run: Run) -> None:
     """Raise ApiUnavailable if only the account endpoint works."""
-    read = [scan.checkpoint for name, scan in run.progress.scans.items() if name != "account"]
+    read = [scan.checkpoint for scan in run.progress.scans.values() if scan.slice.stream != "account"]
     if len(read) < SLICES_IN_VAIN or any(each.rows or each.is_complete or not each.unread for each in read):
         return
     raise ApiUnavailable(
@@ -388,6 +416,11 @@ def _check_use(run: Run) -> None:
 def _read(run: Run, lists: Collection[str], is_time_up: threading.Event) -> Iterator[Event]:
     """Run all phases; a first pull publishes while it runs. Raises Interrupted if a signal stopped it."""
     for scans in phases(run.context, run.progress, lists):
+        if isinstance(scans, Pause):
+            yield Note(f"some counts of the API lag behind; checking them again in {scans.seconds:.0f} s")
+            run.progress.writer.flush()
+            run.stop.wait(scans.seconds)
+            continue
         if any(scan.pages_left != 0 for scan in scans):
             _publish_early(run, PUBLISH_SELDOM if run.has_waited else PUBLISH_EVERY)
         yield from _drive(run, scans)
@@ -423,7 +456,7 @@ def _drive(run: Run, scans: Sequence[Scan]) -> Iterator[Event]:
 
 def _publish_early(run: Run, after: timedelta) -> None:
     """Publish during a first pull, so that it can be queried while it runs."""
-    has_read = any(scan.keys for name, scan in run.progress.scans.items() if name != "account")
+    has_read = any(scan.keys for scan in run.progress.scans.values() if scan.slice.stream != "account")
     if run.is_first and has_read and run.now() - (run.published_at or run.context.began_at) > after:
         began_at = run.now()
         run.progress.writer.flush()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from cksync.api import Api
+from cksync.api.v4 import catalog as v4
+from cksync.api.v4.catalog import PEOPLE
 from cksync.clock import Clock
 from cksync.config import Config
 from cksync.domain import ACTIVE, CANCELLED, Checkpoint
@@ -50,10 +52,10 @@ class Run:
         scans = self.progress.scans
         found = {name: scans[name].checkpoint for name in scans.keys() & self.context.earlier.keys()}
         found = {name: checkpoint for name, checkpoint in found.items() if checkpoint.is_complete}
-        lists = [scan.checkpoint for name, scan in scans.items() if name in (ACTIVE.name, CANCELLED.name)]
+        people = {slice_.name for slice_ in (ACTIVE, CANCELLED, PEOPLE, v4.CANCELLED)}
+        lists = [scan.checkpoint for name, scan in scans.items() if name in people]
         if not all(checkpoint.is_complete for checkpoint in lists):
-            people = ACTIVE.stream
-            found = {name: checkpoint for name, checkpoint in found.items() if checkpoint.slice.stream != people}
+            found = {name: each for name, each in found.items() if each.slice.stream != ACTIVE.stream}
         return found
 
     def forget(self) -> None:

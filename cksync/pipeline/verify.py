@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from cksync.api.v3.catalog import STREAMS
 from cksync.clock import Clock, wall_clock
 from cksync.config import Config
 from cksync.domain import CHANGED_ONLY, SINGLE
 from cksync.errors import Failed
 from cksync.extract.schedule import Depth
+from cksync.extract.streams import streams_of
 from cksync.folder import Folder
 from cksync.load.history import Change
 from cksync.load.state import mirror_state
@@ -87,7 +87,7 @@ def verify(
 def _findings(folder: Folder, report: PullReport, *, repair: bool, full: bool) -> VerifyReport:
     findings = tuple(
         _finding(name, [v for v in report.verdicts if v.stream == name], report, repair=repair, full=full)
-        for name in STREAMS
+        for name in streams_of(report.version)
     )
     is_proved = not any(
         finding.verdict == "incomplete" or (finding.verdict == "differs" and (full or finding.stream not in NO_LIST))

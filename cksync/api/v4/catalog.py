@@ -14,6 +14,7 @@ from cksync.domain import (
     MEMBERSHIPS,
     PARAMETER,
     PARENTS,
+    PROBED,
     V4,
     Request,
     Slice,
@@ -74,7 +75,6 @@ ACCOUNT = whole("account", "v4")
 PEOPLE = whole("subscribers", "v4")
 CHANGED = Slice("subscribers", PEOPLE.name + CHANGED_ONLY)
 CANCELLED = Slice("subscribers", f"{V4}subscribers/cancelled")
-COUNTS = Slice("subscribers", f"{V4}subscribers/counts")
 BROADCASTS = whole("broadcasts", "v4")
 STATS = whole("broadcast_stats", "v4")
 PURCHASES = whole("purchases", "v4")
@@ -95,6 +95,11 @@ def links_of(broadcast: int) -> Slice:
 def emails_of(sequence: int) -> Slice:
     """The emails of one sequence, with their figures."""
     return Slice("sequence_emails", f"{V4}sequence_emails/{sequence}")
+
+
+def counts_of(status: str) -> Slice:
+    """The number of people in a state, or of `all`."""
+    return Slice("subscribers", f"{V4}subscribers{PROBED}{status}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,8 @@ def query_of(
     legs = stream.legs
     if slice_ == CANCELLED:
         legs = (_CANCELLED,)
+    if PROBED in slice_.name:
+        legs = ({"status": slice_.name.rpartition("/")[2]},)
     if slice_.stream in _WITH_CONTENT and with_content:
         extra["include_content"] = "true"
     if slice_.stream == "broadcasts" and not with_content:
@@ -133,6 +140,12 @@ def query_of(
     if slice_.stream == "subscriber_stats":
         return Query(path, ({},), _engaged(slice_, now or datetime.now(UTC)))
     return Query(path, tuple({**leg, **extra} for leg in legs))
+
+
+def query_of_cancellations() -> Query:
+    """Return how to request cancelled people in the order of their cancellation, the latest first. Such an order knows
+    seconds alone, so that it may skip rows where a page ends: whoever is missing is in the list by id."""
+    return Query("subscribers", ({**_CANCELLED, "sort_field": "cancelled_at", "sort_order": "desc"},))
 
 
 def _engaged(slice_: Slice, now: datetime) -> dict[str, Any]:

@@ -4,9 +4,13 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from cksync.api.v3.catalog import ask_one
+from cksync.api.v3 import catalog as v3
+from cksync.api.v4 import catalog as v4
 from cksync.domain import Checkpoint, Miss, Page, Request, Slice
 from cksync.extract.scan.unread import Unread
+
+# The status of a response for figures that the API no longer gives.
+FROZEN = 400
 
 
 class ByIdScan:
@@ -14,7 +18,8 @@ class ByIdScan:
 
     At most `budget` of the `wanted` records are requested; the others wait for the next pull. `missing` are those for
     which the API returned 404. Those without a usable answer are requested once more at the end, if others were
-    answered.
+    answered. `may_be_refused`: the API no longer gives some of them (figures older than five years), which stay as they
+    are.
     """
 
     absent: Collection[int] = ()
@@ -26,8 +31,10 @@ class ByIdScan:
         start: Checkpoint | None = None,
         keys: Iterable[str] = (),
         budget: int | None = None,
+        *,
+        may_be_refused: bool = False,
     ) -> None:
-        self.slice = slice_
+        self.slice, self._may_be_refused = slice_, may_be_refused
         self.keys = set(keys)
         left = [key for key in wanted if key not in self.keys]
         self._wanted = deque(left[:budget])
@@ -47,6 +54,7 @@ class ByIdScan:
         if not self._wanted:
             return None
         self._place += 1
+        ask_one = v4.ask_one if self.slice.version == "v4" else v3.ask_one
         return ask_one(self.slice, self._wanted.popleft(), self._place)
 
     def tell(self, page: Page) -> None:
@@ -61,7 +69,10 @@ class ByIdScan:
     def miss(self, missed: Miss) -> None:
         """Receive the failure of a request."""
         self._left -= 1
-        self._unread.miss(missed)
+        if self._may_be_refused and missed.status == FROZEN and missed.request.key:
+            self.keys.add(missed.request.key)
+        else:
+            self._unread.miss(missed)
         self._began_at = self._began_at or missed.at
 
     @property

@@ -1,0 +1,730 @@
+"""Choose the scans of a pull through API v4 and their order: earlier scans read what later ones need.
+
+First the small lists, which say what exists and count their members; then people, members, mails and purchases
+together; at the end whoever turned up meanwhile, and whoever is missing.
+"""
+
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import islice
+from math import ceil
+
+from cksync.api.v4.catalog import (
+    BROADCASTS,
+    CANCELLED,
+    CHANGED,
+    LAG,
+    PAGE_ROWS,
+    PEOPLE,
+    PURCHASES,
+    STATS,
+    counts_of,
+    emails_of,
+    engagement,
+    links_of,
+    query_of,
+    query_of_cancellations,
+)
+from cksync.config import PullConfig
+from cksync.domain import (
+    BROADCASTS_BY_ID_V4,
+    BY_ID_V4,
+    NOTHING_HELD,
+    PARENTS,
+    PROBED,
+    STATS_BY_ID_V4,
+    VANISH_ROWS,
+    Checkpoint,
+    Held,
+    Page,
+    Request,
+    Slice,
+    members,
+    whole,
+)
+from cksync.domain import PURCHASES as PURCHASES_V3
+from cksync.extract.context import Progress, PullContext
+from cksync.extract.due import QUARTER, STATS_MONTHLY, STATS_WEEKLY, WEEK, has_rotation_due
+from cksync.extract.scan.by_id import ByIdScan
+from cksync.extract.scan.cursor import CountProbe, CursorScan
+from cksync.extract.scan.full import FullScan, Scan
+from cksync.extract.scans import BY_ID_BUDGET, full_scan, incremental_scan
+from cksync.extract.v4.settling import Pause, Phases, Proved, proved, settle
+from cksync.load.known import Known, Members
+
+STREAMS = (
+    "account",
+    "custom_fields",
+    "forms",
+    "sequences",
+    "tags",
+    "subscribers",
+    "subscriptions",
+    "broadcasts",
+    "broadcast_stats",
+    "broadcast_links",
+    "sequence_emails",
+    "subscriber_stats",
+    "segments",
+    "email_templates",
+    "posts",
+    "snippets",
+    "webhooks",
+    "purchases",
+)
+# Lists of a page or two that are read whole each time.
+LISTS = ("custom_fields", "forms", "sequences", "tags", "segments", "email_templates", "posts", "snippets", "webhooks")
+# Streams to read along with one that is requested alone.
+NEEDS = {
+    "subscriptions": {"forms", "sequences", "tags"},
+    "broadcast_stats": {"broadcasts"},
+    "broadcast_links": {"broadcasts", "broadcast_stats"},
+    "sequence_emails": {"sequences"},
+}
+# A list with fewer known rows is one page, so that reading it whole costs no more than reading what is new.
+ONE_PAGE = PAGE_ROWS - 100
+# Links of broadcasts without new clicks that one night checks.
+LINKS_IN_ROTATION = 2
+Scans = Sequence[Scan]
+
+
+def phases(context: PullContext, progress: Progress, lists_of_members: Collection[str] = ()) -> Phases:
+    """Yield the scans, phase by phase; each phase must finish before the next is requested.
+
+    If the subscriptions stream is requested, all lists of members are read; else only the named ones.
+    """
+    yield from _Reading(context, progress, frozenset(lists_of_members)).phases()
+
+
+@dataclass
+class _Reading:
+    """One pull. `counts` are the active people in each list of members, `states` those of the people read tonight,
+    `met` whoever was seen in a list of members."""
+
+    context: PullContext
+    progress: Progress
+    named: frozenset[str]
+    counts: dict[str, int | None] = field(default_factory=dict)
+    states: dict[int, str | None] = field(default_factory=dict)
+    met: set[int] = field(default_factory=set)
+    parents: dict[str, list[int]] = field(default_factory=dict)
+
+    # -- what is known
+
+    @cached_property
+    def known(self) -> Known:
+        return Known(self.context.state, self.context.began_at - LAG)
+
+    @property
+    def _settings(self) -> PullConfig:
+        return self.context.schedule.settings
+
+    @property
+    def _is_full(self) -> bool:
+        return self.context.schedule.depth == "full"
+
+    @cached_property
+    def known_people(self) -> set[int]:
+        return self.known.ids("subscribers")
+
+    def _is_wanted(self, stream: str) -> bool:
+        return stream in self.context.streams
+
+    def _is_known(self, slice_: Slice) -> bool:
+        """Return True if a list was ever read to its end, so that changes since then suffice."""
+        cursor = self.context.state.cursors.get(slice_.name)
+        return not self._is_full and cursor is not None and cursor.read_to is not None
+
+    def _since(self, slice_: Slice) -> datetime:
+        """Return the time since when changes of a list are requested."""
+        read_to = self.context.state.cursors[slice_.name].read_to
+        return (read_to or self.context.began_at) - LAG
+
+    def _earlier(self, slice_: Slice) -> Checkpoint | None:
+        return self.context.earlier.get(slice_.name)
+
+    def _is_read(self, slice_: Slice) -> bool:
+        """Return True if an earlier load of the round has read the list completely."""
+        earlier = self._earlier(slice_)
+        return earlier is not None and earlier.is_complete
+
+    # -- scans
+
+    def _walk(
+        self,
+        slice_: Slice,
+        *,
+        known: Collection[int] = (),
+        young: Collection[int] = (),
+        held: Held = NOTHING_HELD,
+        since: datetime | None = None,
+        until_known: bool = False,
+        with_heads: bool = False,
+        unchanged: Mapping[int, int] | None = None,
+        is_met: bool = False,
+    ) -> CursorScan:
+        query = query_of(slice_, since=since, with_content=self._settings.content, now=self.context.began_at)
+        is_part = since is not None or until_known
+        return CursorScan(
+            slice_,
+            query,
+            None if is_part or unchanged else self._earlier(slice_),
+            () if is_part else self.context.keys.get(slice_.name, ()),
+            known=known,
+            young=young,
+            held=held,
+            changes_only=since is not None,
+            until_known=until_known,
+            with_heads=with_heads,
+            unchanged=unchanged,
+            met=self.met if is_met else None,
+        )
+
+    def _list(self, stream: str) -> CursorScan:
+        """Return a scan of a list of the account; whether rows of it that other rows depend on are gone, is confirmed
+        by id."""
+        slice_ = whole(stream, "v4")
+        known = self.known.ids(stream)
+        is_confirmed = stream in PARENTS.values() or slice_ == BROADCASTS
+        held = self.context.state.held_of(slice_, known, may_vanish=self.context.may_vanish, least=VANISH_ROWS)
+        return self._walk(slice_, known=() if is_confirmed else known, held=held, with_heads=True)
+
+    def _done(self, slice_: Slice) -> Proved:
+        earlier = self._earlier(slice_)
+        assert earlier is not None
+        return Proved(earlier)
+
+    # -- the order
+
+    def phases(self) -> Phases:
+        lists = yield from self._small_lists()
+        together: list[Scan] = []
+        people = self._people_scans(lists)
+        together += people
+        mails, links = yield from self._mails(lists)
+        together += mails
+        member_scans = self._member_scans()
+        walks = [scan for scan in [*together, *links, *member_scans, *self._others()] if isinstance(scan, CursorScan)]
+        rest = [scan for scan in [*together, *links, *member_scans] if not isinstance(scan, CursorScan)]
+        last = yield from settle(walks, self._settings.settle_seconds)
+        if rest:
+            yield rest
+        for scan in last.values():
+            self._note_absent(scan)
+        yield from self._people_after(last)
+        yield from self._members_after(last)
+        yield from self._purchases()
+        yield from self._newcomers(last)
+        yield from self._missing(last)
+
+    def _small_lists(self) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
+        names = [name for name in LISTS if self._is_wanted(name)]
+        scans = [self._list(name) for name in names]
+        if self._is_wanted("broadcasts"):
+            scans.append(self._list("broadcasts"))
+        if self._is_wanted("broadcast_stats"):
+            scans.append(CursorScan(STATS, query_of(STATS), with_heads=True, is_optional=True))
+        last = yield from settle(scans, self._settings.settle_seconds)
+        again = [scan.again() for scan in last.values() if scan.absent]  # a row is gone only if two walks lack it
+        if again:
+            last |= yield from settle(again, self._settings.settle_seconds)
+        for scan in last.values():
+            self._note_absent(scan)
+        yield from self._confirm_parents(last)
+        if BROADCASTS.name in last and last[BROADCASTS.name].is_complete:
+            gone = self.known.ids("broadcasts") - last[BROADCASTS.name].ids
+            yield [ByIdScan(BROADCASTS_BY_ID_V4, map(str, sorted(gone)), budget=BY_ID_BUDGET)] if gone else []
+        if STATS.name in last and not last[STATS.name].is_complete and last[STATS.name].status == 403:
+            yield from self._stats_one_by_one(last)
+        return last
+
+    def _confirm_parents(self, last: Mapping[str, CursorScan]) -> Phases:
+        """Find the forms, sequences and tags there are. One that its list lacks is gone if the list of its members is,
+        too."""
+        for kind, stream in PARENTS.items():
+            scan = last.get(whole(stream, "v4").name)
+            if scan is None:
+                self.parents[kind] = []
+                continue
+            there, held = scan.ids, self.known.parents(kind)
+            for id_, head in scan.heads.items():
+                self.counts[members(kind, str(id_), "v4").name] = head.count
+            lost = sorted(held - there)
+            if not scan.is_complete:
+                self.parents[kind] = sorted(there | held)
+                continue
+            probes = [self._walk(members(kind, str(id_), "v4")) for id_ in lost]
+            yield probes
+            gone = {id_: probe.last_at for id_, probe in zip(lost, probes, strict=True) if probe.is_missing}
+            self.parents[kind] = sorted(there | (held - gone.keys()))
+            for id_, at in gone.items():
+                at = at or self.context.began_at
+                self._observe_absent(whole(stream, "v4"), at, [id_])
+                of_members = members(kind, str(id_), "v4")
+                self._put(Checkpoint(of_members, at, at, is_done=True, is_complete=True, is_gone=True, proof="content"))
+
+    def _observe_absent(self, slice_: Slice, at: datetime, ids: Collection[int]) -> None:
+        """Store that a list lacked some rows at a time."""
+        self.progress.writer.observe(Page(Request(slice_, ""), at, at, None, ()), ids)
+
+    def _note_absent(self, scan: CursorScan) -> None:
+        """Note the known rows that a complete list lacks."""
+        if scan.absent:
+            self._observe_absent(scan.slice, scan.last_at or self.context.began_at, scan.absent)
+
+    # -- people
+
+    @cached_property
+    def _pages(self) -> int:
+        return max(1, ceil(len(self.known_people) / PAGE_ROWS))
+
+    @cached_property
+    def reads_everybody(self) -> bool:
+        """Return True if people are read one and all, with their tags: because nobody is known yet, the user wants
+        proof, or it is cheaper than reading the new members of every tag."""
+        if not self._is_known(PEOPLE) or self.context.schedule.depth != "nightly":
+            return True
+        checked_at = self.context.state.cursors[PEOPLE.name].checked_at
+        if checked_at is None or self.context.began_at - checked_at >= self.context.schedule.cycle:
+            return True
+        tags = self.parents.get("tag", []) if self._is_wanted("subscriptions") else []
+        if self._settings.depth == "hints":
+            return self._pages <= 1
+        moved = [id_ for id_ in tags if self._has_moved(members("tag", str(id_), "v4"))]
+        fewer = sum(
+            ceil(len(self._members_of(members("tag", str(id_), "v4")).all) / PAGE_ROWS)
+            for id_ in tags
+            if (self._gap(members("tag", str(id_), "v4")) or 0) < 0
+        )
+        return self._pages + len(moved) <= 5 + len(tags) + fewer
+
+    def _gap(self, slice_: Slice) -> int | None:
+        """Return how many more active people a list counts than the mirror has; None if it gives no count."""
+        count = self.counts.get(slice_.name)
+        return None if count is None else count - len(self._members_of(slice_).active)
+
+    def _has_moved(self, slice_: Slice) -> bool:
+        return self._gap(slice_) != 0
+
+    def _members_of(self, slice_: Slice) -> Members:
+        return self.known.members(slice_)
+
+    def _people_scans(self, lists: Mapping[str, CursorScan]) -> list[Scan]:
+        if not self._is_wanted("subscribers"):
+            return []
+        if self._is_read(PEOPLE):
+            return [self._done(PEOPLE)]
+        if self.reads_everybody:
+            digests = self.known.digests() if self._is_known(PEOPLE) or self._is_full else {}
+            scans: list[Scan] = [self._walk(PEOPLE, with_heads=True, unchanged=digests or None)]
+            if not self._is_known(CANCELLED):
+                scans.append(self._walk(CANCELLED, with_heads=True))
+            return scans
+        changed = self._walk(CHANGED, since=self._since(PEOPLE), with_heads=True)
+        return [changed, *self._count_scans()]
+
+    def _count_scans(self) -> list[Scan]:
+        """Return requests for the number of people: all, active and cancelled ones."""
+        if self._settings.depth == "hints":
+            return []
+        slices = [counts_of(status) for status in ("all", "active", "cancelled")]
+        return [CountProbe(slice_, query_of(slice_)) for slice_ in slices]
+
+    def _people_after(self, last: Mapping[str, CursorScan]) -> Phases:
+        """Judge what was read of people: walk everybody if the counts do not match what is known, and read when people
+        cancelled."""
+        if not self._is_wanted("subscribers"):
+            return
+        everybody, changed = last.get(PEOPLE.name), last.get(CHANGED.name)
+        if changed is not None:
+            self.states.update(changed.states)
+            doubt = self._people_doubt(changed, last)
+            if doubt is None and changed.is_complete:
+                rows = len(self.known_people | changed.ids)
+                checkpoint = changed.checkpoint
+                at = checkpoint.began_at
+                self._put(Checkpoint(PEOPLE, at, at, rows=rows, is_done=True, is_complete=True, proof="counts"))
+            else:
+                scan = self._walk(PEOPLE, with_heads=True, unchanged=self.known.digests() or None)
+                found = yield from settle([scan], self._settings.settle_seconds)
+                everybody = found[PEOPLE.name]
+                self.everybody = everybody
+        elif everybody is not None:
+            self.everybody = everybody
+        if everybody is not None:
+            self.states.update(everybody.states)
+        yield from self._cancellations(last)
+
+    everybody: CursorScan | None = None
+
+    def _put(self, checkpoint: Checkpoint) -> None:
+        self.progress.scans[checkpoint.slice.name] = Proved(checkpoint)
+
+    def _people_doubt(self, changed: CursorScan, last: Mapping[str, CursorScan]) -> str | None:
+        """Return why the changed people do not explain the counts; None if they do."""
+        if not changed.is_complete:
+            return "the changed people could not be read"
+        totals = {name.rpartition("/")[2]: scan.total for name, scan in last.items() if PROBED in name}
+        states = self.context.state.states()
+        before = self.known_states(changed.ids)
+        for id_, state in changed.states.items():
+            old = before.get(id_)
+            if old is not None:
+                states[old] = states.get(old, 0) - 1
+            if state is not None:
+                states[state] = states.get(state, 0) + 1
+        expected = {"all": sum(states.values()), **states}
+        young = sum(1 for head in changed.heads.values() if head.at and head.at > self.context.began_at - LAG)
+        wrong = [
+            status
+            for status, total in totals.items()
+            if total is not None and abs(total - expected.get(status, 0)) > young
+        ]
+        return f"counts of {', '.join(wrong)} people do not match" if wrong else None
+
+    def known_states(self, people: Iterable[int]) -> dict[int, str | None]:
+        """Return the states of some people in the mirror."""
+        rows = self.context.state.rows(
+            "select id, state from main.subscribers where id in (select unnest(?::bigint[]))", [list(people)]
+        )
+        return dict(rows)
+
+    def _cancellations(self, last: Mapping[str, CursorScan]) -> Phases:
+        """Read when people cancelled, if somebody's cancellation has no time yet."""
+        cancelled = {id_ for id_, state in self.states.items() if state == "cancelled"}
+        scan = last.get(CANCELLED.name)
+        told = self.known.cancelled_people() if not self._is_full else set()
+        if scan is not None:
+            told |= scan.ids
+        new = cancelled - told
+        if not new:
+            if scan is None and not self._is_read(CANCELLED) and self._is_known(CANCELLED):
+                at = self.context.began_at
+                cursor = self.context.state.cursors[CANCELLED.name]
+                self._put(
+                    Checkpoint(CANCELLED, at, at, rows=cursor.rows, is_done=True, is_complete=True, proof="changes")
+                )
+            return
+        newest = CursorScan(
+            CANCELLED,
+            query_of_cancellations(),
+            known=self.known.cancelled_people(),
+            until_known=True,
+            with_heads=True,
+        )
+        yield [newest]
+        if not newest.is_complete or not new <= newest.ids:
+            yield from settle([self._walk(CANCELLED, with_heads=True)], self._settings.settle_seconds)
+
+    # -- members
+
+    def _lists_of_members(self) -> list[Slice]:
+        every = [members(kind, str(id_), "v4") for kind in PARENTS for id_ in self.parents.get(kind, [])]
+        if self._is_wanted("subscriptions"):
+            return every
+        return [slice_ for slice_ in every if slice_.name in self.named]
+
+    def _whole_list(self, slice_: Slice) -> CursorScan:
+        there = self._members_of(slice_)
+        is_exempt = self.context.may_vanish or slice_.is_left_by_itself
+        held = self.context.state.held_of(slice_, there.all, may_vanish=is_exempt, least=VANISH_ROWS)
+        return self._walk(slice_, known=there.all, young=there.young, held=held, is_met=True)
+
+    def _member_scans(self) -> list[Scan]:
+        """Return the scans of the lists of members: whole ones of those never read, of one page, or in rotation; else
+        of what is new. Tags of people who are read one and all follow later."""
+        scans: list[Scan] = []
+        rotation = self._in_rotation
+        for slice_ in self._lists_of_members():
+            if self._is_read(slice_):
+                scans.append(self._done(slice_))
+            elif not self._is_known(slice_):
+                scans.append(self._whole_list(slice_))
+            elif slice_.parent and slice_.parent[0] == "tag" and self._tags_follow:
+                continue
+            elif self._settings.depth == "hints" and self._is_nightly and not self._has_moved(slice_):
+                self._keep(slice_)
+            elif len(self._members_of(slice_).all) <= ONE_PAGE or slice_.name in rotation or not self._is_nightly:
+                scans.append(self._whole_list(slice_))
+            else:
+                scans.append(self._walk(slice_, since=self._since(slice_), with_heads=True, is_met=True))
+        return scans
+
+    @property
+    def _is_nightly(self) -> bool:
+        return self.context.schedule.depth == "nightly"
+
+    @property
+    def _tags_follow(self) -> bool:
+        return self._is_wanted("subscribers") and self.reads_everybody and not self._is_read(PEOPLE)
+
+    def _keep(self, slice_: Slice) -> None:
+        """Note that the count of a list says that it has not changed."""
+        rows, at = len(self._members_of(slice_).all), self.context.began_at
+        self._put(Checkpoint(slice_, at, at, rows=rows, is_done=True, is_complete=True, proof="counts"))
+
+    @cached_property
+    def _in_rotation(self) -> set[str]:
+        """Return the lists of several pages that are read whole tonight although nothing says so, the longest unproved
+        first: a share of the verify cycle, within the budget of checks."""
+        share = self.context.schedule.share
+        lists = [
+            (cursor.checked_at, slice_.name, ceil(cursor.rows / PAGE_ROWS))
+            for slice_ in self._lists_of_members()
+            if (cursor := self.context.state.cursors.get(slice_.name)) is not None
+            and cursor.read_to is not None
+            and cursor.rows > ONE_PAGE
+            and not (slice_.parent and slice_.parent[0] == "tag" and self._tags_follow)
+        ]
+        lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
+        budget = round(sum(pages for *_, pages in lists) * share)
+        budget = min(budget, self.context.schedule.checks)
+        chosen: set[str] = set()
+        for _, name, pages in lists:
+            if budget <= 0:
+                break
+            chosen.add(name)
+            budget -= pages
+        return chosen
+
+    def _members_after(self, last: Mapping[str, CursorScan]) -> Phases:
+        """Judge the lists of members: what is new and who changed must explain the count; else walk the list."""
+        doubtful: list[CursorScan] = []
+        for slice_ in self._lists_of_members():
+            scan = last.get(slice_.name)
+            if scan is None or not scan.is_changes_only:
+                continue
+            if scan.is_complete and self._explains(slice_, scan):
+                rows = len(self._members_of(slice_).all) + len(scan.ids - set(self._members_of(slice_).all))
+                checkpoint = scan.checkpoint
+                self._put(
+                    Checkpoint(
+                        slice_,
+                        checkpoint.began_at,
+                        checkpoint.read_from,
+                        rows=rows,
+                        is_done=True,
+                        is_complete=True,
+                        proof="counts",
+                    )
+                )
+            elif scan.is_complete:
+                doubtful.append(self._whole_list(slice_))
+        if doubtful:
+            found = yield from settle(doubtful, self._settings.settle_seconds)
+            for scan in found.values():
+                self._note_absent(scan)
+        if self._tags_follow and self._is_wanted("subscriptions"):
+            yield from self._tags_of_everybody()
+
+    def _explains(self, slice_: Slice, scan: CursorScan) -> bool:
+        count = self.counts.get(slice_.name)
+        if count is None:
+            return False
+        there = self._members_of(slice_)
+        active = there.active
+        if self.states:
+            moved = [id_ for id_ in there.all if id_ in self.states]
+            active = (active - frozenset(moved)) | {id_ for id_ in moved if self.states[id_] == "active"}
+        added = {id_ for id_, state in scan.states.items() if self.states.get(id_, state) == "active"}
+        return len(active | added) == count
+
+    def _tags_of_everybody(self) -> Phases:
+        """Compare the tags of everybody with the mirror: note who lost one, and read when others got theirs."""
+        everybody = self.everybody
+        if everybody is None or not everybody.is_complete:
+            return
+        now: dict[int, set[int]] = {}
+        for id_, head in everybody.heads.items():
+            for tag in head.tags or ():
+                now.setdefault(tag, set()).add(id_)
+        began_at, listed = everybody.checkpoint.began_at, everybody.ids
+        news: dict[str, tuple[CursorScan, set[int]]] = {}
+        whole_again: list[CursorScan] = []
+        for id_ in self.parents.get("tag", []):
+            slice_ = members("tag", str(id_), "v4")
+            if slice_.name in self.progress.scans or not self._is_known(slice_):
+                continue
+            there, tagged = self._members_of(slice_), now.get(id_, set())
+            held = set(there.all)
+            lost = [each for each in held - tagged if each not in there.young and each in listed]
+            rule = self.context.state.held_of(slice_, there.all, may_vanish=self.context.may_vanish, least=VANISH_ROWS)
+            if rule.is_odd(lost, is_empty=not tagged):
+                whole_again.append(self._whole_list(slice_))
+                continue
+            if lost:
+                self._observe_absent(slice_, everybody.last_at or began_at, lost)
+            self._put(proved(slice_, began_at, len(tagged)).checkpoint)
+            if added := tagged - held:
+                news[slice_.name] = self._walk(slice_, since=self._since(slice_), with_heads=True, is_met=True), added
+        found = yield from settle([scan for scan, _ in news.values()], self._settings.settle_seconds)
+        for name, (scan, added) in news.items():
+            if found[name].is_complete and added <= found[name].ids:
+                self._put(proved(scan.slice, began_at, len(now.get(int(name.rpartition("/")[2]), ()))).checkpoint)
+            else:
+                whole_again.append(self._whole_list(scan.slice))
+        if whole_again:
+            again = yield from settle(whole_again, self._settings.settle_seconds)
+            for scan in again.values():
+                self._note_absent(scan)
+
+    # -- whoever turned up, and whoever is missing
+
+    def _newcomers(self, last: Mapping[str, CursorScan]) -> Phases:
+        """Read the people who are members of a list, and whom the list of people did not show yet."""
+        if not self._is_wanted("subscribers"):
+            return
+        seen = self.known_people | self.states.keys() | set(map(int, self.context.keys.get(PEOPLE.name, ())))
+        if not self.met - seen:
+            return
+        scan = self._walk(CHANGED, since=self.context.began_at - LAG, with_heads=True)
+        yield [scan]
+        self.states.update(scan.states)
+        if left := self.met - seen - scan.ids:
+            yield [self._by_id(left)]
+
+    def _missing(self, last: Mapping[str, CursorScan]) -> Phases:
+        """Request by id the people whom the complete list does not show: only a 404 says that somebody is gone."""
+        if self.everybody is None or not self.everybody.is_complete:
+            return
+        missing = self.known_people - self.everybody.ids
+        asked = self.known.asked_since(BY_ID_V4, self.context.began_at - self.context.schedule.cycle)
+        if not self._is_full:
+            missing -= asked
+        if missing:
+            yield [self._by_id(missing)]
+
+    def _by_id(self, people: Collection[int]) -> ByIdScan:
+        scan = self.progress.scans.get(BY_ID_V4.name)
+        done = scan.keys if scan is not None else self.context.keys.get(BY_ID_V4.name, set())
+        budget = None if self._is_full else BY_ID_BUDGET
+        return ByIdScan(BY_ID_V4, map(str, sorted(people)), self._earlier(BY_ID_V4), done, budget)
+
+    # -- mails
+
+    def _stats_one_by_one(self, last: Mapping[str, CursorScan]) -> Phases:
+        """Read the figures of each broadcast where the account may not have their list."""
+        at = self.context.began_at
+        self._put(Checkpoint(STATS, at, at, is_done=True, is_complete=True, proof="changes"))
+        broadcasts = last.get(BROADCASTS.name)
+        ids = broadcasts.ids if broadcasts is not None else self.known.ids("broadcasts")
+        read = self.context.state.read_times(STATS_BY_ID_V4)
+        sent = dict(self.context.state.rows("select id, coalesce(send_at, published_at) from main.broadcasts"))
+        due = [id_ for id_ in ids if self._is_full or self._is_due(id_, sent.get(id_), read.get(id_))]
+        yield [
+            ByIdScan(
+                STATS_BY_ID_V4,
+                map(str, sorted(due, reverse=True)),
+                self._earlier(STATS_BY_ID_V4),
+                self.context.keys.get(STATS_BY_ID_V4.name, ()),
+                may_be_refused=True,
+            )
+        ]
+
+    def _is_due(self, id_: int, sent_at: datetime | None, read_at: datetime | None) -> bool:
+        """Return True if the figures of a broadcast are due: each night for a week, weekly for a quarter, monthly."""
+        now = self.context.began_at
+        if read_at is None or sent_at is None or now - sent_at <= WEEK:
+            return True
+        return has_rotation_due(id_, read_at, now, STATS_WEEKLY if now - sent_at <= QUARTER else STATS_MONTHLY)
+
+    def _mails(self, lists: Mapping[str, CursorScan]) -> Generator[Scans | Pause, None, tuple[list[Scan], list[Scan]]]:
+        yield []
+        emails = [self._children(emails_of(id_)) for id_ in self._sequences_due(lists)]
+        links = [self._children(links_of(id_)) for id_ in self._links_due(lists)]
+        return [*emails, *self._engagement()], links
+
+    def _children(self, slice_: Slice) -> Scan:
+        if self._is_read(slice_):
+            return self._done(slice_)
+        return self._walk(slice_, known=self.known.children(slice_))
+
+    def _sequences_due(self, lists: Mapping[str, CursorScan]) -> list[int]:
+        """Return the sequences whose emails to read: those that changed, and the others in rotation."""
+        scan = lists.get(whole("sequences", "v4").name)
+        if scan is None or not self._is_wanted("sequence_emails"):
+            return []
+        known, due = self.known.sequences(), []
+        for id_, head in scan.heads.items():
+            cursor = self.context.state.cursors.get(emails_of(id_).name)
+            at, count = known.get(id_, (None, 0))
+            is_same = (
+                cursor is not None and cursor.read_to is not None and (head.updated_at, head.inside) == (at, count)
+            )
+            is_due = cursor is None or has_rotation_due(
+                id_, cursor.read_to, self.context.began_at, self.context.schedule.cycle
+            )
+            if not is_same or is_due or not self._is_nightly:
+                due.append(id_)
+        return due
+
+    def _links_due(self, lists: Mapping[str, CursorScan]) -> list[int]:
+        """Return the broadcasts whose links to read: those with other clicks than when they were read, and a few others
+        in rotation."""
+        if not self._is_wanted("broadcast_links") or not self._settings.links:
+            return []
+        stats = lists.get(STATS.name)
+        now = {id_: head.inside for id_, head in stats.heads.items()} if stats is not None else {}
+        known = {each.id: each for each in self.known.sent()}
+        due, others = [], []
+        for id_ in now.keys() | known.keys():
+            each = known.get(id_)
+            clicks = now.get(id_, each.clicks if each else None)
+            if each is None or each.read_at is None:
+                if clicks or each is None or each.clicks:
+                    due.append(id_)
+                elif clicks == 0:
+                    continue
+            elif clicks != each.clicks_then:
+                due.append(id_)
+            elif clicks:
+                others.append((id_, each.read_at))
+        if self._is_full:
+            return sorted({*due, *(id_ for id_, _ in others)}, reverse=True)
+        overdue = [id_ for id_, at in others if has_rotation_due(id_, at, self.context.began_at, QUARTER)]
+        limit = None if self.context.schedule.depth == "verify" else LINKS_IN_ROTATION
+        return sorted({*due, *islice(sorted(overdue), limit)}, reverse=True)
+
+    def _engagement(self) -> list[Scan]:
+        """Return a scan of everybody's figures, if they are due."""
+        days = self._settings.engagement_days
+        if not self._is_wanted("subscriber_stats") or not days:
+            return []
+        slice_ = engagement(self._settings.engagement_window_days)
+        if self._is_read(slice_):
+            return [self._done(slice_)]
+        cursor = self.context.state.cursors.get(slice_.name)
+        read_to = cursor.read_to if cursor else None
+        if (
+            read_to is not None
+            and not self._is_full
+            and self.context.began_at - read_to < timedelta(days=days) - timedelta(hours=1)
+        ):
+            return []
+        return [self._walk(slice_, known=self.known.engaged())]
+
+    def _others(self) -> list[Scan]:
+        """Return a scan of purchases through OAuth: of new ones, or within the verify cycle of all."""
+        if not self._is_wanted("purchases") or self.context.purchases_by != "v4":
+            return []
+        known = self.known.ids("purchases")
+        cursor = self.context.state.cursors.get(PURCHASES.name)
+        is_due = cursor is None or has_rotation_due(
+            0, cursor.checked_at, self.context.began_at, self.context.schedule.cycle
+        )
+        if self._is_known(PURCHASES) and not is_due and self._is_nightly and len(known) > ONE_PAGE:
+            return [self._walk(PURCHASES, known=known, until_known=True)]
+        held = self.context.state.held_of(PURCHASES, known, may_vanish=self.context.may_vanish, least=VANISH_ROWS)
+        return [self._walk(PURCHASES, known=known, held=held)]
+
+    def _purchases(self) -> Phases:
+        """Read purchases through API v3 where only its secret gives them."""
+        if not self._is_wanted("purchases") or self.context.purchases_by != "v3":
+            return
+        is_known = self.context.schedule.is_known(PURCHASES_V3)
+        scan = incremental_scan(self.context, PURCHASES_V3) if is_known else full_scan(self.context, PURCHASES_V3)
+        yield [scan]
+        if isinstance(scan, FullScan) and scan.is_worth_repeating:
+            yield [scan.again()]

@@ -1,0 +1,157 @@
+"""What the mirror knows of an account that is read through API v4, as the next pull needs it."""
+
+from array import array
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from cksync.domain import PARENTS, V4, Held, Slice, list_sql, parent_of
+from cksync.load.state import MirrorState
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The people in a list as the mirror has them: all of them, those who are active, and those who joined only
+    recently."""
+
+    all: "array[int]"
+    active: frozenset[int]
+    young: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A broadcast whose links may be due: when it was sent, its clicks when they were last read and now, and when that
+    was."""
+
+    id: int
+    sent_at: datetime | None
+    clicks: int | None
+    clicks_then: int | None
+    read_at: datetime | None
+
+
+class Known:
+    """The mirror at the beginning of a pull through API v4; `young_since` is the time since when a lagging list may
+    lack rows."""
+
+    def __init__(self, state: MirrorState, young_since: datetime) -> None:
+        self.state, self._young_since = state, young_since
+
+    def ids(self, stream: str) -> set[int]:
+        """Return the ids of all rows of a table."""
+        return {row[0] for row in self.state.rows(f'select id from main."{stream}"')}
+
+    def children(self, slice_: Slice) -> set[int]:
+        """Return the ids of the rows of a list that belongs to one record, such as the links of a broadcast."""
+        stream, _, owner = slice_.name.removeprefix(V4).partition("/")
+        column = {"broadcast_links": "broadcast_id", "sequence_emails": "sequence_id"}[stream]
+        return {row[0] for row in self.state.rows(f"select id from main.{stream} where {column} = ?", [int(owner)])}
+
+    def engaged(self) -> set[int]:
+        """Return the people with figures."""
+        return {row[0] for row in self.state.rows("select subscriber_id from main.subscriber_stats")}
+
+    def held(self, slice_: Slice, *, may_vanish: bool, least: int) -> Held:
+        """Return the rows of a list for the `vanish` safety rule."""
+        parent = parent_of(slice_.name)
+        keys: Collection[int] = self.members(slice_).all if parent else self.ids(slice_.stream)
+        return self.state.held_of(slice_, keys, may_vanish=may_vanish, least=least)
+
+    @cached_property
+    def _has_members(self) -> bool:
+        self.state.execute(
+            """
+            create or replace temp table listed_members as
+            select subscribable_type, subscribable_id, subscriber_id, person.state = 'active' as is_active,
+                coalesce(membership.created_at >= ?, false) as is_young
+            from main.subscriptions as membership
+            left join main.subscribers as person on person.id = membership.subscriber_id
+            order by subscribable_type, subscribable_id, subscriber_id
+            """,
+            [self._young_since],
+        )
+        return True
+
+    def members(self, slice_: Slice) -> Members:
+        """Return the people in a list."""
+        kind, id_ = parent_of(slice_.name) or ("", "0")
+        if self.state.is_empty or not self._has_members:
+            return Members(array("q"), frozenset(), frozenset())
+        rows = self.state.rows(
+            """
+            select subscriber_id, coalesce(is_active, false), is_young from listed_members
+            where subscribable_type = ? and subscribable_id = ?
+            """,
+            [kind, int(id_)],
+        )
+        return Members(
+            array("q", (row[0] for row in rows)),
+            frozenset(row[0] for row in rows if row[1]),
+            frozenset(row[0] for row in rows if row[2]),
+        )
+
+    def parents(self, kind: str) -> set[int]:
+        """Return the forms, sequences or tags that the mirror has."""
+        return self.ids(PARENTS[kind])
+
+    def active_people(self) -> set[int]:
+        """Return the people who are active."""
+        return {row[0] for row in self.state.rows("select id from main.subscribers where state = 'active'")}
+
+    def cancelled_people(self) -> set[int]:
+        """Return the people who have cancelled, with the time of it."""
+        query = "select id from main.subscribers where state = 'cancelled' and canceled_at is not null"
+        return {row[0] for row in self.state.rows(query)}
+
+    def digests(self) -> Mapping[int, int]:
+        """Return digests of the records last seen in the list of people, by id; without people of whom another record
+        was newer."""
+        rows = self.state.rows(
+            """
+            select key, digest from _cksync.digests join main.subscribers on id = key
+            where _synced_at <= observed_at
+            """
+        )
+        return dict(rows)
+
+    def asked_since(self, slice_: Slice, at: datetime) -> set[int]:
+        """Return the records that were requested by id since then."""
+        return {key for key, when in self.state.read_times(slice_).items() if when > at}
+
+    def sequences(self) -> Mapping[int, tuple[datetime | None, int]]:
+        """Return when each sequence was updated, and how many emails of it the mirror has."""
+        rows = self.state.rows(
+            """
+            select sequences.id, updated_at, count(sequence_emails.id)
+            from main.sequences left join main.sequence_emails on sequence_id = sequences.id
+            group by all
+            """
+        )
+        return {id_: (at, count) for id_, at, count in rows}
+
+    def sent(self) -> list[Sent]:
+        """Return the broadcasts with figures, and what was known of their clicks when their links were last read."""
+        return [
+            Sent(*row)
+            for row in self.state.rows(
+                f"""
+                with read as (
+                    select split_part({list_sql("slice")}, '/', 2)::bigint as id, cursor_at
+                    from _cksync.slices where stream = 'broadcast_links' and cursor_at is not null
+                )
+
+                select stats.broadcast_id, coalesce(broadcasts.send_at, broadcasts.published_at), stats.total_clicks,
+                    (
+                        select any_value(old.total_clicks) from history.broadcast_stats as old
+                        where old.broadcast_id = stats.broadcast_id and old.change <> 'delete'
+                            and old.valid_from <= read.cursor_at
+                            and (old.valid_to is null or old.valid_to > read.cursor_at)
+                    ), read.cursor_at
+                from main.broadcast_stats as stats
+                join main.broadcasts on broadcasts.id = stats.broadcast_id
+                left join read on read.id = stats.broadcast_id
+                """
+            )
+        ]
