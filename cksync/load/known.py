@@ -93,8 +93,9 @@ class Known:
         )
 
     def parents(self, kind: str) -> set[int]:
-        """Return the forms, sequences or tags that the mirror has."""
-        return self.ids(PARENTS[kind])
+        """Return the forms, sequences or tags that the mirror has, or has members of."""
+        query = "select distinct subscribable_id from main.subscriptions where subscribable_type = ?"
+        return self.ids(PARENTS[kind]) | {row[0] for row in self.state.rows(query, [kind])}
 
     def active_people(self) -> set[int]:
         """Return the people who are active."""

@@ -288,7 +288,7 @@ class MirrorState:
                 select id, max(valid_from) as at from history.broadcasts where change = 'update' group by id
             )
 
-            select broadcasts.id, subject, status, coalesce(published_at, send_at, created_at),
+            select broadcasts.id, subject, broadcast_stats.status, coalesce(published_at, send_at, created_at),
                 greatest(created_at, edits.at), published_at is not null or send_at is not null
             from main.broadcasts
             left join main.broadcast_stats on broadcast_id = broadcasts.id

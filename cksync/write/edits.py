@@ -293,7 +293,7 @@ def _statuses(db: duckdb.DuckDBPyConnection, unseen: Collection[tuple[str, int]]
     draft."""
     rows = db.execute(
         """
-        select id, coalesce(status, case when send_at is null and published_at is null then 'draft' end)
+        select id, coalesce(broadcast_stats.status, case when send_at is null and published_at is null then 'draft' end)
         from mirror.main.broadcasts left join mirror.main.broadcast_stats on broadcast_id = id
         """
     ).fetchall()

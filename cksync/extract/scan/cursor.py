@@ -57,7 +57,7 @@ class CursorScan:
         self.is_changes_only, self._until_known, self.is_optional = changes_only, until_known, is_optional
         self._with_heads, self._unchanged, self._met = with_heads, unchanged, met
         keys = set(keys)
-        if start is not None and (len(keys) != start.rows or (not start.is_done and start.cursor is None)):
+        if start is not None and not _is_resumable(start, keys):
             start = None
         self._begin(start, keys if start is not None else set())
         self._is_resumed = start is not None and not start.is_done
@@ -317,6 +317,11 @@ class CountProbe(CursorScan):
 def digest(text: bytes) -> int:
     """Return the digest of a record as the mirror stores it: the lower half of its MD5."""
     return int.from_bytes(hashlib.md5(text, usedforsecurity=False).digest()[8:], "little")
+
+
+def _is_resumable(start: Checkpoint, keys: set[str]) -> bool:
+    """Return True if a walk can go on: it stored all its rows, and was neither refused nor left without a cursor."""
+    return len(keys) == start.rows and (start.is_complete or (not start.is_done and start.cursor is not None))
 
 
 def _place(cursor: str | None) -> tuple[int, str | None]:

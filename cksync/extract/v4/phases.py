@@ -255,15 +255,19 @@ class _Reading:
             if not scan.is_complete:
                 self.parents[kind] = sorted(there | held)
                 continue
-            probes = [self._walk(members(kind, str(id_), "v4")) for id_ in lost]
+            slices = [members(kind, str(id_), "v4") for id_ in lost]
+            probes = [CursorScan(slice_, query_of(slice_)) for slice_ in slices]
             yield probes
             gone = {id_: probe.last_at for id_, probe in zip(lost, probes, strict=True) if probe.is_missing}
             self.parents[kind] = sorted(there | (held - gone.keys()))
             for id_, at in gone.items():
                 at = at or self.context.began_at
+                gone_with = Checkpoint(
+                    members(kind, str(id_), "v4"), at, at, is_done=True, is_complete=True, is_gone=True, proof="content"
+                )
+                self._put(gone_with)
+                self.progress.writer.mark([gone_with])  # in one segment with the absence: a kill must not part them
                 self._observe_absent(whole(stream, "v4"), at, [id_])
-                of_members = members(kind, str(id_), "v4")
-                self._put(Checkpoint(of_members, at, at, is_done=True, is_complete=True, is_gone=True, proof="content"))
 
     def _observe_absent(self, slice_: Slice, at: datetime, ids: Collection[int]) -> None:
         """Store that a list lacked some rows at a time."""

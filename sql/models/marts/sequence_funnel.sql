@@ -112,7 +112,7 @@ counted as (
         sequences.name as sequence,
         coalesce(entered, 0) as entered,
         coalesce(members, 0) as members,
-        coalesce(active, 0) as active,
+        coalesce(entered.active, 0) as active,
         coalesce(entered_30_days, 0) as entered_30_days,
         coalesce(bought_within_30_days, 0) as bought_within_30_days,
         coalesce(unsubscribed_within_30_days, 0) as unsubscribed_within_30_days,
