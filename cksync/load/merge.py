@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from cksync.domain import V4
 from cksync.load.deletions import begin_gone, forget_deletions, load_deletions
 from cksync.load.history import Change, load_changed, write_changed
 from cksync.load.list_order import note_list_order
@@ -134,7 +135,7 @@ def _merge_table(
 def _is_untouched(db: duckdb.DuckDBPyConnection, table: Table, rounds: Sequence[Round]) -> bool:
     """Return True if nothing is deleted from a table without observations: none of its lists is complete, and no row it
     depends on is gone."""
-    complete = {reading.slice.split("/")[0] for found in rounds for reading in found.complete}
+    complete = {reading.slice.removeprefix(V4).split("/")[0] for found in rounds for reading in found.complete}
     owners = [owner.table for owner in (table.child_of, table.part_of) if owner]
     gone = [db.execute(step("owner_is_gone", table=owner)).fetchone() for owner in owners]
     return complete.isdisjoint(table.streams) and not any(gone)

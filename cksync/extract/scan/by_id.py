@@ -7,10 +7,8 @@ from datetime import datetime
 from cksync.api.v3 import catalog as v3
 from cksync.api.v4 import catalog as v4
 from cksync.domain import Checkpoint, Miss, Page, Request, Slice
+from cksync.extract.scan.cursor import FROZEN
 from cksync.extract.scan.unread import Unread
-
-# The status of a response for figures that the API no longer gives.
-FROZEN = 400
 
 
 class ByIdScan:

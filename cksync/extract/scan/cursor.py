@@ -18,6 +18,8 @@ from cksync.plural import plural
 MISSES = 2
 # The status of a response that refuses a cursor or its parameters.
 REFUSED = range(400, 500)
+# The status of a response for figures that the API no longer gives.
+FROZEN = 400
 
 
 class CursorScan:
@@ -45,17 +47,20 @@ class CursorScan:
         unchanged: Mapping[int, int] | None = None,
         met: set[int] | None = None,
         is_optional: bool = False,
+        may_be_frozen: bool = False,
     ) -> None:
         """Start at the front, or resume at the cursor of `start`, if all its `keys` are there.
 
         `until_known` ends the walk at the first page with a row that the mirror has. `with_heads` keeps what was read
         of each row. `unchanged` are digests of records that need not be stored again, `met` collects the ids of rows.
-        `is_optional`: the account may not have this list.
+        `is_optional`: the account may not have this list. `may_be_frozen`: the API may no longer give it (figures older
+        than five years), and its rows stay as they are.
         """
         self.slice, self._query = slice_, query
         self._known, self._young, self._held = known, young, held
         self.is_changes_only, self._until_known, self.is_optional = changes_only, until_known, is_optional
         self._with_heads, self._unchanged, self._met = with_heads, unchanged, met
+        self._may_be_frozen, self._is_frozen = may_be_frozen, False
         keys = set(keys)
         if start is not None and not _is_resumable(start, keys):
             start = None
@@ -169,6 +174,9 @@ class CursorScan:
             return
         self._began_at = self._began_at or missed.at
         self._read_from = self._read_from or missed.at
+        if self._may_be_frozen and missed.status == FROZEN:
+            self._is_frozen = self._is_done = True
+            return
         if self._misses >= MISSES or missed.status in REFUSED:
             page = f"page {self._number + 1} " if self.keys else ""
             self._doubt, self._is_done = f"{page}could not be read: {missed.reason}", True
@@ -251,9 +259,14 @@ class CursorScan:
     @property
     def absent(self) -> Collection[int]:
         """Return the known rows that the complete list does not show, but for those that it may not show yet."""
-        if not self.is_complete or self.is_changes_only or self._until_known:
+        if not self.is_complete or self._is_part:
             return ()
         return [key for key in self._known if str(key) not in self.keys and key not in self._young]
+
+    @property
+    def _is_part(self) -> bool:
+        """Return True if the walk shows a part of the list only, so that no row is absent."""
+        return self.is_changes_only or self._until_known or self._is_frozen
 
     @property
     def states(self) -> Mapping[int, str | None]:
@@ -265,7 +278,7 @@ class CursorScan:
         """Return what has been proved so far. Raises LookupError before the first page."""
         if self._began_at is None or self._read_from is None:
             raise LookupError(f"{self.slice.name} has not been read yet")
-        proof: Proof = "changes" if self.is_changes_only or self._until_known else "content"
+        proof: Proof = "changes" if self._is_part else "content"
         return Checkpoint(
             slice=self.slice,
             began_at=self._began_at,

@@ -164,6 +164,7 @@ class _Reading:
         with_heads: bool = False,
         unchanged: Mapping[int, int] | None = None,
         is_met: bool = False,
+        may_be_frozen: bool = False,
     ) -> CursorScan:
         query = query_of(slice_, since=since, with_content=self._settings.content, now=self.context.began_at)
         is_part = since is not None or until_known
@@ -180,6 +181,7 @@ class _Reading:
             with_heads=with_heads,
             unchanged=unchanged,
             met=self.met if is_met else None,
+            may_be_frozen=may_be_frozen,
         )
 
     def _list(self, stream: str) -> CursorScan:
@@ -643,7 +645,8 @@ class _Reading:
     def _children(self, slice_: Slice) -> Scan:
         if self._is_read(slice_):
             return self._done(slice_)
-        return self._walk(slice_, known=self.known.children(slice_))
+        is_figures = slice_.stream == "broadcast_links"
+        return self._walk(slice_, known=self.known.children(slice_), may_be_frozen=is_figures)
 
     def _sequences_due(self, lists: Mapping[str, CursorScan]) -> list[int]:
         """Return the sequences whose emails to read: those that changed, and the others in rotation."""
@@ -673,15 +676,13 @@ class _Reading:
         now = {id_: head.inside for id_, head in stats.heads.items()} if stats is not None else {}
         known = {each.id: each for each in self.known.sent()}
         due, others = [], []
-        for id_ in now.keys() | known.keys():
+        for id_ in now or known:  # the list of figures leaves out what is older than five years
             each = known.get(id_)
-            clicks = now.get(id_, each.clicks if each else None)
             if each is None or each.read_at is None:
-                if clicks or each is None or each.clicks:
-                    due.append(id_)
-                elif clicks == 0:
-                    continue
-            elif clicks != each.clicks_then:
+                due.append(id_)
+                continue
+            clicks = now.get(id_, each.clicks)
+            if clicks != each.clicks_then:
                 due.append(id_)
             elif clicks:
                 others.append((id_, each.read_at))
