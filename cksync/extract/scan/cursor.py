@@ -26,8 +26,8 @@ class CursorScan:
     """Walks a list to its end, leg after leg, and proves it complete or says why not.
 
     `known` are the rows that the mirror has, `young` those among them that a lagging list may not show yet. `heads` has
-    what was read of each row, `status` that of a refusal, `last_at` is when the last page was requested. Of
-    `changes_only` (what changed since a time) no row is absent. Pages that are too large
+    what was read of each row, `status` that of a refusal, `last_at` is when the last page was requested, `per_page` the
+    most rows of a page. Of `changes_only` (what changed since a time) no row is absent. Pages that are too large
     are requested again with half as many rows; a single record too large is skipped and named.
     """
 
@@ -87,6 +87,7 @@ class CursorScan:
         self.is_missing = False
         self.status: int | None = None
         self.last_at: datetime | None = None
+        self.per_page = PAGE_ROWS
 
     def ask(self) -> Request | None:
         """Return the request for the next page."""
@@ -107,6 +108,7 @@ class CursorScan:
         self._number += 1
         self._misses = 0
         self.last_at = page.sent_at
+        self.per_page = page.per_page or self.per_page
         if self._began_at is None:
             self._began_at = min(page.sent_at, page.server_at or page.sent_at)
             self._read_from = page.sent_at

@@ -83,8 +83,8 @@ NEEDS = {
     "broadcast_links": {"broadcasts", "broadcast_stats"},
     "sequence_emails": {"sequences"},
 }
-# A list with fewer known rows is one page, so that reading it whole costs no more than reading what is new.
-ONE_PAGE = PAGE_ROWS - 100
+# A list that fills less than this share of a page is read whole: that costs no more than reading what is new.
+ONE_PAGE_SHARE = 0.9
 # Links of broadcasts without new clicks that one night checks.
 LINKS_IN_ROTATION = 2
 Scans = Sequence[Scan]
@@ -101,7 +101,7 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
 @dataclass
 class _Reading:
     """One pull. `counts` are the active people in each list of members, `states` those of the people read tonight,
-    `met` whoever was seen in a list of members."""
+    `met` whoever was seen in a list of members, `page_rows` are the most rows of a page."""
 
     context: PullContext
     progress: Progress
@@ -110,6 +110,7 @@ class _Reading:
     states: dict[int, str | None] = field(default_factory=dict)
     met: set[int] = field(default_factory=set)
     parents: dict[str, list[int]] = field(default_factory=dict)
+    page_rows: int = PAGE_ROWS
 
     # -- what is known
 
@@ -149,6 +150,10 @@ class _Reading:
         """Return True if an earlier load of the round has read the list completely."""
         earlier = self._earlier(slice_)
         return earlier is not None and earlier.is_complete
+
+    @property
+    def _one_page(self) -> float:
+        return ONE_PAGE_SHARE * self.page_rows
 
     # -- scans
 
@@ -229,6 +234,7 @@ class _Reading:
         if self._is_wanted("broadcast_stats"):
             scans.append(CursorScan(STATS, query_of(STATS), with_heads=True, is_optional=True))
         last = yield from settle(scans, self._settings.settle_seconds)
+        self.page_rows = min((scan.per_page for scan in last.values()), default=PAGE_ROWS)
         again = [scan.again() for scan in last.values() if scan.absent]  # a row is gone only if two walks lack it
         if again:
             last |= yield from settle(again, self._settings.settle_seconds)
@@ -284,7 +290,7 @@ class _Reading:
 
     @cached_property
     def _pages(self) -> int:
-        return max(1, ceil(len(self.known_people) / PAGE_ROWS))
+        return max(1, ceil(len(self.known_people) / self.page_rows))
 
     @cached_property
     def reads_everybody(self) -> bool:
@@ -300,7 +306,7 @@ class _Reading:
             return self._pages <= 1
         moved = [id_ for id_ in tags if self._has_moved(members("tag", str(id_), "v4"))]
         fewer = sum(
-            ceil(len(self._members_of(members("tag", str(id_), "v4")).all) / PAGE_ROWS)
+            ceil(len(self._members_of(members("tag", str(id_), "v4")).all) / self.page_rows)
             for id_ in tags
             if (self._gap(members("tag", str(id_), "v4")) or 0) < 0
         )
@@ -452,7 +458,7 @@ class _Reading:
                 continue
             elif self._settings.depth == "hints" and self._is_nightly and not self._has_moved(slice_):
                 self._keep(slice_)
-            elif len(self._members_of(slice_).all) <= ONE_PAGE or slice_.name in rotation or not self._is_nightly:
+            elif len(self._members_of(slice_).all) <= self._one_page or slice_.name in rotation or not self._is_nightly:
                 scans.append(self._whole_list(slice_))
             else:
                 scans.append(self._walk(slice_, since=self._since(slice_), with_heads=True, is_met=True))
@@ -477,11 +483,11 @@ class _Reading:
         first: a share of the verify cycle, within the budget of checks."""
         share = self.context.schedule.share
         lists = [
-            (cursor.checked_at, slice_.name, ceil(cursor.rows / PAGE_ROWS))
+            (cursor.checked_at, slice_.name, ceil(cursor.rows / self.page_rows))
             for slice_ in self._lists_of_members()
             if (cursor := self.context.state.cursors.get(slice_.name)) is not None
             and cursor.read_to is not None
-            and cursor.rows > ONE_PAGE
+            and cursor.rows > self._one_page
             and not (slice_.parent and slice_.parent[0] == "tag" and self._tags_follow)
         ]
         lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
@@ -719,7 +725,7 @@ class _Reading:
         is_due = cursor is None or has_rotation_due(
             0, cursor.checked_at, self.context.began_at, self.context.schedule.cycle
         )
-        if self._is_known(PURCHASES) and not is_due and self._is_nightly and len(known) > ONE_PAGE:
+        if self._is_known(PURCHASES) and not is_due and self._is_nightly and len(known) > self._one_page:
             return [self._walk(PURCHASES, known=known, until_known=True)]
         held = self.context.state.held_of(PURCHASES, known, may_vanish=self.context.may_vanish, least=VANISH_ROWS)
         return [self._walk(PURCHASES, known=known, held=held)]
