@@ -290,6 +290,33 @@ def test_keys_of_new_people_and_tags_follow_their_ids(either: Work, sandbox: San
     assert_members(work, world)
 
 
+def test_unknown_membership_of_a_new_person_is_not_sent_again_once_the_person_has_an_id(
+    work: Work, sandbox: Sandbox, world: World
+) -> None:
+    """A form created the person; the sequence's answer and its members cannot be read."""
+    work.edit(*NEW)
+    sequence = max(world.parents["sequence"])
+    subscribe = f"/sequences/{sequence}/subscribe"
+    lost_in(sandbox, "sequence", sequence)
+    assert "unknown" in {result.outcome for _, result in work.push().results}
+    work.edit(OTHER.format(actives(work, 1)[0]))
+    plan = work.plan()
+    assert ([each.outcome for each in plan.skipped], [each.what for each in plan.actions]) == (
+        ["unknown"],
+        ["update person"],
+    )
+    report = work.push()
+    assert [(action.what, result.outcome) for action, result in report.results] == [
+        ("subscribe", "unknown"),
+        ("update person", "done"),
+    ]
+    assert sandbox.journal.count(path=subscribe, method="POST") == 1
+    sandbox.faults.clear()
+    assert (work.push().exit_status, work.plan()) == (0, Plan())
+    assert sandbox.journal.count(path=subscribe, method="POST") == 1
+    assert_synced(work, world)
+
+
 def lost_in(sandbox: Sandbox, place: str, parent: int) -> None:
     sandbox.faults.add(effects.lost_response(), path=f"/{place}s/{parent}/subscribe", method="POST", count=None)
     sandbox.faults.add(effects.status(503), path=f"/{place}s/{parent}/subscriptions", count=None, nth=2)

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from cksync.errors import Failed
-from cksync.write.action import Action, Result
+from cksync.write.action import Action, Ids, Result, with_ids
 from cksync.write.edits import Cell, Key
 from cksync.write.kinds import KINDS
 from cksync.write.kinds.memberships import membership_of
@@ -22,8 +22,12 @@ from cksync.write.settle import add_columns, settle_noop
 
 
 def upgrade(db: duckdb.DuckDBPyConnection) -> None:
-    """Add to a workspace of cksync 0.1.0 the column for lifted safety rules."""
+    """Make a workspace of an older cksync one of this version: 0.1.0 had no column for lifted safety rules, and actions
+    without an outcome kept naming a row by the local id that it had in their plan."""
     db.execute("alter table _cksync.actions add column if not exists lifted varchar")
+    ids = new_ids(db)
+    for left in unresolved(db):
+        _follow(db, left.action, ids)
 
 
 def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime, lifted: Collection[str] = ()) -> None:
@@ -44,6 +48,14 @@ def _stored(action: Action) -> tuple[str, str, str, str, str]:
     """Return the columns id, kind, target, body and rows of an action."""
     rows = json.dumps([action.settles, [[c.column, c.base, c.mine, c.theirs] for c in action.cells]])
     return action.id, action.what, action.target, json.dumps(action.args, default=str), rows
+
+
+def _follow(db: duckdb.DuckDBPyConnection, action: Action, ids: Ids) -> None:
+    """Store an action without an outcome under the `ids` that rows created since have, as the next plan names them."""
+    followed = with_ids(action, ids)
+    if followed.id != action.id:
+        sets = "id = ?, kind = ?, target = ?, body = ?, rows = ?"
+        db.execute(f"update _cksync.actions set {sets} where id = ?", [*_stored(followed), action.id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,8 @@ def settle(db: duckdb.DuckDBPyConnection, results: Sequence[tuple[Action, Result
         if result.outcome == "done":
             for row in action.settles:
                 action.kind.settle(db, action, row, result, ids)
+        elif result.outcome == "unknown":
+            _follow(db, action, ids)
     db.execute("commit")
 
 
