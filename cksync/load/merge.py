@@ -30,6 +30,7 @@ from cksync.load.set_aside import note_set_aside
 from cksync.load.steps import same_key, step
 from cksync.load.tables import Table
 from cksync.load.typed import load_incoming
+from cksync.sqltext import literal
 
 # The most of the log, in bytes, to compare with the mirror at once.
 PART_BYTES = 16_000_000
@@ -116,8 +117,10 @@ def _merge_table(
                     step("keep_best", table, listed_key=table.listed_by, same_key=same_key(table, "incoming", "best"))
                 )
             if table.kept:
+                is_silent = f"list_contains(incoming._lacks, {literal(table.kept)})" if opened_at is not None else "true"
+                is_same = same_key(table, "incoming", "known")
                 db.execute(
-                    step("keep_known_value", table, column=table.kept, same_key=same_key(table, "incoming", "known"))
+                    step("keep_known_value", table, column=table.kept, same_key=is_same, is_silent=is_silent)
                 )
             note_extra_keys(db, table, eras_of(db, table).now)
             if opened_at is not None and (filled := reconcile(db, table, opened_at)):
