@@ -117,11 +117,11 @@ def _merge_table(
                     step("keep_best", table, listed_key=table.listed_by, same_key=same_key(table, "incoming", "best"))
                 )
             if table.kept:
-                is_silent = f"list_contains(incoming._lacks, {literal(table.kept)})" if opened_at is not None else "true"
-                is_same = same_key(table, "incoming", "known")
-                db.execute(
-                    step("keep_known_value", table, column=table.kept, same_key=is_same, is_silent=is_silent)
+                is_silent = (
+                    f"list_contains(incoming._lacks, {literal(table.kept)})" if opened_at is not None else "true"
                 )
+                is_same = same_key(table, "incoming", "known")
+                db.execute(step("keep_known_value", table, column=table.kept, same_key=is_same, is_silent=is_silent))
             note_extra_keys(db, table, eras_of(db, table).now)
             if opened_at is not None and (filled := reconcile(db, table, opened_at)):
                 yield 0, Change(table.name, filled=filled)

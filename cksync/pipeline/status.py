@@ -138,7 +138,8 @@ def _version(db: duckdb.DuckDBPyConnection) -> Version:
 def _slices(db: duckdb.DuckDBPyConnection) -> str:
     """SQL for the slices of the version that was read last; purchases may come from the other one."""
     version = _version(db)
-    return f"(from _cksync.slices where {version_sql('slice')} = '{version}' or (stream = 'purchases' and '{version}' = 'v4'))"
+    of_both = "or stream = 'purchases'" if version == "v4" else ""
+    return f"(from _cksync.slices where {version_sql('slice')} = '{version}' {of_both})"
 
 
 def _streams(db: duckdb.DuckDBPyConnection) -> tuple[StreamStatus, ...]:

@@ -48,6 +48,8 @@ def _compare(db: duckdb.DuckDBPyConnection, table: str, want: Mapping[Any, Mappi
     found += [f"{table}: {each} is not in the account" for each in have.keys() - want.keys()]
     for each in have.keys() & want.keys():
         for name, value in want[each].items():
+            if name == "attribution_source_mechanism_id" and value is not None:
+                value = str(value)
             if name not in _ELSEWHERE and _plain(have[each].get(name)) != _plain(value):
                 found.append(f"{table}: {each}: {name} is {have[each].get(name, 'no column')!r}, not {value!r}")
     return found

@@ -73,6 +73,10 @@ class ByIdScan:
             self._unread.miss(missed)
         self._began_at = self._began_at or missed.at
 
+    def expects(self, missed: Miss) -> bool:
+        """Return True if a failure is one that the age of figures explains."""
+        return self._may_be_refused and missed.status == FROZEN
+
     @property
     def unread(self) -> tuple[str, ...]:
         """Return the keys of records without a usable answer."""

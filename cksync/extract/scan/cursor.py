@@ -20,6 +20,8 @@ MISSES = 2
 REFUSED = range(400, 500)
 # The status of a response for figures that the API no longer gives.
 FROZEN = 400
+# That for a list which the plan of the account does not include.
+FORBIDDEN = 403
 
 
 class CursorScan:
@@ -79,7 +81,7 @@ class CursorScan:
         self._total = start.total if start else None
         self._has_total = start is not None and start.total is not None
         self._recent = 0  # rows too young to be counted by a lagging list
-        self._is_asked = self._is_ended = False
+        self._is_asked = self._is_ended = self._is_restarted = False
         self._is_done = start.is_done if start else False
         self._doubt = start.doubt if start else None
         self._misses = 0
@@ -109,9 +111,13 @@ class CursorScan:
         self._misses = 0
         self.last_at = page.sent_at
         self.per_page = page.per_page or self.per_page
-        if self._began_at is None:
+        if self._began_at is None or self._is_restarted:
+            self._is_restarted = False
             self._began_at = min(page.sent_at, page.server_at or page.sent_at)
             self._read_from = page.sent_at
+        if page.is_missing and self._may_be_frozen:
+            self._is_frozen = self._is_done = True
+            return
         if page.is_missing:
             self.is_missing = self._is_done = True
             self._doubt = "the API responds that the list does not exist (404)"
@@ -166,16 +172,17 @@ class CursorScan:
         """Receive the failure of a request: of a stored cursor begin anew, of a page too large ask for fewer rows."""
         self._is_asked = False
         self._misses += 1
+        self._began_at = self._began_at or missed.at
+        self._read_from = self._read_from or missed.at
         if missed.is_too_large and self._per_page > 0:
             self._per_page //= 2
             self._misses = 0
             return
         if self._is_resumed and missed.status in REFUSED:
             self._begin(None, set())
-            self._is_resumed = False
+            self._began_at = self._read_from = missed.at
+            self._is_resumed, self._is_restarted = False, True
             return
-        self._began_at = self._began_at or missed.at
-        self._read_from = self._read_from or missed.at
         if self._may_be_frozen and missed.status == FROZEN:
             self._is_frozen = self._is_done = True
             return
@@ -183,6 +190,11 @@ class CursorScan:
             page = f"page {self._number + 1} " if self.keys else ""
             self._doubt, self._is_done = f"{page}could not be read: {missed.reason}", True
             self.status = missed.status
+
+    def expects(self, missed: Miss) -> bool:
+        """Return True if a failure is one that the account's plan or the age of figures explains."""
+        is_refused = self.is_optional and missed.status == FORBIDDEN
+        return is_refused or (self._may_be_frozen and missed.status == FROZEN)
 
     def _end(self) -> None:
         """Decide at the end of the walk."""

@@ -48,7 +48,7 @@ from cksync.domain import PURCHASES as PURCHASES_V3
 from cksync.extract.context import Progress, PullContext
 from cksync.extract.due import QUARTER, STATS_MONTHLY, STATS_WEEKLY, WEEK, has_rotation_due
 from cksync.extract.scan.by_id import ByIdScan
-from cksync.extract.scan.cursor import CountProbe, CursorScan
+from cksync.extract.scan.cursor import FORBIDDEN, CountProbe, CursorScan
 from cksync.extract.scan.full import FullScan, Scan
 from cksync.extract.scans import BY_ID_BUDGET, full_scan, incremental_scan
 from cksync.extract.v4.settling import Pause, Phases, Proved, proved, settle
@@ -244,7 +244,7 @@ class _Reading:
         if BROADCASTS.name in last and last[BROADCASTS.name].is_complete:
             gone = self.known.ids("broadcasts") - last[BROADCASTS.name].ids
             yield [ByIdScan(BROADCASTS_BY_ID_V4, map(str, sorted(gone)), budget=BY_ID_BUDGET)] if gone else []
-        if STATS.name in last and not last[STATS.name].is_complete and last[STATS.name].status == 403:
+        if STATS.name in last and not last[STATS.name].is_complete and last[STATS.name].status == FORBIDDEN:
             yield from self._stats_one_by_one(last)
         return last
 
@@ -682,7 +682,7 @@ class _Reading:
         now = {id_: head.inside for id_, head in stats.heads.items()} if stats is not None else {}
         known = {each.id: each for each in self.known.sent()}
         due, others = [], []
-        for id_ in now or known:  # the list of figures leaves out what is older than five years
+        for id_ in now or self._maybe_sent(lists, known):  # the list leaves out what is older than five years
             each = known.get(id_)
             if each is None or each.read_at is None:
                 due.append(id_)
@@ -697,6 +697,12 @@ class _Reading:
         overdue = [id_ for id_, at in others if has_rotation_due(id_, at, self.context.began_at, QUARTER)]
         limit = None if self.context.schedule.depth == "verify" else LINKS_IN_ROTATION
         return sorted({*due, *islice(sorted(overdue), limit)}, reverse=True)
+
+    def _maybe_sent(self, lists: Mapping[str, CursorScan], known: Collection[int]) -> set[int]:
+        """Return the broadcasts that may have links, where the account may not have the list of figures."""
+        broadcasts = lists.get(BROADCASTS.name)
+        there = broadcasts.ids if broadcasts is not None else set()
+        return {*known, *(id_ for id_ in there if links_of(id_).name not in self.context.state.cursors)}
 
     def _engagement(self) -> list[Scan]:
         """Return a scan of everybody's figures, if they are due."""
