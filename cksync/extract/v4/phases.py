@@ -331,7 +331,7 @@ class _Reading:
         if self.reads_everybody:
             digests = self.known.digests() if self._is_known(PEOPLE) or self._is_full else {}
             scans: list[Scan] = [self._walk(PEOPLE, with_heads=True, unchanged=digests or None)]
-            if not self._is_known(CANCELLED):
+            if not self._is_known(CANCELLED) or self.context.schedule.depth != "nightly":
                 scans.append(self._walk(CANCELLED, with_heads=True))
             return scans
         changed = self._walk(CHANGED, since=self._since(PEOPLE), with_heads=True)
