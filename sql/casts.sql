@@ -58,6 +58,12 @@ create or replace temp macro read_whole(record, key, names) as
         else []
     end;
 
+-- Whether JSON is null, or an object without other keys than `names` ('a, b'), so that nothing of it is left over.
+create or replace temp macro has_only(value, names) as
+    value is null
+    or json_type(value) = 'NULL'
+    or (json_type(value) = 'OBJECT' and list_has_all(string_split(names, ', '), json_keys(value)));
+
 -- A record without the keys `names` ('a, b').
 create or replace temp macro without(record, names) as
     case

@@ -33,7 +33,7 @@ from cksync.sqltext import literal
 
 # DuckDB spills to disk beyond this limit, because a nightly job shares its machine. What cannot spill (a record of many
 # megabytes being parsed, hundreds of emails with embedded pictures) is tried again with more.
-MERGE_MEMORY = ("64MB", "256MB", "1GB", "60%")
+MERGE_MEMORY = ("64MB", "112MB", "256MB", "1GB", "60%")
 # Models read whole tables, and start with more memory.
 MODEL_MEMORY = "96MB"
 # Writes stay in memory until a checkpoint. Each checkpoint leaves dead space in the file, so there is one, at the end.

@@ -15,6 +15,8 @@ from cksync.sqltext import literal, quoted
 # The most text to convert at once, of longer records and of records that become many rows.
 FEW_BYTES = 1_000_000
 USUAL_RECORD_BYTES = 2_000
+# The same for records of API v4, which fill twice as many columns, and lists of what they lack.
+WIDE_BYTES = 2_000_000
 
 
 def load_incoming(
@@ -28,16 +30,16 @@ def load_incoming(
     rows = _typed(db, table, with_silence=with_silence)
     before = "create or replace temp table incoming as"
     is_corrected = db.execute("select 1 from corrected limit 1").fetchone() is not None
-    for source in _sources(db, table, files):
+    most = FEW_BYTES if table.part_of else WIDE_BYTES if with_silence else PORTION_BYTES
+    for source in _sources(db, files, most):
         _view_records(db, source, during, is_corrected=is_corrected)
         db.execute(f"{before} {rows}")
         before = "insert into incoming"
 
 
-def _sources(db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]) -> Iterator[str]:
-    """Yield SQL for the records of the segments that a table can hold: many short ones together, long ones one by
-    one."""
-    most = FEW_BYTES if table.part_of else PORTION_BYTES
+def _sources(db: duckdb.DuckDBPyConnection, files: Sequence[Path], most: int) -> Iterator[str]:
+    """Yield SQL for the records of the segments that a table can hold: short ones together, at most this many bytes of
+    them, long ones one by one."""
     short = f"case when strlen(record) <= {TOGETHER_BYTES} then record end"  # not a filter: DuckDB may reorder those
     for portion in list(portions(((path, _weight(path)) for path in files), most)) or [[]]:
         yield f"(select * replace ({short} as record) from {relation(portion)})"

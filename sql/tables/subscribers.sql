@@ -36,20 +36,10 @@ with people as (
         from_json(
             record,
             '{"id": "VARCHAR", "email_address": "VARCHAR", "first_name": "VARCHAR", "state": "VARCHAR",
-              "created_at": "VARCHAR", "fields": "JSON"}'
+              "created_at": "VARCHAR", "fields": "JSON", "canceled_at": "VARCHAR", "attribution": "JSON",
+              "location": "JSON"}'
         ) as given,
-        case
-            when version = 'v4'
-            then from_json(
-                record,
-                '{"canceled_at": "VARCHAR", "attribution": {"referrer": "VARCHAR", "utm_source": "VARCHAR",
-                  "utm_medium": "VARCHAR", "utm_campaign": "VARCHAR", "utm_term": "VARCHAR", "utm_content": "VARCHAR",
-                  "source_type": "VARCHAR", "source_name": "VARCHAR", "source_mechanism": "VARCHAR",
-                  "source_mechanism_id": "VARCHAR"},
-                  "location": {"city": "VARCHAR", "state": "VARCHAR", "country": "VARCHAR", "latitude": "VARCHAR",
-                  "longitude": "VARCHAR", "timezone": "VARCHAR"}}'
-            )
-        end as more,
+        json_keys(record) as keys,
         version,
         record,
         '' as place,
@@ -62,15 +52,37 @@ with people as (
         from_json(
             record,
             '{"subscriber": {"id": "VARCHAR", "email_address": "VARCHAR", "first_name": "VARCHAR", "state": "VARCHAR",
-                             "created_at": "VARCHAR", "fields": "JSON"}}'
+                             "created_at": "VARCHAR", "fields": "JSON", "canceled_at": "VARCHAR",
+                             "attribution": "JSON", "location": "JSON"}}'
         ).subscriber,
-        null,
+        json_keys(record, '$.subscriber'),
         version,
         record,
         '/subscriber',
         observed_at
     from records
     where stream = 'subscriptions' and version = 'v3'
+),
+
+-- attribution and location are short, so that they are parsed by themselves
+detailed as (
+    select
+        *,
+        case
+            when version = 'v4'
+            then from_json(
+                given.attribution,
+                texts(
+                    'referrer, utm_source, utm_medium, utm_campaign, utm_term, utm_content, source_type, source_name, '
+                    || 'source_mechanism, source_mechanism_id'
+                )
+            )
+        end as came,
+        case
+            when version = 'v4'
+            then from_json(given.location, texts('city, state, country, latitude, longitude, timezone'))
+        end as lives
+    from people
 )
 
 select
@@ -80,66 +92,68 @@ select
     given.state,
     as_timestamp(given.created_at) as created_at,
     given.fields,
-    case when given.state = 'cancelled' then as_timestamp(more.canceled_at) end as canceled_at,
-    more.attribution.referrer as attribution_referrer,
-    more.attribution.utm_source as attribution_utm_source,
-    more.attribution.utm_medium as attribution_utm_medium,
-    more.attribution.utm_campaign as attribution_utm_campaign,
-    more.attribution.utm_term as attribution_utm_term,
-    more.attribution.utm_content as attribution_utm_content,
-    more.attribution.source_type as attribution_source_type,
-    more.attribution.source_name as attribution_source_name,
-    more.attribution.source_mechanism as attribution_source_mechanism,
-    more.attribution.source_mechanism_id as attribution_source_mechanism_id,
-    more.location.city as location_city,
-    more.location.state as location_state,
-    more.location.country as location_country,
-    as_double(more.location.latitude) as location_latitude,
-    as_double(more.location.longitude) as location_longitude,
-    more.location.timezone as location_timezone,
+    case when version = 'v4' and given.state = 'cancelled' then as_timestamp(given.canceled_at) end as canceled_at,
+    came.referrer as attribution_referrer,
+    came.utm_source as attribution_utm_source,
+    came.utm_medium as attribution_utm_medium,
+    came.utm_campaign as attribution_utm_campaign,
+    came.utm_term as attribution_utm_term,
+    came.utm_content as attribution_utm_content,
+    came.source_type as attribution_source_type,
+    came.source_name as attribution_source_name,
+    came.source_mechanism as attribution_source_mechanism,
+    came.source_mechanism_id as attribution_source_mechanism_id,
+    lives.city as location_city,
+    lives.state as location_state,
+    lives.country as location_country,
+    as_double(lives.latitude) as location_latitude,
+    as_double(lives.longitude) as location_longitude,
+    lives.timezone as location_timezone,
     record as _record,
     place as _at,
     case
         when version = 'v4'
         then list_concat(
             ['tags'],
-            read_whole(
-                record, 'attribution',
-                'referrer, utm_source, utm_medium, utm_campaign, utm_term, utm_content, source_type, source_name, '
-                || 'source_mechanism, source_mechanism_id'
-            ),
             case
-                when (more.location.latitude is null) = (as_double(more.location.latitude) is null)
-                    and (more.location.longitude is null) = (as_double(more.location.longitude) is null)
-                then read_whole(record, 'location', 'city, state, country, latitude, longitude, timezone')
+                when has_only(
+                    given.attribution,
+                    'referrer, utm_source, utm_medium, utm_campaign, utm_term, utm_content, source_type, source_name, '
+                    || 'source_mechanism, source_mechanism_id'
+                ) then ['attribution']
+                else []
+            end,
+            case
+                when (lives.latitude is null) = (as_double(lives.latitude) is null)
+                    and (lives.longitude is null) = (as_double(lives.longitude) is null)
+                    and has_only(given.location, 'city, state, country, latitude, longitude, timezone')
+                then ['location']
                 else []
             end
         )
     end as _read,
     list_concat(
-        case when not json_exists(record, place || '/fields') then ['fields'] else [] end,
-        case when given.state = 'cancelled' and not json_exists(record, '$.canceled_at') then ['canceled_at'] else [] end,
+        case when list_contains(keys, 'fields') then [] else ['fields'] end,
+        case when given.state = 'cancelled' and not list_contains(keys, 'canceled_at') then ['canceled_at'] else [] end,
         case
-            when version = 'v3' or not json_exists(record, '$.attribution')
-            then [
+            when version = 'v4' and list_contains(keys, 'attribution') then []
+            else [
                 'attribution_referrer', 'attribution_utm_source', 'attribution_utm_medium', 'attribution_utm_campaign',
                 'attribution_utm_term', 'attribution_utm_content', 'attribution_source_type', 'attribution_source_name',
                 'attribution_source_mechanism', 'attribution_source_mechanism_id'
             ]
-            else []
         end,
         case
-            when version = 'v3' or not json_exists(record, '$.location')
-            then [
+            when version = 'v4' and list_contains(keys, 'location') then []
+            else [
                 'location_city', 'location_state', 'location_country', 'location_latitude', 'location_longitude',
                 'location_timezone'
             ]
-            else []
         end
     ) as _lacks,
     observed_at as _synced_at
-from people
+from detailed
 where given.email_address is not null -- a public key gives only the id
     or given.state is not null
-    or json_exists(record, place || '/email_address')
-    or json_exists(record, place || '/state')
+    or list_contains(keys, 'email_address')
+    or list_contains(keys, 'state')

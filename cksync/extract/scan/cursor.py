@@ -46,6 +46,7 @@ class CursorScan:
         changes_only: bool = False,
         until_known: bool = False,
         with_heads: bool = False,
+        states_only: bool = False,
         unchanged: Mapping[int, int] | None = None,
         met: set[int] | None = None,
         is_optional: bool = False,
@@ -54,7 +55,8 @@ class CursorScan:
         """Start at the front, or resume at the cursor of `start`, if all its `keys` are there.
 
         `until_known` ends the walk at the first page with a row that the mirror has. `with_heads` keeps what was read
-        of each row. `unchanged` are digests of records that need not be stored again, `met` collects the ids of rows.
+        of each row, with `states_only` only the state. `unchanged` are digests of records that need not be stored
+        again, `met` collects the ids of rows.
         `is_optional`: the account may not have this list. `may_be_frozen`: the API may no longer give it (figures older
         than five years), and its rows stay as they are.
         """
@@ -62,6 +64,7 @@ class CursorScan:
         self._known, self._young, self._held = known, young, held
         self.is_changes_only, self._until_known, self.is_optional = changes_only, until_known, is_optional
         self._with_heads, self._unchanged, self._met = with_heads, unchanged, met
+        self._of_state: dict[str | None, Head] | None = {} if states_only else None
         self._may_be_frozen, self._is_frozen = may_be_frozen, False
         keys = set(keys)
         if start is not None and not _is_resumable(start, keys):
@@ -85,6 +88,8 @@ class CursorScan:
         self._is_done = start.is_done if start else False
         self._doubt = start.doubt if start else None
         self._misses = 0
+        self._absent: Collection[int] | None = None
+        self._rows: int | None = None
         self._skipped: list[str] = []
         self.is_missing = False
         self.status: int | None = None
@@ -147,10 +152,14 @@ class CursorScan:
                 continue
             self.keys.add(record.key)
             if self._with_heads:
-                self.heads[int(record.key)] = head
+                self.heads[int(record.key)] = self._kept(head)
             if self._met is not None:
                 self._met.add(int(record.key))
             self._recent += head.at is not None and head.at > began_at - LAG
+
+    def _kept(self, head: Head) -> Head:
+        """Return what to keep of a row: of a hundred thousand people, one value for each state."""
+        return head if self._of_state is None else self._of_state.setdefault(head.state, Head(head.state))
 
     def _is_at_known(self, page: Page) -> bool:
         if not self._until_known:
@@ -208,6 +217,9 @@ class CursorScan:
             lost = [key for key in self._held.lost(self.keys) if key not in self._young]
             if self._held.is_odd(lost, is_empty=not self.keys):
                 self._decide_about_loss(self._held.doubt(lost))
+        if self.is_complete and not self._with_heads:
+            self._absent, self._rows = self.absent, len(self.keys)
+            self.keys = set()  # hundreds of lists are scanned together
 
     def _decide_about_loss(self, doubt: str | None) -> None:
         """Walk once more before rows that are lost in great number are believed to be gone."""
@@ -241,6 +253,7 @@ class CursorScan:
             changes_only=self.is_changes_only,
             until_known=self._until_known,
             with_heads=self._with_heads,
+            states_only=self._of_state is not None,
             unchanged=self._unchanged,
             met=self._met,
             is_optional=self.is_optional,
@@ -273,6 +286,8 @@ class CursorScan:
     @property
     def absent(self) -> Collection[int]:
         """Return the known rows that the complete list does not show, but for those that it may not show yet."""
+        if self._absent is not None:
+            return self._absent
         if not self.is_complete or self._is_part:
             return ()
         return [key for key in self._known if str(key) not in self.keys and key not in self._young]
@@ -298,7 +313,7 @@ class CursorScan:
             began_at=self._began_at,
             read_from=self._read_from,
             next_page=self._number + 1,
-            rows=len(self.keys),
+            rows=len(self.keys) if self._rows is None else self._rows,
             total=self._total,
             is_done=self._is_done,
             is_complete=self.is_complete,

@@ -83,6 +83,8 @@ NEEDS = {
     "broadcast_links": {"broadcasts", "broadcast_stats"},
     "sequence_emails": {"sequences"},
 }
+# The requests for changed people and for counts of people, in place of everybody.
+CHANGES_AND_COUNTS = 5
 # A list that fills less than this share of a page is read whole: that costs no more than reading what is new.
 ONE_PAGE_SHARE = 0.9
 # Links of broadcasts without new clicks that one night checks.
@@ -101,7 +103,8 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
 @dataclass
 class _Reading:
     """One pull. `counts` are the active people in each list of members, `states` those of the people read tonight,
-    `met` whoever was seen in a list of members, `page_rows` are the most rows of a page."""
+    `met` whoever was seen in a list of members, `left` whoever lost a tag, by
+    slice, `page_rows` are the most rows of a page."""
 
     context: PullContext
     progress: Progress
@@ -110,6 +113,7 @@ class _Reading:
     states: dict[int, str | None] = field(default_factory=dict)
     met: set[int] = field(default_factory=set)
     parents: dict[str, list[int]] = field(default_factory=dict)
+    left: dict[str, set[int]] = field(default_factory=dict)
     page_rows: int = PAGE_ROWS
 
     # -- what is known
@@ -167,6 +171,7 @@ class _Reading:
         since: datetime | None = None,
         until_known: bool = False,
         with_heads: bool = False,
+        states_only: bool = False,
         unchanged: Mapping[int, int] | None = None,
         is_met: bool = False,
         may_be_frozen: bool = False,
@@ -184,6 +189,7 @@ class _Reading:
             changes_only=since is not None,
             until_known=until_known,
             with_heads=with_heads,
+            states_only=states_only,
             unchanged=unchanged,
             met=self.met if is_met else None,
             may_be_frozen=may_be_frozen,
@@ -207,24 +213,27 @@ class _Reading:
 
     def phases(self) -> Phases:
         lists = yield from self._small_lists()
-        together: list[Scan] = []
-        people = self._people_scans(lists)
-        together += people
-        mails, links = yield from self._mails(lists)
-        together += mails
-        member_scans = self._member_scans()
-        walks = [scan for scan in [*together, *links, *member_scans, *self._others()] if isinstance(scan, CursorScan)]
-        rest = [scan for scan in [*together, *links, *member_scans] if not isinstance(scan, CursorScan)]
-        last = yield from settle(walks, self._settings.settle_seconds)
-        if rest:
-            yield rest
+        people, last = self._people_scans(), dict[str, CursorScan]()
+        if self._by_hints:  # whoever changed explains most counts, and what is explained is not read
+            last = yield from self._run(people)
+            yield from self._people_after(last)
+        scans = [*self._emails(lists), *self._engagement(), *self._links(lists), *self._member_scans(), *self._others()]
+        last |= yield from self._run(scans if self._by_hints else [*people, *scans])
         for scan in last.values():
             self._note_absent(scan)
-        yield from self._people_after(last)
+        if not self._by_hints:
+            yield from self._people_after(last)
         yield from self._members_after(last)
         yield from self._purchases()
         yield from self._newcomers(last)
         yield from self._missing(last)
+
+    def _run(self, scans: Sequence[Scan]) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
+        """Run scans together; return the cursor scans, by slice."""
+        walks = (scan for scan in scans if isinstance(scan, CursorScan))
+        last = yield from settle(walks, self._settings.settle_seconds)
+        yield [scan for scan in scans if not isinstance(scan, CursorScan)]
+        return last
 
     def _small_lists(self) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
         names = [name for name in LISTS if self._is_wanted(name)]
@@ -302,20 +311,15 @@ class _Reading:
         if checked_at is None or self.context.began_at - checked_at >= self.context.schedule.cycle:
             return True
         tags = self.parents.get("tag", []) if self._is_wanted("subscriptions") else []
-        if self._settings.depth == "hints":
+        if self._by_hints:
             return self._pages <= 1
         moved = [id_ for id_ in tags if self._has_moved(members("tag", str(id_), "v4"))]
-        fewer = sum(
-            ceil(len(self._members_of(members("tag", str(id_), "v4")).all) / self.page_rows)
-            for id_ in tags
-            if (self._gap(members("tag", str(id_), "v4")) or 0) < 0
-        )
-        return self._pages + len(moved) <= 5 + len(tags) + fewer
+        return self._pages + len(moved) <= CHANGES_AND_COUNTS + len(tags)
 
     def _gap(self, slice_: Slice) -> int | None:
         """Return how many more active people a list counts than the mirror has; None if it gives no count."""
         count = self.counts.get(slice_.name)
-        return None if count is None else count - len(self._members_of(slice_).active)
+        return None if count is None else count - len(self._active(slice_))
 
     def _has_moved(self, slice_: Slice) -> bool:
         return self._gap(slice_) != 0
@@ -323,23 +327,26 @@ class _Reading:
     def _members_of(self, slice_: Slice) -> Members:
         return self.known.members(slice_)
 
-    def _people_scans(self, lists: Mapping[str, CursorScan]) -> list[Scan]:
+    def _people_scans(self) -> list[Scan]:
         if not self._is_wanted("subscribers"):
             return []
         if self._is_read(PEOPLE):
             return [self._done(PEOPLE)]
         if self.reads_everybody:
             digests = self.known.digests() if self._is_known(PEOPLE) or self._is_full else {}
-            scans: list[Scan] = [self._walk(PEOPLE, with_heads=True, unchanged=digests or None)]
+            has_tags = any(self._is_known(members("tag", str(id_), "v4")) for id_ in self.parents.get("tag", []))
+            scans: list[Scan] = [
+                self._walk(PEOPLE, with_heads=True, states_only=not has_tags, unchanged=digests or None)
+            ]
             if not self._is_known(CANCELLED) or self.context.schedule.depth != "nightly":
-                scans.append(self._walk(CANCELLED, with_heads=True))
+                scans.append(self._walk(CANCELLED, with_heads=True, states_only=True))
             return scans
         changed = self._walk(CHANGED, since=self._since(PEOPLE), with_heads=True)
         return [changed, *self._count_scans()]
 
     def _count_scans(self) -> list[Scan]:
         """Return requests for the number of people: all, active and cancelled ones."""
-        if self._settings.depth == "hints":
+        if self._by_hints:
             return []
         slices = [counts_of(status) for status in ("all", "active", "cancelled")]
         return [CountProbe(slice_, query_of(slice_)) for slice_ in slices]
@@ -352,6 +359,7 @@ class _Reading:
         everybody, changed = last.get(PEOPLE.name), last.get(CHANGED.name)
         if changed is not None:
             self.states.update(changed.states)
+            self._note_tags_lost(changed)
             doubt = self._people_doubt(changed, last)
             if doubt is None and changed.is_complete:
                 rows = len(self.known_people | changed.ids)
@@ -370,6 +378,23 @@ class _Reading:
         yield from self._cancellations(last)
 
     everybody: CursorScan | None = None
+
+    def _note_tags_lost(self, changed: CursorScan) -> None:
+        """Note which of the changed people have lost a tag."""
+        there = self.context.state.rows(
+            """
+            select subscribable_id, subscriber_id from main.subscriptions
+            where subscribable_type = 'tag' and subscriber_id in (select unnest(?::bigint[])) and created_at < ?
+            """,
+            [list(changed.heads), self.context.began_at - LAG],
+        )
+        for tag, id_ in there:
+            tags = changed.heads[id_].tags
+            if tags is not None and tag not in tags:
+                self.left.setdefault(members("tag", str(tag), "v4").name, set()).add(id_)
+        for slice_ in self._lists_of_members():
+            if lost := self.left.get(slice_.name):
+                self._observe_absent(slice_, changed.last_at or self.context.began_at, lost)
 
     def _put(self, checkpoint: Checkpoint) -> None:
         self.progress.scans[checkpoint.slice.name] = Proved(checkpoint)
@@ -456,13 +481,17 @@ class _Reading:
                 scans.append(self._whole_list(slice_))
             elif slice_.parent and slice_.parent[0] == "tag" and self._tags_follow:
                 continue
-            elif self._settings.depth == "hints" and self._is_nightly and not self._has_moved(slice_):
+            elif self._by_hints and not self._has_moved(slice_):
                 self._keep(slice_)
             elif len(self._members_of(slice_).all) <= self._one_page or slice_.name in rotation or not self._is_nightly:
                 scans.append(self._whole_list(slice_))
             else:
                 scans.append(self._walk(slice_, since=self._since(slice_), with_heads=True, is_met=True))
         return scans
+
+    @property
+    def _by_hints(self) -> bool:
+        return self._settings.depth == "hints" and self.context.schedule.depth == "nightly"
 
     @property
     def _is_nightly(self) -> bool:
@@ -535,13 +564,17 @@ class _Reading:
         count = self.counts.get(slice_.name)
         if count is None:
             return False
+        added = {id_ for id_, state in scan.states.items() if self.states.get(id_, state) == "active"}
+        return len(self._active(slice_) | added) == count
+
+    def _active(self, slice_: Slice) -> frozenset[int]:
+        """Return the known members of a list who are active tonight, as far as is known, and have not left it."""
         there = self._members_of(slice_)
         active = there.active
         if self.states:
             moved = [id_ for id_ in there.all if id_ in self.states]
             active = (active - frozenset(moved)) | {id_ for id_ in moved if self.states[id_] == "active"}
-        added = {id_ for id_, state in scan.states.items() if self.states.get(id_, state) == "active"}
-        return len(active | added) == count
+        return active - self.left.get(slice_.name, set())
 
     def _tags_of_everybody(self) -> Phases:
         """Compare the tags of everybody with the mirror: note who lost one, and read when others got theirs."""
@@ -642,11 +675,11 @@ class _Reading:
             return True
         return has_rotation_due(id_, read_at, now, STATS_WEEKLY if now - sent_at <= QUARTER else STATS_MONTHLY)
 
-    def _mails(self, lists: Mapping[str, CursorScan]) -> Generator[Scans | Pause, None, tuple[list[Scan], list[Scan]]]:
-        yield []
-        emails = [self._children(emails_of(id_)) for id_ in self._sequences_due(lists)]
-        links = [self._children(links_of(id_)) for id_ in self._links_due(lists)]
-        return [*emails, *self._engagement()], links
+    def _emails(self, lists: Mapping[str, CursorScan]) -> list[Scan]:
+        return [self._children(emails_of(id_)) for id_ in self._sequences_due(lists)]
+
+    def _links(self, lists: Mapping[str, CursorScan]) -> list[Scan]:
+        return [self._children(links_of(id_)) for id_ in self._links_due(lists)]
 
     def _children(self, slice_: Slice) -> Scan:
         if self._is_read(slice_):
