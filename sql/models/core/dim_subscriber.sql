@@ -42,13 +42,13 @@
 -- orders_without_amount: Counted purchases in revenue_currency whose amount is unknown.
 with memberships as (
     select
-        id, subscribable_type, subscribable_id, subscriber_id,
+        subscribable_type, subscribable_id, subscriber_id,
         case when created_at between plausible_from and plausible_to then created_at end as joined_at,
         referrer, 1 as is_current
     from subscriptions
     cross join model_settings
     union all
-    select subscription_id, subscribable_type, subscribable_id, subscriber_id, joined_at, referrer, 0
+    select subscribable_type, subscribable_id, subscriber_id, joined_at, referrer, 0
     from bridge_membership
     where not is_current
 ),
@@ -71,7 +71,7 @@ joined as (
 ),
 
 first_referrers as (
-    select subscriber_id, min_by(referrer, (joined_at, subscribable_type, subscribable_id, id)) as referrer
+    select subscriber_id, min_by(referrer, (joined_at, subscribable_type, subscribable_id)) as referrer
     from memberships
     where referrer <> '' and joined_at is not null
     group by subscriber_id
