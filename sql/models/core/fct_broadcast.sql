@@ -1,16 +1,16 @@
 -- One row per broadcast, with its latest statistics.
 -- @key: id
 -- @filter: is_sent
--- @unknown: Who opened or clicked: there are only statistics of the whole broadcast; numbers of openers and clickers are
--- derived from rates. An exact time of sending, and under v3 the tags or segments that received it. Statistics that are
--- older than five years have left the API: they are as last read, or null.
+-- @unknown: Who opened or clicked: there are only statistics of the whole broadcast; numbers of openers and clickers
+-- are derived from rates. An exact time of sending, and under v3 the tags or segments that received it. Statistics
+-- that are older than five years have left the API: they are as last read, or null.
 -- id: The broadcast's id.
 -- subject: The subject; null for a draft without one.
 -- created_at: When it was created.
 -- published_at: When it was published; null before.
 -- send_at: When it is or was scheduled.
--- sent_at: When it was sent, as far as the API shows: scheduled, else published, else created, the first of them between
--- model_settings.plausible_from and plausible_to; null if it was not sent.
+-- sent_at: When it was sent, as far as the API shows: scheduled, else published, else created, the first of them
+-- between model_settings.plausible_from and plausible_to; null if it was not sent.
 -- sent_on: The day of sent_at in the configured zone.
 -- status: `draft`, `scheduled`, `sending`, `completed`, `aborted`; null if v3 has no statistics. v4 lists it.
 -- progress: Share already sent, in percent.

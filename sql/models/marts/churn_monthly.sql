@@ -1,5 +1,5 @@
--- One row per month in the configured zone whose losses are known: people who left. Under v3 from the month of the first
--- pull, under v4 from the first sign-up.
+-- One row per month in the configured zone whose losses are known: people who left. Under v3 from the month of the
+-- first pull, under v4 from the first sign-up.
 -- @key: month
 -- @filter: days_covered = days_in_month
 -- @unknown: Before the first pull: when people bounced, complained, were deleted or came back, and under v3 cancelled.
@@ -17,8 +17,8 @@
 -- lost_rate: 100 * lost / active_start.
 -- early_lost: Of these, people who had joined at most 30 days before.
 -- early_churn_rate: 100 * early_lost / lost.
--- precision: `exact`: everyone who left did so on a known date (v4); `interval`: some count on the day of the pull that
--- saw it; `at least`: the month began before the first pull, and other losses than cancellations are unknown.
+-- precision: `exact`: everyone who left did so on a known date (v4); `interval`: some count on the day of the pull
+-- that saw it; `at least`: the month began before the first pull, and other losses than cancellations are unknown.
 with months as (
     select
         date_trunc('month', day)::date as month,

@@ -1,5 +1,5 @@
--- One row per sign-up month, month covered by pulls, and group of people: how many were active at its end. Under v4, for
--- everyone together, also the months before the first pull.
+-- One row per sign-up month, month covered by pulls, and group of people: how many were active at its end. Under v4,
+-- for everyone together, also the months before the first pull.
 -- @key: variant, value, cohort, month
 -- @stored: table
 -- @filter: variant = 'all'
@@ -19,8 +19,8 @@
 -- retention_low: Lower bound of the rate, given the size of the group (Wilson, 95 %).
 -- retention_high: Upper bound.
 -- is_supported: Whether size is at least model_settings.minimum_support.
--- precision: `interval`: people who left count from the pull that saw that, unless they cancelled at a known time;
--- `at least`: the cohort is older than the first pull, size lacks people deleted before, and active those who had not yet
+-- precision: `interval`: people who left count from the pull that saw that, unless they cancelled at a known time; `at
+-- least`: the cohort is older than the first pull, size lacks people deleted before, and active those who had not yet
 -- bounced or complained; `unknown`: likewise, and cancellations have no date.
 with bounds as (
     select

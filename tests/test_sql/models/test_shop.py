@@ -234,7 +234,9 @@ def test_sequence_funnel(log: LogBuilder) -> None:
     expect(
         log,
         "select * exclude (sequence, unsubscribed_within_30_days_rate, unsubscribed_within_30_days_rate_at_most,"
-        " active_rate, bought_within_30_days_rate) from sequence_funnel order by sequence_id",
+        " active_rate, bought_within_30_days_rate, emails, published_emails, first_recipients, last_recipients,"
+        " reach_rate, email_recipients, email_opens, email_open_rate, email_clickers, email_click_rate,"
+        " email_unsubscribes) from sequence_funnel order by sequence_id",
         (90, 3, 3, 1, 3, 1, 1, 1, 1, 1, 100.0, 0, 0, 0.0, 0.0, "interval"),
         (91, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, 0, 0, None, None, "exact"),
     )
