@@ -23,6 +23,7 @@ class Sandbox:
     def __init__(self, url: str) -> None:
         self.url = url
         self._control = url.removesuffix("/v3") + "/_sandbox/"
+        self.url_v4 = url.removesuffix("/v3") + "/v4"
 
     def get(self, path: str, **params: str) -> Any:
         """Send one GET to the API."""
@@ -31,6 +32,14 @@ class Sandbox:
     def truth(self, table: str) -> Any:
         """Return the records of a correct mirror."""
         return _ask(f"{self._control}truth?{urlencode({'table': table})}")
+
+    def truth_v4(self, table: str) -> Any:
+        """Return the rows of a correct mirror of API v4."""
+        return _ask(f"{self._control}truth?{urlencode({'table': table, 'version': 'v4'})}")
+
+    def grant(self) -> Any:
+        """Return the tokens of a login."""
+        return _ask(self._control + "oauth", method="POST")
 
     def edit(self, edit: str, **args: Any) -> Any:
         """Change the account with an edit of the sandbox's world, by name."""

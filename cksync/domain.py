@@ -181,7 +181,7 @@ class Page:
     `total`, `total_pages` and `page_echo` are None if the response has none. `strangers` counts records in a state
     that does not belong in the slice. `is_missing` means 404: the only record is a tombstone, or there is none because
     the response did not come from the API itself. Pages of API v4 have a `cursor` and `has_next` instead of numbers,
-    and the `heads` of their records.
+    the most rows of a page (`per_page`), and the `heads` of their records.
     """
 
     request: Request
@@ -197,6 +197,7 @@ class Page:
     is_missing: bool = False
     cursor: str | None = None
     has_next: bool = False
+    per_page: int | None = None
     heads: tuple[Head, ...] = ()
 
 

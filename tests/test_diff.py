@@ -57,8 +57,14 @@ def memberships(base: Pairs, mine: Pairs) -> list[Edit]:
     new = [row(*pair, -number) for number, pair in enumerate(sorted(mine - base), 1)]
     old = [row(*pair, number) for number, pair in enumerate(sorted(base - mine), 1)]
     return [
-        *(Edit("subscriptions", "insert", ("tag", each["subscribable_id"], each["id"]), each) for each in new),
-        *(Edit("subscriptions", "delete", ("tag", each["subscribable_id"], each["id"]), each) for each in old),
+        *(
+            Edit("subscriptions", "insert", ("tag", each["subscribable_id"], each["subscriber_id"]), each)
+            for each in new
+        ),
+        *(
+            Edit("subscriptions", "delete", ("tag", each["subscribable_id"], each["subscriber_id"]), each)
+            for each in old
+        ),
     ]
 
 

@@ -127,7 +127,7 @@ MANY = range(10, 130)
 
 def joins(kind: str) -> list[Edit]:
     rows = [dict(zip(NAMES, (kind, 1, who, -who), strict=True)) for who in MANY]
-    return [Edit("subscriptions", "insert", (kind, 1, row["id"]), row) for row in rows]
+    return [Edit("subscriptions", "insert", (kind, 1, row["subscriber_id"]), row) for row in rows]
 
 
 def new_people(kind: str) -> list[Edit]:
@@ -137,7 +137,7 @@ def new_people(kind: str) -> list[Edit]:
     joins = [dict(zip(NAMES, (kind, 1, row["id"], row["id"] - 1000), strict=True)) for row in rows]
     return [
         *(Edit("subscribers", "insert", (row["id"],), row) for row in rows),
-        *(Edit("subscriptions", "insert", (kind, 1, row["id"]), row) for row in joins),
+        *(Edit("subscriptions", "insert", (kind, 1, row["subscriber_id"]), row) for row in joins),
     ]
 
 
@@ -148,7 +148,7 @@ def updates(column: str, value: str) -> list[Edit]:
 
 def untags() -> list[Edit]:
     rows = [dict(zip(NAMES, ("tag", 1, who, who), strict=True)) for who in MANY]
-    return [Edit("subscriptions", "delete", ("tag", 1, row["id"]), row, is_there=True) for row in rows]
+    return [Edit("subscriptions", "delete", ("tag", 1, row["subscriber_id"]), row, is_there=True) for row in rows]
 
 
 def purchases() -> list[Edit]:

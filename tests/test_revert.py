@@ -121,11 +121,13 @@ def test_command_takes_one_edit_back(work: Work, cksync: Command) -> None:
 
 @pytest.mark.heavy
 def test_membership_is_named_by_its_key(work: Work) -> None:
-    row = "select id, subscribable_id from subscriptions where subscribable_type = 'tag' order by id limit 1"
-    ((id_, tag),) = work.rows(row)
-    work.edit(f"delete from subscriptions where id = {id_} and subscribable_type = 'tag'")
+    row = (
+        "select subscribable_id, subscriber_id from subscriptions where subscribable_type = 'tag' order by all limit 1"
+    )
+    ((tag, who),) = work.rows(row)
+    work.edit(f"delete from subscriptions where subscribable_id = {tag} and subscriber_id = {who}")
     assert len(work.plan().actions) == 1
-    revert(work.config, work.path, "subscriptions", f"tag,{tag}, {id_}")
+    revert(work.config, work.path, "subscriptions", f"tag,{tag}, {who}")
     assert work.plan() == Plan()
 
 
@@ -134,7 +136,7 @@ def test_membership_is_named_by_its_key(work: Work) -> None:
     [
         ("tags", "1", "tags has no row 1, neither in"),
         ("nothing", "1", "a workspace has no table nothing"),
-        ("subscriptions", "1", "the key of subscriptions is subscribable_type, subscribable_id, id"),
+        ("subscriptions", "1", "the key of subscriptions is subscribable_type, subscribable_id, subscriber_id"),
     ],
 )
 def test_row_that_is_not_there_is_reported(table: str, key: str, reason: str, work: Work) -> None:

@@ -121,14 +121,14 @@ def connect(
     """
     config = with_version(config, given.version)
     with contextlib.ExitStack() as held:
-        client = held.enter_context(_client(config, given, redactor, now, stop, attempts))
+        client = held.enter_context(http_client(config, given, redactor, now, stop, attempts))
         if given.version == "v3":
             yield V3(client)
             return
         purchases = None
         if given.purchases is not None:
             beside = beside_v4(config), Credentials(given.purchases)
-            purchases = V3(held.enter_context(_client(*beside, redactor, now, stop, attempts, "api.v3_base_url")))
+            purchases = V3(held.enter_context(http_client(*beside, redactor, now, stop, attempts, "api.v3_base_url")))
         yield V4(client, purchases)
 
 
@@ -139,7 +139,7 @@ def beside_v4(config: Config) -> Config:
 
 
 @contextlib.contextmanager
-def _client(
+def http_client(
     config: Config,
     given: Credentials,
     redactor: Redactor,

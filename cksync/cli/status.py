@@ -47,6 +47,8 @@ def status(settings: Settings, form: str) -> None:
         click.echo(f"not pushed: {len(found.not_pushed) - NOT_PUSHED_SHOWN:,} more, see _cksync.pushes")
     for complaint in found.complaints:
         click.echo(complaint)
+    for note in found.notes:
+        click.echo(note)
     if found.advice:
         click.echo(found.advice)
     if found.loads:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Generator, Iterator, Mapping, Sequence, 
 
 from cksync.domain import ACTIVE, BROADCASTS, CANCELLED, PARENTS, PURCHASES, Slice, members, whole
 from cksync.extract.context import Progress, PullContext
-from cksync.extract.scan.full import FullScan, Scan
+from cksync.extract.due import has_rotation_due
+from cksync.extract.scan.full import FullScan, OptionalScan, Scan
 from cksync.extract.scan.incremental import IncrementalScan
 from cksync.extract.scans import (
     broadcasts_scan,
@@ -12,6 +13,7 @@ from cksync.extract.scans import (
     changed_scan,
     details_scan,
     full_scan,
+    held_by,
     incremental_scan,
     known_parents,
     left_behind,
@@ -41,7 +43,7 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
     """
     streams, schedule = context.streams, context.schedule
     lists = {name: full_scan(context, whole(name)) for name in LISTS if name in streams}
-    yield list(lists.values())
+    yield [*lists.values(), *_webhooks(context)]
     listed: Sequence[Scan] = ()
     left, suspects = Members(), None
     if "subscribers" in streams and schedule.is_known(ACTIVE) and schedule.is_known(CANCELLED):
@@ -67,6 +69,15 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
         yield _again([purchases])
     if "subscribers" in streams:
         yield [by_id_scan(context, progress, unresolved(context, progress, listed) | unsettled(progress))]
+
+
+def _webhooks(context: PullContext) -> list[FullScan]:
+    """Return a scan of the webhooks, within the verify cycle: their list is not documented, and no pull needs it."""
+    slice_ = whole("webhooks")
+    cursor = context.state.cursors.get(slice_.name)
+    read_to = cursor.read_to if cursor is not None and context.schedule.depth == "nightly" else None
+    is_due = has_rotation_due(0, read_to, context.began_at, context.schedule.cycle)
+    return [OptionalScan(slice_, held=held_by(context, slice_))] if is_due and "webhooks" in context.streams else []
 
 
 def _people(context: PullContext) -> Generator[Sequence[Scan], None, Sequence[Scan]]:

@@ -36,8 +36,8 @@ def ingest(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
     """Merge everything in the log that the mirror (the current database of `db`) does not have yet."""
     done: list[Merged] = []
     rounds = _rounds(db, folder)
-    # what another version adds depends on the rounds before, as they are noted
-    sized = ((loads, PART_BYTES if _is_mixed(db, rounds) else sum(map(size, _files(loads)))) for loads in rounds)
+    is_alone = _is_one_by_one(db, rounds)
+    sized = ((loads, PART_BYTES if is_alone else sum(map(size, _files(loads)))) for loads in rounds)
     for group in portions(sized, PART_BYTES):
         news = [_new_segments(db, loads) for loads in group]
         opened = [loads[0].start.started_at for loads in group]
@@ -49,13 +49,13 @@ def ingest(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
     return total(done)
 
 
-def _is_mixed(db: duckdb.DuckDBPyConnection, rounds: Sequence[Sequence[Load]]) -> bool:
-    """Return True if both versions of the API have shown the account."""
+def _is_one_by_one(db: duckdb.DuckDBPyConnection, rounds: Sequence[Sequence[Load]]) -> bool:
+    """Return True if API v4 has shown anything: what may be filled in place depends on the round."""
     versions = {
         checkpoint.slice.version for loads in rounds for load in loads for checkpoint in load.checkpoints.values()
     }
     known = db.execute(f"select distinct {version_sql('slice')} from _cksync.slices").fetchall()
-    return len(versions.union(row[0] for row in known)) > 1
+    return "v4" in versions.union(row[0] for row in known)
 
 
 def _of_what_was_read(new: Sequence[tuple[Load, list[Segment]]], merged: Merged) -> Merged:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from cksync.domain import V4
 from cksync.load.deletions import begin_gone, forget_deletions, load_deletions
 from cksync.load.history import Change, load_changed, write_changed
 from cksync.load.list_order import note_list_order
@@ -29,6 +30,7 @@ from cksync.load.set_aside import note_set_aside
 from cksync.load.steps import same_key, step
 from cksync.load.tables import Table
 from cksync.load.typed import load_incoming
+from cksync.sqltext import literal
 
 # The most of the log, in bytes, to compare with the mirror at once.
 PART_BYTES = 16_000_000
@@ -115,9 +117,11 @@ def _merge_table(
                     step("keep_best", table, listed_key=table.listed_by, same_key=same_key(table, "incoming", "best"))
                 )
             if table.kept:
-                db.execute(
-                    step("keep_known_value", table, column=table.kept, same_key=same_key(table, "incoming", "known"))
+                is_silent = (
+                    f"list_contains(incoming._lacks, {literal(table.kept)})" if opened_at is not None else "true"
                 )
+                is_same = same_key(table, "incoming", "known")
+                db.execute(step("keep_known_value", table, column=table.kept, same_key=is_same, is_silent=is_silent))
             note_extra_keys(db, table, eras_of(db, table).now)
             if opened_at is not None and (filled := reconcile(db, table, opened_at)):
                 yield 0, Change(table.name, filled=filled)
@@ -134,7 +138,7 @@ def _merge_table(
 def _is_untouched(db: duckdb.DuckDBPyConnection, table: Table, rounds: Sequence[Round]) -> bool:
     """Return True if nothing is deleted from a table without observations: none of its lists is complete, and no row it
     depends on is gone."""
-    complete = {reading.slice.split("/")[0] for found in rounds for reading in found.complete}
+    complete = {reading.slice.removeprefix(V4).split("/")[0] for found in rounds for reading in found.complete}
     owners = [owner.table for owner in (table.child_of, table.part_of) if owner]
     gone = [db.execute(step("owner_is_gone", table=owner)).fetchone() for owner in owners]
     return complete.isdisjoint(table.streams) and not any(gone)

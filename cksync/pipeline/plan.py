@@ -79,7 +79,9 @@ def priced(
 ) -> PullPlan:
     """The estimate for a pull that begins `now`, or continues the one begun at `open_since`."""
     schedule = Schedule(mirror, config.pull, now, depth)
-    found = _lines_v4(schedule) if _version(config) == "v4" else _lines(schedule, _habit(mirror))
+    has_purchases = config.api.oauth is not None or config.api.api_secret is not None
+    is_v4 = _version(config) == "v4"
+    found = _lines_v4(schedule, has_purchases=has_purchases) if is_v4 else _lines(schedule, _habit(mirror))
     lines = tuple(line for line in found if _stream(line.group) in streams)
     known_costs = [line.requests for line in lines if line.requests is not None]
     total = sum(known_costs) if len(known_costs) == len(lines) else None
@@ -99,9 +101,10 @@ def _version(config: Config) -> Version:
     return "v4" if config.api.version == "v4" else "v3"
 
 
-def _lines_v4(schedule: Schedule) -> list[Line]:
-    """Estimates for API v4."""
-    return [_line(each.stream, each.lists, each.requests, {}, each.reason) for each in estimates(schedule)]
+def _lines_v4(schedule: Schedule, *, has_purchases: bool) -> list[Line]:
+    """Estimates for API v4; `has_purchases`: the credentials open them."""
+    found = (each for each in estimates(schedule) if each.stream != "purchases" or has_purchases)
+    return [_line(each.stream, each.lists, each.requests, {}, each.reason) for each in found]
 
 
 def _stream(group: str) -> str:

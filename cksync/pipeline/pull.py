@@ -16,6 +16,7 @@ from cksync.domain import Miss, Page
 from cksync.errors import ApiUnavailable, CksyncError, Interrupted, Refused
 from cksync.extract.context import Progress, PullContext
 from cksync.extract.fetch import fetch_all
+from cksync.extract.scan.by_id import ByIdScan
 from cksync.extract.scan.cursor import CursorScan
 from cksync.extract.scan.full import Scan
 from cksync.extract.schedule import Depth, Schedule
@@ -64,8 +65,6 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 DEPTHS: Sequence[Depth] = ("nightly", "verify", "full")
 # Give up after this many slices if nothing could be read.
 SLICES_IN_VAIN = 5
-# The status of a list that the account may not have.
-REFUSED = 403
 NO_PURCHASES = (
     "purchases are not read: API v4 gives them to OAuth only; run `cksync login`, or also set api.api_secret to the"
     " secret of API v3, to read them through v3"
@@ -108,7 +107,8 @@ def pull(
         mirror = held.enter_context(contextlib.ExitStack())
         before = mirror.enter_context(mirror_state(folder))  # an unreadable mirror is reported before the first request
         target = held.enter_context(_target(folder, is_dry=is_dry))
-        if not is_published(target.log, before.finished_loads()):  # a process died before publishing
+        is_behind = not is_published(target.log, before.finished_loads())  # a process died before publishing
+        if is_behind or (given.version == "v4" and open_round(target.log)):
             mirror.close()
             before = mirror.enter_context(_ahead(folder))
         newest = newest_observation(folder.log)
@@ -386,8 +386,8 @@ def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
     progress.scans[scan.slice.name] = scan
     if isinstance(came, Miss):
         progress.writer.miss(came.attempts, checkpoint)
-        is_refused = isinstance(scan, CursorScan) and scan.is_optional and came.status == REFUSED
-        if not is_refused and scan.slice.stream not in progress.failing:
+        is_expected = isinstance(scan, CursorScan | ByIdScan) and scan.expects(came)
+        if not is_expected and scan.slice.stream not in progress.failing:
             progress.failing.add(scan.slice.stream)
             yield Note(f"{came.request.path} could not be read: {came.reason}; continuing with the rest")
     else:

@@ -8,10 +8,12 @@ from typing import Any
 import duckdb
 
 from cksync.analyze.models import noted
+from cksync.domain import version_sql
 from cksync.folder import Folder
 from cksync.load.drift import ADVICE, is_outdated
 from cksync.load.log import Load, load_ids, pinned_account, read_load
 from cksync.mirror import open_mirror
+from cksync.versions import Version
 
 LOADS_SHOWN = 5
 # How long a failed change is listed; afterwards it was edited, or is no longer wanted.
@@ -67,6 +69,7 @@ class Status:
     not_pushed: tuple[NotPushed, ...] = ()
     advice: str | None = None
     complaints: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As values for JSON."""
@@ -92,7 +95,21 @@ def status(data_dir: Path) -> Status:
             not_pushed=_not_pushed(db),
             advice=ADVICE if is_outdated(db) else None,
             complaints=noted(db).complaints,
+            notes=_notes(db),
         )
+
+
+def _notes(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """What the version that was read last does not bring up to date."""
+    if _version(db) == "v3":
+        return ()
+    last = _one(db, "select max(load_id) from _cksync.loads where version = 'v4' and is_finished and streams = 'all'")
+    at = _one(db, "select max(cursor_at) from _cksync.slices where stream = 'purchases'")
+    read = _one(db, "select max(load_id) from _cksync.slices where stream = 'purchases'")
+    if last is None or (read is not None and read >= last):
+        return ()
+    since = f"as of {at:%Y-%m-%d %H:%M} UTC" if at else "not in the mirror"
+    return (f"purchases are {since}: API v4 gives them to OAuth only, or API v3 to its secret",)
 
 
 def _one(db: duckdb.DuckDBPyConnection, query: str) -> Any:
@@ -106,11 +123,30 @@ def _tables(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {name: _one(db, f'select count(*) from main."{name}"') for (name,) in names}
 
 
+def _version(db: duckdb.DuckDBPyConnection) -> Version:
+    """The version of the API that was read last."""
+    is_old = not db.execute(
+        "select 1 from duckdb_columns()"
+        " where schema_name = '_cksync' and table_name = 'loads' and column_name = 'version'"
+    ).fetchone()
+    if is_old:  # a mirror of an older cksync
+        return "v3"
+    query = "select version from _cksync.loads where account <> '' and streams <> 'push' order by load_id desc limit 1"
+    return "v4" if _one(db, query) == "v4" else "v3"
+
+
+def _slices(db: duckdb.DuckDBPyConnection) -> str:
+    """SQL for the slices of the version that was read last; purchases may come from the other one."""
+    version = _version(db)
+    of_both = "or stream = 'purchases'" if version == "v4" else ""
+    return f"(from _cksync.slices where {version_sql('slice')} = '{version}' {of_both})"
+
+
 def _streams(db: duckdb.DuckDBPyConnection) -> tuple[StreamStatus, ...]:
     rows = db.execute(
-        """
+        f"""
         select stream, count(*), count(*) filter (is_complete), sum(rows), min(cursor_at)
-        from _cksync.slices group by stream order by stream
+        from {_slices(db)} group by stream order by stream
         """
     ).fetchall()
     return tuple(
@@ -120,9 +156,9 @@ def _streams(db: duckdb.DuckDBPyConnection) -> tuple[StreamStatus, ...]:
 
 def _incomplete(db: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
     rows = db.execute(
-        """
+        f"""
         select slice, coalesce(doubt, 'not read to the end')
-        from _cksync.slices where not is_complete order by slice
+        from {_slices(db)} where not is_complete order by slice
         """
     ).fetchall()
     return tuple(rows)

@@ -94,7 +94,8 @@ def _findings(folder: Folder, report: PullReport, *, repair: bool, full: bool) -
         for finding in findings
     )
     with mirror_state(folder) as mirror:
-        seen = sorted(at for _, at in mirror.unlisted() if at is not None)
+        unlisted = mirror.unlisted() if report.version == "v3" else []
+        seen = sorted(at for _, at in unlisted if at is not None)
     return VerifyReport(
         findings,
         0 if is_proved else 3,
@@ -117,10 +118,14 @@ def _finding(name: str, verdicts: Sequence[Verdict], report: PullReport, *, repa
         verdict, reason = "incomplete", f"{named}{more}"
     elif found:
         verdict, reason = ("mended" if repair else "differs"), found
-    elif name in NO_LIST and not full:
+    elif not verdicts:
+        verdict, reason = "not provable", "was not read"
+    elif report.version == "v3" and name in NO_LIST and not full:
         verdict, reason = "not provable", "has no list to compare; the statistics due by age match"
-    elif all(each.proof == "content" for each in verdicts) and (full or name != "broadcasts"):
+    elif all(each.proof == "content" for each in verdicts) and (full or report.version == "v4" or name != "broadcasts"):
         verdict, reason = "content proved", ""
+    elif report.version == "v4":
+        verdict, reason = "counts proved", "what changed, and the API's counts"
     elif name == "broadcasts":
         verdict, reason = "counts proved", "the whole list, and the details of unsent broadcasts"
     else:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -93,7 +93,7 @@ class Found:
     doubt: str = ""
 
 
-def _not_observed(action: Action, call: Call, reply: Reply) -> None:
+def _not_observed(db: duckdb.DuckDBPyConnection, action: Action, call: Call, reply: Reply) -> None:
     return None
 
 
@@ -140,7 +140,7 @@ class Kind:
       call        arguments and the id of the row -> the request
       read        a reply with a body -> its result; None if it does not show one
       needed      the row whose absence a 404 may mean
-      observe     a reply -> a page for the log
+      observe     a reply, and what the workspace knows of its row -> a page for the log
       settle      makes a row of the workspace the base once the account has it
       shows_person    True if the reply shows the person it changed
       reread      a slice that no reply shows, read once the push is done
@@ -169,7 +169,7 @@ class Kind:
     is_parallel: bool = False
     read: Callable[[Action, Call, Mapping[str, Any], int | None], Result | None] | None = None
     needed: Callable[[Action, Call], Needed | None] = _nothing_needed
-    observe: Callable[[Action, Call, Reply], Seen | None] = _not_observed
+    observe: Callable[[duckdb.DuckDBPyConnection, Action, Call, Reply], Seen | None] = _not_observed
     shows_person: bool = False
     reread: Slice | None = None
     find: Callable[[WritingApi, Sought, bool], Found] | None = None
@@ -195,6 +195,26 @@ def call_of(action: Action, ids: Ids, keys: Mapping[str, str]) -> Call:
             keys[key] if key.startswith(_NEW_FIELD) else key: value for key, value in args["fields"].items()
         }
     return action.kind.call(args, who)
+
+
+def with_ids(action: Action, ids: Ids) -> Action:
+    """Return an action with the `ids` that rows created since its plan have, wherever it names them."""
+    args = dict(action.args)
+    for name, table in _REFERENCES:
+        if isinstance(args.get(name), int):
+            args[name] = ids.get((table, args[name]), args[name])
+    who = int(action.target)
+    target = action.target if action.kind.makes else str(ids.get((action.kind.about, who), who))
+    settles = tuple((table, key_with_ids(table, key, ids)) for table, key in action.settles)
+    return replace(action, target=target, args=args, settles=settles)
+
+
+def key_with_ids(table: str, key: Key, ids: Ids) -> Key:
+    """Return the key of a row with the `ids` that it and the rows that it names have by now."""
+    if table == "subscriptions":
+        kind, parent, who = key
+        return kind, ids.get(("tags", parent), parent), ids.get(("subscribers", who), who)
+    return (ids.get((table, key[0]), key[0]), *key[1:])
 
 
 def needs(action: Action) -> Iterator[tuple[str, str]]:

@@ -11,10 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 from cksync.write.action import Action, needs
 from cksync.write.edits import Account, Edit, Problem
 from cksync.write.kinds import TABLES, in_order
+from cksync.write.moved import as_meant
 from cksync.write.plan import Conflict, Noop, Plan, Skipped
 from cksync.write.planning import Context, IsGone, noop
 from cksync.write.rules import held_back
-from cksync.write.workspace import NUMBERED
+from cksync.write.workspace import NUMBERED, key_of
 
 
 def diff(
@@ -29,6 +30,7 @@ def diff(
     """Return the plan for some edits. `allowed` are the safety rules that the user lifted; `skipped` maps actions that
     are not sent again, by id, to their outcome and reason. `skip_invalid` leaves out rows with problems and whatever
     needs them."""
+    edits = as_meant(edits)
     planned = _Planned(Context(account, edits))
     for edit in edits:
         planned.take(edit)
@@ -69,7 +71,7 @@ class _Planned:
             self.problems.append(Problem(edit.table, edit.key, str(error)))
 
     def _plan(self, edit: Edit) -> None:
-        if edit.kind == "insert" and edit.table in NUMBERED and not _is_new(edit):
+        if edit.kind == "insert" and _is_numbered(edit.table) and not _is_new(edit):
             raise ValueError("leave id out of a new row; the table assigns a negative id")
         if edit.kind == "update" and not edit.is_there:
             raise IsGone(self._context.gone(edit.table, edit.key[0], edit.key), edit.cells)
@@ -93,8 +95,13 @@ class _Planned:
                     self.noops.append(planned)
 
 
+def _is_numbered(table: str) -> bool:
+    """Return True if new rows of a table are identified by their negative id."""
+    return table in NUMBERED and key_of(table) == ("id",)
+
+
 def _is_new(edit: Edit) -> bool:
-    return isinstance(edit.key[-1], int) and edit.key[-1] < 0
+    return isinstance(edit.key[0], int) and edit.key[0] < 0
 
 
 def _without_invalid(actions: Sequence[Action], problems: Sequence[Problem]) -> list[Action]:

@@ -13,6 +13,7 @@ from cksync.addresses import folded, folded_sql
 from cksync.custom_fields import Field, people
 from cksync.sqltext import identifier, literal, quoted
 from cksync.write.gone import gone_rows, lost_columns, unseen_rows
+from cksync.write.repeated import repeated_memberships
 from cksync.write.workspace import TABLES, column_names, key_of, mirror_fields, new_columns, rows_of
 
 # Holds the keys of edited rows while a table is compared.
@@ -107,10 +108,24 @@ def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem]
     for table in ("subscribers", *TABLES):
         found = list(schema_errors(db, schemas, table))
         problems += found
-        if not found:
+        if not found and table == "subscriptions":
+            clear, unclear = _memberships(db, schemas)
+            edits += clear
+            problems += unclear
+        elif not found:
             made = [_as_made(edit) if (table, edit.key[0]) in unseen else edit for edit in _edits(db, schemas, table)]
             edits += made
     return edits, problems, _account(db, edits, unseen)
+
+
+def _memberships(db: duckdb.DuckDBPyConnection, schemas: Schemas) -> tuple[list[Edit], list[Problem]]:
+    """Return the edits of memberships, and the problems of those whose key does not name one row."""
+    repeated = repeated_memberships(db)
+    unclear = {each.key for each in repeated}
+    # A mirror made by an older cksync may have several rows of a membership; they are one edit.
+    edits = {(e.kind, e.key): e for e in _edits(db, schemas, "subscriptions") if e.key not in unclear}
+    problems = [Problem("subscriptions", each.key, each.reason) for each in repeated if each.reason]
+    return list(edits.values()), problems
 
 
 def _as_made(edit: Edit) -> Edit:
@@ -157,6 +172,8 @@ def schema_errors(db: duckdb.DuckDBPyConnection, schemas: Schemas, table: str) -
                 (),
                 f"the column {name} belongs to no custom field; insert one with this key into custom_fields",
             )
+    if table == "subscriptions":  # two rows of one membership concern no other
+        return
     key = quoted(key_of(table))
     for doubled in db.execute(f"select {key} from main.{table} group by {key} having count(*) > 1 limit 20").fetchall():
         yield Problem(table, doubled, "several rows have this key")
@@ -238,7 +255,7 @@ def _account(
 ) -> Account:
     """Read what the plan needs to know of the account, limited to what the edits concern."""
     ids = {edit.key[0] for edit in edits if edit.table == "subscribers"}
-    ids |= {edit.row["subscriber_id"] for edit in edits if edit.table == "subscriptions" and edit.kind != "update"}
+    ids |= {edit.row["subscriber_id"] for edit in edits if edit.table == "subscriptions"}
     known = [id_ for id_ in ids if isinstance(id_, int)]
     addresses = [
         folded(str(value))
@@ -317,7 +334,7 @@ def _named(edits: Sequence[Edit], lost: Mapping[str, int]) -> set[tuple[str, int
     """Return the rows of the account that the edits need, by table and id."""
     named = {(edit.table, edit.key[0]) for edit in edits if edit.kind == "update"}
     for edit in edits:
-        if edit.table == "subscriptions" and edit.kind == "insert":
+        if edit.table == "subscriptions" and edit.kind != "delete":
             named |= {("subscribers", edit.row["subscriber_id"])}
             named |= {(f"{edit.row['subscribable_type']}s", edit.row["subscribable_id"])}
         elif edit.table == "purchase_products":

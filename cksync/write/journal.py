@@ -13,28 +13,28 @@ from typing import Any
 import duckdb
 
 from cksync.errors import Failed
-from cksync.write.action import Action, Result
+from cksync.write.action import Action, Ids, Result, with_ids
 from cksync.write.edits import Cell, Key
 from cksync.write.kinds import KINDS
+from cksync.write.kinds.memberships import membership_of
 from cksync.write.plan import Noop, Plan
 from cksync.write.settle import add_columns, settle_noop
-from cksync.write.workspace import key_of
 
 
 def upgrade(db: duckdb.DuckDBPyConnection) -> None:
-    """Add to a workspace of cksync 0.1.0 the column for lifted safety rules."""
+    """Make a workspace of an older cksync one of this version: 0.1.0 had no column for lifted safety rules, and actions
+    without an outcome kept naming a row by the local id that it had in their plan."""
     db.execute("alter table _cksync.actions add column if not exists lifted varchar")
+    ids = new_ids(db)
+    for left in unresolved(db):
+        _follow(db, left.action, ids)
 
 
 def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime, lifted: Collection[str] = ()) -> None:
     """Note that some actions are about to be sent, with `lifted` safety rules."""
     if not actions:
         return
-    rows = []
-    for action in actions:
-        settles = json.dumps([action.settles, [[c.column, c.base, c.mine, c.theirs] for c in action.cells]])
-        rows += [action.id, action.what, action.target, json.dumps(action.args, default=str), settles, at]
-        rows.append(" ".join(sorted(lifted)))
+    rows = [value for action in actions for value in (*_stored(action), at, " ".join(sorted(lifted)))]
     places = ", ".join(["(?, ?, ?, ?, ?, 'sent', ?, ?)"] * len(actions))
     db.execute("begin")
     db.execute("delete from _cksync.actions where id in (select unnest(?))", [[action.id for action in actions]])
@@ -42,6 +42,20 @@ def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime,
         f"insert into _cksync.actions (id, kind, target, body, rows, state, sent_at, lifted) values {places}", rows
     )
     db.execute("commit")
+
+
+def _stored(action: Action) -> tuple[str, str, str, str, str]:
+    """Return the columns id, kind, target, body and rows of an action."""
+    rows = json.dumps([action.settles, [[c.column, c.base, c.mine, c.theirs] for c in action.cells]])
+    return action.id, action.what, action.target, json.dumps(action.args, default=str), rows
+
+
+def _follow(db: duckdb.DuckDBPyConnection, action: Action, ids: Ids) -> None:
+    """Store an action without an outcome under the `ids` that rows created since have, as the next plan names them."""
+    followed = with_ids(action, ids)
+    if followed.id != action.id:
+        sets = "id = ?, kind = ?, target = ?, body = ?, rows = ?"
+        db.execute(f"update _cksync.actions set {sets} where id = ?", [*_stored(followed), action.id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +81,17 @@ def unresolved(db: duckdb.DuckDBPyConnection) -> list[Unresolved]:
 def _action(what: str, target: str, body: str, rows: str) -> Action:
     if what not in KINDS:
         raise Failed(f"the workspace contains a {what!r} change, unknown to this version of cksync; upgrade cksync")
-    settles, cells = json.loads(rows)
-    settled = tuple((table, _key(table, key)) for table, key in settles)
-    return Action(KINDS[what], target, json.loads(body), settled, tuple(Cell(*cell) for cell in cells))
+    (settles, cells), args = json.loads(rows), json.loads(body)
+    # Memberships were keyed by an id of their own; what was requested names them as well.
+    settled = tuple((t, membership_of(target, args) if t == "subscriptions" else _key(key)) for t, key in settles)
+    return Action(KINDS[what], target, args, settled, tuple(Cell(*cell) for cell in cells))
 
 
-def _key(table: str, stored: str | Sequence[Any]) -> Key:
+def _key(stored: str | Sequence[Any]) -> Key:
     """Parse a stored key; cksync 0.1.0 joined its parts, and sent products without a position."""
     if not isinstance(stored, str):
         return tuple(stored)
-    return tuple(
-        part if name == "subscribable_type" else None if part == "None" else int(part)
-        for name, part in zip(key_of(table), stored.split(", "), strict=True)
-    )
+    return tuple(None if part == "None" else int(part) for part in stored.split(", "))
 
 
 def forget(db: duckdb.DuckDBPyConnection, action: Action) -> None:
@@ -139,6 +151,8 @@ def settle(db: duckdb.DuckDBPyConnection, results: Sequence[tuple[Action, Result
         if result.outcome == "done":
             for row in action.settles:
                 action.kind.settle(db, action, row, result, ids)
+        elif result.outcome == "unknown":
+            _follow(db, action, ids)
     db.execute("commit")
 
 

@@ -1,6 +1,5 @@
 """What the planners share: turning an edit into actions, given the account and the other edits."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -57,9 +56,6 @@ class Context:
         # New memberships by person, and new products by purchase.
         self.joins = _by(edits, "subscriptions", "subscriber_id")
         self.lines = _by(edits, "purchase_products", "purchase_id")
-        self.requested = Counter(
-            (e.row["subscribable_type"], e.row["subscribable_id"], who) for who, of in self.joins.items() for e in of
-        )
         # The API's key of each custom field, by column of the workspace.
         self.keys = {field.column: field.key for field in account.fields}
         self.keys |= {column: new_key(id_) for column, id_ in account.new_columns.items()}

@@ -91,10 +91,11 @@ class Record:
             writer.add_attempts(reply.attempts)
             is_shown = result.outcome == "done" or action.kind.shows_person  # even if it is the wrong person
             is_seen = is_shown and reply.is_done and reply.status != LATER
-            if is_seen and (seen := action.kind.observe(action, call, reply)):
+            if is_seen and (seen := action.kind.observe(self.db, action, call, reply)):
                 writer.observe(*seen)
         if result.outcome == "done" and action.kind.is_removal and call and not (reply and reply.is_done):
-            seen = action.kind.observe(action, call, Reply(204, b"", at, at, ()))  # the account was asked instead
+            asked = Reply(204, b"", at, at, ())  # the account was asked instead
+            seen = action.kind.observe(self.db, action, call, asked)
             if seen is not None:
                 writer.observe(*seen)
         cells = [{"column": c.column, "from": c.base, "to": c.mine} for c in action.cells]

@@ -10,8 +10,9 @@ from cksync.errors import Failed
 from cksync.folder import Folder
 from cksync.load.publish import STORAGE_VERSION
 from cksync.sqltext import identifier, literal, quoted
-from cksync.write.edits import differs, schema_errors, schemas_of
-from cksync.write.workspace import TABLES, column_names, fill, key_of, opened, written
+from cksync.write.edits import Key, differs, schema_errors, schemas_of, shown_key
+from cksync.write.repeated import repeated_memberships
+from cksync.write.workspace import TABLES, column_names, fill, key_of, opened, rows_of, written
 
 # Holds the keys of rows that are edited but gone from the account.
 KEPT = "_cksync_kept"
@@ -27,6 +28,9 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
         schemas = schemas_of(db)
         if problems := [each for table in ("subscribers", *TABLES) for each in schema_errors(db, schemas, table)]:
             raise Failed(f"{path} cannot be refreshed: {problems[0].table}: {problems[0].reason}")
+        repeated = repeated_memberships(db)
+        if doubled := next((each for each in repeated if each.mine > max(each.base, 1)), None):
+            raise Failed(f"{path} cannot be refreshed: subscriptions {shown_key(doubled.key)}: {doubled.reason}")
         db.execute(f"attach {literal(temporary.absolute())} as fresh (storage_version '{STORAGE_VERSION}')")
         names = column_names(db)
         db.execute("use fresh")
@@ -36,6 +40,8 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
         renamed = {name: now[id_] if id_ in now else free_column(name, taken) for id_, name in names.items()}
         for table in ("subscribers", *TABLES):
             _replay_edits(db, table, renamed if table == "subscribers" else {})
+        for each in repeated:
+            _take_from_mirror(db, each.key)
         for name in ("actions", "ids"):
             db.execute(f"insert into _cksync.{name} by name from work._cksync.{name}")
         db.execute("use work")
@@ -80,10 +86,12 @@ def _replay_edits(db: duckdb.DuckDBPyConnection, table: str, names: Mapping[str,
                     where {same} and {differs(name, name in old)}
                     """
                 )
+    # A membership that the account has by now is no edit any more.
+    new = f"anti join fresh.main.{table} using ({key})" if table == "subscriptions" else ""
     db.execute(
         f"""
         insert into fresh.main.{table} ({quoted([names.get(name, name) for name in kept])})
-        select {quoted(kept)} from work.main.{table} as mine anti join work.base.{table} using ({key})
+        select {quoted(kept)} from work.main.{table} as mine anti join work.base.{table} using ({key}) {new}
         """
     )
     db.execute(
@@ -92,6 +100,14 @@ def _replay_edits(db: duckdb.DuckDBPyConnection, table: str, names: Mapping[str,
         using (select {key} from work.base.{table} anti join work.main.{table} using ({key})) as mine where {same}
         """
     )
+
+
+def _take_from_mirror(db: duckdb.DuckDBPyConnection, key: Key) -> None:
+    """Replace a membership that the old workspace had several times with the one of the mirror."""
+    is_it = " and ".join(f"{identifier(name)} is not distinct from ?" for name in key_of("subscriptions"))
+    for place in ("base", "main"):
+        db.execute(f"delete from fresh.{place}.subscriptions where {is_it}", key)
+        db.execute(f"insert into fresh.{place}.subscriptions from ({rows_of(db, 'subscriptions')}) where {is_it}", key)
 
 
 def _ensure_column(db: duckdb.DuckDBPyConnection, table: str, name: str, column: str, *, is_old: bool) -> bool:

@@ -19,7 +19,7 @@ from cksync.clock import Clock
 from cksync.domain import Page, Request, Slice, whole
 from cksync.errors import ApiUnavailable, CksyncError, EndpointFailed, OutcomeUnknown
 from cksync.write import journal
-from cksync.write.action import Action, Result, Sought
+from cksync.write.action import Action, Result, Sought, with_ids
 from cksync.write.gone import ONE_OF
 from cksync.write.journal import Unresolved
 from cksync.write.record import Record
@@ -250,13 +250,7 @@ class Resolver:
 
     def _with_ids(self, action: Action) -> Action:
         """Replace the ids of a tag and a person created in the same push by their real ones."""
-        ids = journal.new_ids(self.db)
-        parent, who = action.args.get("parent_id"), int(action.target)
-        args = dict(action.args)
-        if isinstance(parent, int):
-            args["parent_id"] = ids.get(("tags", parent), parent)
-        target = action.target if action.kind.makes else str(ids.get((action.kind.about, who), who))
-        return Action(action.kind, target, args, action.settles)
+        return with_ids(action, journal.new_ids(self.db))
 
     def _known(self, at: datetime) -> MirrorState:
         """Return the ids of things that only their ids distinguish: those the account had then, or has from this

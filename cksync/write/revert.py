@@ -40,11 +40,37 @@ def revert_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[str]) ->
         names = quoted([name for name, *_ in db.execute(f"describe base.{table}").fetchall() if name in there])
         taken = db.execute(f"delete from main.{table} where {is_it} returning 1", key).fetchall()
         put = f"insert into main.{table} ({names}) select {names} from base.{table} where {is_it} returning 1"
-        found = taken + db.execute(put, key).fetchall()
+        returned = db.execute(put, key).fetchall()
+        if table == "subscriptions" and key[0] != "tag" and returned and not taken and {"id", "created_at"} <= there:
+            _take_back_moved(db, key)
+        found = taken + returned
         if found and is_new and table in _FOLLOW:
             of, where = _FOLLOW[table]
             db.execute(f"delete from main.{of} where {where}", [int(key[0])])
     return bool(found)
+
+
+def _take_back_moved(db: duckdb.DuckDBPyConnection, key: Sequence[str]) -> None:
+    """Remove the row that an UPDATE made of the subscription with this key; `moved.as_meant` sees both as one edit."""
+    names = key_of("subscriptions")
+    db.execute(
+        f"""
+        delete from main.subscriptions where rowid in (
+            select place
+            from (
+                select mine.rowid as place, mine.*
+                from main.subscriptions as mine anti join base.subscriptions using ({quoted(names)})
+            ) as mine
+            join base.subscriptions as base on mine.id = base.id or mine.created_at = base.created_at
+            where {" and ".join(f"cast(base.{name} as varchar) = ?" for name in names)} and coalesce(mine.id, 0) >= 0
+            order by
+                (mine.subscribable_type, mine.subscribable_id) = (base.subscribable_type, base.subscribable_id) desc,
+                mine.id = base.id desc nulls last, place
+            limit 1
+        )
+        """,
+        key,
+    )
 
 
 def revert_shape(db: duckdb.DuckDBPyConnection, table: str) -> None:

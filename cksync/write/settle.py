@@ -7,7 +7,7 @@ import duckdb
 
 from cksync.custom_fields import PERSON, free_column
 from cksync.sqltext import identifier, quoted
-from cksync.write.action import Action, Ids, Result, Row
+from cksync.write.action import Action, Ids, Result, Row, key_with_ids
 from cksync.write.edits import Cell, Key
 from cksync.write.plan import Noop
 from cksync.write.workspace import column_names, key_of, new_columns, rows_of
@@ -28,8 +28,10 @@ def settle_removal(db: duckdb.DuckDBPyConnection, action: Action, row: Row, resu
 def settle_creation(db: duckdb.DuckDBPyConnection, action: Action, row: Row, result: Result, ids: Ids) -> None:
     """Give the row its real id wherever it is used, and add it to the base."""
     table, key = row
-    if table == "subscriptions":  # its tag may have been created in the same push
-        key = (key[0], ids.get(("tags", key[1]), key[1]), key[2])
+    if table == "subscriptions":  # its tag and its person may have been created in the same push
+        made = {("subscribers", int(action.target)): result.ids["subscribers"]} if action.kind.makes else {}
+        _settle_membership(db, key_with_ids(table, key, {**ids, **made}), result.ids.get(table))
+        return
     _settle_row(db, table, key, result)
     if table == "subscribers":  # what did not fit into one request is still an edit
         _settle_cells(db, table, [result.ids[table]], action.cells)
@@ -58,18 +60,23 @@ def settle_noop(db: duckdb.DuckDBPyConnection, noop: Noop) -> None:
 
 def _replace_membership(db: duckdb.DuckDBPyConnection, key: Key) -> None:
     """Replace an inserted row of subscriptions with the one that the account has."""
-    query = f"delete from main.subscriptions where {_is('subscriptions')} returning subscriber_id"
-    ((who,),) = db.execute(query, key).fetchall()
+    is_it = _is("subscriptions")
     for schema in ("base", "main"):
-        db.execute(
-            f"""
-            insert into {schema}.subscriptions
-            from ({rows_of(db, "subscriptions")}) as theirs
-            anti join {schema}.subscriptions using (subscribable_type, subscribable_id, id)
-            where (subscribable_type, subscribable_id, subscriber_id) = (?, ?, ?)
-            """,
-            [*key[:2], who],
-        )
+        db.execute(f"delete from {schema}.subscriptions where {is_it}", key)
+        theirs = f"from ({rows_of(db, 'subscriptions')}) where {is_it}"
+        db.execute(f"insert into {schema}.subscriptions by name {theirs}", key)
+
+
+def _settle_membership(db: duckdb.DuckDBPyConnection, key: Key, id_: int | None) -> None:
+    """Make an inserted row of subscriptions the base, with the id of its own that the account gave it, if any. The base
+    may have it from before it was deleted and inserted again."""
+    is_it = _is("subscriptions")
+    db.execute(f"update main.subscriptions set id = coalesce(?, if(id > 0, id, null)) where {is_it}", [id_, *key])
+    db.execute(f"delete from base.subscriptions where {is_it}", key)
+    columns = quoted([name for name, *_ in db.execute("describe base.subscriptions").fetchall()])
+    db.execute(
+        f"insert into base.subscriptions ({columns}) select {columns} from main.subscriptions where {is_it}", key
+    )
 
 
 def _is(table: str) -> str:
@@ -90,9 +97,9 @@ def _settle_row(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], r
         purchase = result.ids["purchases"]
         new: list[Any] = [purchase, key[1] if key[1] is not None else _number(db, purchase)]
     else:
-        new = [*key[:-1], result.ids.get(table, key[-1])]
-        db.execute("insert into _cksync.ids values (?, ?, ?)", [table, key[-1], new[-1]])
-        _rename(db, table, key, new[-1], result.values if table in ("tags", "custom_fields") else {})
+        new = [result.ids[table]]
+        db.execute("insert into _cksync.ids values (?, ?, ?)", [table, key[0], new[0]])
+        _rename(db, table, key, new[0], result.values if table in ("tags", "custom_fields") else {})
     columns: Sequence[str] = [name for name, *_ in db.execute(f"describe base.{table}").fetchall()]
     if table == "subscribers":
         columns = PERSON
@@ -138,4 +145,4 @@ def _rename(db: duckdb.DuckDBPyConnection, table: str, key: Sequence[Any], id_: 
         ),
     }
     if table in follow:
-        db.execute(follow[table], [id_, key[-1]])
+        db.execute(follow[table], [id_, key[0]])

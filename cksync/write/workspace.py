@@ -36,10 +36,10 @@ _COLUMNS: Mapping[str, Sequence[str]] = {
     "subscriptions": ("subscribable_type", "subscribable_id", "subscriber_id", "id", "state", "created_at"),
     "custom_fields": ("id", "label", "key", "name"),
 }
-# New rows of these tables get a negative id of their own.
+# New rows of these tables get a negative id of their own; that of a membership identifies nothing.
 NUMBERED = ("subscribers", "subscriptions", "tags", "custom_fields", "broadcasts", "purchases")
 KEYS: Mapping[str, Sequence[str]] = {
-    "subscriptions": ("subscribable_type", "subscribable_id", "id"),
+    "subscriptions": ("subscribable_type", "subscribable_id", "subscriber_id"),
     "purchase_products": ("purchase_id", "position"),
 }
 

@@ -2,6 +2,7 @@
 -- table: The table's name.
 -- key: The columns of its key.
 -- column: The column that keeps its value.
+-- is_silent: Condition that a record is silent about the column.
 -- same_key: Condition that `incoming` and `known` have the same key.
 update incoming set "{column}" = known.kept
 from (
@@ -14,4 +15,4 @@ from (
     where "{column}" is not null
     group by all
 ) as known
-where {same_key} and incoming._synced_at >= known.seen_at
+where {same_key} and incoming._synced_at >= known.seen_at and {is_silent}

@@ -2,7 +2,8 @@
 -- @key: id
 -- @from: forms
 -- @slice: forms
--- @partly: title, description, sign_up_button_text, success_message, url
+-- @partly: uid, type, format, archived, title, description, sign_up_button_text, success_message, url, embed_js,
+-- embed_url, created_at
 -- @unknown: How often a form was viewed.
 -- id: The form's id.
 -- uid: The id in the form's public URL; null for legacy forms.
@@ -50,6 +51,10 @@ select
     as_timestamp(given.created_at) as created_at,
     record as _record,
     ['subscriber_count'] as _read,
-    lacking(record, 'title, description, sign_up_button_text, success_message, url') as _lacks,
+    lacking(
+        record,
+        'uid, type, format, archived, title, description, sign_up_button_text, success_message, url, embed_js, '
+        || 'embed_url, created_at'
+    ) as _lacks,
     observed_at as _synced_at
 from answers

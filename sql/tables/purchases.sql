@@ -43,9 +43,9 @@ select
     given.transaction_id,
     given.status,
     given.email_address,
-    coalesce(
-        as_bigint(given.subscriber_id),
-        (
+    case
+        when json_exists(record, '$.subscriber_id') then as_bigint(given.subscriber_id)
+        else (
             select min(person.id)
             from history.subscribers as person
             where as_address(person.email_address) = as_address(given.email_address)
@@ -53,7 +53,7 @@ select
                 and person.valid_from <= observed_at
                 and (person.valid_to is null or person.valid_to > observed_at)
         )
-    ) as subscriber_id,
+    end as subscriber_id,
     given.currency,
     as_timestamp(given.transaction_time) as transaction_time,
     as_money(given.subtotal, number.subtotal) as subtotal,

@@ -39,6 +39,7 @@ STREAMS = {
         Stream("subscriptions", "{parent}/subscriptions", "subscriptions", "total_subscriptions", is_paged=True),
         Stream("broadcasts", "broadcasts", "broadcasts", one="broadcast", is_paged=True),
         Stream("broadcast_stats", "broadcasts/{id}/stats", one="broadcast"),
+        Stream("webhooks", "automations/hooks"),
         Stream("purchases", "purchases", "purchases", "total_purchases", is_paged=True),
     )
 }

@@ -56,7 +56,7 @@ class V3:
         if request.key is not None:
             tombstone = (Record(request.key, None),) if answer.is_json else ()
             return replace(page, records=tombstone, is_missing=True)
-        if STREAMS[request.slice.stream].is_paged:
+        if STREAMS[request.slice.stream].is_paged or request.slice.stream == "webhooks":
             return replace(page, is_missing=True)
         unknown = f"GET {request.path} does not exist there (404)"
         error = (
@@ -80,6 +80,9 @@ def _cut(request: Request, body: bytes) -> tuple[_Cut, int]:
     """Return the records and counts of a body, and the number of records. Raises Malformed."""
     stream = STREAMS[request.slice.stream]
     try:
+        if stream.name == "webhooks":
+            cut = _webhooks(stream, body)
+            return cut, len(cut.records)
         top = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         cut = _one(stream, request, top, body) if not stream.records or request.key else _list(stream, request, top)
     except msgspec.DecodeError:
@@ -100,6 +103,13 @@ def _list(stream: Stream, request: Request, top: dict[str, msgspec.Raw]) -> _Cut
         page_echo=_count(top, "page"),
         strangers=sum(found != state for _, found in heads) if state else 0,
     )
+
+
+def _webhooks(stream: Stream, body: bytes) -> _Cut:
+    """Return the webhooks of an undocumented list: an array of rules, each wrapped or bare."""
+    items = msgspec.json.decode(body, type=list[dict[str, msgspec.Raw]])
+    texts = [bytes(item["rule"]) if "rule" in item else msgspec.json.encode(item) for item in items]
+    return _Cut(tuple(Record(_key(stream, text), as_sent(text)) for text in texts))
 
 
 class _Head(msgspec.Struct):

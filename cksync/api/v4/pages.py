@@ -23,6 +23,7 @@ class _Cut:
     total: int | None = None
     cursor: str | None = None
     has_next: bool = False
+    per_page: int | None = None
 
 
 class V4:
@@ -51,7 +52,13 @@ class V4:
         if answer.content is not None:
             cut = answer.content
             return replace(
-                page, records=cut.records, heads=cut.heads, total=cut.total, cursor=cut.cursor, has_next=cut.has_next
+                page,
+                records=cut.records,
+                heads=cut.heads,
+                total=cut.total,
+                cursor=cut.cursor,
+                has_next=cut.has_next,
+                per_page=cut.per_page,
             )
         if request.key is not None:
             tombstone = (Record(request.key, None),) if answer.is_json else ()
@@ -115,6 +122,7 @@ class _Pagination(msgspec.Struct):
     has_next_page: bool
     end_cursor: str | None = None
     total_count: int | None = None
+    per_page: int | None = None
 
 
 def _list(stream: Stream, top: Mapping[str, msgspec.Raw]) -> _Cut:
@@ -134,6 +142,7 @@ def _list(stream: Stream, top: Mapping[str, msgspec.Raw]) -> _Cut:
         place.total_count if place.total_count is not None and place.total_count >= 0 else None,
         place.end_cursor,
         place.has_next_page,
+        place.per_page,
     )
 
 

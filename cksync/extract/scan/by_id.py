@@ -7,10 +7,8 @@ from datetime import datetime
 from cksync.api.v3 import catalog as v3
 from cksync.api.v4 import catalog as v4
 from cksync.domain import Checkpoint, Miss, Page, Request, Slice
+from cksync.extract.scan.cursor import FROZEN
 from cksync.extract.scan.unread import Unread
-
-# The status of a response for figures that the API no longer gives.
-FROZEN = 400
 
 
 class ByIdScan:
@@ -74,6 +72,10 @@ class ByIdScan:
         else:
             self._unread.miss(missed)
         self._began_at = self._began_at or missed.at
+
+    def expects(self, missed: Miss) -> bool:
+        """Return True if a failure is one that the age of figures explains."""
+        return self._may_be_refused and missed.status == FROZEN
 
     @property
     def unread(self) -> tuple[str, ...]:

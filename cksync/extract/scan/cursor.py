@@ -18,14 +18,18 @@ from cksync.plural import plural
 MISSES = 2
 # The status of a response that refuses a cursor or its parameters.
 REFUSED = range(400, 500)
+# The status of a response for figures that the API no longer gives.
+FROZEN = 400
+# That for a list which the plan of the account does not include.
+FORBIDDEN = 403
 
 
 class CursorScan:
     """Walks a list to its end, leg after leg, and proves it complete or says why not.
 
     `known` are the rows that the mirror has, `young` those among them that a lagging list may not show yet. `heads` has
-    what was read of each row, `status` that of a refusal, `last_at` is when the last page was requested. Of
-    `changes_only` (what changed since a time) no row is absent. Pages that are too large
+    what was read of each row, `status` that of a refusal, `last_at` is when the last page was requested, `per_page` the
+    most rows of a page. Of `changes_only` (what changed since a time) no row is absent. Pages that are too large
     are requested again with half as many rows; a single record too large is skipped and named.
     """
 
@@ -45,17 +49,20 @@ class CursorScan:
         unchanged: Mapping[int, int] | None = None,
         met: set[int] | None = None,
         is_optional: bool = False,
+        may_be_frozen: bool = False,
     ) -> None:
         """Start at the front, or resume at the cursor of `start`, if all its `keys` are there.
 
         `until_known` ends the walk at the first page with a row that the mirror has. `with_heads` keeps what was read
         of each row. `unchanged` are digests of records that need not be stored again, `met` collects the ids of rows.
-        `is_optional`: the account may not have this list.
+        `is_optional`: the account may not have this list. `may_be_frozen`: the API may no longer give it (figures older
+        than five years), and its rows stay as they are.
         """
         self.slice, self._query = slice_, query
         self._known, self._young, self._held = known, young, held
         self.is_changes_only, self._until_known, self.is_optional = changes_only, until_known, is_optional
         self._with_heads, self._unchanged, self._met = with_heads, unchanged, met
+        self._may_be_frozen, self._is_frozen = may_be_frozen, False
         keys = set(keys)
         if start is not None and not _is_resumable(start, keys):
             start = None
@@ -74,7 +81,7 @@ class CursorScan:
         self._total = start.total if start else None
         self._has_total = start is not None and start.total is not None
         self._recent = 0  # rows too young to be counted by a lagging list
-        self._is_asked = self._is_ended = False
+        self._is_asked = self._is_ended = self._is_restarted = False
         self._is_done = start.is_done if start else False
         self._doubt = start.doubt if start else None
         self._misses = 0
@@ -82,6 +89,7 @@ class CursorScan:
         self.is_missing = False
         self.status: int | None = None
         self.last_at: datetime | None = None
+        self.per_page = PAGE_ROWS
 
     def ask(self) -> Request | None:
         """Return the request for the next page."""
@@ -102,9 +110,14 @@ class CursorScan:
         self._number += 1
         self._misses = 0
         self.last_at = page.sent_at
-        if self._began_at is None:
+        self.per_page = page.per_page or self.per_page
+        if self._began_at is None or self._is_restarted:
+            self._is_restarted = False
             self._began_at = min(page.sent_at, page.server_at or page.sent_at)
             self._read_from = page.sent_at
+        if page.is_missing and self._may_be_frozen:
+            self._is_frozen = self._is_done = True
+            return
         if page.is_missing:
             self.is_missing = self._is_done = True
             self._doubt = "the API responds that the list does not exist (404)"
@@ -159,20 +172,29 @@ class CursorScan:
         """Receive the failure of a request: of a stored cursor begin anew, of a page too large ask for fewer rows."""
         self._is_asked = False
         self._misses += 1
+        self._began_at = self._began_at or missed.at
+        self._read_from = self._read_from or missed.at
         if missed.is_too_large and self._per_page > 0:
             self._per_page //= 2
             self._misses = 0
             return
         if self._is_resumed and missed.status in REFUSED:
             self._begin(None, set())
-            self._is_resumed = False
+            self._began_at = self._read_from = missed.at
+            self._is_resumed, self._is_restarted = False, True
             return
-        self._began_at = self._began_at or missed.at
-        self._read_from = self._read_from or missed.at
+        if self._may_be_frozen and missed.status == FROZEN:
+            self._is_frozen = self._is_done = True
+            return
         if self._misses >= MISSES or missed.status in REFUSED:
             page = f"page {self._number + 1} " if self.keys else ""
             self._doubt, self._is_done = f"{page}could not be read: {missed.reason}", True
             self.status = missed.status
+
+    def expects(self, missed: Miss) -> bool:
+        """Return True if a failure is one that the account's plan or the age of figures explains."""
+        is_refused = self.is_optional and missed.status == FORBIDDEN
+        return is_refused or (self._may_be_frozen and missed.status == FROZEN)
 
     def _end(self) -> None:
         """Decide at the end of the walk."""
@@ -251,9 +273,14 @@ class CursorScan:
     @property
     def absent(self) -> Collection[int]:
         """Return the known rows that the complete list does not show, but for those that it may not show yet."""
-        if not self.is_complete or self.is_changes_only or self._until_known:
+        if not self.is_complete or self._is_part:
             return ()
         return [key for key in self._known if str(key) not in self.keys and key not in self._young]
+
+    @property
+    def _is_part(self) -> bool:
+        """Return True if the walk shows a part of the list only, so that no row is absent."""
+        return self.is_changes_only or self._until_known or self._is_frozen
 
     @property
     def states(self) -> Mapping[int, str | None]:
@@ -265,7 +292,7 @@ class CursorScan:
         """Return what has been proved so far. Raises LookupError before the first page."""
         if self._began_at is None or self._read_from is None:
             raise LookupError(f"{self.slice.name} has not been read yet")
-        proof: Proof = "changes" if self.is_changes_only or self._until_known else "content"
+        proof: Proof = "changes" if self._is_part else "content"
         return Checkpoint(
             slice=self.slice,
             began_at=self._began_at,

@@ -6,6 +6,7 @@ checkpoint and the keys it has read.
 
 from collections import deque
 from collections.abc import Collection, Iterable, Set
+from dataclasses import replace
 from datetime import date
 from typing import Protocol
 
@@ -351,6 +352,23 @@ class FullScan:
     def pages(self) -> int:
         """Return the number of pages of the list, as far as known."""
         return max(self._last or 0, self._front)
+
+
+class OptionalScan(FullScan):
+    """Reads a list of one page that the API may lack; then its rows stay as they are."""
+
+    _is_lacking = False
+
+    def tell(self, page: Page) -> None:
+        """Receive the page."""
+        self._is_lacking = page.is_missing
+        super().tell(replace(page, is_missing=False))
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Return what has been proved."""
+        found = super().checkpoint
+        return replace(found, proof="changes") if self._is_lacking and found.is_complete else found
 
 
 def _miscount(rows: int, total: int | None) -> str:

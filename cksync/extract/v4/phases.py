@@ -48,7 +48,7 @@ from cksync.domain import PURCHASES as PURCHASES_V3
 from cksync.extract.context import Progress, PullContext
 from cksync.extract.due import QUARTER, STATS_MONTHLY, STATS_WEEKLY, WEEK, has_rotation_due
 from cksync.extract.scan.by_id import ByIdScan
-from cksync.extract.scan.cursor import CountProbe, CursorScan
+from cksync.extract.scan.cursor import FORBIDDEN, CountProbe, CursorScan
 from cksync.extract.scan.full import FullScan, Scan
 from cksync.extract.scans import BY_ID_BUDGET, full_scan, incremental_scan
 from cksync.extract.v4.settling import Pause, Phases, Proved, proved, settle
@@ -83,8 +83,8 @@ NEEDS = {
     "broadcast_links": {"broadcasts", "broadcast_stats"},
     "sequence_emails": {"sequences"},
 }
-# A list with fewer known rows is one page, so that reading it whole costs no more than reading what is new.
-ONE_PAGE = PAGE_ROWS - 100
+# A list that fills less than this share of a page is read whole: that costs no more than reading what is new.
+ONE_PAGE_SHARE = 0.9
 # Links of broadcasts without new clicks that one night checks.
 LINKS_IN_ROTATION = 2
 Scans = Sequence[Scan]
@@ -101,7 +101,7 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
 @dataclass
 class _Reading:
     """One pull. `counts` are the active people in each list of members, `states` those of the people read tonight,
-    `met` whoever was seen in a list of members."""
+    `met` whoever was seen in a list of members, `page_rows` are the most rows of a page."""
 
     context: PullContext
     progress: Progress
@@ -110,6 +110,7 @@ class _Reading:
     states: dict[int, str | None] = field(default_factory=dict)
     met: set[int] = field(default_factory=set)
     parents: dict[str, list[int]] = field(default_factory=dict)
+    page_rows: int = PAGE_ROWS
 
     # -- what is known
 
@@ -150,6 +151,10 @@ class _Reading:
         earlier = self._earlier(slice_)
         return earlier is not None and earlier.is_complete
 
+    @property
+    def _one_page(self) -> float:
+        return ONE_PAGE_SHARE * self.page_rows
+
     # -- scans
 
     def _walk(
@@ -164,6 +169,7 @@ class _Reading:
         with_heads: bool = False,
         unchanged: Mapping[int, int] | None = None,
         is_met: bool = False,
+        may_be_frozen: bool = False,
     ) -> CursorScan:
         query = query_of(slice_, since=since, with_content=self._settings.content, now=self.context.began_at)
         is_part = since is not None or until_known
@@ -180,6 +186,7 @@ class _Reading:
             with_heads=with_heads,
             unchanged=unchanged,
             met=self.met if is_met else None,
+            may_be_frozen=may_be_frozen,
         )
 
     def _list(self, stream: str) -> CursorScan:
@@ -227,6 +234,7 @@ class _Reading:
         if self._is_wanted("broadcast_stats"):
             scans.append(CursorScan(STATS, query_of(STATS), with_heads=True, is_optional=True))
         last = yield from settle(scans, self._settings.settle_seconds)
+        self.page_rows = min((scan.per_page for scan in last.values()), default=PAGE_ROWS)
         again = [scan.again() for scan in last.values() if scan.absent]  # a row is gone only if two walks lack it
         if again:
             last |= yield from settle(again, self._settings.settle_seconds)
@@ -236,7 +244,7 @@ class _Reading:
         if BROADCASTS.name in last and last[BROADCASTS.name].is_complete:
             gone = self.known.ids("broadcasts") - last[BROADCASTS.name].ids
             yield [ByIdScan(BROADCASTS_BY_ID_V4, map(str, sorted(gone)), budget=BY_ID_BUDGET)] if gone else []
-        if STATS.name in last and not last[STATS.name].is_complete and last[STATS.name].status == 403:
+        if STATS.name in last and not last[STATS.name].is_complete and last[STATS.name].status == FORBIDDEN:
             yield from self._stats_one_by_one(last)
         return last
 
@@ -282,7 +290,7 @@ class _Reading:
 
     @cached_property
     def _pages(self) -> int:
-        return max(1, ceil(len(self.known_people) / PAGE_ROWS))
+        return max(1, ceil(len(self.known_people) / self.page_rows))
 
     @cached_property
     def reads_everybody(self) -> bool:
@@ -298,7 +306,7 @@ class _Reading:
             return self._pages <= 1
         moved = [id_ for id_ in tags if self._has_moved(members("tag", str(id_), "v4"))]
         fewer = sum(
-            ceil(len(self._members_of(members("tag", str(id_), "v4")).all) / PAGE_ROWS)
+            ceil(len(self._members_of(members("tag", str(id_), "v4")).all) / self.page_rows)
             for id_ in tags
             if (self._gap(members("tag", str(id_), "v4")) or 0) < 0
         )
@@ -323,7 +331,7 @@ class _Reading:
         if self.reads_everybody:
             digests = self.known.digests() if self._is_known(PEOPLE) or self._is_full else {}
             scans: list[Scan] = [self._walk(PEOPLE, with_heads=True, unchanged=digests or None)]
-            if not self._is_known(CANCELLED):
+            if not self._is_known(CANCELLED) or self.context.schedule.depth != "nightly":
                 scans.append(self._walk(CANCELLED, with_heads=True))
             return scans
         changed = self._walk(CHANGED, since=self._since(PEOPLE), with_heads=True)
@@ -450,7 +458,7 @@ class _Reading:
                 continue
             elif self._settings.depth == "hints" and self._is_nightly and not self._has_moved(slice_):
                 self._keep(slice_)
-            elif len(self._members_of(slice_).all) <= ONE_PAGE or slice_.name in rotation or not self._is_nightly:
+            elif len(self._members_of(slice_).all) <= self._one_page or slice_.name in rotation or not self._is_nightly:
                 scans.append(self._whole_list(slice_))
             else:
                 scans.append(self._walk(slice_, since=self._since(slice_), with_heads=True, is_met=True))
@@ -475,11 +483,11 @@ class _Reading:
         first: a share of the verify cycle, within the budget of checks."""
         share = self.context.schedule.share
         lists = [
-            (cursor.checked_at, slice_.name, ceil(cursor.rows / PAGE_ROWS))
+            (cursor.checked_at, slice_.name, ceil(cursor.rows / self.page_rows))
             for slice_ in self._lists_of_members()
             if (cursor := self.context.state.cursors.get(slice_.name)) is not None
             and cursor.read_to is not None
-            and cursor.rows > ONE_PAGE
+            and cursor.rows > self._one_page
             and not (slice_.parent and slice_.parent[0] == "tag" and self._tags_follow)
         ]
         lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
@@ -643,7 +651,8 @@ class _Reading:
     def _children(self, slice_: Slice) -> Scan:
         if self._is_read(slice_):
             return self._done(slice_)
-        return self._walk(slice_, known=self.known.children(slice_))
+        is_figures = slice_.stream == "broadcast_links"
+        return self._walk(slice_, known=self.known.children(slice_), may_be_frozen=is_figures)
 
     def _sequences_due(self, lists: Mapping[str, CursorScan]) -> list[int]:
         """Return the sequences whose emails to read: those that changed, and the others in rotation."""
@@ -673,15 +682,13 @@ class _Reading:
         now = {id_: head.inside for id_, head in stats.heads.items()} if stats is not None else {}
         known = {each.id: each for each in self.known.sent()}
         due, others = [], []
-        for id_ in now.keys() | known.keys():
+        for id_ in now or self._maybe_sent(lists, known):  # the list leaves out what is older than five years
             each = known.get(id_)
-            clicks = now.get(id_, each.clicks if each else None)
             if each is None or each.read_at is None:
-                if clicks or each is None or each.clicks:
-                    due.append(id_)
-                elif clicks == 0:
-                    continue
-            elif clicks != each.clicks_then:
+                due.append(id_)
+                continue
+            clicks = now.get(id_, each.clicks)
+            if clicks != each.clicks_then:
                 due.append(id_)
             elif clicks:
                 others.append((id_, each.read_at))
@@ -690,6 +697,12 @@ class _Reading:
         overdue = [id_ for id_, at in others if has_rotation_due(id_, at, self.context.began_at, QUARTER)]
         limit = None if self.context.schedule.depth == "verify" else LINKS_IN_ROTATION
         return sorted({*due, *islice(sorted(overdue), limit)}, reverse=True)
+
+    def _maybe_sent(self, lists: Mapping[str, CursorScan], known: Collection[int]) -> set[int]:
+        """Return the broadcasts that may have links, where the account may not have the list of figures."""
+        broadcasts = lists.get(BROADCASTS.name)
+        there = broadcasts.ids if broadcasts is not None else set()
+        return {*known, *(id_ for id_ in there if links_of(id_).name not in self.context.state.cursors)}
 
     def _engagement(self) -> list[Scan]:
         """Return a scan of everybody's figures, if they are due."""
@@ -718,7 +731,7 @@ class _Reading:
         is_due = cursor is None or has_rotation_due(
             0, cursor.checked_at, self.context.began_at, self.context.schedule.cycle
         )
-        if self._is_known(PURCHASES) and not is_due and self._is_nightly and len(known) > ONE_PAGE:
+        if self._is_known(PURCHASES) and not is_due and self._is_nightly and len(known) > self._one_page:
             return [self._walk(PURCHASES, known=known, until_known=True)]
         held = self.context.state.held_of(PURCHASES, known, may_vanish=self.context.may_vanish, least=VANISH_ROWS)
         return [self._walk(PURCHASES, known=known, held=held)]

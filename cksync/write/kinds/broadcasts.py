@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import duckdb
+
 from cksync.api import WritingApi
 from cksync.api.http import Call, Reply
 from cksync.api.v3.catalog import UNSENT, ask_one
@@ -117,11 +119,11 @@ def _needed(action: Action, call: Call) -> Needed:
     return Needed(DETAILS, action.target, ONE_OF["broadcasts"])
 
 
-def _observe(action: Action, call: Call, reply: Reply) -> Seen:
+def _observe(db: duckdb.DuckDBPyConnection, action: Action, call: Call, reply: Reply) -> Seen:
     return page_of(DETAILS, call, reply, records(reply))
 
 
-def _observe_deletion(action: Action, call: Call, reply: Reply) -> Seen:
+def _observe_deletion(db: duckdb.DuckDBPyConnection, action: Action, call: Call, reply: Reply) -> Seen:
     return page_of(DETAILS, call, reply, (Record(action.target, None),))
 
 

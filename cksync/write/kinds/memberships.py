@@ -10,13 +10,14 @@ from cksync.api.http import Call, Reply
 from cksync.api.v3.writes import CALLS
 from cksync.domain import PARENTS, Slice, members, whole
 from cksync.write.action import Action, Found, Kind, Needed, ReadList, Result, Seen, Sought
-from cksync.write.edits import Edit
+from cksync.write.edits import Edit, Key
 from cksync.write.gone import ONE_OF
 from cksync.write.lookup import has_tag, memberships
 from cksync.write.plan import Gone
 from cksync.write.planning import Context, IsGone, Planned, WorkspaceTable, action, check_state, noop
 from cksync.write.reply import page_of, records, wrong_person
 from cksync.write.settle import settle_creation, settle_removal
+from cksync.write.workspace import key_of
 
 _KINDS = {stream: kind for kind, stream in PARENTS.items()}
 
@@ -63,8 +64,6 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     kind, parent = parent_of(context, edit)
     who = edit.row["subscriber_id"]
     check_state(edit, "the API sets the state of a subscription")
-    if context.requested[kind, parent, who] > 1:
-        raise ValueError(f"the subscription of {who} is inserted twice")
     if who in context.new["subscribers"]:
         if first_join(context, who) is not edit:  # the first membership is sent with the person
             yield _subscribe(edit, kind, parent, context.new["subscribers"][who].row["email_address"])
@@ -86,9 +85,8 @@ def _subscribe(edit: Edit, kind: str, parent: int, address: str) -> Action:
 
 
 def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
-    kind, parent, who = (edit.row[name] for name in ("subscribable_type", "subscribable_id", "subscriber_id"))
-    is_inserted_again = (kind, parent, who) in context.requested
-    if is_inserted_again or (kind, parent, who) not in context.account.memberships:
+    kind, parent, who = edit.key
+    if (kind, parent, who) not in context.account.memberships:
         yield noop(edit)
     elif kind != "tag":
         raise ValueError("the API cannot remove people from forms or sequences; set state = 'cancelled' to unsubscribe")
@@ -99,6 +97,12 @@ def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
 def subscribe(args: dict[str, Any], who: int) -> Call:
     """Return the call that adds a person to a list, and creates them if the account has nobody with that address."""
     return CALLS.subscribe(args.pop("parent"), args.pop("parent_id"), args.pop("email_address"), **args)
+
+
+def membership_of(target: str, args: Mapping[str, Any]) -> Key:
+    """Return the key of the membership that an action with this target and arguments is about."""
+    kind, parent = (args["parent"], args["parent_id"]) if "parent" in args else ("tag", args["tag_id"])
+    return kind, parent, int(target)
 
 
 def joined_list(action: Action) -> Slice:
@@ -112,7 +116,7 @@ def needed_parent(action: Action, call: Call) -> Needed:
     return Needed(whole(parents), id_, ONE_OF[parents])
 
 
-def observe_membership(action: Action, call: Call, reply: Reply) -> Seen:
+def observe_membership(db: duckdb.DuckDBPyConnection, action: Action, call: Call, reply: Reply) -> Seen:
     """Return the membership that a reply shows."""
     parents, id_, _ = call.path.split("/")
     return page_of(members(_KINDS[parents], id_), call, reply, records(reply))
@@ -145,7 +149,10 @@ def mirrored(db: duckdb.DuckDBPyConnection, action: Action, is_it: str, who: obj
         where joined.subscribable_type = ? and joined.subscribable_id = ? and {is_it}
     """
     row = db.execute(query, [action.args["parent"], action.args["parent_id"], who]).fetchone()
-    return Result("done", ids={"subscriptions": row[0], "subscribers": row[1]}) if row else None
+    if row is None:
+        return None
+    given = zip(("subscriptions", "subscribers"), row, strict=True)
+    return Result("done", ids={table: id_ for table, id_ in given if id_ is not None})  # API v4 gives a membership none
 
 
 def _untagged_list(action: Action) -> Slice:
@@ -156,9 +163,20 @@ def _is_untagged(api: WritingApi, call: Call, action: Action, read_list: ReadLis
     return not has_tag(api, action.target, action.args["tag_id"])
 
 
-def _observe_untagging(action: Action, call: Call, reply: Reply) -> Seen:
-    ((_, (_, tag, id_)),) = action.settles
-    return page_of(members("tag", str(tag)), call, reply, absent=(int(id_),))
+def _observe_untagging(db: duckdb.DuckDBPyConnection, action: Action, call: Call, reply: Reply) -> Seen | None:
+    """Return the end of a membership. API v3 lists memberships by an id; without one, the next pull finds it ended."""
+    listed = _listed_ids(db, membership_of(action.target, action.args))
+    return page_of(_untagged_list(action), call, reply, absent=listed) if listed else None
+
+
+def _listed_ids(db: duckdb.DuckDBPyConnection, key: Key) -> tuple[int, ...]:
+    """Return the ids under which API v3 lists a membership, as the mirror or else the checkout knows them."""
+    is_it = " and ".join(f"{name} = ?" for name in key_of("subscriptions"))
+    for place in ("mirror.main", "base"):
+        query = f"select id from {place}.subscriptions where {is_it} and id is not null"
+        if rows := db.execute(query, key).fetchall():
+            return tuple(id_ for (id_,) in rows)
+    return ()
 
 
 SUBSCRIBE = Kind(
@@ -193,6 +211,6 @@ UNTAG = Kind(
 TABLE = WorkspaceTable(
     "subscriptions",
     planners={"insert": _insert, "delete": _delete},
-    refusals={"update": "a subscription can be inserted or deleted, not updated"},
+    refusals={"update": "a subscription can be inserted, and deleted from a tag, but not updated"},
     streams=("subscribers", "tags", "forms", "sequences"),
 )

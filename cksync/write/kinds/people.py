@@ -143,7 +143,7 @@ def _needed(action: Action, call: Call) -> Needed:
     return Needed(BY_ID, call.path.partition("/")[2] or action.target, ONE_OF["subscribers"])
 
 
-def _observe(action: Action, call: Call, reply: Reply) -> Seen:
+def _observe(db: duckdb.DuckDBPyConnection, action: Action, call: Call, reply: Reply) -> Seen:
     return page_of(BY_ID, call, reply, records(reply))
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import duckdb
+
 from cksync.addresses import folded
 from cksync.api import WritingApi
 from cksync.api.http import Call, Reply
@@ -84,7 +86,7 @@ def _purchases(api: WritingApi, *, is_whole: bool) -> Iterator[dict[str, Any]]:
         seen |= {row["id"] for row in rows}
 
 
-def _observe(action: Action, call: Call, reply: Reply) -> Seen:
+def _observe(db: duckdb.DuckDBPyConnection, action: Action, call: Call, reply: Reply) -> Seen:
     return page_of(PURCHASES, call, reply, records(reply))
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import duckdb
+
 from cksync.api import WritingApi
 from cksync.api.http import Call, Reply
 from cksync.api.v3.catalog import ask_page
@@ -33,7 +35,7 @@ def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
     return Found([Result("done", ids={"tags": row["id"]}) for row in rows if is_alike(name, row["name"])])
 
 
-def _observe(action: Action, call: Call, reply: Reply) -> Seen:
+def _observe(db: duckdb.DuckDBPyConnection, action: Action, call: Call, reply: Reply) -> Seen:
     return page_of(whole("tags"), call, reply, records(reply))
 
 
