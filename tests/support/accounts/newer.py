@@ -91,7 +91,7 @@ def engaged(
     key: int, sent: int, opened: int, clicked: int, last_opened: str | None, last_clicked: str | None = None
 ) -> dict[str, Any]:
     """Return the figures of a person over 90 days; the last email was sent on 28 February."""
-    stats = {"sent": sent, "opened": opened, "clicked": clicked, "bounced": 0}
+    stats: dict[str, float] = {"sent": sent, "opened": opened, "clicked": clicked, "bounced": 0}
     stats |= {"open_rate": opened / sent if sent else 0.0, "click_rate": clicked / sent if sent else 0.0}
     times = {"last_sent": "2026-02-28T00:00:00Z" if sent else None, "last_opened": last_opened}
     times |= {"last_clicked": last_clicked}

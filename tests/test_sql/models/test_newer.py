@@ -1,5 +1,5 @@
-"""What v3 could not know, row by row, computed by hand: dates of cancellations, opens and clicks of people, links, emails
-of sequences, sources and places."""
+"""What v3 could not know, row by row, computed by hand: dates of cancellations, opens and clicks, links, emails of
+sequences, sources and places."""
 
 from pathlib import Path
 from typing import Any

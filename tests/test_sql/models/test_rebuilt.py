@@ -1,6 +1,7 @@
 """A mirror grown over nights and one rebuilt from the same log have the same models, row for row."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,11 @@ def tied(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
 
 @pytest.mark.parametrize("name", some([*SETTINGS], ["ties", "newer"]))
 def test_rebuild_gives_every_model_row_for_row(name: str, tied: LogBuilder, tmp_path: Path) -> None:
-    making = {"ties": LogBuilder, "nasty": nasty_account, "newer": newer_account}
+    making: dict[str, Callable[[Path], LogBuilder]] = {
+        "ties": LogBuilder,
+        "nasty": nasty_account,
+        "newer": newer_account,
+    }
     log = making[name](tmp_path / "data")
     if name == "ties":
         shutil.copytree(tied.folder.root, log.folder.root, dirs_exist_ok=True)
