@@ -100,16 +100,15 @@ def _links(db: duckdb.DuckDBPyConnection) -> list[Figure]:
         """
         select
             -- no query, which may name someone, and nothing of an address
-            coalesce(
-                host || coalesce(nullif(regexp_extract(page, '^[a-zA-Z]+://[^/]*(/.*)$', 1), '/'), ''),
-                nullif(regexp_extract(page, '^[a-zA-Z]+:'), ''), '(other)'
-            ) as link,
+            coalesce(host, nullif(regexp_extract(page, '^[a-zA-Z]+:'), ''), '(other)') as site,
+            case when host is not null then regexp_extract(page, '://[^/]*(/.*)', 1) end as path,
+            site || coalesce(nullif(path, '/'), '') as link,
             count(distinct broadcast_id) as broadcasts, sum(unique_clicks)::bigint as clicks,
             sum(recipients) filter (unique_clicks is not null)::bigint as sent,
             100.0 * sum(unique_clicks) / nullif(sum(recipients) filter (unique_clicks is not null), 0) as click_rate
         from link_performance
         where sent_at > (select as_of from model_settings) - to_days(365)
-        group by 1
+        group by all
         having sum(unique_clicks) > 0
         order by clicks desc, link
         limit $links
@@ -118,9 +117,10 @@ def _links(db: duckdb.DuckDBPyConnection) -> list[Figure]:
     )
     if not found:
         return []
+    sites = {each["site"] for each in found}
     bars = [
         {
-            "name": each["link"],
+            "name": each["path"] or each["link"] if len(sites) == 1 else each["link"],
             "value": each["clicks"],
             "text": f"{count(each['clicks'])} · {percent(each['click_rate'])}",
             "broadcasts": each["broadcasts"],
@@ -137,7 +137,8 @@ def _links(db: duckdb.DuckDBPyConnection) -> list[Figure]:
     )
     note = "In the last year: people who clicked, and their share of the recipients of the broadcasts with the link."
     title = "The numbers" if len(found) < LINKS else f"The {LINKS} most clicked"
-    return [Figure("Most clicked links", note, chart, FigureTable(title, columns, found))]
+    where = f" on {named(found[0]['site'])}" if len(sites) == 1 else ""
+    return [Figure(f"Most clicked links{where}", note, chart, FigureTable(title, columns, found))]
 
 
 def _by_month(trend: Rows) -> Figure:

@@ -121,7 +121,7 @@ def _figure(span: Row, found: Rows, unit: str, title: str, note: str, table: Fig
         key.append(_MEAN)
     if span["known_from"] is None:
         note += " Losses are unknown until the first pull is complete."
-    elif span["known_from"] > found[0]["start"]:
+    elif span["known_from"] == span["pulled_from"] > found[0]["start"]:
         note += f" Losses are known from the first pull on, which was on {day(span['known_from'])}."
     elif span["pulled_from"] > found[0]["start"]:
         note += f" Before the first pull, which was on {day(span['pulled_from'])}, losses are cancellations alone."

@@ -20,7 +20,6 @@ from cksync.analyze.report.formatting import NONE, count, moment, named, people,
 from cksync.plural import plural
 
 SOURCES, COUNTRIES, EMAILS, OPEN_SEQUENCES = 12, 12, 12, 2
-_RECENCY = ("last 7 days", "last 30 days", "last 60 days", "last 90 days", "longer ago", "not mailed", "unknown")
 _NOTHING = SectionContent(nothing="Not read through API v4.")
 
 
@@ -39,12 +38,12 @@ def engagement(db: duckdb.DuckDBPyConnection) -> SectionContent:
         return _NOTHING
     share = 100 * total["cold"] / total["measured"]
     lead = f"{percent(share)} of active people are cold: {count(total['cold'])} of {count(total['measured'])}"
-    lead += f"; {people(total['candidates'])} of them received email in the last {total['window_days']} days."
+    lead += f"; {count(total['candidates'])} of them received email in the last {total['window_days']} days."
     return SectionContent(lead, [_recency(db, total), *_candidates(db)])
 
 
 def _recency(db: duckdb.DuckDBPyConnection, total: Row) -> Figure:
-    found = rows(
+    shown = rows(
         db,
         """
         select recency, count(*) as people, count(*) filter (is_cold) as cold, sum(sent)::bigint as sent,
@@ -52,9 +51,9 @@ def _recency(db: duckdb.DuckDBPyConnection, total: Row) -> Figure:
             100.0 * sum(clicked) / nullif(sum(sent), 0) as click_rate
         from subscriber_engagement
         group by recency
+        order by min(coalesce(days_since_engaged, 100000)), recency
         """,
     )
-    shown = sorted(found, key=lambda each: _RECENCY.index(each["recency"]))
     bars = [_bar(each["recency"], 100 * each["people"] / total["people"], each["people"]) for each in shown]
     label = "Last open or click of active people: " + ", ".join(f"{bar['name']} {bar['text']}" for bar in bars) + "."
     columns = (
@@ -203,7 +202,7 @@ def _steps(found: Rows, fold: str | None) -> Figure:
             f"{each['place']}. {each['subject'] or '(no subject)'}", each["reach_rate"] or 0, each["recipients"],
             "recipients", f" · opened {percent(each['open_rate'])}",
         )
-        for each in found[:EMAILS]
+        for each in [email for email in found if email["recipients"] is not None][:EMAILS]
     ]  # fmt: skip
     label = f"Reach of the emails of {name}: "
     label += ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."

@@ -24,7 +24,7 @@
 -- sends_since_last_open: Emails sent since the last open.
 -- sends_since_last_click: Emails sent since the last click.
 -- recency: `not mailed` (nothing was sent or opened within the window), else when the person last opened or clicked:
--- `last 7 days`, `last 30 days`, `last 60 days`, `last 90 days`, `longer ago` (which includes never), or `unknown` (at
+-- `within 7 days`, `8 to 30 days ago`, `31 to 60 days ago`, `61 to 90 days ago`, `longer ago` (which includes never), or `unknown` (at
 -- some time within the window).
 -- cold_after_days: The days without open and click that make the person cold: 90 for people who joined at least 90
 -- days before, 30 for those who joined 30 to 89 days before; null if newer, or of unknown age.
@@ -98,10 +98,10 @@ select
     sends_since_last_open,
     sends_since_last_click,
     case
-        when days_since_engaged <= 7 then 'last 7 days'
-        when days_since_engaged <= 30 then 'last 30 days'
-        when days_since_engaged <= 60 then 'last 60 days'
-        when days_since_engaged <= 90 then 'last 90 days'
+        when days_since_engaged <= 7 then 'within 7 days'
+        when days_since_engaged <= 30 then '8 to 30 days ago'
+        when days_since_engaged <= 60 then '31 to 60 days ago'
+        when days_since_engaged <= 90 then '61 to 90 days ago'
         when days_since_engaged is not null then 'longer ago'
         when is_engaged then 'unknown'
         when coalesce(sent, 0) = 0 then 'not mailed'

@@ -192,8 +192,8 @@ def test_subscriber_engagement(log: LogBuilder) -> None:
     expect(
         log,
         f"select {columns} from subscriber_engagement order by subscriber_id",
-        (ANN, read_at, 90, 9, 4, *near(400 / 9, 100 / 9), 3, "last 7 days", 90, False, "exact"),
-        (FAY, read_at, 90, 3, 1, *near(100 / 3, 0), 42, "last 60 days", 30, True, "exact"),
+        (ANN, read_at, 90, 9, 4, *near(400 / 9, 100 / 9), 3, "within 7 days", 90, False, "exact"),
+        (FAY, read_at, 90, 3, 1, *near(100 / 3, 0), 42, "31 to 60 days ago", 30, True, "exact"),
         (IDA, read_at, 90, 5, 0, *near(0, 0), None, "longer ago", 90, True, "exact"),
         (JON, read_at, 90, 4, 0, *near(0, 0), None, "longer ago", 90, True, "exact"),
         (KIM, read_at, 90, 0, 0, None, None, None, "not mailed", 90, True, "exact"),
