@@ -15,7 +15,9 @@ import pytest
 
 import cksync
 from cksync.api.v3.catalog import STREAMS
+from cksync.api.v4 import catalog as v4
 from cksync.cli import COMMANDS, cli
+from cksync.extract.v4.phases import STREAMS as STREAMS_V4
 from cksync.load.log import REQUESTS
 from cksync.load.tables import tables
 
@@ -78,15 +80,20 @@ def test_the_sandbox_loads_nothing_of_cksync() -> None:
 
 
 def test_every_stream_is_read_by_a_table() -> None:
-    assert {stream for table in tables() for stream in table.streams} >= STREAMS.keys()
+    assert {stream for table in tables() for stream in table.streams} >= STREAMS.keys() | v4.STREAMS.keys()
 
 
 def test_every_table_reads_streams_that_exist() -> None:
-    assert {stream for table in tables() for stream in table.streams} <= STREAMS.keys() | {REQUESTS}
+    assert {stream for table in tables() for stream in table.streams} <= STREAMS.keys() | v4.STREAMS.keys() | {REQUESTS}
 
 
 def test_every_stream_is_called_by_its_own_name() -> None:
-    assert {name: stream.name for name, stream in STREAMS.items()} == {name: name for name in STREAMS}
+    for streams in (STREAMS, v4.STREAMS):
+        assert {name: stream.name for name, stream in streams.items()} == {name: name for name in streams}
+
+
+def test_streams_of_v4_are_requested_in_the_order_that_is_shown() -> None:
+    assert set(STREAMS_V4) == v4.STREAMS.keys()
 
 
 def test_the_tables_are_those_that_are_promised() -> None:
@@ -100,6 +107,15 @@ def test_the_tables_are_those_that_are_promised() -> None:
         "subscriptions",
         "broadcasts",
         "broadcast_stats",
+        "broadcast_links",
+        "sequence_emails",
+        "sequence_email_stats",
+        "subscriber_stats",
+        "segments",
+        "email_templates",
+        "posts",
+        "snippets",
+        "webhooks",
         "purchases",
         "purchase_products",
     }

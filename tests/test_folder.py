@@ -226,12 +226,19 @@ def test_a_newer_format_is_refused_and_left_alone(folder: Folder) -> None:
     assert [path.name for path in folder.root.iterdir()] == ["format"]
 
 
-@pytest.mark.parametrize("content", [b"", b"one\n", b"\xff\xfe", "²\n".encode(), b"1\n"])
+@pytest.mark.parametrize("content", [b"", b"one\n", b"\xff\xfe", "²\n".encode(), b"2\n"])
 def test_what_names_no_newer_format_is_no_reason_to_refuse(content: bytes, folder: Folder) -> None:
     folder.root.mkdir()
     (folder.root / "format").write_bytes(content)
     folder.prepare()
     assert (folder.root / "format").read_bytes() == content
+
+
+def test_older_format_is_raised_so_that_an_older_cksync_refuses_the_folder(folder: Folder) -> None:
+    folder.root.mkdir()
+    (folder.root / "format").write_bytes(b"1\n")
+    folder.prepare()
+    assert (folder.root / "format").read_text() == f"{FORMAT}\n"
 
 
 # -- the lock

@@ -17,7 +17,13 @@ LOAD = Path(__file__).parent.parent / "cksync" / "load"
 
 
 # Text that parses where `x` would not.
-SAMPLES = {"in_complete_lists": "where true", "finds": "select 1", "slices": "('a')"}
+SAMPLES = {
+    "in_complete_lists": "where true",
+    "finds": "select 1",
+    "slices": "('a')",
+    "sets": "a = 1",
+    "other": "",
+}
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -27,7 +27,7 @@ RECORD_BYTES = 16_000_000
 # DuckDB parses up to 2,048 records together and holds all of them, so longer ones are parsed one by one.
 TOGETHER_BYTES = 100_000
 # Whether a record is a membership without a person, who is part of its key; API v4 lists people.
-_IS_OF_NOBODY = f"""stream = '{MEMBERSHIPS}' and {version_sql("slice::varchar")} = 'v3'
+_IS_UNOWNED = f"""stream = '{MEMBERSHIPS}' and {version_sql("slice::varchar")} = 'v3'
     and try_cast(json_extract_string(record, '$.subscriber.id') as bigint) is null"""
 
 
@@ -168,9 +168,9 @@ def _load_observations(db: duckdb.DuckDBPyConnection, files: Sequence[Path], nam
                         when strlen(record) > {RECORD_BYTES} then 'long'
                         when is_alone then 'unchecked'
                         when not json_valid(record) then 'invalid'
-                        when {_IS_OF_NOBODY} then 'nobody'
+                        when {_IS_UNOWNED} then 'unowned'
                         else 'usable'
-                    end::enum('missing', 'long', 'unchecked', 'usable', 'invalid', 'nobody') as state
+                    end::enum('missing', 'long', 'unchecked', 'usable', 'invalid', 'unowned') as state
                 from {relation(group, ", file_row_number = true")} as log join files using (filename)
                 where stream not in ({literal(REQUESTS)}, {literal(PUSHES)})
             ),
@@ -207,7 +207,7 @@ def _check_long(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
             f"""
             update seen set state = (
                 select case
-                    when not json_valid(record) then 'invalid' when {_IS_OF_NOBODY} then 'nobody' else 'usable'
+                    when not json_valid(record) then 'invalid' when {_IS_UNOWNED} then 'unowned' else 'usable'
                 end
                 from alone
             )

@@ -180,17 +180,14 @@ def _fill(
     extra = "case when _is_unfilled then now._extra else held._extra end" if is_mixed else "held._extra"
     values = ", ".join(filled.get(name, f"held.{identifier(name)}") for name in own)
     sets = ", ".join(f"{identifier(name)} = filled.{identifier(name)}" for name in (*filled, "_extra"))
-    db.execute(
-        step(
-            "silent/filled",
-            table,
-            values=f"{values}, {extra}",
-            held_values=f"{quoted(own, 'held.')}, held._extra",
-            now_values=f"{quoted(own, 'now.')}, now._extra",
-            same_key=same_key(table, "held", "now"),
-            unfilled_key=same_key(table, "held", "unfilled"),
-        )
-    )
+    given = {
+        "values": f"{values}, {extra}",
+        "held_values": f"{quoted(own, 'held.')}, held._extra",
+        "now_values": f"{quoted(own, 'now.')}, now._extra",
+        "same_key": same_key(table, "held", "now"),
+        "unfilled_key": same_key(table, "held", "unfilled"),
+    }
+    db.execute(step("silent/filled", table, **given))
     row = db.execute("select count(*) from filled").fetchone()
     if row and row[0]:
         is_same = same_key(table, "old", "filled")

@@ -9,7 +9,7 @@ from cksync.sqltext import literal
 
 _REASONS = {
     "invalid": "is not valid JSON for the database",
-    "nobody": "is a membership of nobody",
+    "unowned": "is a membership without a person",
     "long": f"is longer than {RECORD_BYTES // 1_000_000} MB",
 }
 _NAMED = 3

@@ -23,7 +23,7 @@
 -- preview_text: The preview text (v4).
 -- public_url: URL of the post (v4).
 -- email_template_id: Id of the email template (v4).
--- subscriber_filter: Whom it is sent to: segments and tags (v4).
+-- subscriber_filter: The recipients: segments and tags (v4).
 with answers as (
     select
         from_json(

@@ -17,7 +17,7 @@
 -- send_hour: The hour of the day at which emails are sent (v4).
 -- time_zone: The time zone of that hour (v4).
 -- active: Whether it sends (v4).
--- exclude_subscriber_sources: Whom it leaves out: tags, sequences, forms and segments (v4).
+-- exclude_subscriber_sources: Excluded people: tags, sequences, forms and segments (v4).
 with answers as (
     select
         from_json(

@@ -18,6 +18,7 @@ _MONEY = ("subtotal", "tax", "shipping", "discount", "total", "unit_price")
 _TIMES = ("created_at", "published_at", "send_at", "transaction_time")
 _WHOLE = ("recipients", "unsubscribes", "total_clicks", "quantity", "id", "subscriber_id")
 _RATES = ("open_rate", "click_rate", "progress")
+_JSON = ("fields", "subscriber_filter", "send_days", "exclude_subscriber_sources", "event", "plan", "sending_addresses")
 _TEXT = ("uid", "transaction_id", "sku", "pid", "lid", "subject", "name", "title", "source", "referrer")
 
 
@@ -86,7 +87,7 @@ def _compare_row(have: Mapping[str, Any], want: Mapping[str, Any]) -> list[str]:
         if name in ("products", "subscriber"):
             continue
         column = have.get(name)
-        if name == "fields":
+        if name in _JSON:
             column = json.loads(column) if column else column
         if name in have and (column is not None or value is None or name not in extra):
             if column != expected(name, value):

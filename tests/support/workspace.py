@@ -93,7 +93,7 @@ PROBLEMS = {
     "a subscription twice": (
         "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id)"
         " select 'form', min(forms.id), {a} from forms, range(2) group by range",
-        "2 rows are this one subscription; keep one of them",
+        "rows are this one subscription; keep one of them",
     ),
     "a renamed tag": ("update tags set name = 'x' where id = (select min(id) from tags)", "the API cannot rename tags"),
     "a tag that is there": ("insert into tags (name) select min(name) from tags", "there is already a tag"),
