@@ -24,6 +24,7 @@ from cksync.config import Config, ModelsConfig
 from cksync.folder import Folder
 from cksync.pipeline.pull import pull
 from tests.support.accounts.hostile import EVIL, PEOPLE, empty_account, hostile_account
+from tests.support.accounts.newer import newer_account
 from tests.support.accounts.small import small_account
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -119,7 +120,7 @@ def browser() -> Iterator[Browser]:
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The report of each account of tests/support/accounts and of the small one."""
     root = tmp_path_factory.mktemp("reports")
-    makers = {"small": small_account, "hostile": hostile_account, "empty": empty_account}
+    makers = {"small": small_account, "hostile": hostile_account, "empty": empty_account, "newer": newer_account}
     for name, make in makers.items():
         write_report(make(root / name).folder, root / f"{name}.html")
     return {name: root / f"{name}.html" for name in makers}
@@ -144,13 +145,14 @@ def assert_whole(browser: Browser, path: Path) -> None:
     assert browser.js("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-@pytest.mark.parametrize("account", ["small", "hostile", "empty"])
+@pytest.mark.parametrize("account", ["small", "hostile", "empty", "newer"])
 @pytest.mark.parametrize(("width", "scheme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light")])
 def test_it_is_drawn_whole(browser: Browser, reports: dict[str, Path], account: str, width: int, scheme: str) -> None:
     browser.open(reports[account], width, scheme)
     assert_whole(browser, reports[account])
-    assert len(browser.charts()) == {"small": 16, "hostile": 18, "empty": 0}[account]
-    assert browser.js("return document.querySelectorAll('main > section').length") == len(SECTIONS) + 1
+    assert len(browser.charts()) == {"small": 16, "hostile": 18, "empty": 0, "newer": 18}[account]
+    sections = [section for section in SECTIONS if account == "newer" or not section.is_optional]
+    assert browser.js("return document.querySelectorAll('main > section').length") == len(sections) + 1
 
 
 def test_an_account_with_every_edge_case_is_drawn_whole(browser: Browser, pulled: Path) -> None:

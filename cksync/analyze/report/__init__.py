@@ -68,18 +68,21 @@ def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetim
     account = row(db, "select name from account")
     unknown = dict(db.execute("select name, unknown from _cksync.models where unknown is not null").fetchall())
     shown = [
-        Shown(section, _answer(db, section, there), [unknown[name] for name in section.models if name in unknown])
+        Shown(section, answer, [unknown[name] for name in section.models if name in unknown])
         for section in SECTIONS
+        if (answer := _answer(db, section, there))
     ]
     top = tiles(db) if there >= TILES else []
     return page(account.get("name"), settings["as_of"], settings["timezone"], top, shown), settings["as_of"]
 
 
-def _answer(db: duckdb.DuckDBPyConnection, section: Section, there: set[str]) -> SectionContent:
+def _answer(db: duckdb.DuckDBPyConnection, section: Section, there: set[str]) -> SectionContent | None:
+    """The content of a section; None for an optional one without any."""
     missing = [name for name in section.models if name not in there]
     if missing:
         return SectionContent(nothing=f"Not available: {', '.join(missing)} could not be built; see `cksync status`.")
-    return section.answer(db)
+    answer = section.answer(db)
+    return None if answer.nothing and section.is_optional else answer
 
 
 def _check(path: Path, *, force: bool) -> None:

@@ -3,10 +3,10 @@
 import duckdb
 
 from cksync.analyze.report.components import Chart, Figure, FigureTable, Rows, SectionContent, TableColumn, row, rows
-from cksync.analyze.report.formatting import count, day, percent
+from cksync.analyze.report.formatting import count, day, named, percent
 from cksync.plural import plural
 
-SENDS = 300
+SENDS, LINKS, BARS = 300, 50, 10
 _KEY = (
     ("c1 up", "above normal"),
     ("soft dot", "normal"),
@@ -62,6 +62,7 @@ def broadcasts(db: duckdb.DuckDBPyConnection) -> SectionContent:
     figures.append(Figure("The latest", table=FigureTable("The latest broadcasts", _COLUMNS, sends[:10], is_open=True)))
     if len(sends) > 10:
         figures.append(Figure("", table=FigureTable(f"All {len(sends)} broadcasts above", _COLUMNS, sends)))
+    figures += _links(db)
     figures.append(_by_month(trend))
     figures += _alarms(db)
     return SectionContent(f"{lead}.", [figure for figure in figures if figure])
@@ -90,6 +91,54 @@ def _rate(sends: Rows, rate: str, name: str) -> Figure | None:
     )
     note += " one standard deviation away from it, by a statistically significant difference, stand out."
     return Figure(name, note if rate == "open_rate" else "", Chart("sends", label, marks, {"what": name}, _KEY))
+
+
+def _links(db: duckdb.DuckDBPyConnection) -> list[Figure]:
+    """The pages that broadcasts of the last year brought most people to; none where links are not known."""
+    found = rows(
+        db,
+        """
+        select
+            -- no query, which may name someone, and nothing of an address
+            coalesce(host, nullif(regexp_extract(page, '^[a-zA-Z]+:'), ''), '(other)') as site,
+            case when host is not null then regexp_extract(page, '://[^/]*(/.*)', 1) end as path,
+            site || coalesce(nullif(path, '/'), '') as link,
+            count(distinct broadcast_id) as broadcasts, sum(unique_clicks)::bigint as clicks,
+            sum(recipients) filter (unique_clicks is not null)::bigint as sent,
+            100.0 * sum(unique_clicks) / nullif(sum(recipients) filter (unique_clicks is not null), 0) as click_rate
+        from link_performance
+        where sent_at > (select as_of from model_settings) - to_days(365)
+        group by all
+        having sum(unique_clicks) > 0
+        order by clicks desc, link
+        limit $links
+        """,
+        {"links": LINKS},
+    )
+    if not found:
+        return []
+    sites = {each["site"] for each in found}
+    bars = [
+        {
+            "name": each["path"] or each["link"] if len(sites) == 1 else each["link"],
+            "value": each["clicks"],
+            "text": f"{count(each['clicks'])} · {percent(each['click_rate'])}",
+            "broadcasts": each["broadcasts"],
+        }
+        for each in found[:BARS]
+    ]
+    label = "Clicks by link: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
+    chart = Chart("bars", label, bars, {"color": "c1", "tips": {"broadcasts": "Broadcasts"}})
+    columns = (
+        TableColumn("link", "Link", "text"),
+        TableColumn("broadcasts", "Broadcasts"),
+        TableColumn("clicks", "Clicks"),
+        TableColumn("click_rate", "Of recipients", "percent"),
+    )
+    note = "In the last year: people who clicked, and their share of the recipients of the broadcasts with the link."
+    title = "The numbers" if len(found) < LINKS else f"The {LINKS} most clicked"
+    where = f" on {named(found[0]['site'])}" if len(sites) == 1 else ""
+    return [Figure(f"Most clicked links{where}", note, chart, FigureTable(title, columns, found))]
 
 
 def _by_month(trend: Rows) -> Figure:

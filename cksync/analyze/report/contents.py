@@ -11,12 +11,14 @@ from cksync.analyze.report.freshness import sync
 from cksync.analyze.report.growth import churn, growth
 from cksync.analyze.report.health import cohorts, health
 from cksync.analyze.report.money import revenue
+from cksync.analyze.report.readers import engagement, sequences, sources
 from cksync.analyze.report.tags_and_forms import forms, tags
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A question; `definition` explains its terms, `models` are what it reads."""
+    """A question; `definition` explains its terms, `models` are what it reads. An optional one is left out if the
+    mirror has no answer."""
 
     name: str
     title: str
@@ -24,6 +26,7 @@ class Section:
     definition: str
     models: tuple[str, ...]
     answer: Callable[[duckdb.DuckDBPyConnection], SectionContent]
+    is_optional: bool = False
 
 
 SECTIONS = (
@@ -41,8 +44,8 @@ SECTIONS = (
         "churn",
         "Churn",
         "Who leaves?",
-        "Churn rate: people who cancelled in the month / active people at its start. Each change counts on the day of"
-        " the pull that found it.",
+        "Churn rate: people who cancelled in the month / active people at its start. A change without a date in"
+        " Kit counts on the day of the pull that found it.",
         ("churn_monthly",),
         churn,
     ),
@@ -53,6 +56,26 @@ SECTIONS = (
         "State is the subscriber state in Kit; only active people receive email.",
         ("list_health",),
         health,
+    ),
+    Section(
+        "engagement",
+        "Engagement",
+        "Who still reads?",
+        "Cold people, as Kit defines them, opened and clicked nothing for 90 days; people who joined 30 to 89 days"
+        " ago, nothing for 30. Emails that a machine opens count as opened.",
+        ("subscriber_engagement", "reengagement_candidates"),
+        engagement,
+        is_optional=True,
+    ),
+    Section(
+        "sources",
+        "Sources",
+        "Where do people come from?",
+        "A source is the utm_source or the site that a person came from, else how the person joined. Still active:"
+        " active people / New Leads. Cold: cold people / active people of whom it is known.",
+        ("list_quality_by_source", "geography"),
+        sources,
+        is_optional=True,
     ),
     Section(
         "cohorts",
@@ -70,8 +93,18 @@ SECTIONS = (
         "Open rate and click rate are shares of the recipients. Months are weighted by recipients. Reach: recipients of"
         " a broadcast / active people. A broadcast stands out when its rate is at least one standard deviation away"
         " from that of the ten before it, and the difference is statistically significant (Wilson, 95 %).",
-        ("broadcast_performance", "engagement_trend", "deliverability_watch"),
+        ("broadcast_performance", "engagement_trend", "deliverability_watch", "link_performance"),
         broadcasts,
+    ),
+    Section(
+        "sequences",
+        "Sequences",
+        "Do sequences hold people?",
+        "Reach: recipients of an email / recipients of the sequence's first. People who entered lately have not"
+        " received the later ones yet.",
+        ("sequence_email_performance",),
+        sequences,
+        is_optional=True,
     ),
     Section(
         "tags",

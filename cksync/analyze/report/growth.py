@@ -50,6 +50,7 @@ def growth(db: duckdb.DuckDBPyConnection) -> SectionContent:
         """
         select min(day) as first, max(day) as last, count(*) as days, coalesce(sum(joined), 0)::bigint as joined,
             min(day) filter (active_end is not null) as known_from,
+            coalesce(max(day) filter (precision = 'at least'), known_from) as pulled_from,
             sum(joined) filter (day > (select max(day) from list_growth_daily) - $days)::bigint as joined_lately
         from list_growth_daily
         """,
@@ -120,10 +121,12 @@ def _figure(span: Row, found: Rows, unit: str, title: str, note: str, table: Fig
         key.append(_MEAN)
     if span["known_from"] is None:
         note += " Losses are unknown until the first pull is complete."
-    elif span["known_from"] > found[0]["start"]:
+    elif span["known_from"] == span["pulled_from"] > found[0]["start"]:
         note += f" Losses are known from the first pull on, which was on {day(span['known_from'])}."
+    elif span["pulled_from"] > found[0]["start"]:
+        note += f" Before the first pull, which was on {day(span['pulled_from'])}, losses are cancellations alone."
     label = f"New Leads and lost people by {unit}, {day(found[0]['start'])} to {day(found[-1]['start'])}."
-    chart = Chart("growth", label, found, {"unit": unit, "knownFrom": span["known_from"]}, key)
+    chart = Chart("growth", label, found, {"unit": unit, "knownFrom": span["pulled_from"]}, key)
     return Figure(title, note, chart, table)
 
 
@@ -148,7 +151,11 @@ def _active(db: duckdb.DuckDBPyConnection, span: Row) -> list[Figure]:
         "Active people", (TableColumn("day", "Day", "day"), TableColumn("active", "Active")), found[::-1]
     )
     note = "At the end of each day. The axis does not start at zero, to show changes."
-    return [Figure("Active people since the first pull", note, chart, table)]
+    if span["pulled_from"] == span["known_from"]:
+        return [Figure("Active people since the first pull", note, chart, table)]
+    note += f" Before the first pull, which was on {day(span['pulled_from'])}, without people who have bounced,"
+    note += " complained or been deleted since."
+    return [Figure("Active people", note, chart, table)]
 
 
 def churn(db: duckdb.DuckDBPyConnection) -> SectionContent:
@@ -180,5 +187,9 @@ def churn(db: duckdb.DuckDBPyConnection) -> SectionContent:
         TableColumn("lost_rate", "Lost rate", "percent"),
         TableColumn("early_lost", "Lost within 30 days"),
     )
+    note = ""
+    if any(each["precision"] == "at least" for each in found):
+        columns = (*columns, TableColumn("precision", "Precision", "text"))
+        note = "In months before the end of the first pull, only cancellations are known."
     table = FigureTable("Month by month", columns, found[::-1], is_open=len(found) <= 6)
-    return SectionContent(f"{lead}.", [Figure("People lost by month", "", chart, table)])
+    return SectionContent(f"{lead}.", [Figure("People lost by month", note, chart, table)])

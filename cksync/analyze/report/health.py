@@ -95,10 +95,11 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> SectionContent:
     )
     figures = [Figure("Still active, by month of joining", "", chart, FigureTable("The numbers", columns, now[::-1]))]
     months = len({each["month"] for each in found})
+    is_past_known = any(each["precision"] == "at least" for each in found)
     if months >= 3:
         heat = Chart(
             "cohorts",
-            f"Share still active by month of joining and months since, for {months} months covered by pulls.",
+            f"Share still active by month of joining and months since, for {plural(months, 'month')}.",
             found,
             {},
         )
@@ -110,6 +111,8 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> SectionContent:
             TableColumn("active", "Active"),
             TableColumn("retention_rate", "Still active", "percent"),
         )
-        note = "Each row is a month of joining, each column the end of a month; nothing is known before the first pull."
+        note = "Each row is a month of joining, each column the end of a month; "
+        note += "before the first pull only cancellations are known." if is_past_known else ""
+        note += "" if is_past_known else "nothing is known before the first pull."
         figures.append(Figure("Month after month", note, heat, FigureTable("The numbers", by_month, found[::-1])))
     return SectionContent(lead, figures)

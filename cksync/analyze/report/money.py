@@ -7,7 +7,13 @@ from cksync.analyze.report.formatting import count, money, month, named
 from cksync.plural import plural
 
 CURRENCIES, BARS, SOURCES = 5, 12, 50
-WAYS = (("referrer_host", "Referrer"), ("utm_source", "utm_source"), ("first_tag", "First tag"))
+WAYS = (
+    ("referrer_host", "Referrer"),
+    ("utm_source", "utm_source"),
+    ("source_name", "Source in Kit"),
+    ("source_mechanism", "Way of joining"),
+    ("first_tag", "First tag"),
+)
 
 
 def revenue(db: duckdb.DuckDBPyConnection) -> SectionContent:

@@ -2,8 +2,9 @@
 -- @key: id
 -- @stored: table
 -- @filter: state = 'active'
--- @unknown: When someone cancelled or bounced before the first pull; forms and tags left before it. What someone
--- opened or clicked: v3 has no events for individuals.
+-- @unknown: When someone bounced or complained before the first pull, and under v3 cancelled; forms and tags left
+-- before it. Under v3 what someone opened or clicked, and where Kit says that someone came from (under v4 see
+-- subscriber_engagement).
 -- id: The person's id; it stays when the address changes.
 -- email_address: The address, as the person wrote it.
 -- email_hash: SHA-256 of the address in lower case, for joins that do not reveal the address.
@@ -22,12 +23,21 @@
 -- first_form: Its name.
 -- first_tag_id: The first tag given, chosen the same way.
 -- first_tag: Its name.
--- acquisition_source: utm_source, else referrer_host, else `form`, `sequence` or `tag`, whichever was joined first,
--- else `unknown`.
--- referrer_host: The site named in the first referrer.
--- utm_source: From the first referrer.
--- utm_medium: From the first referrer.
--- utm_campaign: From the first referrer.
+-- acquisition_source: utm_source, else referrer_host, else source_mechanism or source_type, else `form`, `sequence` or
+-- `tag`, whichever was joined first, else `unknown`.
+-- referrer_host: The site that the person came from, by Kit's attribution (v4), else the one in the first referrer of
+-- a membership.
+-- utm_source: From the same; likewise.
+-- utm_medium: From the same; likewise.
+-- utm_campaign: From the same; likewise.
+-- source_type: What created the person, such as `form_subscription` (v4).
+-- source_name: Its name, such as that of a form (v4).
+-- source_mechanism: How, such as `landing_page` or `import` (v4).
+-- source_precision: Of acquisition_source: `exact` (Kit's attribution, v4), `assumed` (the first membership that is
+-- known) or `unknown`.
+-- country: The country, by IP address (v4).
+-- region: The state or region, likewise.
+-- city: The city, likewise.
 -- form_count: Current number of forms.
 -- tag_count: Current number of tags.
 -- sequence_count: Current number of sequences.
@@ -42,13 +52,14 @@
 -- orders_without_amount: Counted purchases in revenue_currency whose amount is unknown.
 with memberships as (
     select
-        id, subscribable_type, subscribable_id, subscriber_id,
+        subscribable_type, subscribable_id, subscriber_id,
         case when created_at between plausible_from and plausible_to then created_at end as joined_at,
-        referrer, 1 as is_current
+        referrer, utm_source, utm_medium, utm_campaign, 1 as is_current
     from subscriptions
     cross join model_settings
     union all
-    select subscription_id, subscribable_type, subscribable_id, subscriber_id, joined_at, referrer, 0
+    select
+        subscribable_type, subscribable_id, subscriber_id, joined_at, referrer, utm_source, utm_medium, utm_campaign, 0
     from bridge_membership
     where not is_current
 ),
@@ -60,9 +71,8 @@ joined as (
             filter (subscribable_type = 'form' and joined_at is not null) as first_form_id,
         min_by(subscribable_id, (joined_at, subscribable_id))
             filter (subscribable_type = 'tag' and joined_at is not null) as first_tag_id,
-        min(joined_at) filter (subscribable_type = 'form') as first_form_at,
-        min(joined_at) filter (subscribable_type = 'tag') as first_tag_at,
-        min(joined_at) filter (subscribable_type = 'sequence') as first_sequence_at,
+        -- a form before a sequence before a tag of the same instant
+        min_by(subscribable_type, (joined_at, subscribable_type)) filter (joined_at is not null) as first_kind,
         coalesce(sum(is_current) filter (subscribable_type = 'form'), 0)::bigint as form_count,
         coalesce(sum(is_current) filter (subscribable_type = 'tag'), 0)::bigint as tag_count,
         coalesce(sum(is_current) filter (subscribable_type = 'sequence'), 0)::bigint as sequence_count
@@ -71,24 +81,54 @@ joined as (
 ),
 
 first_referrers as (
-    select subscriber_id, min_by(referrer, (joined_at, subscribable_type, subscribable_id, id)) as referrer
+    select
+        subscriber_id,
+        unnest(min_by(
+            {
+                'referrer': referrer, 'utm_source': utm_source, 'utm_medium': utm_medium, 'utm_campaign': utm_campaign
+            },
+            (joined_at, subscribable_type, subscribable_id)
+        ))
     from memberships
-    where referrer <> '' and joined_at is not null
+    where (referrer <> '' or utm_source <> '') and joined_at is not null
     group by subscriber_id
+),
+
+-- Kit's attribution as a whole, else the first membership's: never one part of each
+referrers as (
+    select
+        id as subscriber_id, 'exact' as precision, attribution_referrer as referrer,
+        attribution_utm_source as utm_source, attribution_utm_medium as utm_medium,
+        attribution_utm_campaign as utm_campaign
+    from subscribers
+    where attribution_referrer <> '' or attribution_utm_source <> ''
+    union all
+    select subscriber_id, 'assumed', referrer, utm_source, utm_medium, utm_campaign
+    from first_referrers
+    where subscriber_id not in (
+        select id from subscribers where attribution_referrer <> '' or attribution_utm_source <> ''
+    )
 ),
 
 origins as (
     select
         subscriber_id,
+        precision,
         nullif(regexp_replace(lower(regexp_extract(referrer, '^[a-zA-Z]+://([^/?#:]+)', 1)), '^www[.]', ''), '')
             as referrer_host,
-        nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_source=([^&#]*)', 1), '+', ' ')), '')
-            as utm_source,
-        nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_medium=([^&#]*)', 1), '+', ' ')), '')
-            as utm_medium,
-        nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_campaign=([^&#]*)', 1), '+', ' ')), '')
-            as utm_campaign
-    from first_referrers
+        coalesce(
+            nullif(utm_source, ''),
+            nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_source=([^&#]*)', 1), '+', ' ')), '')
+        ) as utm_source,
+        coalesce(
+            nullif(utm_medium, ''),
+            nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_medium=([^&#]*)', 1), '+', ' ')), '')
+        ) as utm_medium,
+        coalesce(
+            nullif(utm_campaign, ''),
+            nullif(url_decode(replace(regexp_extract(referrer, '[?&]utm_campaign=([^&#]*)', 1), '+', ' ')), '')
+        ) as utm_campaign
+    from referrers
 ),
 
 spent as (
@@ -130,7 +170,7 @@ last_changes as (
     select *
     from fct_state_change
     qualify row_number() over (
-        partition by subscriber_id order by seen_at desc, (precision = 'exact')::int, to_state
+        partition by subscriber_id order by seen_at desc, is_entering::int, to_state
     ) = 1
 ),
 
@@ -167,17 +207,27 @@ select
     coalesce(
         origins.utm_source,
         origins.referrer_host,
-        case least(joined.first_form_at, joined.first_tag_at, joined.first_sequence_at)
-            when joined.first_form_at then 'form'
-            when joined.first_sequence_at then 'sequence'
-            when joined.first_tag_at then 'tag'
-        end,
+        nullif(dated.attribution_source_mechanism, ''),
+        nullif(dated.attribution_source_type, ''),
+        joined.first_kind,
         'unknown'
     ) as acquisition_source,
     origins.referrer_host,
     origins.utm_source,
     origins.utm_medium,
     origins.utm_campaign,
+    nullif(dated.attribution_source_type, '') as source_type,
+    nullif(dated.attribution_source_name, '') as source_name,
+    nullif(dated.attribution_source_mechanism, '') as source_mechanism,
+    case
+        when coalesce(origins.utm_source, origins.referrer_host) is not null then origins.precision
+        when coalesce(source_mechanism, source_type) is not null then 'exact'
+        when joined.first_kind is not null then 'assumed'
+        else 'unknown'
+    end as source_precision,
+    nullif(dated.location_country, '') as country,
+    nullif(dated.location_state, '') as region,
+    nullif(dated.location_city, '') as city,
     coalesce(joined.form_count, 0) as form_count,
     coalesce(joined.tag_count, 0) as tag_count,
     coalesce(joined.sequence_count, 0) as sequence_count,

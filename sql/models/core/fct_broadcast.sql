@@ -1,17 +1,18 @@
 -- One row per broadcast, with its latest statistics.
 -- @key: id
 -- @filter: is_sent
--- @unknown: Who opened or clicked: v3 has no recipients, only statistics of the whole broadcast; numbers of openers
--- and clickers are derived from rates. An exact time of sending, and the tags or segments that received it.
+-- @unknown: Who opened or clicked: there are only statistics of the whole broadcast; numbers of openers and clickers
+-- are derived from rates. An exact time of sending, and under v3 the tags or segments that received it. Statistics
+-- that are older than five years have left the API: they are as last read, or null.
 -- id: The broadcast's id.
 -- subject: The subject; null for a draft without one.
 -- created_at: When it was created.
 -- published_at: When it was published; null before.
 -- send_at: When it is or was scheduled.
--- sent_at: When it was sent, as far as v3 shows: scheduled, else published, else created, the first of them between
--- model_settings.plausible_from and plausible_to; null if it was not sent.
+-- sent_at: When it was sent, as far as the API shows: scheduled, else published, else created, the first of them
+-- between model_settings.plausible_from and plausible_to; null if it was not sent.
 -- sent_on: The day of sent_at in the configured zone.
--- status: `draft`, `scheduled`, `sending`, `completed`, `aborted`; null if v3 has no statistics.
+-- status: `draft`, `scheduled`, `sending`, `completed`, `aborted`; null if v3 has no statistics. v4 lists it.
 -- progress: Share already sent, in percent.
 -- is_sent: Whether it was sent completely.
 -- recipients: Number of people it was sent to.
@@ -32,31 +33,39 @@ with figures as (
         case when not coalesce(click_tracking_disabled, false) then click_rate end as click_rate,
         total_clicks,
         unsubscribes,
-        status,
+        status as stats_status,
         progress,
-        coalesce(lower(status) = 'completed', coalesce(progress = 100 and recipients > 0, false)) as is_sent,
         _synced_at as stats_seen_at
     from broadcast_stats
 ),
 
+told as (
+    -- a broadcast does not leave its last state; any other may be the one that was read earlier
+    select
+        broadcasts.* exclude (status),
+        figures.* exclude (broadcast_id, stats_status),
+        case
+            when lower(figures.stats_status) in ('completed', 'aborted') then figures.stats_status
+            else coalesce(broadcasts.status, figures.stats_status)
+        end as status
+    from broadcasts
+    left join figures on figures.broadcast_id = broadcasts.id
+),
+
 sent as (
     select
-        broadcasts.*,
-        figures.* exclude (broadcast_id, is_sent),
-        coalesce(figures.is_sent, false) as is_sent,
+        told.*,
+        coalesce(lower(status) = 'completed', coalesce(progress = 100 and recipients > 0, false)) as is_sent,
         case
-            when figures.is_sent
+            when is_sent
             then coalesce(
-                case when broadcasts.send_at between plausible_from and plausible_to then broadcasts.send_at end,
-                case
-                    when broadcasts.published_at between plausible_from and plausible_to then broadcasts.published_at
-                end,
-                case when broadcasts.created_at between plausible_from and plausible_to then broadcasts.created_at end
+                case when send_at between plausible_from and plausible_to then send_at end,
+                case when published_at between plausible_from and plausible_to then published_at end,
+                case when created_at between plausible_from and plausible_to then created_at end
             )
         end as sent_at
-    from broadcasts
+    from told
     cross join model_settings
-    left join figures on figures.broadcast_id = broadcasts.id
 )
 
 select

@@ -39,7 +39,7 @@ before as (
     select
         gone.subscribable_type,
         gone.subscribable_id,
-        count(distinct gone.subscriber_id) filter (subscriptions.id is null) as left_for_good,
+        count(distinct gone.subscriber_id) filter (subscriptions.subscriber_id is null) as left_for_good,
         min(gone.joined_at) as first_joined_at,
         max(gone.joined_at) as last_joined_at
     from gone

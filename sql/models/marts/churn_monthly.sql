@@ -1,13 +1,14 @@
--- One row per month in the configured zone covered by pulls, from the month of the first pull: people who left.
+-- One row per month in the configured zone whose losses are known: people who left. Under v3 from the month of the
+-- first pull, under v4 from the first sign-up.
 -- @key: month
 -- @filter: days_covered = days_in_month
--- @unknown: Cancellations before the first pull have no date in v3. People who left are dated by the pull that saw
--- it.
+-- @unknown: Before the first pull: when people bounced, complained, were deleted or came back, and under v3 cancelled.
+-- Since then these count on the day of the pull that saw them.
 -- month: First day of the month.
 -- days_in_month: Days in the month.
--- days_covered: Days of the month after the first pull, up to the newest observation; rates refer to these.
--- active_start: Active people at the start of the covered days.
--- cancelled: Active people who were seen to have cancelled.
+-- days_covered: Days of the month whose losses are known, up to the newest observation; rates refer to these.
+-- active_start: Active people at the start of the covered days, as in list_growth_daily.
+-- cancelled: Active people who cancelled.
 -- bounced: Active people who were seen to have bounced.
 -- complained: Active people who were seen to have complained.
 -- deleted: Active people who were seen to be gone from the account.
@@ -16,12 +17,14 @@
 -- lost_rate: 100 * lost / active_start.
 -- early_lost: Of these, people who had joined at most 30 days before.
 -- early_churn_rate: 100 * early_lost / lost.
--- precision: `interval`: each counts on the day of the pull that saw it.
+-- precision: `exact`: everyone who left did so on a known date (v4); `interval`: some count on the day of the pull
+-- that saw it; `at least`: the month began before the first pull, and other losses than cancellations are unknown.
 with months as (
     select
         date_trunc('month', day)::date as month,
         count(*) as days_covered,
-        min_by(active_start, day) as active_start
+        min_by(active_start, day) as active_start,
+        bool_or(precision = 'at least') as is_at_least
     from list_growth_daily
     where active_start is not null
     group by 1
@@ -41,7 +44,8 @@ leaving as (
         count(*) filter (to_state = 'complained') as complained,
         count(*) filter (to_state = 'deleted') as deleted,
         count(*) as lost,
-        count(*) filter (seen_at <= created_at + interval 30 day) as early_lost
+        count(*) filter (changed_before <= created_at + interval 30 day) as early_lost,
+        bool_and(precision = 'exact') as is_exact
     from left_people
     where happened_on in (select day from list_growth_daily where active_start is not null)
     group by month
@@ -61,6 +65,10 @@ select
     100 * coalesce(leaving.lost, 0) / nullif(months.active_start, 0) as lost_rate,
     coalesce(leaving.early_lost, 0) as early_lost,
     100 * leaving.early_lost / nullif(leaving.lost, 0) as early_churn_rate,
-    'interval' as precision
+    case
+        when months.is_at_least then 'at least'
+        when leaving.is_exact then 'exact'
+        else 'interval'
+    end as precision
 from months
 left join leaving on leaving.month = months.month

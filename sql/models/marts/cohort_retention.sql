@@ -1,8 +1,10 @@
--- One row per sign-up month, month covered by pulls, and group of people: how many were active at its end.
+-- One row per sign-up month, month covered by pulls, and group of people: how many were active at its end. Under v4,
+-- for everyone together, also the months before the first pull.
 -- @key: variant, value, cohort, month
 -- @stored: table
 -- @filter: variant = 'all'
--- @unknown: How many were active at any time before the first pull; people deleted before it are in no cohort.
+-- @unknown: When people bounced, complained or came back before the first pull, and under v3 when they cancelled;
+-- people deleted before it are in no cohort.
 -- variant: How people are grouped: `all`, `form` (first joined), `tag` (first given) or `source`.
 -- value: The group: the form's or tag's name, or the source; `all`; `none` without any; `deleted` for people who are
 -- gone; `undated` in every variant for people without a plausible join date (see dim_subscriber.created_at).
@@ -17,27 +19,23 @@
 -- retention_low: Lower bound of the rate, given the size of the group (Wilson, 95 %).
 -- retention_high: Upper bound.
 -- is_supported: Whether size is at least model_settings.minimum_support.
--- precision: `interval`: people who left count from the pull that saw that; `unknown`: the cohort is older than the
--- first pull, so size lacks people deleted before.
+-- precision: `interval`: people who left count from the pull that saw that, unless they cancelled at a known time; `at
+-- least`: the cohort is older than the first pull, size lacks people deleted before, and active those who had not yet
+-- bounced or complained; `unknown`: likewise, and cancellations have no date.
 with bounds as (
     select
         dim_pull.ended_at as first_pull_at,
         timezone(model_settings.timezone, dim_pull.ended_at)::date as first_pull_on,
         timezone(model_settings.timezone, model_settings.as_of)::date as last_day,
+        cancellation_dates.has_dates,
         model_settings.timezone,
         model_settings.minimum_support,
         model_settings.plausible_from,
         model_settings.plausible_to
     from model_settings
+    cross join cancellation_dates
     cross join dim_pull
     where dim_pull.is_first
-),
-
-months as (
-    select unnest(generate_series(
-        date_trunc('month', first_pull_on), date_trunc('month', last_day), interval 1 month
-    ))::date as month
-    from bounds
 ),
 
 deleted as (
@@ -75,6 +73,20 @@ people as (
         case when joined_on is null then 'undated' else source end as source
     from everybody
     cross join bounds
+),
+
+months as (
+    select
+        unnest(generate_series(
+            least(
+                date_trunc('month', first_pull_on),
+                case when has_dates then (select min(cohort) from people where whole = 'all') end
+            ),
+            date_trunc('month', last_day),
+            interval 1 month
+        ))::date as month,
+        date_trunc('month', first_pull_on)::date as first_pull_month
+    from bounds
 ),
 
 moved as (
@@ -131,7 +143,9 @@ counted as (
         -- backwards from the people active now
         (sizes.active_now - coalesce(sum(moves.net), 0))::bigint as active
     from sizes
-    join months on months.month >= sizes.cohort
+    join months
+        on months.month >= sizes.cohort
+        and (months.month >= months.first_pull_month or (sizes.variant = 'all' and sizes.value = 'all'))
     left join moves
         on moves.variant = sizes.variant and moves.value = sizes.value and moves.cohort = sizes.cohort
         and moves.month > months.month
@@ -157,6 +171,7 @@ select
     size >= bounds.minimum_support as is_supported,
     case
         when cohort > date_trunc('month', bounds.first_pull_on)::date then 'interval'
+        when bounds.has_dates then 'at least'
         else 'unknown'
     end as precision
 from counted

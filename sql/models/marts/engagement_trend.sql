@@ -2,8 +2,8 @@
 -- rates.
 -- @key: period, starts_on
 -- @filter: period = 'month'
--- @unknown: Opens and clicks of a person, so that Kit's "cold subscriber" (no open or click in 90 days) cannot be
--- determined; and how many people were active before the end of the first pull.
+-- @unknown: Opens and clicks of a person (under v4 see subscriber_engagement); and how many people were active before
+-- the end of the first pull, for which list_growth_daily has a lower bound under v4.
 -- period: `week` or `month`.
 -- starts_on: Its first day in the configured zone.
 -- ends_on: Its last day.
@@ -23,11 +23,11 @@
 -- unsubscribes: People who unsubscribed from a broadcast.
 -- unsubscribe_recipients: Recipients of broadcasts whose unsubscribes are known.
 -- unsubscribe_rate: In percent: 100 * unsubscribes / unsubscribe_recipients.
--- active: Active people at the end of the period, for the current one at model_settings.as_of; null before the end of
--- the first pull.
+-- active: Active people at the end of the period, for the current one at model_settings.as_of; before the end of the
+-- first pull as in list_growth_daily, null under v3.
 -- reach_rate: In percent: 100 * average_recipients / active, the share of the list that a send reached.
--- precision: Of active: interval (as seen by the latest pull before the end) or unknown (before the end of the first
--- pull).
+-- precision: Of active: interval (as seen by the latest pull before the end), at least (before the end of the first
+-- pull, under v4) or unknown.
 with periods as (
     select 'week' as period, date_trunc('week', sent_on)::date as starts_on, *
     from fct_broadcast
@@ -101,9 +101,14 @@ dated as (
 counted as (
     select
         dated.*,
-        case when counted_at >= known_from then active_people.active end as active,
-        case when counted_at >= known_from then 'interval' else 'unknown' end as precision
+        case when counted_at >= known_from then active_people.active else growth.active_end end as active,
+        case
+            when counted_at >= known_from then 'interval'
+            when growth.active_end is not null then 'at least'
+            else 'unknown'
+        end as precision
     from dated
+    left join list_growth_daily as growth on growth.day = dated.next_starts_on - 1 and growth.precision = 'at least'
     asof left join active_people on active_people.moment <= dated.counted_at
     left join first_pull on true
 )

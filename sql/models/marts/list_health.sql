@@ -1,13 +1,14 @@
 -- One row per measure of the list's health: a number of people, and their share.
 -- @key: kind, name
 -- @filter: kind = 'state'
--- @unknown: Cold subscribers: people who opened nothing for 90 days cannot be identified, because v3 has no events
--- for individuals.
--- kind: `state`: people by state; `problem`: bounced and complained together; `tag`: people without any; `field`:
--- active people with a value in a custom field.
--- name: The state, the problem, or the field's label.
+-- @unknown: Under v3 cold subscribers: it has no opens and clicks of individuals.
+-- kind: `state`: people by state; `problem`: bounced and complained together; `engagement`: cold people by Kit's
+-- definition (v4, see subscriber_engagement); `tag`: people without any; `field`: active people with a value in a
+-- custom field.
+-- name: The state, the problem, `cold`, or the field's label.
 -- people: Number of people.
--- of_people: Base of the share: all people for states and problems, active people for the rest.
+-- of_people: Base of the share: all people for states and problems, active people for the rest; for cold people those
+-- of whom it is known.
 -- people_rate: 100 * people / of_people.
 -- is_alarming: Whether bounced and complained people exceed model_settings.bounce_alarm percent; null for other
 -- measures.
@@ -34,6 +35,10 @@ measures as (
     select 'problem', 'bounced or complained', troubled, people from everybody
     union all
     select 'tag', 'never tagged', untagged, active from everybody
+    union all
+    select 'engagement', 'cold', count(*) filter (is_cold), count(is_cold)
+    from subscriber_engagement
+    having count(is_cold) > 0
     union all
     select
         'field',

@@ -6,8 +6,9 @@
 -- @unknown: The origin of people who joined no form, acquisition costs, and the buyer of an order whose address
 -- is not on the list (orphans are in no row).
 -- dimension: `first_form`, `first_tag`, `acquisition_source`, `referrer_host`, `utm_source`, `utm_medium`,
--- `utm_campaign` or `signup_month` (in the configured zone).
--- source_key: Id of the form or tag, the host, the utm value, or the month as 2026-01; '' if there is none.
+-- `utm_campaign`, `signup_month` (in the configured zone), or by Kit's attribution `source_type`, `source_name` or
+-- `source_mechanism` (v4; missing where the mirror has none).
+-- source_key: Id of the form or tag, the host, the value, or the month as 2026-01; '' if there is none.
 -- source: Its name; null if there is none. Names of forms and tags need not be unique.
 -- currency: The currency's code, '' if orders have none or there are no orders; never sum across currencies.
 -- currency_rank: 1 for the currency with the most counted orders of the account.
@@ -27,6 +28,7 @@
 -- value_90_days: revenue_90_days / leads_90_days of ltv_by_source.
 -- revenue_180_days: The same by the end of the 180th day.
 -- value_180_days: revenue_180_days / leads_180_days of ltv_by_source.
+-- precision: Of the source, as in ltv_by_source.
 with people as (
     select
         id as subscriber_id,
@@ -121,5 +123,6 @@ select
     revenue_90_days,
     try_cast(revenue_90_days::double / nullif(leads_90_days, 0) as decimal(18, 4)) as value_90_days,
     revenue_180_days,
-    try_cast(revenue_180_days::double / nullif(leads_180_days, 0) as decimal(18, 4)) as value_180_days
+    try_cast(revenue_180_days::double / nullif(leads_180_days, 0) as decimal(18, 4)) as value_180_days,
+    precision
 from counted

@@ -54,6 +54,24 @@ versions as (
     select 'broadcast_stats', change, valid_from from history.broadcast_stats
     union all
     select 'purchases', change, valid_from from history.purchases
+    union all
+    select 'sequence_emails', change, valid_from from history.sequence_emails
+    union all
+    select 'sequence_emails', change, valid_from from history.sequence_email_stats
+    union all
+    select 'broadcast_links', change, valid_from from history.broadcast_links
+    union all
+    select 'subscriber_stats', change, valid_from from history.subscriber_stats
+    union all
+    select 'segments', change, valid_from from history.segments
+    union all
+    select 'email_templates', change, valid_from from history.email_templates
+    union all
+    select 'posts', change, valid_from from history.posts
+    union all
+    select 'snippets', change, valid_from from history.snippets
+    union all
+    select 'webhooks', change, valid_from from history.webhooks
 ),
 
 changes as (

@@ -2,7 +2,7 @@
 
     1 March    the first pull: Ann, Bob, Eve and Fay are active, Cyd has cancelled
     16 March   Fay has bounced
-    21 March   Bob has cancelled, Eve is deleted, Dee is new
+    21 March   Bob has cancelled, Eve is deleted, Dee is new, Ann has joined the form a second time
     10 April   nothing: the models' now
 
 Cyd bought before signing up; one order has neither a buyer nor a valid day. The names are as odd as real ones.
@@ -92,7 +92,7 @@ def shop(root: Path) -> LogBuilder:
             whole("sequences"): [{"id": 90, "name": "Welcome"}, {"id": 91, "name": ""}],
             ACTIVE: [person(key) for key in (ANN, BOB, EVE, FAY)],
             CANCELLED: [person(CYD, "cancelled")],
-            members("form", "70"): guide_members(EVE),
+            members("form", "70"): guide_members(101, JOINED[ANN], EVE),
             members("tag", "7"): [
                 membership(111, ANN, "2025-11-02T00:00:00Z"),
                 membership(112, BOB, "2026-01-02T00:00:00Z"),
@@ -118,7 +118,7 @@ def shop(root: Path) -> LogBuilder:
             ACTIVE: [person(ANN), person(DEE)],
             CANCELLED: [person(CYD, "cancelled"), person(BOB, "cancelled")],
             BY_ID: [gone(EVE)],
-            members("form", "70"): guide_members(DEE),
+            members("form", "70"): guide_members(109, "2026-03-18T00:00:00Z", DEE),
             members("tag", "9"): [membership(131, ANN, "2026-03-15T12:00:00Z")],
             BROADCASTS: [broadcast(key) for key in SENT],
             DETAILS: [broadcast(key) for key in SENT],
@@ -131,12 +131,10 @@ def shop(root: Path) -> LogBuilder:
     return log
 
 
-def guide_members(newest: int) -> list[dict[str, Any]]:
-    """Return the members of the form: Ann twice."""
-    return [
-        *(membership(100 + key, key, JOINED[key]) for key in (ANN, BOB, CYD, newest)),
-        membership(109, ANN, "2026-02-01T00:00:00Z"),
-    ]
+def guide_members(key: int, joined_at: str, newest: int) -> list[dict[str, Any]]:
+    """Return the members of the form: Ann, who leaves it and joins again, by the key and date of her membership."""
+    others = (membership(100 + other, other, JOINED[other]) for other in (BOB, CYD, newest))
+    return [membership(key, ANN, joined_at), *others]
 
 
 def broadcast(key: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A mirror grown over nights and one rebuilt from the same log have the same models, row for row."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,15 @@ from cksync.pipeline.publishing import rebuild
 from cksync.sqltext import sql_folder
 from tests.conftest import some
 from tests.support.accounts.nasty import nasty_account
+from tests.support.accounts.newer import newer_account
 from tests.support.accounts.ties import tied_account
 from tests.support.log_builder import LogBuilder
 
-SETTINGS = {"ties": ModelsConfig(minimum_support=2), "nasty": ModelsConfig(timezone="Pacific/Kiritimati")}
+SETTINGS = {
+    "ties": ModelsConfig(minimum_support=2),
+    "nasty": ModelsConfig(timezone="Pacific/Kiritimati"),
+    "newer": ModelsConfig(minimum_support=2),
+}
 
 
 def models(db: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]:
@@ -40,9 +46,14 @@ def tied(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
     return tied_account(tmp_path_factory.mktemp("ties") / "data")
 
 
-@pytest.mark.parametrize("name", some([*SETTINGS], ["ties"]))
+@pytest.mark.parametrize("name", some([*SETTINGS], ["ties", "newer"]))
 def test_rebuild_gives_every_model_row_for_row(name: str, tied: LogBuilder, tmp_path: Path) -> None:
-    log = LogBuilder(tmp_path / "data") if name == "ties" else nasty_account(tmp_path / "data")
+    making: dict[str, Callable[[Path], LogBuilder]] = {
+        "ties": LogBuilder,
+        "nasty": nasty_account,
+        "newer": newer_account,
+    }
+    log = making[name](tmp_path / "data")
     if name == "ties":
         shutil.copytree(tied.folder.root, log.folder.root, dirs_exist_ok=True)
     config = Config(log.folder.root, "the test", models=SETTINGS[name])

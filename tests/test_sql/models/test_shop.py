@@ -140,6 +140,17 @@ def test_tag_overlap(log: LogBuilder) -> None:
     expect(log, "select lift_low, lift_high from tag_overlap", near(2 / 5.8416 * 5 / 3, 5 / 3))
 
 
+def test_a_person_who_leaves_and_joins_again_has_two_stays(log: LogBuilder) -> None:
+    expect(
+        log,
+        f"select stay, subscription_id, joined_at, is_current, left_before from bridge_membership"
+        f" where subscribable_id = 70 and subscriber_id = {ANN} order by stay",
+        (1, 101, utc("2025-11-01"), False, utc("2026-03-21T09:04")),
+        (2, 109, utc("2026-03-18"), True, None),
+    )
+    expect(log, "select members, members_ever from dim_form where id = 70", (4, 5))
+
+
 def test_lead_magnet_conversion(log: LogBuilder) -> None:
     """Ann, Bob, Cyd, Dee and Eve joined the guide. After 30 days Eve was deleted, and Cyd's state is unknown; after 90
     Bob had cancelled. Buyers took 10, 2.5 and 0.25 days; Cyd bought before joining, Eve's address is gone."""
@@ -223,7 +234,9 @@ def test_sequence_funnel(log: LogBuilder) -> None:
     expect(
         log,
         "select * exclude (sequence, unsubscribed_within_30_days_rate, unsubscribed_within_30_days_rate_at_most,"
-        " active_rate, bought_within_30_days_rate) from sequence_funnel order by sequence_id",
+        " active_rate, bought_within_30_days_rate, emails, published_emails, first_recipients, last_recipients,"
+        " reach_rate, email_recipients, email_opens, email_open_rate, email_clickers, email_click_rate,"
+        " email_unsubscribes) from sequence_funnel order by sequence_id",
         (90, 3, 3, 1, 3, 1, 1, 1, 1, 1, 100.0, 0, 0, 0.0, 0.0, "interval"),
         (91, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, 0, 0, None, None, "exact"),
     )

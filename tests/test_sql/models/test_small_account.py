@@ -188,17 +188,18 @@ def test_hist_subscriber(log: LogBuilder) -> None:
 
 def test_bridge_membership(log: LogBuilder) -> None:
     columns = (
-        "subscription_id, subscribable_type, name, subscriber_id, referrer, is_current, left_before, left_precision"
+        "subscription_id, subscribable_type, name, subscriber_id, stay, referrer, is_current, left_before,"
+        " left_precision"
     )
     expect(
         log,
         f"select {columns} from bridge_membership order by subscription_id",
-        (101, "form", "Guide", ANN, BLOG, True, None, None),
-        (102, "form", "Guide", BOB, SOCIAL, True, None, None),
-        (103, "tag", "V.I.P.", ANN, None, True, None, None),
-        (104, "tag", "V.I.P.", CYD, None, False, night(2, 4), "interval"),
-        (105, "tag", "Buyer", ANN, None, True, None, None),
-        (106, "sequence", "Welcome", DEE, None, True, None, None),
+        (101, "form", "Guide", ANN, 1, BLOG, True, None, None),
+        (102, "form", "Guide", BOB, 1, SOCIAL, True, None, None),
+        (103, "tag", "V.I.P.", ANN, 1, None, True, None, None),
+        (104, "tag", "V.I.P.", CYD, 1, None, False, night(2, 4), "interval"),
+        (105, "tag", "Buyer", ANN, 1, None, True, None, None),
+        (106, "sequence", "Welcome", DEE, 1, None, True, None, None),
     )
     ((after, began_at),) = log.rows(
         f"select left_after, (select started_at from _cksync.loads where load_id = '{log.ids[1]}')"
