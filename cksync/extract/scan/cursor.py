@@ -235,7 +235,12 @@ class CursorScan:
         """Return True if the number of rows differs from the API's, and young rows do not explain it."""
         if not self._has_total or self._total is None or self.is_changes_only or self._until_known:
             return False
-        return abs(len(self.keys) - self._total) > self._recent
+        return abs(self._count - self._total) > self._recent
+
+    @property
+    def _count(self) -> int:
+        """Return the number of rows read."""
+        return len(self.keys) if self._rows is None else self._rows
 
     @property
     def is_worth_repeating(self) -> bool:
@@ -313,7 +318,7 @@ class CursorScan:
             began_at=self._began_at,
             read_from=self._read_from,
             next_page=self._number + 1,
-            rows=len(self.keys) if self._rows is None else self._rows,
+            rows=self._count,
             total=self._total,
             is_done=self._is_done,
             is_complete=self.is_complete,
@@ -330,7 +335,7 @@ class CursorScan:
             return 0
         if self._total is None:
             return None if not self._number else 1
-        return max(1, -(-(self._total - len(self.keys)) // PAGE_ROWS))
+        return max(1, -(-(self._total - self._count) // PAGE_ROWS))
 
 
 class CountProbe(CursorScan):
