@@ -207,7 +207,8 @@ PROBLEMS = {
     ),
     "a new subscription that is inactive": (
         "insert into subscriptions (subscribable_type, subscribable_id, subscriber_id, state)"
-        " select 'form', min(forms.id), {a}, 'inactive' from forms",
+        " select 'form', min(id), {a}, 'inactive' from forms where id not in (select subscribable_id from subscriptions"
+        " where subscribable_type = 'form' and subscriber_id = {a})",
         "state cannot be set: the API sets the state of a subscription",
     ),
 }

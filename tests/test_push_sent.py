@@ -123,7 +123,7 @@ def test_conflict_of_a_broadcast_that_was_sent_is_reported(
     work.edit(EDITS["update"].format(mail))
     edits.send_broadcast(world, mail)
     done = cksync("push", "work.duckdb", "--yes", ok=False)
-    assert (done.returncode, f"  broadcasts {mail}: this broadcast is completed by now" in done.stdout) == (3, True)
+    assert (done.returncode, f"  broadcasts {mail}: this broadcast is now completed" in done.stdout) == (3, True)
     assert "subject 'x'" in done.stdout
     assert "Traceback" not in done.stderr
     refresh(Folder(work.config.data_dir), work.path)
