@@ -19,6 +19,7 @@ from cksync.extract.streams import choose
 from cksync.extract.v4.estimate import estimates
 from cksync.folder import Folder
 from cksync.load.log import open_round, was_ever_finished
+from cksync.load.publish import must_rebuild
 from cksync.load.state import MirrorState, mirror_state
 from cksync.secrets import environment
 from cksync.versions import Version
@@ -64,6 +65,8 @@ def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly"
     if not folder.mirror.exists() and was_ever_finished(folder.log):
         raise Failed(f"there is a log but no mirror in {folder.root}; create it with `cksync rebuild`, or run the pull")
     with mirror_state(folder) as mirror:
+        if _version(config) == "v4" and must_rebuild(folder):
+            mirror = MirrorState(None)  # the next pull rebuilds it
         unfinished = [load for load in open_round(folder.log) if load.start.account]
         at = unfinished[0].start.started_at if unfinished else None
         return priced(mirror, config, choose(streams, _version(config)), depth, now(), at)

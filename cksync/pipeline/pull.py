@@ -108,7 +108,7 @@ def pull(
         before = mirror.enter_context(mirror_state(folder))  # an unreadable mirror is reported before the first request
         target = held.enter_context(_target(folder, is_dry=is_dry))
         is_behind = not is_published(target.log, before.finished_loads())  # a process died before publishing
-        if is_behind or (given.version == "v4" and open_round(target.log)):
+        if is_behind or must_rebuild(folder) or (given.version == "v4" and open_round(target.log)):
             mirror.close()
             before = mirror.enter_context(_ahead(folder))
         newest = newest_observation(folder.log)

@@ -32,6 +32,7 @@ with orders as (
             '{"subtotal": "DECIMAL(38,18)", "tax": "DECIMAL(38,18)", "shipping": "DECIMAL(38,18)",
               "discount": "DECIMAL(38,18)", "total": "DECIMAL(38,18)"}'
         ) as number,
+        version,
         record,
         observed_at
     from records
@@ -44,14 +45,17 @@ select
     given.status,
     given.email_address,
     case
-        when json_exists(record, '$.subscriber_id') then as_bigint(given.subscriber_id)
-        else (
-            select min(person.id)
-            from history.subscribers as person
-            where as_address(person.email_address) = as_address(given.email_address)
-                and person.change <> 'delete'
-                and person.valid_from <= observed_at
-                and (person.valid_to is null or person.valid_to > observed_at)
+        when version = 'v4' and json_exists(record, '$.subscriber_id') then as_bigint(given.subscriber_id)
+        else coalesce(
+            as_bigint(given.subscriber_id),
+            (
+                select min(person.id)
+                from history.subscribers as person
+                where as_address(person.email_address) = as_address(given.email_address)
+                    and person.change <> 'delete'
+                    and person.valid_from <= observed_at
+                    and (person.valid_to is null or person.valid_to > observed_at)
+            )
         )
     end as subscriber_id,
     given.currency,

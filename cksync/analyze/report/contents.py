@@ -72,7 +72,7 @@ SECTIONS = (
         "Sources",
         "Where do people come from?",
         "A source is the utm_source or the site that a person came from, else how the person joined. Still active:"
-        " active people / New Leads. Cold: cold people / active people of whom it is known.",
+        " active people / New Leads. Cold: cold people / active people known to be cold or not.",
         ("list_quality_by_source", "geography"),
         sources,
         is_optional=True,

@@ -70,7 +70,7 @@ def _recency(db: duckdb.DuckDBPyConnection, total: Row) -> Figure:
 
 
 def _candidates(db: duckdb.DuckDBPyConnection) -> list[Figure]:
-    """Whom to win back, without names."""
+    """People to win back, without names."""
     found = rows(
         db,
         """
@@ -91,7 +91,7 @@ def _candidates(db: duckdb.DuckDBPyConnection) -> list[Figure]:
         TableColumn("tenure_days", "Median days on the list"),
     )
     note = "Cold people who were mailed; `cksync sql @reengage` names them."
-    return [Figure("Whom to win back", note, table=FigureTable("By reason", columns, found, is_open=True))]
+    return [Figure("People to win back", note, table=FigureTable("By reason", columns, found, is_open=True))]
 
 
 def sources(db: duckdb.DuckDBPyConnection) -> SectionContent:
@@ -113,7 +113,7 @@ def sources(db: duckdb.DuckDBPyConnection) -> SectionContent:
         largest = known[0]
         lead = f"{people(largest['new_leads'])} came from {named(largest['name'])}, the largest source"
         lead += f"; {percent(largest['active_rate'])} of them are active"
-        lead += f", of whom {percent(largest['cold_rate'])} are cold." if largest["cold_rate"] is not None else "."
+        lead += f"; {percent(largest['cold_rate'])} of these are cold." if largest["cold_rate"] is not None else "."
     else:
         lead = "The source of no one is known."
     return SectionContent(lead, [_by_source(found), *_by_country(places)])

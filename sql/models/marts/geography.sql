@@ -11,7 +11,7 @@
 -- people_share_rate: In percent: 100 * people / everyone in the mirror.
 -- active: Of these, active people.
 -- active_rate: In percent: 100 * active / people.
--- measured: Of these, people of whom it is known whether they are cold.
+-- measured: Of these, people known to be cold or not.
 -- cold: Of these, cold people (see subscriber_engagement).
 -- cold_rate: In percent: 100 * cold / measured.
 -- sent: Emails sent to the active people within the window of subscriber_engagement.

@@ -8,7 +8,7 @@
 -- name: The state, the problem, `cold`, or the field's label.
 -- people: Number of people.
 -- of_people: Base of the share: all people for states and problems, active people for the rest; for cold people those
--- of whom it is known.
+-- known to be cold or not.
 -- people_rate: 100 * people / of_people.
 -- is_alarming: Whether bounced and complained people exceed model_settings.bounce_alarm percent; null for other
 -- measures.

@@ -19,7 +19,7 @@
 -- leads_30_days: People who signed up at least 30 days ago.
 -- early_lost: Of these, people known to have left within 30 days of joining.
 -- early_lost_rate: In percent, lower bound: 100 * early_lost / leads_30_days.
--- measured: Active people of whom it is known whether they are cold (v4); null under v3, as with all columns that
+-- measured: Active people known to be cold or not (v4); null under v3, as with all columns that
 -- follow up to click_rate.
 -- cold: Of these, cold people (see subscriber_engagement).
 -- cold_rate: In percent: 100 * cold / measured.

@@ -1,4 +1,4 @@
--- One row per cold person who was mailed within the window, those worth most first: whom to win back, or to remove.
+-- One row per cold person who was mailed within the window, those worth most first: to win back, or to remove.
 -- Under v3 there are none.
 -- @key: subscriber_id
 -- @filter: place <= 100

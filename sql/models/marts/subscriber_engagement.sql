@@ -28,7 +28,7 @@
 -- some time within the window).
 -- cold_after_days: The days without open and click that make the person cold: 90 for people who joined at least 90
 -- days before, 30 for those who joined 30 to 89 days before; null if newer, or of unknown age.
--- is_cold: Kit's definition: no open and no click within cold_after_days; false if newer; null if it cannot be told,
+-- is_cold: Kit's definition: no open and no click within cold_after_days; false if newer; null if unknown,
 -- since the window is shorter or the sign-up has no date.
 -- precision: Of is_cold: `exact` (at read_at) or `unknown`.
 with readings as (
