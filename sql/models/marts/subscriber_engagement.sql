@@ -24,8 +24,8 @@
 -- sends_since_last_open: Emails sent since the last open.
 -- sends_since_last_click: Emails sent since the last click.
 -- recency: `not mailed` (nothing was sent or opened within the window), else when the person last opened or clicked:
--- `within 7 days`, `8 to 30 days ago`, `31 to 60 days ago`, `61 to 90 days ago`, `longer ago` (which includes never), or `unknown` (at
--- some time within the window).
+-- `within 7 days`, `8 to 30 days ago`, `31 to 60 days ago`, `61 to 90 days ago`, `longer ago` (which includes never),
+-- or `unknown` (at some time within the window).
 -- cold_after_days: The days without open and click that make the person cold: 90 for people who joined at least 90
 -- days before, 30 for those who joined 30 to 89 days before; null if newer, or of unknown age.
 -- is_cold: Kit's definition: no open and no click within cold_after_days; false if newer; null if unknown,
