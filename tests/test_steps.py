@@ -22,7 +22,6 @@ SAMPLES = {
     "finds": "select 1",
     "slices": "('a')",
     "sets": "a = 1",
-    "other": "",
 }
 
 

@@ -133,7 +133,7 @@ def _unfilled(table: Table, eras: Eras, opened_at: datetime) -> dict[str, str]:
             where is_finished and version = {literal(eras.now)} and ended_at <= {at}
         )
     """
-    other = f"or not {listed} or _first_seen_at > {last}" if eras.is_mixed else ""
+    other = f"not {listed} or _first_seen_at > {last}" if eras.is_mixed else "false"
     return {"opened_at": at, "other": other}
 
 

@@ -43,7 +43,7 @@ with memberships as (
             'source': null,
             'referrer': person.referrer,
             'created_at': coalesce(person.tagged_at, person.added_at),
-            'subscriber': {'id': person.id}
+            'subscriber': { 'id': person.id }
         },
         person.referrer_utm_parameters,
         slice,
@@ -89,7 +89,8 @@ select
         )
     end as _record,
     case
-        when version = 'v3' then if(subscriber_id is not null or json_type(record, '$.subscriber') = 'NULL', ['subscriber'], [])
+        when version = 'v3'
+        then if(subscriber_id is not null or json_type(record, '$.subscriber') = 'NULL', ['subscriber'], [])
         else list_concat(
             case when created_at is not null then ['tagged_at', 'added_at'] else [] end,
             read_whole(record, 'referrer_utm_parameters', 'source, medium, campaign, term, content')

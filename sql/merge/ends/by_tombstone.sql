@@ -3,7 +3,9 @@
 -- key: The columns of its key.
 -- key_of_held: The columns of its key, in `held`.
 -- last_key: The last column of its key, the row's id in its list.
-select {key_of_held}, tombstones.observed_at as found_at, tombstones.round, null::varchar as slice, null::bigint as listed_key
+select
+    {key_of_held}, tombstones.observed_at as found_at, tombstones.round, null::varchar as slice,
+    null::bigint as listed_key
 from (
     select {key} from main."{table}"
     union all

@@ -8,4 +8,4 @@ create or replace temp table unfilled as
 select {key}, true as _is_unfilled
 from main."{table}"
 semi join incoming using ({key})
-where _first_seen_at >= {opened_at} {other}
+where _first_seen_at >= {opened_at} or {other}
