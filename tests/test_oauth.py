@@ -19,16 +19,15 @@ import pytest
 
 from cksync.api import Stopped
 from cksync.api.token_file import locked_tokens, read_tokens, store_tokens
-from cksync.api.v3.catalog import ask_page
+from cksync.api.v4.catalog import ask_account
 from cksync.config import Config
-from cksync.domain import whole
 from cksync.errors import ApiUnavailable, BadConfig, CksyncError, Failed, Unauthorized
 from kit_sandbox import Answer, Effect, Sandbox, effects
 from kit_sandbox.messages import Handler, Request
 from tests.conftest import Command
 from tests.support.connecting import closed_port, connected, having, with_oauth, write_tokens
 
-ACCOUNT = ask_page(whole("account"), 1)
+ACCOUNT = ask_account()
 TOKEN = "/v4/oauth/token"
 LOGIN = "cksync login"
 

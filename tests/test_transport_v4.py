@@ -12,9 +12,9 @@ import pytest
 import cksync
 from cksync.api import credentials
 from cksync.api.http import ATTEMPTS
-from cksync.api.v3.catalog import ask_page
+from cksync.api.v4.catalog import ask_account
 from cksync.config import Config
-from cksync.domain import Miss, members, whole
+from cksync.domain import Miss, members
 from cksync.errors import BadConfig, CksyncError, EndpointFailed, Failed, Rejected, Unauthorized
 from cksync.extract.fetch import fetch_all
 from cksync.extract.scan.full import FullScan
@@ -24,7 +24,7 @@ from kit_sandbox import Answer, Behaviour, Effect, Sandbox, effects
 from tests.conftest import Command
 from tests.support.connecting import connected, having, http, read, with_key, with_oauth
 
-ACCOUNT = ask_page(whole("account"), 1)
+ACCOUNT = ask_account()
 
 
 @pytest.fixture

@@ -130,7 +130,8 @@ def check(config: Config, environ: Mapping[str, str] | None = None) -> dict[str,
     folder = Folder(config.data_dir)
     folder.prepare()
     with connect(config, given, redactor, wall_clock, threading.Event(), CHECK_ATTEMPTS) as api:
-        page = api.fetch(ask_page(whole("account"), 1))
+        is_v4 = given.version == "v4"
+        page = api.fetch(v4.ask_account() if is_v4 else ask_page(whole("account"), 1))
     check_pin(api, address(page), pinned_account(folder.log), False, list, given.version)
     check_clock(wall_clock(), page.server_at)
     gap = (page.received_at - page.server_at).total_seconds() if page.server_at else None

@@ -177,6 +177,11 @@ def ask_list(
     return Request(slice_, query.path, {**query.legs[leg], **texts}, number)
 
 
+def ask_account() -> Request:
+    """Return the request for the account."""
+    return Request(ACCOUNT, STREAMS["account"].path)
+
+
 def ask_one(slice_: Slice, key: str, place: int) -> Request:
     """Return the request for one record by id; `place` is its position in the order of requests."""
     if slice_.stream == "broadcast_stats":
