@@ -180,7 +180,9 @@ class Pushing(RuleBasedStateMachine):
 
     @rule(which=st.integers(1, 2))
     def delete_tag_there(self, which: int) -> None:
-        self.delete("tags", self.tags[which])
+        """Delete one tag at most: of a list that lost two of three rows, nothing is believed gone."""
+        if not any(table == "tags" for table, _ in self.gone):
+            self.delete("tags", self.tags[which])
 
     @rule(table=st.sampled_from(["custom_fields", "broadcasts"]))
     def delete_field_or_draft_there(self, table: str) -> None:
