@@ -101,7 +101,7 @@ def test_an_entry_says_what_its_file_and_the_mirror_say(mirror: duckdb.DuckDBPyC
     known = entries(mirror)
     people = find(known, "subscribers")
     assert (people.kind, people.rows, people.key, people.file) == ("table", 3, ("id",), "sql/tables/subscribers.sql")
-    assert "When and why someone unsubscribed" in (people.unknown or "")
+    assert "Why someone unsubscribed" in (people.unknown or "")
     early = find(known, "early")
     assert (early.kind, early.rows, early.key, early.filter) == ("view", None, ("id",), "id > 1")
     assert (early.grain, early.unknown) == ("One row per person of the first days.", "Their faces.")
@@ -328,8 +328,9 @@ def test_nothing_is_wider_than_the_terminal(arguments: tuple[str, ...], folder: 
 
 def test_a_few_wide_rows_are_written_a_column_a_line(folder: Path) -> None:
     lines = on_terminal(folder, "from subscribers where id = 1")
-    assert lines[0] == "            id = 1"
-    assert lines[2].startswith("    first_name = a\\u001b[31m\\nbxxx")
+    assert lines[0].lstrip() == "id = 1"
+    assert {line.index(" = ") for line in lines if " = " in line} == {lines[0].index(" = ")}
+    assert lines[2].lstrip().startswith("first_name = a\\u001b[31m\\nbxxx")
     assert lines[2].endswith("x…")
     assert on_terminal(folder, "select id, state from subscribers where id = 1")[0].startswith("┌")
 
