@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cksync.cli.allocator import share_arenas
 from cksync.cli.streams import open_streams
 from cksync.version import __version__
 
@@ -149,6 +150,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
+    share_arenas()
     os.umask(0o077)  # files are accessible to their owner only
     out = open_streams()
     settings = Settings()

@@ -21,7 +21,7 @@ from cksync.folder import Folder, is_disk_full, put_in_place
 from cksync.load.drift import ADVICE, REBUILT, has_other_columns, is_outdated
 from cksync.load.history import Change
 from cksync.load.ingest import ingest, total
-from cksync.load.log import load_ids
+from cksync.load.log import load_ids, read_load
 from cksync.load.merge import Merged
 from cksync.load.misdated import Misdated, restamp
 from cksync.load.schema import create
@@ -34,6 +34,8 @@ from cksync.sqltext import literal
 # DuckDB spills to disk beyond this limit, because a nightly job shares its machine. What cannot spill (a record of many
 # megabytes being parsed, hundreds of emails with embedded pictures) is tried again with more.
 MERGE_MEMORY = ("64MB", "112MB", "256MB", "1GB", "60%")
+# Where a merge of records of API v4 begins: a person has three times the columns and the text.
+WIDE_MEMORY = "112MB"
 # Models read whole tables, and start with more memory.
 MODEL_MEMORY = "96MB"
 # Writes stay in memory until a checkpoint. Each checkpoint leaves dead space in the file, so there is one, at the end.
@@ -110,12 +112,19 @@ def _restamp_advice(moved: Sequence[Misdated]) -> str:
 def _publish(folder: Folder, analyze: Analyze | None, *, from_scratch: bool, target: Path | None = None) -> Published:
     target = target or folder.mirror
     try:
-        for memory in MERGE_MEMORY[:-1]:
+        *sizes, last = MERGE_MEMORY[MERGE_MEMORY.index(WIDE_MEMORY) if _is_wide(folder) else 0 :]
+        for memory in sizes:
             with contextlib.suppress(duckdb.OutOfMemoryException):
                 return _publish_within(memory, folder, analyze, target, from_scratch=from_scratch)
-        return _publish_within(MERGE_MEMORY[-1], folder, analyze, target, from_scratch=from_scratch)
+        return _publish_within(last, folder, analyze, target, from_scratch=from_scratch)
     except (duckdb.Error, OSError) as error:
         raise _failure(folder, error) from None
+
+
+def _is_wide(folder: Folder) -> bool:
+    """Return True if the last load read API v4."""
+    loads = load_ids(folder.log)
+    return bool(loads) and read_load(folder.log, loads[-1]).start.version == "v4"
 
 
 def _publish_within(
