@@ -126,6 +126,9 @@ class Behaviour:
     """The window of one person's stats where none is asked for; 0: all that is kept."""
     v4_page_limit: float = 1000.0
     """The most rows of a page."""
+    # -- writes of API v4
+    v4_untag_absent: Literal[404, 204] = 404
+    """What removing a tag that the person does not have is answered with."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a `cancelled_leave` with an unknown kind of list or an invalid share."""

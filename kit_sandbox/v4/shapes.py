@@ -250,7 +250,7 @@ def webhook_endpoint(record: WebhookEndpoint) -> Payload:
         "description": record.description,
         "created_by_app": None,
         "created_at": whole(record.created_ms),
-        "previous_secret_expires_at": None,
+        "previous_secret_expires_at": whole(record.previous_secret_expires_ms),
     }
 
 
