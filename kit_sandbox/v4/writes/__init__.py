@@ -1,7 +1,7 @@
 """Every write of API v4 as routes; each handler takes the view, the request and the path's ids."""
 
 from ..routes import Route, route
-from . import broadcasts, content, custom_fields, members, people, purchases, sequences, tags, webhooks
+from . import broadcasts, bulk_items, content, custom_fields, members, people, purchases, sequences, tags, webhooks
 
 __all__ = ["WRITES"]
 
@@ -9,6 +9,16 @@ _LISTS = r"/(tags|forms|sequences)/([^/]+)/subscribers"
 _EMAIL = r"/sequences/([^/]+)/emails/([^/]+)"
 _ENDPOINT = r"/webhook_endpoints/([^/]+)"
 
+BULK: tuple[Route, ...] = (
+    route("POST", r"/bulk/subscribers", bulk_items.CREATE_PEOPLE.answer, is_oauth_only=True),
+    route("POST", r"/bulk/tags", bulk_items.CREATE_TAGS.answer, is_oauth_only=True),
+    route("DELETE", r"/bulk/tags", bulk_items.DELETE_TAGS.answer, is_oauth_only=True),
+    route("POST", r"/bulk/tags/subscribers", bulk_items.TAG.answer, is_oauth_only=True),
+    route("DELETE", r"/bulk/tags/subscribers", bulk_items.UNTAG.answer, is_oauth_only=True),
+    route("POST", r"/bulk/forms/subscribers", bulk_items.ADD_TO_FORMS.answer, is_oauth_only=True),
+    route("POST", r"/bulk/custom_fields", bulk_items.CREATE_FIELDS.answer, is_oauth_only=True),
+    route("POST", r"/bulk/custom_fields/subscribers", bulk_items.SET_VALUES.answer, is_oauth_only=True),
+)
 WRITES: tuple[Route, ...] = (
     route("POST", r"/subscribers", people.create),
     route("PUT", r"/subscribers/([^/]+)", people.update),
@@ -45,4 +55,5 @@ WRITES: tuple[Route, ...] = (
     route("DELETE", _ENDPOINT, webhooks.delete_endpoint),
     route("POST", rf"{_ENDPOINT}/rotate_secret", webhooks.rotate_secret),
     route("POST", rf"{_ENDPOINT}/revoke_previous_secret", webhooks.revoke_previous_secret),
+    *BULK,
 )
