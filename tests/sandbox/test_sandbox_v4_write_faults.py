@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kit_sandbox import Clock, World, edits, effects, expected_v4
 from kit_sandbox.v4.writes import WRITES
@@ -83,6 +85,20 @@ CALLS = [
         },
     ),
 ]
+NAMES = (
+    *(
+        "email_address",
+        "first_name",
+        "state",
+        "fields",
+        "referrer",
+        "email_template_id",
+        "send_at",
+        "subscriber_filter",
+    ),
+    *("products", "transaction_time", "total", "send_days", "position", "delay_unit", "snippet_type", "archived"),
+    *("document_attributes", "url", "events", "status", "force", "location", "purchase", "name"),
+)
 OAUTH_ONLY = [each for each in CALLS if each.path.startswith(("bulk/", "purchases"))]
 every_write = pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
 
@@ -181,6 +197,28 @@ def test_a_key_is_refused_where_oauth_is_needed(ask: Ask, filled: dict[str, int]
 @pytest.mark.parametrize("call", [each for each in CALLS if each not in OAUTH_ONLY], ids=lambda call: call.path)
 def test_a_key_suffices_for_the_others(ask: Ask, filled: dict[str, int], call: Write) -> None:
     assert send(AskV4(ask), call, filled).status_code in (200, 201, 204)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.just("9" * 5_000),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@every_write
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_every_body_is_answered(kit: AskV4, filled: dict[str, int], call: Write, data: st.DataObject) -> None:
+    names = st.sampled_from([*call.body, *NAMES])
+    body = {**with_ids(call.body, filled), **data.draw(st.dictionaries(names, JSON, max_size=4))}
+    answer = kit.write(call.method, call.path.format(**filled), **body)
+    assert answer.status_code in (200, 201, 202, 204, 400, 404, 409, 422)
 
 
 def test_a_malformed_body_is_400(ask: Ask, world: World) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ... import edits
 from ...records import Parent, Subscriber
+from ...routes import id_of
 from ...world import World
 from ...writes.params import cleared, is_email, text
 from .. import shapes
@@ -16,8 +17,8 @@ _NAMES = {"form": "Form", "tag": "Tag"}
 
 
 def _id(given: Any) -> int:
-    """Return a whole number, also one sent as text; -1 is the id of no record."""
-    return int(text(given)) if text(given).isdecimal() else -1
+    """Return an id, also one sent as text; -1 is the id of no record."""
+    return id_of(text(given))
 
 
 def _shown_id(world: World, known: Container[int], given: Any) -> Any:

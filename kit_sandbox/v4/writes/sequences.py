@@ -149,6 +149,9 @@ def _email(world: World, given: Mapping[str, Any]) -> dict[str, Any]:
         found["send_days"] = tuple(days) or None
     if found.get("position", 0) is None:
         del found["position"]
+    for name in ("position", "delay_value"):
+        if not isinstance(found.get(name, 0), int):
+            raise invalid(f"{name} must be an integer")
     return found
 
 

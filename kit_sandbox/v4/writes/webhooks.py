@@ -115,7 +115,10 @@ def _found(world: World, endpoint_id: str) -> WebhookEndpoint:
 
 def _url(given: Any) -> str:
     url = text(given)
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
     if not url.startswith("https://") or host in ("", "localhost", "127.0.0.1", "::1"):
         raise invalid("Url must be a public HTTPS address")
     return url
