@@ -126,6 +126,8 @@ class Behaviour:
     """The window of one person's stats where none is asked for; 0: all that is kept."""
     v4_page_limit: float = 1000.0
     """The most rows of a page."""
+    v4_person_tags: Literal["late", "current"] = "late"
+    """Whether the tags of one person lag like other lists; Kit's own tests read them right after adding one."""
     # -- writes of API v4
     v4_untag_absent: Literal[404, 204] = 404
     """What removing a tag that the person does not have is answered with; in a bulk call 404 is a failure of the
