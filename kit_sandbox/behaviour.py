@@ -126,6 +126,22 @@ class Behaviour:
     """The window of one person's stats where none is asked for; 0: all that is kept."""
     v4_page_limit: float = 1000.0
     """The most rows of a page."""
+    v4_person_tags: Literal["late", "current"] = "late"
+    """Whether the tags of one person lag like other lists; Kit's own tests read them right after adding one."""
+    # -- writes of API v4
+    v4_untag_absent: Literal[404, 204] = 404
+    """What removing a tag that the person does not have is answered with; in a bulk call 404 is a failure of the
+    item."""
+    v4_bulk_seconds: float = 30.0
+    """How long a bulk call of more than 100 items (202) takes to come true; 0: at once."""
+    v4_bulk_queue_bytes: float = 300_000_000.0
+    """How much may wait in bulk calls of more than 100 items before another one is 413."""
+    v4_bulk_order: Literal["mixed", "sent", "reversed"] = "mixed"
+    """The order of the rows in the answer to a bulk call: new and existing ones apart, as sent, or the reverse."""
+    v4_failed_ids: Literal["sent", "null"] = "sent"
+    """How a failure of a bulk call shows an id that no record has: as sent, or as null."""
+    v4_subscriber_limit: float = 100_000.0
+    """How many active people the plan allows; a bulk call that would exceed it is 403."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a `cancelled_leave` with an unknown kind of list or an invalid share."""

@@ -6,7 +6,7 @@ change its response; so effects combine freely.
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +73,12 @@ def error_before(code: int = 500) -> Effect:
 
 def _failure(code: int) -> Answer:
     return Answer(code, _HTML_PAGE, "text/html; charset=utf-8")
+
+
+def failed_items(rows: Iterable[int] = (0,), text: str = "Something went wrong") -> Effect:
+    """Single items of a bulk call of v4 fail, by their places in the request; the others are carried out."""
+    reasons = dict.fromkeys(rows, text)
+    return lambda request, handle: handle(replace(request, failing=reasons))
 
 
 # -- a damaged response
@@ -301,6 +307,7 @@ EFFECTS: dict[str, Callable[..., Effect]] = {
         lost_response,
         error_after,
         error_before,
+        failed_items,
         truncated,
         bad_gzip,
         garbage,

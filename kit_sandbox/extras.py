@@ -69,6 +69,7 @@ class WebhookEndpoint(NamedTuple):
     created_ms: int
     status: str = "active"
     description: str | None = None
+    previous_secret_expires_ms: int | None = None
 
 
 class Zone(NamedTuple):

@@ -25,6 +25,7 @@ class Request:
     Under v4 the path begins with `/v4`, and `headers` has the credentials, by names in lower case.
 
     `given` has the same parameters as sent: nested, and numbers as numbers. `is_malformed`: the body could not be read.
+    `failing` is set by a fault: the items of a bulk call that fail, by their places, each with its reason.
     """
 
     method: str
@@ -35,6 +36,7 @@ class Request:
     given: Mapping[str, Any] = field(default_factory=dict)
     is_malformed: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    failing: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def is_write(self) -> bool:

@@ -72,6 +72,7 @@ class World:
         self.hooks: dict[int, Hook] = {}
         self.mails: list[Mail] = []
         self.pending: list[tuple[int, Callable[[], object]]] = []
+        self.queued_bytes = 0
         self.snapshots: list[tuple[int, World]] = []
         self.versions: Counter[str] = Counter()
         self.last_ids: dict[str, int] = dict(FIRST_IDS)

@@ -3,6 +3,7 @@
 from .account import (
     change_account_email,
     change_account_name,
+    set_colors,
     set_time_zone,
 )
 from .broadcasts import (
@@ -22,7 +23,9 @@ from .content import (
     delete_email_template,
     delete_segment,
     delete_snippet,
+    delete_webhook_endpoint,
     edit_snippet,
+    edit_webhook_endpoint,
     rename_segment,
 )
 from .custom_fields import (
@@ -82,6 +85,7 @@ from .purchases import (
     add_purchase,
     delete_purchase,
     extend_purchase,
+    repeat_purchase,
     set_purchase_status,
 )
 from .registry import EDITS
@@ -128,10 +132,12 @@ __all__ = [
     "delete_snippet",
     "delete_subscriber",
     "delete_tag",
+    "delete_webhook_endpoint",
     "edit_broadcast",
     "edit_sequence",
     "edit_sequence_email",
     "edit_snippet",
+    "edit_webhook_endpoint",
     "extend_purchase",
     "finish_sequence",
     "grow_stats",
@@ -146,10 +152,12 @@ __all__ = [
     "rename_segment",
     "rename_sequence",
     "rename_tag",
+    "repeat_purchase",
     "send_broadcast",
     "set_attribution",
     "set_broadcast_details",
     "set_broadcast_status",
+    "set_colors",
     "set_email",
     "set_field",
     "set_fields",

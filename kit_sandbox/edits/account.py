@@ -1,5 +1,7 @@
 """Edits of the account itself."""
 
+from collections.abc import Iterable
+
 from ..extras import Zone
 from ..world import World
 from .registry import edit
@@ -13,6 +15,12 @@ def change_account_email(world: World, /, primary_email_address: str) -> None:
 @edit
 def change_account_name(world: World, /, name: str) -> None:
     world.account = world.account._replace(name=name)
+
+
+@edit
+def set_colors(world: World, /, colors: Iterable[str]) -> None:
+    """Replace the colors of the account, which v4 alone shows."""
+    world.extras.colors = tuple(colors)
 
 
 @edit

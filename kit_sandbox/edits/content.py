@@ -67,3 +67,15 @@ def add_webhook_endpoint(world: World, /, name: str, url: str, events: Iterable[
     made = WebhookEndpoint(endpoint_id, name, url, tuple(events), world.ms())
     world.extras.webhook_endpoints[endpoint_id] = made
     return endpoint_id
+
+
+@edit
+def edit_webhook_endpoint(world: World, /, endpoint_id: int, **changes: Json) -> None:
+    """Change any of its columns, or until when the secret before the present one is accepted."""
+    row = world.extras.webhook_endpoints[endpoint_id]
+    world.extras.webhook_endpoints[endpoint_id] = row._replace(**changes)
+
+
+@edit
+def delete_webhook_endpoint(world: World, /, endpoint_id: int) -> None:
+    del world.extras.webhook_endpoints[endpoint_id]

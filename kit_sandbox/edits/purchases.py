@@ -50,6 +50,16 @@ def extend_purchase(world: World, /, purchase_id: int, products: Iterable[Mappin
 
 
 @edit
+def repeat_purchase(
+    world: World, /, purchase_id: int, status: str, products: Iterable[Mapping[str, Json]], **amounts: Money
+) -> None:
+    """Send an order once more to API v4, which takes the new status and amounts and adds the products again."""
+    extend_purchase(world, purchase_id, products)
+    old = world.purchases[purchase_id]
+    world.purchases[purchase_id] = old._replace(status=status, amounts={**old.amounts, **amounts})
+
+
+@edit
 def set_purchase_status(world: World, /, purchase_id: int, status: str) -> None:
     """Set a status, such as a refund in old accounts; no list shows that the record changed."""
     world.purchases[purchase_id] = world.purchases[purchase_id]._replace(status=status)

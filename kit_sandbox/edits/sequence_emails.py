@@ -43,6 +43,8 @@ def set_sequence_email_stats(world: World, /, email_id: int, **counts: Json) -> 
 def edit_sequence(world: World, /, sequence_id: int, **changes: Json) -> None:
     """Changes when it sends, from whom, to whom not, or whether it is active."""
     row = world.parents["sequence"][sequence_id]
+    shared: dict[str, Json] = {key: value for key, value in changes.items() if key in ("hold", "repeat")}
+    world.parents["sequence"][row.id] = row._replace(details={**row.details, **shared})
     world.extras.sequences[row.id] = {**world.extras.sequences.get(row.id, {}), **changes}
     _touch(world, sequence_id)
 

@@ -1,4 +1,4 @@
-"""API v4 over the same world as v3: its own credentials, limits, cursors and shapes. So far it reads only."""
+"""API v4 over the same world as v3: its own credentials, limits, cursors, shapes and writes."""
 
 from .api import V4
 from .limits import Limits

@@ -1,8 +1,6 @@
 """API v4 over a world: which path leads where, for whom, and what a lag does to it."""
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..messages import Answer, Request
 from ..past import seen
@@ -11,19 +9,11 @@ from . import account, filter, mailings, members, people, sequences, small_lists
 from .auth import admit
 from .oauth import OAuth
 from .refusals import Refusal, answer_of, not_found
+from .routes import Route, route
 from .view import View
+from .writes import WRITES
 
 PREFIX = "/v4"
-
-
-@dataclass(frozen=True)
-class Route:
-    """One endpoint; the pattern's groups are the handler's further arguments, after the view and the request."""
-
-    method: str
-    pattern: re.Pattern[str]
-    handle: Callable[..., Answer]
-    is_oauth_only: bool = False
 
 
 class V4:
@@ -48,11 +38,13 @@ class V4:
         for method, oauth_path, answer in self._oauth_routes():
             if (method, oauth_path) == (request.method, path):
                 return answer(request)
-        for route in ROUTES:
-            match = route.method == request.method and route.pattern.fullmatch(path)
+        for each in ROUTES:
+            match = each.method == request.method and each.pattern.fullmatch(path)
             if match:
-                admit(self.world, self.oauth, request, route.is_oauth_only)
-                return route.handle(self._seen(), request, *match.groups())
+                admit(self.world, self.oauth, request, each.is_oauth_only)
+                if request.is_write:
+                    self.world.remember()
+                return each.handle(self._seen(), request, *match.groups())
         raise not_found()
 
     def _oauth_routes(self) -> tuple[tuple[str, str, Callable[[Request], Answer]], ...]:
@@ -71,7 +63,7 @@ class V4:
 
 
 def _get(path: str, handle: Callable[..., Answer], is_oauth_only: bool = False) -> Route:
-    return Route("GET", re.compile(path), handle, is_oauth_only)
+    return route("GET", path, handle, is_oauth_only)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -84,7 +76,7 @@ ROUTES: tuple[Route, ...] = (
     _get(r"/subscribers/([^/]+)", people.subscriber),
     _get(r"/subscribers/([^/]+)/tags", people.subscriber_tags),
     _get(r"/subscribers/([^/]+)/stats", people.subscriber_stats),
-    Route("POST", re.compile(r"/subscribers/filter"), filter.subscribers_filter),
+    route("POST", r"/subscribers/filter", filter.subscribers_filter),
     _get(r"/tags", members.tags),
     _get(r"/forms", members.forms),
     _get(r"/sequences", members.sequences),
@@ -109,4 +101,5 @@ ROUTES: tuple[Route, ...] = (
     _get(r"/webhook_endpoints/([^/]+)", small_lists.webhook_endpoint),
     _get(r"/purchases", small_lists.purchases, is_oauth_only=True),
     _get(r"/purchases/([^/]+)", small_lists.purchase, is_oauth_only=True),
+    *WRITES,
 )

@@ -36,10 +36,10 @@ def _selected(world: World, request: Request) -> Iterable[Broadcast]:
 
 
 def broadcast(view: View, request: Request, broadcast_id: str) -> Answer:
-    return as_json({"broadcast": shapes.broadcast(view.current, _found(view.current, broadcast_id))})
+    return as_json({"broadcast": shapes.broadcast(view.current, broadcast_of(view.current, broadcast_id))})
 
 
-def _found(world: World, broadcast_id: str) -> Broadcast:
+def broadcast_of(world: World, broadcast_id: str) -> Broadcast:
     row = world.broadcasts.get(id_of(broadcast_id))
     if row is None:
         raise not_found()
@@ -72,7 +72,7 @@ def stats(view: View, request: Request, broadcast_id: str) -> Answer:
 
 def _with_stats(world: World, broadcast_id: str) -> Broadcast:
     """A mail whose stats are told: 404 where it has none, 400 where they are too old."""
-    row = _found(world, broadcast_id)
+    row = broadcast_of(world, broadcast_id)
     if not has_stats(world, row):
         raise not_found()
     if not details.is_retained(world, row):

@@ -58,16 +58,16 @@ def _forms_of(world: World, status: str) -> list[Parent]:
 def sequences(view: View, request: Request) -> Answer:
     include = asked.includes(request, ("stats",))
     rows = view.world.parents["sequence"].values()
-    return listed(view, request, "sequences", rows, _BY_ID, lambda row: _sequence(view, view.world, row, include))
+    return listed(view, request, "sequences", rows, _BY_ID, lambda row: shown_sequence(view, view.world, row, include))
 
 
 def sequence(view: View, request: Request, sequence_id: str) -> Answer:
     include = asked.includes(request, ("stats",))
     row = parent_of(view.current, "sequence", sequence_id)
-    return as_json({"sequence": _sequence(view, view.current, row, include)})
+    return as_json({"sequence": shown_sequence(view, view.current, row, include)})
 
 
-def _sequence(view: View, world: World, row: Parent, include: frozenset[str]) -> dict[str, Any]:
+def shown_sequence(view: View, world: World, row: Parent, include: frozenset[str]) -> dict[str, Any]:
     """A sequence with its counts; those of people lag wherever it stands."""
     emails = details.emails(world, row.id)
     counts = {"email_count": len(emails), **_count(view, row)}

@@ -18,6 +18,7 @@ CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-client-secret-not-a-real-o
 PUBLIC_CLIENT_ID = "sandbox-public-client"
 INVALID, EXPIRED, REVOKED = "The access token is invalid", "The access token expired", "The access token was revoked"
 SCOPE = "read write"
+CODE_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Code:
     client_id: str
     redirect_uri: str
     challenge: str | None
+    created_at: int
 
 
 @dataclass
@@ -112,7 +114,7 @@ class OAuth:
         if challenge and params.get("code_challenge_method") != "S256":
             raise Problem("invalid_code_challenge_method", "The code challenge method must be S256")
         code = token_urlsafe(24)
-        self.codes[code] = Code(client_id, redirect_uri, challenge)
+        self.codes[code] = Code(client_id, redirect_uri, challenge, self.now())
         return code
 
     def token(self, request: Request) -> Answer:
@@ -152,6 +154,8 @@ class OAuth:
     def _by_code(self, client_id: str, given: Mapping[str, str]) -> dict[str, Any]:
         code = self.codes.pop(given.get("code", ""), None)
         if code is None or (code.client_id, code.redirect_uri) != (client_id, given.get("redirect_uri")):
+            raise _invalid_grant()
+        if self.now() >= code.created_at + CODE_SECONDS:
             raise _invalid_grant()
         if code.challenge is not None and code.challenge != challenge_of(given.get("code_verifier", "")):
             raise _invalid_grant()

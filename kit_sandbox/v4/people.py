@@ -142,9 +142,10 @@ def tags_of(world: World, tagged: Taggings, subscriber_id: int) -> list[dict[str
 
 def subscriber_tags(view: View, request: Request, subscriber_id: str) -> Answer:
     """A person's tags, the latest tagging first."""
-    person = person_of(view.current, subscriber_id)
-    tags = view.world.parents["tag"]
-    rows = taggings(view).get(person.id, [])
+    person, is_current = person_of(view.current, subscriber_id), view.world.behaviour.v4_person_tags == "current"
+    world = view.current if is_current else view.world
+    tags, rosters = world.parents["tag"], (world.rosters["tag", tag_id] for tag_id in world.parents["tag"])
+    rows = [roster.members[person.id] for roster in rosters if person.id in roster.members]
     order = by_id(attrgetter("id"))
     return listed(view, request, "tags", rows, order, lambda row: shapes.person_tag(tags[row.parent_id], row))
 

@@ -22,7 +22,7 @@ def sequence_emails(view: View, request: Request, sequence_id: str) -> Answer:
     with_content = asked.is_on(request.params, "include_content")
 
     def shape(email: SequenceEmail) -> dict[str, Any]:
-        return _shape(view.world, email, with_content, include)
+        return shown_email(view.world, email, with_content, include)
 
     return listed(view, request, "emails", emails(view.world, row.id), _BY_POSITION, shape)
 
@@ -33,9 +33,9 @@ def sequence_email(view: View, request: Request, sequence_id: str, email_id: str
     email = view.current.extras.sequence_emails.get(id_of(email_id))
     if email is None or email.sequence_id != row.id:
         raise not_found()
-    return as_json({"email": _shape(view.current, email, True, include)})
+    return as_json({"email": shown_email(view.current, email, True, include)})
 
 
-def _shape(world: World, email: SequenceEmail, with_content: bool, include: frozenset[str]) -> dict[str, Any]:
+def shown_email(world: World, email: SequenceEmail, with_content: bool, include: frozenset[str]) -> dict[str, Any]:
     shown = shapes.sequence_email(email, with_content)
     return {**shown, "stats": email_stats(world, email)} if "stats" in include else shown

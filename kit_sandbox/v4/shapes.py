@@ -32,8 +32,9 @@ def created_at(record: Subscriber | Subscription | Parent | Broadcast) -> Any:
 
 def account(world: World) -> Payload:
     record, address = world.account, world.account.primary_email_address
+    limit = int(world.behaviour.v4_subscriber_limit)
     sending = {"email_address": address, "from_name": record.name, "status": "confirmed", "is_default": True}
-    plan = {"plan_type": record.plan_type, "interval": "month", "subscriber_limit": 100_000, "on_trial": False}
+    plan = {"plan_type": record.plan_type, "interval": "month", "subscriber_limit": limit, "on_trial": False}
     return {
         "user": {"email": address, "id": USER_ID},
         "account": {
@@ -250,7 +251,7 @@ def webhook_endpoint(record: WebhookEndpoint) -> Payload:
         "description": record.description,
         "created_by_app": None,
         "created_at": whole(record.created_ms),
-        "previous_secret_expires_at": None,
+        "previous_secret_expires_at": whole(record.previous_secret_expires_ms),
     }
 
 

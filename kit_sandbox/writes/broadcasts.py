@@ -25,7 +25,7 @@ def create(world: World, request: Request) -> Answer:
     except ValueError:
         return _BAD_TIME
     broadcast_id = edits.add_broadcast(world, **changes)
-    _schedule(world, broadcast_id, changes)
+    schedule(world, broadcast_id, changes)
     return as_json(_shown(world, broadcast_id), 201)
 
 
@@ -39,7 +39,7 @@ def update(world: World, request: Request, broadcast_id: str) -> Answer:
     except ValueError:
         return _BAD_TIME
     edits.edit_broadcast(world, id_of(broadcast_id), **changes)
-    _schedule(world, id_of(broadcast_id), changes)
+    schedule(world, id_of(broadcast_id), changes)
     return as_json(_shown(world, id_of(broadcast_id)))
 
 
@@ -70,7 +70,7 @@ def _changes(world: World, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _schedule(world: World, broadcast_id: int, changes: Mapping[str, Any]) -> None:
+def schedule(world: World, broadcast_id: int, changes: Mapping[str, Any]) -> None:
     """Count the email; one that is due is sent at once."""
     send_at: datetime | None = changes.get("send_at")
     if send_at is None:

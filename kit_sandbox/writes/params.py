@@ -8,6 +8,7 @@ from typing import Any
 
 from ..messages import error
 from ..records import Json, Subscriber
+from ..routes import id_of
 from ..world import World
 
 FIELDS_LIMIT = 140
@@ -45,7 +46,7 @@ def rows(value: Any) -> list[Any]:
 
 def ids(value: Any) -> Iterable[int]:
     """Return the whole numbers of a list, including those written as text."""
-    return (int(text(each)) for each in rows(value) if text(each).isdecimal())
+    return (id_of(text(each)) for each in rows(value) if text(each).isdecimal())
 
 
 def moment(value: Any) -> datetime | None:

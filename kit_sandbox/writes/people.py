@@ -119,11 +119,11 @@ def _accepted(world: World, person_id: int, asked: Mapping[str, Any]) -> Answer:
     """Return 202 with the intended record, whether or not it is ever applied."""
     record = serializers.subscriber(world.subscribers[person_id], world.custom_fields.values())
     record["fields"] |= known_fields(world, asked)
-    world.later(world.behaviour.async_seconds, lambda: _set_if_there(world, person_id, asked))
+    world.later(world.behaviour.async_seconds, lambda: set_if_there(world, person_id, asked))
     return as_json({"subscriber": record}, 202)
 
 
-def _set_if_there(world: World, person_id: int, asked: Mapping[str, Any]) -> None:
+def set_if_there(world: World, person_id: int, asked: Mapping[str, Any]) -> None:
     """Set the values if the person and the fields still exist."""
     if person_id in world.subscribers:
         edits.set_fields(world, person_id, known_fields(world, asked))

@@ -21,12 +21,16 @@ def create(world: World, request: Request) -> Answer:
     problems = _problems(given) if given else ["purchase can't be blank"]
     if problems:
         return error(400, "Your request is missing parameters", ", ".join(problems))
-    known = _known(world, text(given["transaction_id"]))
+    known = (
+        None
+        if world.behaviour.repeated_transaction == "new"
+        else with_transaction(world, text(given["transaction_id"]))
+    )
     if known is None:
-        purchase_id = _add(world, given)
+        purchase_id = add(world, given)
     else:
         purchase_id = known.id
-        edits.extend_purchase(world, purchase_id, _lines(given))
+        edits.extend_purchase(world, purchase_id, lines(given))
     return created(serializers.purchase(world.purchases[purchase_id]))
 
 
@@ -40,24 +44,29 @@ def _problems(given: Mapping[str, Any]) -> list[str]:
         moment(given.get("transaction_time"))
     except ValueError:
         found.append("transaction_time is invalid")
-    for line in map(mapping, rows(given.get("products"))):
-        missing = [name for name in _REQUIRED_OF_PRODUCT if not text(line.get(name))]
-        found += [f"{name.capitalize()} can't be blank for product: {text(line.get('name'))}" for name in missing]
-    return found
+    return found + problems_of_products(given)
 
 
-def _known(world: World, transaction_id: str) -> Purchase | None:
-    """Return the purchase to add to; None if every POST creates a new one."""
-    if world.behaviour.repeated_transaction == "new":
-        return None
+def problems_of_products(given: Mapping[str, Any]) -> list[str]:
+    """Return what the products lack."""
+    return [
+        f"{name.capitalize()} can't be blank for product: {text(line.get('name'))}"
+        for line in map(mapping, rows(given.get("products")))
+        for name in _REQUIRED_OF_PRODUCT
+        if not text(line.get(name))
+    ]
+
+
+def with_transaction(world: World, transaction_id: str) -> Purchase | None:
+    """Return the purchase with this transaction_id."""
     return next((row for row in world.purchases.values() if row.transaction_id == transaction_id), None)
 
 
-def _add(world: World, given: Mapping[str, Any]) -> int:
+def add(world: World, given: Mapping[str, Any]) -> int:
+    """Add an order, and the buyer unless the address is known; return its id."""
     email = text(given["email_address"])
     if world.behaviour.purchase_creates_person and with_email(world, email) is None:
         edits.add_subscriber(world, email, text(given.get("first_name")) or None)
-    amounts = {name: _money(given.get(name)) for name in _AMOUNTS}
     return edits.add_purchase(
         world,
         email,
@@ -65,12 +74,16 @@ def _add(world: World, given: Mapping[str, Any]) -> int:
         status=text(given.get("status")) or "paid",
         transaction_id=text(given["transaction_id"]),
         transaction_time=moment(given.get("transaction_time")),
-        products=_lines(given),
-        **amounts,
+        products=lines(given),
+        **amounts(given),
     )
 
 
-def _lines(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+def amounts(given: Mapping[str, Any]) -> dict[str, float]:
+    return {name: _money(given.get(name)) for name in _AMOUNTS}
+
+
+def lines(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the products as lists show them: pid and lid are texts."""
     return [_line(mapping(each)) for each in rows(given["products"])]
 

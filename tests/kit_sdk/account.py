@@ -1,11 +1,12 @@
 """An account as Kit's tests find theirs: the ids and addresses of `.env.example`, and as many records as they count."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
 
 from kit_sandbox import World, edits
+from kit_sandbox.clock import system_clock
 from kit_sandbox.details import mailings
 from kit_sandbox.extras import PROFILE
 
@@ -15,9 +16,9 @@ _STEPS = {"subscriber": 7, "sequence_email": 3, "email_template": 3, "snippet": 
 _CREATED, _JOINED = datetime(2023, 3, 1, tzinfo=UTC), datetime(2023, 6, 1, tzinfo=UTC)
 
 
-def account(settings: Settings) -> World:
-    """The account on the system's clock: the tests compare with the present day."""
-    world = World()
+def account(settings: Settings, clock: Callable[[], datetime] = system_clock) -> World:
+    """Return the account on a clock that shows the present day, with which the tests compare."""
+    world = World(now=clock)
     now = world.now()
     offset = f"{now.astimezone(ZoneInfo(ZONE)):%z}"
     edits.set_time_zone(world, ZONE, "Eastern Time (US & Canada)", f"{offset[:3]}:{offset[3:]}")

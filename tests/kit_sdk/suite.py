@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 Kind = Literal["reads", "no request", "writes", "page", "skipped by Kit"]
-RUN: frozenset[Kind] = frozenset({"reads", "no request"})
+RUNS: tuple[frozenset[Kind], ...] = (frozenset({"reads", "no request"}), frozenset({"writes"}))
+"""The tests that run, each group on an account of its own: those that read find it as it was built."""
 
 _CLASS = re.compile(r"^class (\w+)(?: extends (\w+))?", re.MULTILINE)
 _METHOD = re.compile(r"^    (?:public |protected |private )+function (\w+)", re.MULTILINE)

@@ -60,9 +60,9 @@ def test_purchases_are_for_oauth_alone(ask: Ask, kit: AskV4, world: World, path:
     assert oauth.ids("purchases") == [purchase]
 
 
-def test_an_unknown_path_is_404_and_so_is_a_write(kit: AskV4) -> None:
+def test_an_unknown_path_is_404_whatever_the_method(kit: AskV4) -> None:
     assert refused(kit.get("nothing")) == (404, ["Not Found"])
-    assert refused(kit.post("tags", {"name": "a"})) == (404, ["Not Found"])
+    assert refused(kit.post("segments", {"name": "a"})) == (404, ["Not Found"])
     assert refused(kit.get("subscribers/filter")) == (404, ["Not Found"])
 
 

@@ -1,5 +1,6 @@
 """Lists of v4 that lag behind: what they show, what is current, and when they catch up."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -66,6 +67,14 @@ def test_memberships_counts_and_states_lag(kit: AskV4, world: World, clock: Cloc
     clock.advance(seconds=30)
     assert kit.rows("tags", include="subscriber_count")[0]["subscriber_count"] == 0
     assert kit.ids("subscribers", status="cancelled") == [person]
+
+
+def test_the_tags_of_one_person_may_be_current(kit: AskV4, world: World) -> None:
+    person, tag = edits.add_subscriber(world, "ana@example.com"), edits.add_tag(world, "t")
+    world.behaviour = replace(LAG, v4_person_tags="current")
+    edits.tag(world, person, tag)
+    assert [row["id"] for row in kit.rows(f"subscribers/{person}/tags")] == [tag]
+    assert kit.ids(f"tags/{tag}/subscribers") == []
 
 
 def test_the_list_of_a_new_tag_is_there_at_once_and_empty(kit: AskV4, world: World) -> None:

@@ -82,6 +82,13 @@ def test_a_code_is_good_once(kit: AskV4) -> None:
     assert [answer.status_code for answer in answers] == [200, 400]
 
 
+def test_a_code_is_good_for_ten_minutes(kit: AskV4, clock: Clock) -> None:
+    home = authorize(kit, client_id=CLIENT_ID)
+    clock.advance(seconds=600)
+    asked = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "redirect_uri": HOME, "code": home["code"]}
+    assert kit.post("oauth/token", {"grant_type": "authorization_code", **asked}).json()["error"] == "invalid_grant"
+
+
 def test_a_confidential_client_needs_its_secret(kit: AskV4) -> None:
     home = authorize(kit, client_id=CLIENT_ID)
     asked = {"grant_type": "authorization_code", "client_id": CLIENT_ID, "redirect_uri": HOME, "code": home["code"]}

@@ -22,6 +22,10 @@ class AskV4:
     def post(self, path: str, body: Any = None) -> requests.Response:
         return self._send("POST", path, json=body)
 
+    def write(self, method: str, path: str, **body: Any) -> requests.Response:
+        """Send a POST, PUT, PATCH or DELETE with a JSON body."""
+        return self._send(method, path, json=body)
+
     def _send(self, method: str, path: str, **given: Any) -> requests.Response:
         url = f"{self.sandbox.url_v4}/{path}"
         return self.session.request(method, url, headers=self.headers, timeout=10, allow_redirects=False, **given)
@@ -70,6 +74,12 @@ def refused(answer: requests.Response) -> tuple[int, Any]:
     """The status of an answer and its texts."""
     assert set(answer.json()) == {"errors"}
     return answer.status_code, answer.json()["errors"]
+
+
+def done(answer: requests.Response, status: int = 200) -> Any:
+    """The body of an answer with the right status."""
+    assert answer.status_code == status, answer.text
+    return answer.json() if answer.content else None
 
 
 def send(world: World, subject: str = "News", **stats: Any) -> int:
