@@ -422,7 +422,8 @@ def test_check_says_when_the_token_expires(config: Config, sandbox: Sandbox) -> 
     made = with_oauth(config, sandbox, created_at=4_000_000_000, expires_in=3600)
     found = check(made, {})
     assert found["credentials"] == (
-        f"accepted, OAuth token from {made.api.oauth}, which expires at 2096-10-02 08:06 UTC and is then refreshed"
+        f"accepted, OAuth token from {made.api.oauth}, which may read and write,"
+        " expires at 2096-10-02 08:06 UTC and is then refreshed"
     )
     assert "purchases" not in found
 

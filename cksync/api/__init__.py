@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from cksync.api.credential import LOGIN, Credential, Credentials
 from cksync.api.http import ATTEMPTS, NO_PARAMS, Call, HttpClient, Reply
-from cksync.api.oauth import Surroundings, Tokens
+from cksync.api.oauth import Tokens
 from cksync.api.throttle import MOST_SLOTS, Ledger, Stopped, Throttle
+from cksync.api.token_endpoint import Surroundings
 from cksync.api.token_file import is_word, read_tokens
 from cksync.api.v3.pages import V3
 from cksync.api.v4.pages import V4
