@@ -457,6 +457,17 @@ def test_more_than_100_items_are_sent_in_parts(v4: V4Client, sandbox: Sandbox, w
     assert [entry.status for entry in sandbox.journal.writes()] == [200] * -(-len(items) // 100)
 
 
+def test_lost_answers_and_an_expired_token_change_each_item_once(v4: V4Client, sandbox: Sandbox, world: World) -> None:
+    items = pairs(world, 230)
+    before = set(world.rosters["tag", items[0]["tag_id"]].members)
+    sandbox.faults.add(effects.lost_response(), path="/v4/bulk/tags/subscribers", nth=1)
+    sandbox.faults.add(effects.edit_before(sandbox.oauth.expire), path="/v4/bulk/tags/subscribers", nth=3)
+    assert {each.outcome for each in v4.bulk_tag(items)} == {"done"}
+    assert set(world.rosters["tag", items[0]["tag_id"]].members) == before | {each["subscriber_id"] for each in items}
+    assert sandbox.oauth.refreshed <= 1
+    assert [entry.status for entry in sandbox.journal.writes()].count(200) == -(-len(items) // 100) + 1
+
+
 @pytest.mark.parametrize("order", ["mixed", "sent", "reversed"])
 @pytest.mark.parametrize("ids", ["sent", "null"])
 def test_failure_is_that_of_its_item_alone(order: Any, ids: Any, v4: V4Client, world: World) -> None:
