@@ -72,6 +72,9 @@ with cksync.connect(config) as client:
     assert_type(client.v4, V4Client)
     assert_type(client.v4.bulk_tag([{"tag_id": 1, "subscriber_id": 2}]), Sequence[ItemOutcome])
     client.v4.bulk_tag([{"tag": 1, "subscriber_id": 2}])  # type: ignore[typeddict-item]
+    assert_type(client.v4.subscribers(status="all", include=["tags"]), Iterator[dict[str, Any]])
+    client.v4.subscribers(state="all")  # type: ignore[call-arg]
+    client.v4.tags(include="stats")  # type: ignore[arg-type]
     client.v4.create_broadcast(subject="Hello", email_template_id=1)
     client.v4.create_broadcast(email_layout_template="x")  # type: ignore[call-arg]
 

@@ -7,14 +7,15 @@ the account, single records never are.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
+from cksync.api.v4 import filters as filters_of
 from cksync.api.v4.bodies import Parent
+from cksync.api.v4.catalog import moment
 from cksync.domain import MEMBERSHIPS, PARENTS
 
 # The most rows of a page.
 ROWS_AT_ONCE = 1000
-Value = str | int | bool | date | datetime | Sequence[str]
 Record = dict[str, Any]
 
 
@@ -68,7 +69,7 @@ class Reads:
 
     # -- people
 
-    def subscribers(self, **filters: Value) -> Iterator[Record]:
+    def subscribers(self, **filters: Unpack[filters_of.People]) -> Iterator[Record]:
         """Yield people: active ones, unless `status` says otherwise. `email_address` finds one by address, `include`
         adds attribution, tags, location or canceled_at."""
         return self._list("subscribers", "subscribers", "subscribers", filters)
@@ -93,7 +94,7 @@ class Reads:
         conditions: Sequence[Mapping[str, Any]] = (),
         *,
         include: Sequence[Mapping[str, Any]] = (),
-        **options: Value,
+        **options: Unpack[filters_of.Found],
     ) -> Iterator[Record]:
         """Yield the people who meet all conditions, such as {"type": "opens", "count_greater_than": 0}. Give the states
         in a condition, because the default is not documented; sort by `id`, the only order that loses no one."""
@@ -104,38 +105,38 @@ class Reads:
 
     # -- tags, forms, sequences and their members
 
-    def tags(self, **filters: Value) -> Iterator[Record]:
+    def tags(self, **filters: Unpack[filters_of.Tags]) -> Iterator[Record]:
         """Yield the tags; `include="subscriber_count"` counts active people."""
         return self._list("tags", "tags", "tags", filters)
 
-    def forms(self, **filters: Value) -> Iterator[Record]:
+    def forms(self, **filters: Unpack[filters_of.Forms]) -> Iterator[Record]:
         """Yield the forms in use, unless `status` is archived, trashed or all; `type` is embed or hosted."""
         return self._list("forms", "forms", "forms", filters)
 
-    def sequences(self, **filters: Value) -> Iterator[Record]:
+    def sequences(self, **filters: Unpack[filters_of.Sequences]) -> Iterator[Record]:
         """Yield the sequences; `include="stats"` adds their figures."""
         return self._list("sequences", "sequences", "sequences", filters)
 
-    def sequence(self, sequence_id: int, **filters: Value) -> Record | None:
+    def sequence(self, sequence_id: int, **filters: Unpack[filters_of.Sequences]) -> Record | None:
         """Return a sequence."""
         return self._record(f"sequences/{sequence_id}", "sequences", "sequence", _texts(filters))
 
-    def members(self, parent: Parent, parent_id: int, **filters: Value) -> Iterator[Record]:
+    def members(self, parent: Parent, parent_id: int, **filters: Unpack[filters_of.Members]) -> Iterator[Record]:
         """Yield the people in a form, sequence or tag, with `added_at` or `tagged_at`."""
         return self._list(f"{PARENTS[parent]}/{parent_id}/subscribers", MEMBERSHIPS, "subscribers", filters)
 
-    def sequence_emails(self, sequence_id: int, **filters: Value) -> Iterator[Record]:
+    def sequence_emails(self, sequence_id: int, **filters: Unpack[filters_of.SequenceEmails]) -> Iterator[Record]:
         """Yield the emails of a sequence in their order; `include_content=True` and `include="stats"` add to them."""
         return self._list(f"sequences/{sequence_id}/emails", "sequence_emails", "emails", filters)
 
-    def sequence_email(self, sequence_id: int, email_id: int, **filters: Value) -> Record | None:
+    def sequence_email(self, sequence_id: int, email_id: int, **filters: Unpack[filters_of.Sequences]) -> Record | None:
         """Return an email of a sequence, with its content."""
         path = f"sequences/{sequence_id}/emails/{email_id}"
         return self._record(path, "sequence_emails", "email", _texts(filters))
 
     # -- broadcasts, posts and snippets
 
-    def broadcasts(self, **filters: Value) -> Iterator[Record]:
+    def broadcasts(self, **filters: Unpack[filters_of.Broadcasts]) -> Iterator[Record]:
         """Yield the broadcasts; filters are status, sent_after, sent_before and slim."""
         return self._list("broadcasts", "broadcasts", "broadcasts", filters)
 
@@ -143,7 +144,7 @@ class Reads:
         """Return a broadcast."""
         return self._record(f"broadcasts/{broadcast_id}", "broadcasts", "broadcast")
 
-    def all_broadcast_stats(self, **filters: Value) -> Iterator[Record]:
+    def all_broadcast_stats(self, **filters: Unpack[filters_of.Broadcasts]) -> Iterator[Record]:
         """Yield the figures of all broadcasts, rates in percent; not every plan includes this list."""
         return self._list("broadcasts/stats", "broadcast_stats", "broadcasts", filters)
 
@@ -155,7 +156,7 @@ class Reads:
         """Yield the links of a broadcast with their clicks, rates as fractions."""
         return self._list(f"broadcasts/{broadcast_id}/clicks", "broadcast_links", "clicks", {}, inside="broadcast")
 
-    def posts(self, **filters: Value) -> Iterator[Record]:
+    def posts(self, **filters: Unpack[filters_of.Posts]) -> Iterator[Record]:
         """Yield the posts; `include_content=True` adds their content."""
         return self._list("posts", "posts", "posts", filters)
 
@@ -163,7 +164,7 @@ class Reads:
         """Return a post, with its content."""
         return self._record(f"posts/{post_id}", "posts", "post")
 
-    def snippets(self, **filters: Value) -> Iterator[Record]:
+    def snippets(self, **filters: Unpack[filters_of.Snippets]) -> Iterator[Record]:
         """Yield the snippets in use, or with `archived=True` those that are not."""
         return self._list("snippets", "snippets", "snippets", filters)
 
@@ -197,7 +198,7 @@ class Reads:
         """Yield the webhooks with one event each."""
         return self._list("webhooks", "webhooks", "webhooks", {})
 
-    def webhook_endpoints(self, **filters: Value) -> Iterator[Record]:
+    def webhook_endpoints(self, **filters: Unpack[filters_of.Endpoints]) -> Iterator[Record]:
         """Yield the webhook endpoints that these credentials created."""
         return self._list("webhook_endpoints", "webhook_endpoints", "webhook_endpoints", filters)
 
@@ -216,7 +217,7 @@ class Reads:
         return found
 
     def _list(
-        self, path: str, stream: str, records: str, filters: Mapping[str, Value], inside: str = ""
+        self, path: str, stream: str, records: str, filters: Mapping[str, object], inside: str = ""
     ) -> Iterator[Record]:
         return self._pages(path, stream, records, _texts(filters), None, inside)
 
@@ -243,14 +244,14 @@ class Reads:
             place["after"] = page["pagination"]["end_cursor"]
 
 
-def _texts(given: Mapping[str, Value | None]) -> dict[str, str]:
+def _texts(given: Mapping[str, object]) -> dict[str, str]:
     """Return parameters as the API reads them; those that are None are left out."""
     return {name: _text(value) for name, value in given.items() if value is not None}
 
 
-def _text(value: Value) -> str:
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return moment(value)
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str | int):
-        return str(value)
-    return value.isoformat() if isinstance(value, date) else ",".join(value)
+    return ",".join(value) if isinstance(value, list | tuple) else str(value)
