@@ -32,9 +32,9 @@ class Client:
     All requests share the budget of the data folder with a concurrent pull.
     """
 
-    def __init__(self, api: WritingApi, version: Version = "v3", *, has_v3: bool = True) -> None:
-        """`has_v3`: there are credentials of API v3, alone or beside those of v4."""
-        self.version, self._has_v3, self._api = version, has_v3, api
+    def __init__(self, api: WritingApi, version: Version = "v3", *, purchases: Version = "v3") -> None:
+        """`purchases` is the version through which purchases are created."""
+        self.version, self._purchases, self._api = version, purchases, api
         self._v4 = V4Client(api)
         self._calls = V4_CALLS if version == "v4" else V3_CALLS
 
@@ -154,12 +154,12 @@ class Client:
         return self._send(self._calls.delete_broadcast(broadcast_id))
 
     def create_purchase(self, purchase: Purchase, integration_key: str | None = None) -> Any:
-        """Create a purchase with its `products`: through API v3 if its secret is set, else through API v4, which needs
-        OAuth."""
-        if self._has_v3:
+        """Create a purchase with its `products`: with OAuth through API v4, with a key through API v3, whose secret is
+        then needed."""
+        if self._purchases == "v3":
             return self._send(V3_CALLS.create_purchase(purchase, integration_key))
         if integration_key is not None:
-            raise Rejected("integration_key is of API v3, and api.api_secret is not set")
+            raise Rejected("integration_key is of API v3; purchases are created through API v4")
         return self._send(V4_CALLS.create_purchase(purchase))
 
     def create_hook(self, target_url: str, event: HookEvent) -> Any:
@@ -191,5 +191,5 @@ def connect(config: Config | None = None, *, environ: Mapping[str, str] | None =
     given, redactor = credentials(config, environment() if environ is None else environ)
     Folder(config.data_dir).prepare()
     with connect_api(config, given, redactor, wall_clock, threading.Event()) as api:
-        has_v3 = given.version == "v3" or given.purchases is not None
-        yield Client(api, given.version, has_v3=has_v3)
+        is_v3 = given.version == "v3" or (given.oauth is None and given.purchases is not None)
+        yield Client(api, given.version, purchases="v3" if is_v3 else "v4")
