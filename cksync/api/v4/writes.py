@@ -245,7 +245,7 @@ class Writes(Generic[Did]):
     def create_webhook(self, target_url: str, event: HookEvent | OldHookEvent) -> Did:
         """Create a webhook for one event, even if the same one exists."""
         body = {"target_url": target_url, "event": event}
-        expected = _a("webhook", ("id", "event"), target_url=target_url)
+        expected = _a("webhook", ("id", "event", "target_url"))
         return self._call(_HOOKS, "POST", "webhooks", body, expected, is_repeatable=False)
 
     def delete_webhook(self, webhook_id: int) -> Did:
