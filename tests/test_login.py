@@ -509,6 +509,10 @@ def test_code_is_found_in_every_form_of_an_answer(answer: str) -> None:
         ("two words", Rejected),
         ("", Rejected),
         (f"state={ASKED.state}&x=1", Rejected),
+        (f"code=%00&state={ASKED.state}", Rejected),
+        ("\udcff", Rejected),
+        ("code=a&state=\udcff", Refused),
+        ("http://[?code=a", Refused),
     ],
 )
 def test_every_other_answer_is_an_error(answer: str, kind: type[CksyncError]) -> None:

@@ -67,19 +67,21 @@ def code_in(answer: str, asked: Authorization) -> str:
     Raises Unauthorized if access was denied, Refused if the answer belongs to another request, Rejected without a code.
     """
     answer = answer.strip()
-    query = urlsplit(answer).query if "?" in answer else answer
+    query = answer.partition("?")[2].partition("#")[0] if "?" in answer else answer
     given = {name: values[-1] for name, values in parse_qs(query[:LONGEST_ANSWER]).items()}
     is_code = is_word(answer) and not ({"?", "&"} & set(answer) or "://" in answer or {"code", "error"} & given.keys())
     if is_code:  # it has no state; the verifier protects it
         given = {"code": answer, "state": asked.state}
     state = given.get("state", asked.state if "error" in given else "")
-    if {"code", "error"} & given.keys() and not secrets.compare_digest(state.encode(), asked.state.encode()):
+    if {"code", "error"} & given.keys() and not secrets.compare_digest(
+        state.encode(errors="replace"), asked.state.encode()
+    ):
         raise Refused(f"the answer belongs to another login (its state differs); nothing was written; {AGAIN}")
     if "error" in given:
         said = printable(": ".join(filter(None, (given["error"], given.get("error_description", "")))))[:300]
         raise Unauthorized(f"access was denied ({said}); nothing was written")
     code = given.get("code", "")
-    if not code:
+    if not is_word(code):
         raise Rejected(f"the answer contains no code; nothing was written; {AGAIN}, and copy the whole address")
     remember(code)
     return code
@@ -117,12 +119,14 @@ def tokens_for(
 def revoke(tokens: TokenFile, around: Surroundings) -> None:
     """End the validity of tokens. Raises Unauthorized if the client is rejected, else Failed."""
     url = f"{around.base_url}/oauth/revoke"
+    around.redactor.learn(*tokens.secrets)
     kept = f"{tokens.path} was kept; try again, or remove the app in Kit and delete the file"
-    answer = _posted(url, {**_of_client(tokens.values), "token": tokens.access_token}, around, f"{kept}")
-    if answer.status != 200:
-        text = around.redactor.text(error_text(answer.body)) or "no reason given"
-        kind = Unauthorized if answer.status in (400, 401, 403) else Failed
-        raise kind(f"{urlsplit(url).netloc} did not revoke the token: {answer.status} ({text}); {kept}")
+    for token in (tokens.refresh_token, tokens.access_token):  # an expired access token may revoke nothing
+        answer = _posted(url, {**_of_client(tokens.values), "token": token}, around, kept)
+        if answer.status != 200:
+            text = around.redactor.text(error_text(answer.body)) or "no reason given"
+            kind = Unauthorized if answer.status in (400, 401, 403) else Failed
+            raise kind(f"{urlsplit(url).netloc} did not revoke the token: {answer.status} ({text}); {kept}")
 
 
 def token_url(base_url: str, client: Mapping[str, Any]) -> str:
