@@ -10,6 +10,7 @@ from cksync.domain import Checkpoint
 from cksync.extract.overlaps import Overlaps
 from cksync.extract.scan.full import Scan
 from cksync.extract.schedule import Schedule
+from cksync.extract.v4.recent import Recent
 from cksync.folder import Folder
 from cksync.load.log import Load, Writer, segment_files
 from cksync.load.state import MirrorState
@@ -22,7 +23,8 @@ class PullContext:
 
     `earlier`, `keys` and `absent` come from earlier loads of the same round: checkpoints, keys, and keys found deleted,
     by slice. `is_stale` is True if the round paused for longer than the gap between two pages. `seed` makes the samples
-    repeatable. `purchases_by` is the version that gives purchases, None if the credentials open none.
+    repeatable. `purchases_by` is the version that gives purchases, None if the credentials open none; `recent` is what
+    lists of API v4 must not overrule yet.
     """
 
     state: MirrorState
@@ -37,6 +39,7 @@ class PullContext:
     absent: Mapping[str, set[int]] = field(default_factory=dict)
     version: Version = "v3"
     purchases_by: Version | None = "v3"
+    recent: Recent = field(default_factory=Recent)
 
 
 @dataclass

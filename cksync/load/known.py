@@ -43,6 +43,11 @@ class Known:
         """Return the ids of all rows of a table."""
         return {row[0] for row in self.state.rows(f'select id from main."{stream}"')}
 
+    def young(self, stream: str) -> set[int]:
+        """Return the ids of rows that were first seen so recently that a lagging list may lack them."""
+        query = f'select id from main."{stream}" where _first_seen_at >= ?'
+        return {row[0] for row in self.state.rows(query, [self._young_since])}
+
     def children(self, slice_: Slice) -> set[int]:
         """Return the ids of the rows of a list that belongs to one record, such as the links of a broadcast."""
         stream, _, owner = slice_.name.removeprefix(V4).partition("/")

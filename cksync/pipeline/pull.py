@@ -10,6 +10,7 @@ from typing import Any
 
 from cksync.api import Api, Credentials, Stopped, connect, credentials
 from cksync.api.connections import MOST_CONNECTIONS, usable_rate
+from cksync.api.v4.catalog import LAG
 from cksync.clock import Clock, steady_clock, wall_clock
 from cksync.config import Config, with_version
 from cksync.domain import Miss, Page
@@ -21,6 +22,7 @@ from cksync.extract.scan.cursor import CursorScan
 from cksync.extract.scan.full import Scan
 from cksync.extract.schedule import Depth, Schedule
 from cksync.extract.streams import AFRESH, account_scan, choose, phases
+from cksync.extract.v4.recent import recent
 from cksync.extract.v4.settling import Pause
 from cksync.folder import Folder
 from cksync.load.log import (
@@ -127,7 +129,8 @@ def pull(
             run = _begin(config, target, before, api, now, stop, start, chosen, is_stale, depth)
             run.analyze = analyze and not is_dry
             if given.version == "v4":
-                run.context = replace(run.context, purchases_by=_purchases_by(given))
+                known_better = recent(before, began_at - LAG)
+                run.context = replace(run.context, purchases_by=_purchases_by(given), recent=known_better)
                 if run.context.purchases_by is None and "purchases" in chosen:
                     yield Note(NO_PURCHASES)
             is_time_up = held.enter_context(_time_limit(stop, max_minutes))
@@ -394,7 +397,7 @@ def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
         progress.together.add(came, progress.writer.segments + 1, 2 * max(run.config.api.concurrency, MOST_CONNECTIONS))
         has_absent = checkpoint.is_done and checkpoint.proof != "content" and scan.slice.version == "v3"
         news = scan.news(came) if isinstance(scan, CursorScan) else came
-        progress.writer.add(news, checkpoint, scan.absent if has_absent else ())
+        progress.writer.add(run.context.recent.news(news), checkpoint, scan.absent if has_absent else ())
     progress.requests[scan.slice.stream] += len(came.attempts)
     progress.left[scan.slice.name] = scan.pages_left or 0
     left, made = sum(progress.left.values()), progress.requests.total()

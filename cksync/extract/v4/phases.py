@@ -202,7 +202,8 @@ class _Reading:
         known = self.known.ids(stream)
         is_confirmed = stream in PARENTS.values() or slice_ == BROADCASTS
         held = self.context.state.held_of(slice_, known, may_vanish=self.context.may_vanish, least=VANISH_ROWS)
-        return self._walk(slice_, known=() if is_confirmed else known, held=held, with_heads=True)
+        young = () if is_confirmed else self.known.young(stream)
+        return self._walk(slice_, known=() if is_confirmed else known, young=young, held=held, with_heads=True)
 
     def _done(self, slice_: Slice) -> Proved:
         earlier = self._earlier(slice_)
@@ -759,7 +760,7 @@ class _Reading:
         if self._is_known(PURCHASES) and not is_due and self._is_nightly and len(known) > self._one_page:
             return [self._walk(PURCHASES, known=known, until_known=True)]
         held = self.context.state.held_of(PURCHASES, known, may_vanish=self.context.may_vanish, least=VANISH_ROWS)
-        return [self._walk(PURCHASES, known=known, held=held)]
+        return [self._walk(PURCHASES, known=known, young=self.known.young("purchases"), held=held)]
 
     def _purchases(self) -> Phases:
         """Read purchases through API v3 where only its secret gives them."""
