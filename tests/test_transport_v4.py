@@ -433,17 +433,3 @@ def test_check_and_status_say_once_that_v3_will_end(cksync: Command, sandbox: Sa
         assert cksync(command).stdout.count("Kit will switch it off, at a date not announced yet") == 1
         env = {"CKSYNC_BASE_URL": sandbox.url_v4, "CKSYNC_API_KEY": sandbox.v4_key, "CKSYNC_API_SECRET": None}
         assert "switch it off" not in cksync(command, env=env).stdout
-
-
-# -- what v4 cannot do yet
-
-
-def test_push_refuses_v4_before_anything_is_sent(sandbox: Sandbox, cksync: Command, environ: dict[str, str]) -> None:
-    cksync("pull", "tags")
-    cksync("checkout", "work.duckdb")
-    sandbox.journal.clear()
-    env = {"CKSYNC_BASE_URL": sandbox.url_v4, "CKSYNC_API_KEY": sandbox.v4_key}
-    done = cksync("push", "work.duckdb", "--yes", env=env, ok=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("cksync: writing through API v4 is not built yet; ")
-    assert len(sandbox.journal) == 0

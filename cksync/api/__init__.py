@@ -17,13 +17,13 @@ from cksync.api.v3.pages import V3
 from cksync.api.v4.pages import V4
 from cksync.config import ApiConfig, Config, with_version
 from cksync.domain import Page, Request
-from cksync.errors import BadConfig, Rejected
+from cksync.errors import BadConfig
 from cksync.folder import Folder
 from cksync.secrets import Redactor
 from cksync.version import __version__
 from cksync.versions import version_of_key
 
-__all__ = ["Api", "Credentials", "Stopped", "WritingApi", "beside_v4", "connect", "credentials", "refuse_v4_writes"]
+__all__ = ["Api", "Credentials", "Stopped", "WritingApi", "beside_v4", "connect", "credentials"]
 
 
 class Api(Protocol):
@@ -101,17 +101,6 @@ def _key_of_v4(api: ApiConfig, given: Mapping[str, str]) -> Credential:
             ["api.api_key: contains characters that no key has; copy it again from Kit: Settings, Developer"]
         )
     return Credential("v4", "api_key", given["api_key"])
-
-
-def refuse_v4_writes(given: Credentials) -> None:
-    """Raise Rejected, with exit status 1, if the credentials are for API v4: a push through it is not built yet."""
-    if given.version == "v4":
-        refused = Rejected(
-            'writing through API v4 is not built yet; set api.version = "v3" and the secret of API v3 to write, or edit'
-            " in Kit"
-        )
-        refused.exit_status = 1
-        raise refused
 
 
 @contextlib.contextmanager

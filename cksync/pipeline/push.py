@@ -13,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.api import Stopped, connect, credentials, refuse_v4_writes
+from cksync.api import Stopped, connect, credentials
 from cksync.clock import Clock, steady_clock, wall_clock
-from cksync.config import Config
+from cksync.config import Config, with_version
 from cksync.domain import Page, members
 from cksync.errors import CksyncError, Failed, Interrupted, Refused
 from cksync.folder import Folder
@@ -34,9 +34,10 @@ from cksync.write.counted import counted
 from cksync.write.diff import diff
 from cksync.write.edits import read_edits, shown_key
 from cksync.write.journal import Unresolved
-from cksync.write.kinds import TABLES
+from cksync.write.kinds import EVERY_KIND, TABLES, kinds_of
 from cksync.write.plan import Plan
 from cksync.write.record import Record
+from cksync.write.through import Through, through
 from cksync.write.unknown import unsafe_to_repeat, with_repeated, without_unknown
 from cksync.write.workspace import check, opened, unopened
 
@@ -58,9 +59,18 @@ PushEvent = Event | Plan | Pushed | PushReport
 def plan_push(config: Config, path: Path, allow: Sequence[str] = (), *, retry_rejected: bool = False) -> Plan:
     """Plan the edits of a workspace, based on the mirror; writes nothing. Raises Rejected if it is not a workspace,
     Locked if another program is writing it, Failed if it cannot be read."""
+    way = _planned_through(config)
     with workspace(config, path, read_only=True) as db:
         _check_origin(db, path)
-        return _plan(db, allow, retry_rejected=retry_rejected)
+        return _plan(db, allow, way, retry_rejected=retry_rejected)
+
+
+def _planned_through(config: Config) -> Through:
+    """Through what the configuration writes; a secret is read only if nothing else tells the version."""
+    api = config.api
+    if api.decided_version is None:
+        return through(credentials(config, environment())[0])
+    return Through(api.decided_version, api.oauth is not None, api.api_secret is not None)
 
 
 @contextlib.contextmanager
@@ -85,23 +95,24 @@ def _check_origin(db: duckdb.DuckDBPyConnection, path: Path) -> None:
 def _plan(
     db: duckdb.DuckDBPyConnection,
     allow: Sequence[str],
+    way: Through,
     *,
     retry_rejected: bool,
     repeated: Sequence[Unresolved] = (),
     statuses: Mapping[int, str | None] | None = None,
     skip_invalid: bool = False,
 ) -> Plan:
-    """The current plan. `repeated` lists creations with an unknown outcome that may be sent again; `statuses` contains
-    the just requested statuses of broadcasts."""
+    """The current plan. `way` says how the API is written; `repeated` lists creations with an unknown outcome that may
+    be sent again; `statuses` contains the just requested statuses of broadcasts."""
     edits, problems, account = read_edits(db)
     account = replace(account, counted=counted(db), statuses={**account.statuses, **(statuses or {})})
     left = {} if retry_rejected else journal.rejected(db)
-    unknown = unsafe_to_repeat(journal.unresolved(db))
+    unknown = unsafe_to_repeat(journal.unresolved(db, {**EVERY_KIND, **kinds_of(way)}))
     if "repeat-unknown" in allow:
-        plan = diff(edits, problems, account, allow, left, skip_invalid=skip_invalid)
+        plan = diff(edits, problems, account, allow, left, skip_invalid=skip_invalid, through=way)
         return with_repeated(plan, [*repeated, *unknown])
     left |= {each.action.id: (each.state, each.message) for each in unknown}
-    return without_unknown(diff(edits, problems, account, allow, left, skip_invalid=skip_invalid), unknown)
+    return without_unknown(diff(edits, problems, account, allow, left, skip_invalid=skip_invalid, through=way), unknown)
 
 
 def _plan_now(
@@ -113,6 +124,7 @@ def _plan_now(
     plan = _plan(
         db,
         applier.lifted,
+        applier.through,
         retry_rejected=retry_rejected,
         repeated=applier.repeated,
         statuses=applier.statuses,
@@ -145,11 +157,12 @@ def push(
     """
     stop = stop or threading.Event()
     given, redactor = credentials(config, environment() if environ is None else environ)
-    refuse_v4_writes(given)
+    config, way = with_version(config, given.version), through(given)
     folder = Folder(config.data_dir)
     with workspace(config, path) as db:
         _check_origin(db, path)
-        first = _plan(db, allow, retry_rejected=retry_rejected)
+        journal.check_version(db, way.version)
+        first = _plan(db, allow, way, retry_rejected=retry_rejected)
         has_unread_fields = journal.has_unread_fields(db)  # an earlier push was killed before it read them
     streams = _streams(first, has_unread_fields=has_unread_fields)
     verdicts: Sequence[Verdict] = ()
@@ -161,9 +174,11 @@ def push(
             yield event
     with folder.lock("push"), workspace(config, path) as db, mirror_state(folder) as before:
         now = steady_clock(newest_observation(folder.log), wall)
-        record = Record(folder, db, now, before.account or "")
+        record = Record(folder, db, now, before.account or "", version=way.version)
         with connect(config, given, redactor, now, stop) as api, _closing(config, record, path, is_stale=bool(streams)):
-            applier = Applier(config.api, db, api, now, stop, record, allow)
+            applier = Applier(
+                config.api, db, api, now, stop, record, allow, way, settle_seconds=config.pull.settle_seconds
+            )
             journal.upgrade(db)
             applier.resolve(is_repeat_allowed="repeat-unknown" in allow)
             plan, read = _plan_now(db, applier, retry_rejected=retry_rejected, skip_invalid=skip_invalid)
@@ -195,7 +210,11 @@ def _streams(plan: Plan, *, has_unread_fields: bool) -> list[str]:
 def _lists(plan: Plan) -> set[str]:
     """The existing member lists that a plan changes; a new person is in none of them."""
     there = [slice_ for a in plan.actions if not a.kind.makes and (slice_ := a.kind.list_of(a))]
-    there += [members(noop.key[0], str(noop.key[1])) for noop in plan.noops if noop.table == "subscriptions"]
+    there += [
+        members(noop.key[0], str(noop.key[1]), plan.through.version)
+        for noop in plan.noops
+        if noop.table == "subscriptions"
+    ]
     return {slice_.name for slice_ in there if not slice_.name.rpartition("/")[2].startswith("-")}
 
 

@@ -11,4 +11,7 @@ EDITABLE_TABLES = (
     "purchases",
     "purchase_products",
 )
-RULES = ("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "bulk", "repeat-unknown")
+RULES = (
+    *("send", "unsubscribe", "resubscribe", "delete-field", "delete-broadcast", "delete-tag", "bulk"),
+    "repeat-unknown",
+)

@@ -11,7 +11,8 @@ import duckdb
 
 from cksync.api import WritingApi
 from cksync.api.http import Call, Reply
-from cksync.domain import Page, Slice
+from cksync.api.v4.bulk_kinds import Bulk, Item
+from cksync.domain import Page, Record, Slice
 from cksync.write.edits import Account, Cell, Key
 
 # An edited row: its table and its key.
@@ -20,13 +21,20 @@ Row = tuple[str, Key]
 Ids = Mapping[tuple[str, int], int]
 # A page for the log, and the ids that it proves deleted from their list.
 Seen = tuple[Page, tuple[int, ...]]
+# What a bulk call shows of one item: the slice, its record if there is one, and the ids that it proves deleted.
+SeenRow = tuple[Slice, tuple[Record, ...], tuple[int, ...]]
 
 # Reads an unpaged list whole.
 ReadList = Callable[[Slice], Page]
 Outcome = Literal["done", "rejected", "unknown", "conflict"]
 
 # Arguments that may name a row not created yet, and the table of that row.
-_REFERENCES = (("parent_id", "tags"), ("tag_id", "tags"), ("subscriber_id", "subscribers"))
+_REFERENCES = (
+    ("parent_id", "tags"),
+    ("tag_id", "tags"),
+    ("subscriber_id", "subscribers"),
+    ("custom_field_id", "custom_fields"),
+)
 # Prefixes the id of a custom field that is not created yet, in place of the key that the API will assign.
 _NEW_FIELD = "@"
 
@@ -113,6 +121,10 @@ def _no_mail(action: Action, account: Account) -> bool:
     return False
 
 
+def _no_bulk(action: Action) -> None:
+    return None
+
+
 def _target(action: Action, owners: Mapping[str, str]) -> str:
     return action.target
 
@@ -133,6 +145,7 @@ class Kind:
       is_mail     True if an action sends or publishes mail, or changes mail that will be sent
       address     set when the write names a person by address, who is looked up first: the address must be `free`,
                   or its owner `joins` or `leaves` a list
+      joins       True if it adds a person to a list
       is_unsent_only  True if it is about a broadcast, whose status is read first
       is_parallel     True if actions of the kind do not depend on one another
 
@@ -144,14 +157,22 @@ class Kind:
       settle      makes a row of the workspace the base once the account has it
       shows_person    True if the reply shows the person it changed
       reread      a slice that no reply shows, read once the push is done
+      ends        the list that ends with the row that it deletes
+
+    Bulk calls of API v4
+      bulk        the bulk call that takes an action, if any
+      item        arguments and the id of the row -> the item of that call
+      row_of      the record that shows an item -> its result
+      observe_row     what a bulk call shows of an action (its record, if any) -> a slice, records and absent ids
 
     Resolving an unknown outcome
       find        searches for what an action creates
       find_in_mirror  the same in the mirror
-      is_done     reads the account for a change that creates nothing
+      is_done     reads the account for a change that creates nothing (no call: it was an item of a bulk call)
       is_refused_twice  True if the API refuses the second of two equal ones
       is_idempotent     True if sending an action twice has the same effect as once
       is_removal        True if a 404 may mean that it was done before
+      find_gone   what an action needs and is gone from the account, as text
     """
 
     name: str
@@ -165,6 +186,7 @@ class Kind:
     rule: tuple[str, str] | None = None
     is_mail: Callable[[Action, Account], bool] = _no_mail
     address: Literal["free", "joins", "leaves"] | None = None
+    joins: bool = False
     is_unsent_only: bool = False
     is_parallel: bool = False
     read: Callable[[Action, Call, Mapping[str, Any], int | None], Result | None] | None = None
@@ -172,17 +194,33 @@ class Kind:
     observe: Callable[[duckdb.DuckDBPyConnection, Action, Call, Reply], Seen | None] = _not_observed
     shows_person: bool = False
     reread: Slice | None = None
+    ends: Callable[[Action], Slice | None] = _no_list
+    bulk: Callable[[Action], Bulk | None] = _no_bulk
+    item: Callable[[dict[str, Any], int], Item] | None = None
+    row_of: Callable[[Action, Item], Result] | None = None
+    observe_row: Callable[[Action, Item | None], SeenRow | None] | None = None
     find: Callable[[WritingApi, Sought, bool], Found] | None = None
     find_in_mirror: Callable[[duckdb.DuckDBPyConnection, Action], Result | None] | None = None
-    is_done: Callable[[WritingApi, Call, Action, ReadList], bool] | None = None
+    is_done: Callable[[WritingApi, Call | None, Action, ReadList], bool] | None = None
     is_refused_twice: bool = False
     is_idempotent: Callable[[Action], bool] = _never
     is_removal: bool = False
+    find_gone: Callable[[WritingApi, Action], str | None] | None = None
 
 
 def call_of(action: Action, ids: Ids, keys: Mapping[str, str]) -> Call:
     """Return the request of an action. `ids` are those of rows created during the push, `keys` those of custom fields.
     Raises KeyError when it needs a row that could not be created."""
+    return action.kind.call(*_arguments(action, ids, keys))
+
+
+def item_of(action: Action, ids: Ids, keys: Mapping[str, str]) -> Item:
+    """Return an action as an item of its bulk call; see call_of."""
+    assert action.kind.item is not None
+    return action.kind.item(*_arguments(action, ids, keys))
+
+
+def _arguments(action: Action, ids: Ids, keys: Mapping[str, str]) -> tuple[dict[str, Any], int]:
     args = dict(action.args)
     for name, table in _REFERENCES:
         if isinstance(args.get(name), int) and args[name] < 0:
@@ -194,7 +232,7 @@ def call_of(action: Action, ids: Ids, keys: Mapping[str, str]) -> Call:
         args["fields"] = {
             keys[key] if key.startswith(_NEW_FIELD) else key: value for key, value in args["fields"].items()
         }
-    return action.kind.call(args, who)
+    return args, who
 
 
 def with_ids(action: Action, ids: Ids) -> Action:

@@ -5,33 +5,43 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import groupby
-from typing import Any
 
 import duckdb
 
+from cksync.addresses import folded
 from cksync.api import Stopped, WritingApi
 from cksync.api.http import Call, Reply
-from cksync.api.salvage import readable
 from cksync.api.throttle import floor_seconds
 from cksync.api.v3.catalog import FINAL, UNSENT, ask_one
+from cksync.api.v4.bulk import bulk_call
+from cksync.api.v4.bulk_kinds import Item
+from cksync.api.v4.catalog import ask_one as ask_one_v4
 from cksync.clock import Clock
 from cksync.config import ApiConfig
-from cksync.domain import DETAILS, STATS, Page
+from cksync.domain import BY_ID_V4, STATS, Page, Slice
 from cksync.errors import ApiUnavailable, CksyncError, EndpointFailed, Interrupted
 from cksync.plural import plural
 from cksync.write import journal
-from cksync.write.action import Action, Needed, Result, call_of, new_key
+from cksync.write.action import Action, Ids, Needed, Result, call_of, item_of, new_key
+from cksync.write.batches import Batch, Group, groups
+from cksync.write.bulk import BulkReader, Flight
 from cksync.write.edits import Edit
 from cksync.write.journal import Unresolved
+from cksync.write.kinds import kinds_of
 from cksync.write.kinds.broadcasts import status_reason
 from cksync.write.named import Named, Namesakes, ask, namesakes
 from cksync.write.plan import Plan
 from cksync.write.record import Done, Record
 from cksync.write.resolve import Resolver
+from cksync.write.status import status_of
+from cksync.write.taken import owners
+from cksync.write.through import V3, Through
 from cksync.write.unknown import unsafe_to_repeat
+
+# People whom a push through API v4 reads back at most.
+READ_BACK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +96,24 @@ class Applier:
     stop: threading.Event
     record: Record
     lifted: Sequence[str] = ()
+    through: Through = V3
     statuses: dict[int, str | None] = field(default_factory=dict)
     gone: dict[Needed | None, Result] = field(default_factory=dict)
     repeated: list[Unresolved] = field(default_factory=list)
     namesakes: Namesakes = field(default_factory=Namesakes)
+    settle_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         period = self.limit.rate_period_seconds
-        self.resolver = Resolver(self.api, self.db, period, self.now, self.stop, self.record)
+        self.resolver = Resolver(
+            self.api, self.db, period, self.now, self.stop, self.record, self.through, self.settle_seconds
+        )
+        self.bulk = BulkReader(self.resolver, self.record)
 
     def resolve(self, *, is_repeat_allowed: bool = False) -> None:
         """Find the outcomes of changes that were sent and have none. Those that stay unknown are left alone, unless
         they may be repeated."""
-        for left in journal.unresolved(self.db):
+        for left in journal.unresolved(self.db, kinds_of(self.through)):
             found = self.resolver.of_sent(left, is_allowed=is_repeat_allowed)
             if found is None:  # the plan still has it if it is still wanted
                 journal.forget(self.db, left.action)
@@ -116,7 +131,7 @@ class Applier:
             if known.get(edit.key[0]) in FINAL:
                 continue
             try:
-                status, pages = self._status(edit.key[0])
+                status, pages = status_of(self.api, edit.key[0], self.through.version)
             except EndpointFailed as error:
                 said = f"nothing was written, because the status of broadcast {edit.key[0]} could not be read ({error})"
                 failed = ApiUnavailable(f"{said}; push again later, or revert that edit")
@@ -125,26 +140,12 @@ class Applier:
             self.statuses[edit.key[0]] = status
             yield from pages
 
-    def _status(self, id_: int) -> tuple[str | None, list[Page]]:
-        """Return the current status of a broadcast and the pages read for it. Without a status from the API, a
-        broadcast without any time counts as a draft; None if undecided."""
-        pages = [self.api.fetch(ask_one(STATS, str(id_), 1))]
-        values = _decoded(pages[0])
-        stats = values.get("stats") or {}
-        stats = stats[0] if isinstance(stats, list) else stats
-        if status := stats.get("status"):
-            return str(status), pages
-        pages.append(self.api.fetch(ask_one(DETAILS, str(id_), 1)))
-        detail = _decoded(pages[1])
-        has_no_time = bool(detail) and not detail.get("send_at") and not detail.get("published_at")
-        return ("draft" if has_no_time else None), pages
-
     def _status_conflict(self, action: Action) -> Result | None:
         """Return a conflict if the status of an action's broadcast has changed since the plan. Checked right before a
         change or deletion, because neither can be undone."""
         if not action.kind.is_unsent_only:
             return None
-        status, pages = self._status(int(action.target))
+        status, pages = status_of(self.api, int(action.target), self.through.version)
         for page in pages:
             self.record.observe(page)
         planned = self.statuses.get(int(action.target))
@@ -157,55 +158,111 @@ class Applier:
     def apply(self, plan: Plan) -> Iterator[Pushed]:
         """Send every action of the plan, in order."""
         total = len(plan.actions)
-        self.namesakes = namesakes(self.db, plan.actions)
+        if self.through.version == "v3":
+            self.namesakes = namesakes(self.db, plan.actions)
         began, done = self.now(), 0
         with ThreadPoolExecutor(self.limit.concurrency) as pool:
-            for group in _in_parallel(plan.actions):
-                for action, result in self._send(deque(group), pool):
+            for group in groups(plan.actions, self.through):
+                for action, result in self._send_free(group, pool):
                     spent = (self.now() - began).total_seconds()
                     done += 1
-                    seconds = floor_seconds(total, self.limit.rate_limit, self.limit.rate_period_seconds)
+                    seconds = floor_seconds(plan.requests, self.limit.rate_limit, self.limit.rate_period_seconds)
                     yield Pushed(action, result, done, total, max(seconds - spent, 0) if done < total else 0)
                 if self.stop.is_set():
                     sent = len(self.record.results)
                     raise Interrupted(f"stopped after {sent} of {plural(total, 'change')}; push again to continue")
 
-    def _send(self, waiting: deque[Action], pool: ThreadPoolExecutor) -> Iterator[tuple[Action, Result]]:
-        """Send as many actions at a time as there are connections; store the outcome of one before the next takes its
+    def _send_free(self, group: Group, pool: ThreadPoolExecutor) -> Iterator[tuple[Action, Result]]:
+        """Send a group, but for new people whose address somebody has (under API v4)."""
+        addresses = [
+            str(action.args["email_address"])
+            for batch in group
+            for action in batch.actions
+            if action.kind.address == "free" and self.through.version == "v4" and not self._is_repeated(action)
+        ]
+        taken: dict[str, str] = {}
+        for page, why in owners(self.api, addresses, self._known_address() if addresses else None):
+            taken |= why
+            if page is not None:
+                self.record.observe(page)
+        if taken:
+            refused = [a for batch in group for a in batch.actions if folded(str(a.args["email_address"])) in taken]
+            yield from self.record.note(
+                [(a, None, None, Result("conflict", taken[folded(str(a.args["email_address"]))])) for a in refused]
+            )
+            group = [replace(b, actions=tuple(a for a in b.actions if a not in refused)) for b in group]
+        yield from self._send(deque(batch for batch in group if batch.actions), pool)
+
+    def _known_address(self) -> str | None:
+        """Return the address of somebody who has been in the account for long."""
+        row = self.db.execute(
+            "select email_address from mirror.main.subscribers where email_address is not null"
+            " and not contains(email_address, ',') and state = 'active' order by _synced_at, id limit 1"
+        ).fetchone()
+        return row[0] if row else None
+
+    def _send(self, waiting: deque[Batch], pool: ThreadPoolExecutor) -> Iterator[tuple[Action, Result]]:
+        """Send as many batches at a time as there are connections; store the outcome of one before the next takes its
         slot."""
         ids, keys = journal.new_ids(self.db), self._field_keys()
-        flying: dict[Future[_Sent], tuple[Action, Call, datetime]] = {}
+        flying: dict[Future[_Sent], Flight] = {}
         failure: CksyncError | Stopped | None = None
         while (waiting and not failure and not self.stop.is_set()) or flying:
             done: list[Done] = []
-            calls: list[tuple[Action, Call]] = []
-            while waiting and not failure and len(flying) + len(calls) < self.limit.concurrency:
-                targets = {action.target for action, *_ in flying.values()} | {action.target for action, _ in calls}
-                if waiting[0].target in targets:
+            flights: list[Flight] = []
+            while waiting and not failure and len(flying) + len(flights) < self.limit.concurrency:
+                if _is_about_same(waiting[0], [*flying.values(), *flights]):
                     break
-                action = waiting.popleft()
-                try:
-                    call = call_of(action, ids, keys)
-                except KeyError:
-                    done.append((action, None, None, Result("rejected", "what it depends on could not be created")))
-                    continue
-                if gone := self.gone.get(action.kind.needed(action, call)) or self._status_conflict(action):
-                    done.append((action, None, None, gone))
-                else:
-                    calls.append((action, call))
+                flight, settled = self._prepared(waiting.popleft(), ids, keys)
+                done += settled
+                flights += [flight] if flight else []
             sent_at = self.now()
-            journal.send(self.db, [action for action, _ in calls], sent_at, self.lifted)
-            for action, call in calls:
-                flying[pool.submit(_send, self.api, call, self._named(action))] = (action, call, sent_at)
+            sending = [action for flight in flights for action in flight.batch.actions]
+            journal.send(self.db, sending, sent_at, self.lifted, self.through.version)
+            for flight in flights:
+                named = None if flight.bulk else self._named(flight.batch.actions[0])
+                flying[pool.submit(_send, self.api, flight.call, named)] = replace(flight, sent_at=sent_at)
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                action, call, sent_at = flying.pop(future)
+                flight = flying.pop(future)
                 try:
-                    done.append(self._outcome(action, call, sent_at, future.result()))
+                    if flight.bulk:
+                        found, again = self.bulk.outcomes(flight, future.result().answer(), ids)
+                        done += found
+                        waiting.extendleft(again)
+                    else:
+                        (action,) = flight.batch.actions
+                        done.append(self._outcome(action, flight.call, flight.sent_at, future.result()))
                 except (CksyncError, Stopped) as error:
                     failure = failure or error
             yield from self.record.note(done)
         if failure is not None:
             raise failure
+
+    def _prepared(self, batch: Batch, ids: Ids, keys: Mapping[str, str]) -> tuple[Flight | None, list[Done]]:
+        """Return a batch ready to be sent, and the outcomes of those of its actions that cannot be."""
+        ready: list[tuple[Action, Item | Call]] = []
+        done: list[Done] = []
+        for action in batch.actions:
+            try:
+                made = item_of(action, ids, keys) if batch.bulk else call_of(action, ids, keys)
+            except KeyError:
+                done.append((action, None, None, Result("rejected", "what it depends on could not be created")))
+                continue
+            if isinstance(made, Call) and (
+                gone := self.gone.get(action.kind.needed(action, made)) or self._status_conflict(action)
+            ):
+                done.append((action, None, None, gone))
+            else:
+                ready.append((action, made))
+        if not ready:
+            return None, done
+        sent = replace(batch, actions=tuple(action for action, _ in ready))
+        if batch.bulk:
+            bulk = bulk_call(batch.bulk, [made for _, made in ready if not isinstance(made, Call)])
+            return Flight(sent, bulk.call, bulk, self.now()), done
+        ((_, call),) = ready
+        assert isinstance(call, Call)
+        return Flight(sent, call, None, self.now()), done
 
     def _outcome(self, action: Action, call: Call, sent_at: datetime, sent: _Sent) -> Done:
         """Return the outcome of a write, and remember a row found to be gone. Raises what leaves the outcome open."""
@@ -219,8 +276,12 @@ class Applier:
 
     def _named(self, action: Action) -> Named | None:
         """Return the person to look up before a write; None for a permitted repeat whose person may already exist."""
-        is_repeated = any(action.id == left.action.id for left in self.repeated)
-        return None if is_repeated and action.kind.address == "free" else self.namesakes.named(action)
+        if self.through.version == "v4":
+            return None
+        return None if self._is_repeated(action) and action.kind.address == "free" else self.namesakes.named(action)
+
+    def _is_repeated(self, action: Action) -> bool:
+        return any(action.id == left.action.id for left in self.repeated)
 
     def _field_keys(self) -> Mapping[str, str]:
         rows = self.db.execute(
@@ -230,16 +291,19 @@ class Applier:
         return {**{new_key(local_id): key for local_id, key in rows}, **self.record.keys}
 
     def reread(self) -> None:
-        """Read what no reply shows: the figures of broadcasts and the list of custom fields. What cannot be read now is
-        left to the next pull."""
+        """Read what no reply shows: the figures of broadcasts and the list of custom fields; under API v4 people whose
+        fields or state changed, as far as the budget goes. What cannot be read now is left to the next pull."""
         for slice_ in dict.fromkeys(action.kind.reread for action, _ in self.record.results if action.kind.reread):
-            if slice_ != STATS:
+            if slice_ not in (STATS, BY_ID_V4):
                 with self._tolerated():
                     self.record.read_list(self.api, slice_)
                 continue
-            for id_ in sorted(_written(self.record.results)):
+            ask = ask_one if slice_ == STATS else ask_one_v4
+            new = journal.new_ids(self.db)
+            ids = sorted(_written(self.record.results, slice_, new, is_bulk=self.through.is_bulk))
+            for id_ in ids if slice_ == STATS else ids[:READ_BACK]:
                 with self._tolerated():
-                    self.resolver.fetch(ask_one(STATS, str(id_), 1))
+                    self.resolver.fetch(ask(slice_, str(id_), 1))
 
     @contextlib.contextmanager
     def _tolerated(self) -> Iterator[None]:
@@ -251,21 +315,18 @@ class Applier:
             self.record.unread.append(str(error))
 
 
-def _decoded(page: Page) -> dict[str, Any]:
-    """Return the record of a page fetched by id; empty if there is none."""
-    return next((values for _, values in readable(page)), {})
+def _written(results: Sequence[tuple[Action, Result]], slice_: Slice, ids: Ids, *, is_bulk: bool) -> set[int]:
+    """Return the ids of the rows that were created or changed, and that no reply shows."""
+    done = [(action, result) for action, result in results if result.outcome == "done" and action.kind.reread == slice_]
+    if slice_ == STATS:
+        return {result.ids.get("broadcasts", int(action.target)) for action, result in done}
+    # The reply to the creation of one person shows the fields; that of a bulk call does not.
+    unseen = [action for action, _ in done if not action.kind.makes or is_bulk]
+    return {ids.get((action.kind.about, int(action.target)), int(action.target)) for action in unseen}
 
 
-def _written(results: Sequence[tuple[Action, Result]]) -> set[int]:
-    """Return the ids of broadcasts that were created or changed."""
-    done = [(action, result) for action, result in results if result.outcome == "done" and action.kind.reread == STATS]
-    return {result.ids.get("broadcasts", int(action.target)) for action, result in done}
-
-
-def _in_parallel(actions: Sequence[Action]) -> Iterator[list[Action]]:
-    """Group consecutive independent actions; every other action stands alone."""
-    for kind, run in groupby(actions, key=lambda action: action.kind):
-        if kind.is_parallel:
-            yield list(run)
-        else:
-            yield from ([action] for action in run)
+def _is_about_same(batch: Batch, flights: Sequence[Flight]) -> bool:
+    """Return True if a request about the same row is under way. Items of bulk calls do not depend on one another."""
+    if batch.bulk:
+        return False
+    return any(batch.actions[0].target == other.batch.actions[0].target for other in flights if not other.bulk)

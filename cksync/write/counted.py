@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import duckdb
 
 from cksync.addresses import folded_sql
-from cksync.write.kinds import KINDS
+from cksync.write.kinds import EVERY_KIND
 from cksync.write.rules import counted_by
 
 
@@ -38,7 +38,7 @@ def counted(db: duckdb.DuckDBPyConnection) -> Mapping[str, frozenset[str]]:
     ).fetchall()
     found: dict[str, set[str]] = {}
     for what, parent, lifted, person in rows:
-        for rule in counted_by(KINDS[what], parent) if what in KINDS else ():
+        for rule in counted_by(EVERY_KIND[what], parent) if what in EVERY_KIND else ():
             if rule not in (lifted or "").split():
                 found.setdefault(rule, set()).add(person)
     return {rule: frozenset(people) for rule, people in found.items()}

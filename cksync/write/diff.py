@@ -7,14 +7,16 @@ undone until the user allows them.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from cksync.write.action import Action, needs
 from cksync.write.edits import Account, Edit, Problem
-from cksync.write.kinds import TABLES, in_order
+from cksync.write.kinds import in_order, kinds_of, tables_of
 from cksync.write.moved import as_meant
 from cksync.write.plan import Conflict, Noop, Plan, Skipped
 from cksync.write.planning import Context, IsGone, noop
 from cksync.write.rules import held_back
+from cksync.write.through import V3, Through
 from cksync.write.workspace import NUMBERED, key_of
 
 
@@ -26,12 +28,13 @@ def diff(
     skipped: Mapping[str, tuple[str, str]] | None = None,
     *,
     skip_invalid: bool = False,
+    through: Through = V3,
 ) -> Plan:
     """Return the plan for some edits. `allowed` are the safety rules that the user lifted; `skipped` maps actions that
     are not sent again, by id, to their outcome and reason. `skip_invalid` leaves out rows with problems and whatever
-    needs them."""
+    needs them; `through` says how the API is written."""
     edits = as_meant(edits)
-    planned = _Planned(Context(account, edits))
+    planned = _Planned(Context(account, edits, through))
     for edit in edits:
         planned.take(edit)
     wanted = in_order(planned.actions)
@@ -48,6 +51,7 @@ def diff(
         tuple(Skipped(action, *left[action.id]) for action in wanted if action.id in left),
         tuple(planned.noops),
         Counter(action.what for action in actions),
+        through,
     )
 
 
@@ -56,6 +60,7 @@ class _Planned:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._tables, self._kinds = tables_of(context.through), kinds_of(context.through)
         self.actions: list[Action] = []
         self.conflicts: list[Conflict] = []
         self.problems: list[Problem] = []
@@ -78,7 +83,7 @@ class _Planned:
         if edit.kind == "delete" and not edit.is_there and edit.table != "subscriptions":
             self.noops.append(noop(edit))
             return
-        table = TABLES.get(edit.table)
+        table = self._tables.get(edit.table)
         planner = table.planners.get(edit.kind) if table else None
         if planner is None:
             refusals = table.refusals if table else {}
@@ -88,7 +93,7 @@ class _Planned:
         for planned in planner(self._context, edit):
             match planned:
                 case Action():
-                    self.actions.append(planned)
+                    self.actions.append(replace(planned, kind=self._kinds[planned.what]))
                 case Conflict():
                     self.conflicts.append(planned)
                 case Noop():

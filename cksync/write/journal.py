@@ -5,41 +5,51 @@ part of the workspace's base. After any interruption, the next push therefore kn
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
-from cksync.errors import Failed
-from cksync.write.action import Action, Ids, Result, with_ids
+from cksync.errors import Failed, Refused
+from cksync.plural import plural
+from cksync.versions import Version
+from cksync.write.action import Action, Ids, Kind, Result, with_ids
 from cksync.write.edits import Cell, Key
-from cksync.write.kinds import KINDS
+from cksync.write.kinds import EVERY_KIND, KINDS
 from cksync.write.kinds.memberships import membership_of
 from cksync.write.plan import Noop, Plan
 from cksync.write.settle import add_columns, settle_noop
 
 
 def upgrade(db: duckdb.DuckDBPyConnection) -> None:
-    """Make a workspace of an older cksync one of this version: 0.1.0 had no column for lifted safety rules, and actions
-    without an outcome kept naming a row by the local id that it had in their plan."""
+    """Make a workspace of an older cksync one of this version: 0.1.0 had no column for lifted safety rules, none had
+    one for the version of the API, and actions without an outcome kept naming a row by the local id of their plan."""
     db.execute("alter table _cksync.actions add column if not exists lifted varchar")
+    db.execute("alter table _cksync.actions add column if not exists version varchar")
     ids = new_ids(db)
-    for left in unresolved(db):
+    for left in unresolved(db, EVERY_KIND):
         _follow(db, left.action, ids)
 
 
-def send(db: duckdb.DuckDBPyConnection, actions: Sequence[Action], at: datetime, lifted: Collection[str] = ()) -> None:
-    """Note that some actions are about to be sent, with `lifted` safety rules."""
+def send(
+    db: duckdb.DuckDBPyConnection,
+    actions: Sequence[Action],
+    at: datetime,
+    lifted: Collection[str] = (),
+    version: Version = "v3",
+) -> None:
+    """Note that some actions are about to be sent through a version of the API, with `lifted` safety rules."""
     if not actions:
         return
-    rows = [value for action in actions for value in (*_stored(action), at, " ".join(sorted(lifted)))]
-    places = ", ".join(["(?, ?, ?, ?, ?, 'sent', ?, ?)"] * len(actions))
+    rows = [value for action in actions for value in (*_stored(action), at, " ".join(sorted(lifted)), version)]
+    places = ", ".join(["(?, ?, ?, ?, ?, 'sent', ?, ?, ?)"] * len(actions))
     db.execute("begin")
     db.execute("delete from _cksync.actions where id in (select unnest(?))", [[action.id for action in actions]])
     db.execute(
-        f"insert into _cksync.actions (id, kind, target, body, rows, state, sent_at, lifted) values {places}", rows
+        f"insert into _cksync.actions (id, kind, target, body, rows, state, sent_at, lifted, version) values {places}",
+        rows,
     )
     db.execute("commit")
 
@@ -69,22 +79,46 @@ class Unresolved:
     message: str
 
 
-def unresolved(db: duckdb.DuckDBPyConnection) -> list[Unresolved]:
+def check_version(db: duckdb.DuckDBPyConnection, version: Version) -> None:
+    """Raise Refused if another version of the API has to tell what became of a change that it was sent."""
+    if not _has_version(db):
+        return
+    row = db.execute(
+        "select coalesce(version, 'v3'), count(*) from _cksync.actions where state in ('sent', 'unknown')"
+        " and coalesce(version, 'v3') <> ? group by all",
+        [version],
+    ).fetchone()
+    if row is not None:
+        raise Refused(
+            f"nothing was written: {plural(row[1], 'change')} of this workspace were sent through API {row[0]}, and"
+            f' their outcome is not known yet; push once with api.version = "{row[0]}", then with {version}'
+        )
+
+
+def _has_version(db: duckdb.DuckDBPyConnection) -> bool:
+    query = """
+        select 1 from duckdb_columns() where database_name = current_database()
+            and schema_name = '_cksync' and table_name = 'actions' and column_name = 'version'
+    """
+    return db.execute(query).fetchone() is not None
+
+
+def unresolved(db: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind] = KINDS) -> list[Unresolved]:
     """Return the actions that were sent and have no known outcome."""
     rows = db.execute(
         "select kind, target, body, rows, sent_at, state, coalesce(message, '') from _cksync.actions"
         " where state in ('sent', 'unknown') order by sent_at, id"
     ).fetchall()
-    return [Unresolved(_action(*row[:4]), *row[4:]) for row in rows]
+    return [Unresolved(_action(kinds, *row[:4]), *row[4:]) for row in rows]
 
 
-def _action(what: str, target: str, body: str, rows: str) -> Action:
-    if what not in KINDS:
+def _action(kinds: Mapping[str, Kind], what: str, target: str, body: str, rows: str) -> Action:
+    if what not in kinds:
         raise Failed(f"the workspace contains a {what!r} change, unknown to this version of cksync; upgrade cksync")
     (settles, cells), args = json.loads(rows), json.loads(body)
     # Memberships were keyed by an id of their own; what was requested names them as well.
     settled = tuple((t, membership_of(target, args) if t == "subscriptions" else _key(key)) for t, key in settles)
-    return Action(KINDS[what], target, args, settled, tuple(Cell(*cell) for cell in cells))
+    return Action(kinds[what], target, args, settled, tuple(Cell(*cell) for cell in cells))
 
 
 def _key(stored: str | Sequence[Any]) -> Key:
@@ -122,6 +156,8 @@ def new_ids(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], int]:
 
 def has_unread_fields(db: duckdb.DuckDBPyConnection) -> bool:
     """Return True if fields were created, renamed or deleted since their list was read: no reply shows that list."""
+    if _has_version(db) and db.execute("select 1 from _cksync.actions where version = 'v4' limit 1").fetchone():
+        return False  # its replies show them
     kinds = [kind.name for kind in KINDS.values() if kind.about == "custom_fields"]
     found = db.execute(
         """

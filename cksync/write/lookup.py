@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from cksync.api import WritingApi
+from cksync.api import Api, WritingApi
 from cksync.api.salvage import readable
 from cksync.api.v3.catalog import ask_one, ask_page
 from cksync.domain import BY_ID, MEMBERSHIPS, Request, Slice, members
@@ -16,7 +16,7 @@ CLOCK_DIFFERENCE = timedelta(days=1)
 Records = list[dict[str, Any]]
 
 
-def read(api: WritingApi, request: Request) -> Records:
+def read(api: Api, request: Request) -> Records:
     """The records of one page, decoded."""
     return [row for _, row in readable(api.fetch(request))]
 

@@ -38,15 +38,17 @@ class Names:
         if self._new_addresses[folded(given)] > 1:
             raise ValueError(f"{given} is given to several people")
 
-    def tag(self, given: object) -> str:
-        """Return the name of a new tag. Whether the API ignores case is undocumented; assume that it does."""
+    def tag(self, given: object, id_: int | None = None) -> str:
+        """Return the name of a new tag, or of the tag `id_`. Whether the API ignores case is undocumented; assume that
+        it does."""
         name = str(given or "").strip()
         if not name:
             raise ValueError("a tag needs a name")
-        if there := self._tags.get(_folded(name)):
+        there = self._tags.get(_folded(name))
+        if there and there[0] != id_:
             raise ValueError(f"there is already a tag {there[1]!r} ({there[0]}); use that one")
         if self._new_tags[_folded(name)] > 1:
-            raise ValueError(f"several new tags are named {name!r} (ignoring case and spaces)")
+            raise ValueError(f"several tags would be named {name!r} (ignoring case and spaces)")
         return name
 
     def label(self, given: object, id_: int) -> str:

@@ -2,12 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
+from cksync.api.v4.bulk import ITEMS_AT_ONCE
+from cksync.api.v4.bulk_kinds import Bulk
 from cksync.write.action import Action
 from cksync.write.edits import Cell, EditKind, Key, Problem, shown_key
+from cksync.write.through import V3, Through
+
+# Addresses that one request of API v4 looks up.
+ADDRESSES_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,7 @@ class Plan:
     skipped: tuple[Skipped, ...] = ()
     noops: tuple[Noop, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    through: Through = V3
 
     @property
     def checksum(self) -> str:
@@ -82,8 +90,23 @@ class Plan:
     @property
     def requests(self) -> int:
         """Return the number of requests, including address lookups."""
+        if self.through.version == "v4":
+            writes = sum(1 if bulk is None else -(-len(part) // ITEMS_AT_ONCE) for bulk, part in self._parts())
+            new = sum(action.kind.address == "free" for action in self.actions)
+            return writes + -(-new // ADDRESSES_AT_ONCE)
         asked = (a.kind.address == "free" or (a.kind.address and int(a.target) > 0) for a in self.actions)
         return len(self.actions) + sum(map(bool, asked))
+
+    def _parts(self) -> Iterator[tuple[Bulk | None, Sequence[Action]]]:
+        """Yield the actions that bulk calls take together, and each other one alone."""
+        for _, run in groupby(self.actions, key=lambda action: action.what):
+            together: dict[Bulk, list[Action]] = {}
+            for action in run:
+                if self.through.is_bulk and (bulk := action.kind.bulk(action)):
+                    together.setdefault(bulk, []).append(action)
+                else:
+                    yield None, [action]
+            yield from together.items()
 
     def about(self, tables: Collection[str]) -> "Plan":
         """Return the part that concerns edits of some tables; all if none is named."""

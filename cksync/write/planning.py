@@ -10,6 +10,7 @@ from cksync.write.action import Action, Kind, new_key
 from cksync.write.edits import Account, Cell, Edit, EditKind, Key
 from cksync.write.names import Names
 from cksync.write.plan import Conflict, Gone, Noop
+from cksync.write.through import V3, Through
 
 Planned = Action | Conflict | Noop
 Planner = Callable[["Context", Edit], Iterator[Planned]]
@@ -49,8 +50,8 @@ class IsGone(Exception):
 class Context:
     """The account and all edits: what the planner of one edit needs to know of the others."""
 
-    def __init__(self, account: Account, edits: Sequence[Edit]) -> None:
-        self.account = account
+    def __init__(self, account: Account, edits: Sequence[Edit], through: Through = V3) -> None:
+        self.account, self.through = account, through
         self.names = Names(account, edits)
         self.new = {name: _new(edits, name) for name in ("subscribers", "tags", "custom_fields", "purchases")}
         # New memberships by person, and new products by purchase.
@@ -59,6 +60,10 @@ class Context:
         # The API's key of each custom field, by column of the workspace.
         self.keys = {field.column: field.key for field in account.fields}
         self.keys |= {column: new_key(id_) for column, id_ in account.new_columns.items()}
+        # And its id.
+        self.field_ids = {field.column: field.id for field in account.fields} | dict(account.new_columns)
+        # Tags that the edits delete.
+        self.deleted_tags = {edit.key[0] for edit in edits if edit.table == "tags" and edit.kind == "delete"}
 
     def gone(self, table: str, id_: int, key: Key | None = None) -> Gone:
         """Return a description of a former row of the account; pass `key` if it is more than the id."""

@@ -10,14 +10,16 @@ import msgspec
 from cksync.api import WritingApi
 from cksync.api.http import Call, Reply
 from cksync.clock import Clock
-from cksync.domain import LoadEnd, Page, Slice
+from cksync.domain import Checkpoint, LoadEnd, Page, Request, Slice
+from cksync.domain import Record as Shown
 from cksync.errors import CksyncError
 from cksync.extract.scan.full import FullScan
 from cksync.folder import Folder
 from cksync.load.log import LOSE_PAGES, PUSH, Start, Writer, load_id_at
 from cksync.load.state import mirror_state
+from cksync.versions import Version
 from cksync.write import journal
-from cksync.write.action import Action, Result, new_key
+from cksync.write.action import Action, Result, SeenRow, new_key
 from cksync.write.reply import LATER
 
 # An action, its request (None: not sent), the reply (None: the account was asked instead), and the outcome.
@@ -37,6 +39,7 @@ class Record:
     requests: int = 0
     keys: dict[str, str] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    version: Version = "v3"
     _writer: Writer | None = None
 
     @property
@@ -53,6 +56,22 @@ class Record:
         """Log failed requests."""
         self.requests += len(error.attempts)
         self._log().add_attempts(error.attempts)
+
+    def count(self, reply: Reply) -> None:
+        """Log the requests of a reply whose outcomes are noted one by one."""
+        self.requests += len(reply.attempts)
+        self._log().add_attempts(reply.attempts)
+
+    def observe_shown(self, shown: Sequence[SeenRow], path: str, reply: Reply) -> None:
+        """Log what a bulk call shows, one page for each slice."""
+        records: dict[Slice, list[Shown]] = {}
+        absent: dict[Slice, list[int]] = {}
+        for slice_, rows, gone in shown:
+            records.setdefault(slice_, []).extend(rows)
+            absent.setdefault(slice_, []).extend(gone)
+        for slice_, found in records.items():
+            page = Page(Request(slice_, path), reply.sent_at, reply.received_at, None, (), tuple(found))
+            self._log().observe(page, absent[slice_])
 
     def read_list(self, api: WritingApi, slice_: Slice) -> Page:
         """Read an unpaged list as a pull does: an absent row counts as deleted, unless implausibly many are absent."""
@@ -98,6 +117,9 @@ class Record:
             seen = action.kind.observe(self.db, action, call, asked)
             if seen is not None:
                 writer.observe(*seen)
+        if result.outcome == "done" and (ended := action.kind.ends(action)):
+            proof = Checkpoint(ended, at, at, is_done=True, is_complete=True, is_gone=True, proof="content")
+            writer.mark([proof])  # in one segment with the absence: a kill must not part them
         cells = [{"column": c.column, "from": c.base, "to": c.mine} for c in action.cells]
         said = {"action": action.id, "what": action.what, "target": action.target, "cells": cells}
         writer.note_push(at, msgspec.json.encode({**said, "outcome": result.outcome, "message": result.message}))
@@ -106,7 +128,9 @@ class Record:
         """Return the writer of this load, created on first use."""
         if self._writer is None:
             at = self.now()
-            self._writer = Writer(self.folder.log, load_id_at(at), Start(at, self.account, PUSH), LOSE_PAGES)
+            self._writer = Writer(
+                self.folder.log, load_id_at(at), Start(at, self.account, PUSH, version=self.version), LOSE_PAGES
+            )
         return self._writer
 
     def end(self, exit_status: int, message: str) -> None:

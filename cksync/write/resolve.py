@@ -7,7 +7,7 @@ that a write needs, and for a row to be removed.
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -22,8 +22,11 @@ from cksync.write import journal
 from cksync.write.action import Action, Result, Sought, with_ids
 from cksync.write.gone import ONE_OF
 from cksync.write.journal import Unresolved
+from cksync.write.kinds import kinds_of
+from cksync.write.kinds.v4.lookup import has_field
 from cksync.write.record import Record
 from cksync.write.reply import LATER, result_of
+from cksync.write.through import V3, Through
 from cksync.write.unknown import is_unsafe_to_repeat
 from cksync.write.workspace import column_names
 
@@ -47,6 +50,8 @@ class Resolver:
     now: Clock
     stop: threading.Event
     record: Record
+    through: Through = V3
+    settle_seconds: float = 0.0
 
     def fetch(self, request: Request) -> Page:
         """Fetch one page, and record it."""
@@ -62,14 +67,20 @@ class Resolver:
         """Return the outcome of an action sent by an interrupted push. None if it was not executed, is safe to repeat,
         or may be repeated (`is_allowed`)."""
         action = self._with_ids(left.action)
-        if action.kind.find is None or action.args.get("parent_id", 0) < 0:  # the tag was never created
+        if action.args.get("parent_id", 0) < 0:  # the tag was never created
             return None
         found = action.kind.find_in_mirror(self.db, action) if action.kind.find_in_mirror else None
+        if action.kind.find is None:
+            return found
         found = found or self._found(action, left.sent_at, self._lookups(left.sent_at))
+        if found is None and self._is_too_early(left.sent_at):
+            found = Result("unknown", _too_early(left.sent_at, self.settle_seconds))
         is_open = found is None or found.outcome == "unknown"
         if is_open and (is_allowed or not is_unsafe_to_repeat(action)):
             return None
-        return Result("unknown", left.message) if found is None and left.state == "unknown" else found
+        if found is None and left.state == "unknown" and not self._is_lagging(action):
+            return Result("unknown", left.message)
+        return found
 
     def of_call(
         self, action: Action, call: Call, sent_at: datetime, answer: Callable[[], Reply | Result]
@@ -83,7 +94,7 @@ class Resolver:
         except OutcomeUnknown as error:
             reply = self._after_silence(action, call, sent_at, str(error))
         except (CksyncError, Stopped) as error:
-            if isinstance(error, ApiUnavailable) and call.is_repeatable:
+            if isinstance(error, ApiUnavailable) and call.is_repeatable and call.version == "v3":
                 reply = self._after_silence(action, call, sent_at, str(error))
             else:  # it was never sent, or was refused
                 if not call.is_repeatable:
@@ -107,7 +118,7 @@ class Resolver:
         if result is None:
             said = f"the API responded with {reply.status}, but not with what was requested"
             return None, self._after_silence_for_good(action, call, sent_at, said)
-        result = self._if_new(action, result)
+        result = self.if_new(action, result)
         return reply, self._lost_field(action) or result if result.outcome == "rejected" and reply.is_done else result
 
     def _removed(self, action: Action, call: Call, reply: Reply) -> Result:
@@ -139,7 +150,7 @@ class Resolver:
         who = int(action.target)
         return journal.new_ids(self.db).get(("subscribers", who)) if who < 0 else who
 
-    def _if_new(self, action: Action, result: Result) -> Result:
+    def if_new(self, action: Action, result: Result) -> Result:
         """Reject a row that is not new: an API may return an existing one with the same name or transaction."""
         table = action.kind.makes
         if table is None or table not in result.ids:
@@ -174,7 +185,10 @@ class Resolver:
 
     def _found_or_unknown(self, action: Action, sent_at: datetime, reason: str) -> Result:
         """Return the outcome of a creation: what is found, or unknown."""
-        found = self._found(self._with_ids(action), sent_at, LOOKUPS)
+        samples = 1 if self._is_lagging(action) else LOOKUPS
+        found = self._found(self._with_ids(action), sent_at, samples)
+        if found is None and self._is_too_early(sent_at):
+            return Result("unknown", f"{reason}; {_too_early(sent_at, self.settle_seconds)}")
         if found is None or found.outcome == "unknown":
             return Result("unknown", f"{reason}; {found.message if found else 'it was not found in the account'}")
         return found
@@ -204,12 +218,23 @@ class Resolver:
 
     def _lookups(self, sent_at: datetime) -> int:
         """Return the number of lookups: one, once every read has had time to see the write."""
+        if self.through.is_lagging:
+            return 1
         waited = self.period_seconds * LOOKUP_SHARE * 2**LOOKUPS
         return 1 if (self.now() - sent_at).total_seconds() > waited else LOOKUPS
 
+    def _is_lagging(self, action: Action) -> bool:
+        """Return True if the lists that tell of an action are minutes behind: those of API v4."""
+        return self.through.is_lagging and not (self.through.purchases == "v3" and action.kind.makes == "purchases")
+
+    def _is_too_early(self, sent_at: datetime) -> bool:
+        """Return True if lists may not show yet what was sent."""
+        return self.through.is_lagging and (self.now() - sent_at).total_seconds() < self.settle_seconds
+
     def _alike_count(self, action: Action) -> int:
         """Return the number of like actions without an outcome."""
-        alike = [each for each in journal.unresolved(self.db) if each.action.kind is action.kind]
+        left = journal.unresolved(self.db, kinds_of(self.through))
+        alike = [each for each in left if each.action.kind is action.kind]
         return max(sum(self._with_ids(each.action).args == action.args for each in alike), 1)
 
     def _retry(self, call: Call, reply: Reply) -> Reply:
@@ -224,6 +249,9 @@ class Resolver:
     def _gone(self, action: Action, call: Call) -> Result | None:
         """Decide, after a 404, whether the row that a write needs is gone. Ask for the row itself, because the API also
         returns 404 for an unknown address."""
+        if action.kind.find_gone is not None:
+            gone = action.kind.find_gone(self, self._with_ids(action))
+            return Result("conflict", f"{gone} is no longer in the account") if gone else None
         needed = action.kind.needed(action, call)
         if needed is None:
             return None
@@ -239,13 +267,17 @@ class Resolver:
         plan, in case the field was renamed."""
         columns = {name: id_ for id_, name in column_names(self.db).items()}
         wanted = [str(columns[cell.column]) for cell in action.cells if cell.column in columns]
-        there = {record.key for record in self.read_list(whole("custom_fields")).records} if wanted else set()
-        gone = next((id_ for id_ in wanted if id_ not in there), None)
+        if self.through.version == "v4":
+            gone = next((id_ for id_ in wanted if not has_field(self, id_)), None)
+        else:
+            there = {record.key for record in self.read_list(whole("custom_fields")).records} if wanted else set()
+            gone = next((id_ for id_ in wanted if id_ not in there), None)
         return Result("conflict", f"{ONE_OF['custom_fields']} {gone} is no longer in the account") if gone else None
 
     def _read_back(self, action: Action, call: Call, reason: str) -> Result:
         """Read the outcome of a write that creates nothing from the row it changes."""
-        assert action.kind.is_done is not None
+        if action.kind.is_done is None:
+            return Result("rejected", reason)
         try:
             for number in range(1, LOOKUPS):
                 self._wait(number)
@@ -275,6 +307,11 @@ class Resolver:
     def _wait(self, number: int) -> None:
         if number:
             self.stop.wait(self.period_seconds * LOOKUP_SHARE * 2 ** (number - 1))
+
+
+def _too_early(sent_at: datetime, seconds: float) -> str:
+    at = sent_at + timedelta(seconds=seconds)
+    return f"lists of API v4 may not show it before {at:%H:%M:%S} UTC; push again then"
 
 
 def _needs_created_row(action: Action) -> bool:

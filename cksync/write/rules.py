@@ -73,6 +73,6 @@ def _owners(actions: Sequence[Action], account: Account) -> Mapping[str, str]:
 def _revived(actions: Sequence[Action], account: Account) -> Iterator[str]:
     """Yield the people who left and would join a list again."""
     for action in actions:
-        person = account.people.get(int(action.target)) if action.kind.address == "joins" else None
+        person = account.people.get(int(action.target)) if action.kind.joins else None
         if person is not None and person.state in LEFT:
             yield f"{person.id} ({person.state})"

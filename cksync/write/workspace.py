@@ -52,7 +52,7 @@ _JOURNAL = {
     "columns": "name varchar, custom_field_id bigint, key varchar",
     "actions": (
         "id varchar, kind varchar, target varchar, body json, rows json, state varchar, message varchar,"
-        " sent_at timestamptz, done_at timestamptz, lifted varchar"
+        " sent_at timestamptz, done_at timestamptz, lifted varchar, version varchar"
     ),
     "ids": "target varchar, local_id bigint, id bigint",
 }

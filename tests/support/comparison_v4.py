@@ -1,5 +1,6 @@
 """Compare a published mirror with the sandbox's world as API v4 shows it, in Python, without any of cksync's SQL."""
 
+import contextlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import fields
@@ -62,7 +63,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, str) and value[:1] in ("[", "{"):
-        return json.loads(value)
+        with contextlib.suppress(ValueError):  # a text that begins like JSON
+            return json.loads(value)
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     return value

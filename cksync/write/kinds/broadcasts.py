@@ -29,7 +29,7 @@ _TIMES = ("send_at", "published_at")
 
 
 def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
-    given = {name: value for name, value in _values(edit.row).items() if value is not None}
+    given = {name: value for name, value in values_of(edit.row).items() if value is not None}
     yield action(CREATE, edit.key[0], given, edit)
 
 
@@ -38,21 +38,21 @@ def _update(context: Context, edit: Edit) -> Iterator[Planned]:
     cells = yield from context.wanted(edit)
     if not cells:
         return
-    if conflict := _was_sent(context.account, edit, cells):
+    if conflict := was_sent(context.account, edit, cells):
         yield conflict
     else:
-        values = _values({cell.column: cell.mine for cell in cells})
+        values = values_of({cell.column: cell.mine for cell in cells})
         yield action(UPDATE, id_, {"broadcast_id": id_, **values}, edit, cells)
 
 
 def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
-    if conflict := _was_sent(context.account, edit):
+    if conflict := was_sent(context.account, edit):
         yield conflict
     else:
         yield action(DELETE, edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
 
 
-def _was_sent(account: Account, edit: Edit, cells: Sequence[Cell] = ()) -> Conflict | None:
+def was_sent(account: Account, edit: Edit, cells: Sequence[Cell] = ()) -> Conflict | None:
     """Return the conflict of an edit with a broadcast that was sent since the checkout. Raises ValueError if it was
     sent before."""
     status = account.statuses.get(edit.key[0])
@@ -70,9 +70,9 @@ def status_reason(status: str | None) -> str:
     return f"this broadcast is now {status}; only drafts and scheduled broadcasts can be changed"
 
 
-def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(row: Mapping[str, Any], columns: Sequence[str] = _COLUMNS) -> dict[str, Any]:
     """Return the values of a broadcast as the API takes them."""
-    values = {name: plain(row[name]) for name in _COLUMNS if name in row}
+    values = {name: plain(row[name]) for name in columns if name in row}
     for name in _TIMES:
         if isinstance(values.get(name), str):  # in the format of a cell
             values[name] = plain(datetime.fromisoformat(values[name]))
@@ -106,12 +106,12 @@ def _find(api: WritingApi, sought: Sought, is_last: bool) -> Found:
     return Found(sorted(rows, key=lambda result: result.ids["broadcasts"]), doubt if others else "")
 
 
-def _is_updated(api: WritingApi, call: Call, action: Action, read_list: ReadList) -> bool:
+def _is_updated(api: WritingApi, call: Call | None, action: Action, read_list: ReadList) -> bool:
     details = read(api, ask_one(DETAILS, action.target, 1))
-    return any(compared(action, call, row).outcome == "done" for row in details)
+    return call is not None and any(compared(action, call, row).outcome == "done" for row in details)
 
 
-def _is_deleted(api: WritingApi, call: Call, action: Action, read_list: ReadList) -> bool:
+def _is_deleted(api: WritingApi, call: Call | None, action: Action, read_list: ReadList) -> bool:
     return any(record.text is None for record in api.fetch(ask_one(DETAILS, action.target, 1)).records)
 
 

@@ -40,7 +40,7 @@ def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
     yield action(DELETE, edit.key[0], {"field_id": int(edit.key[0])}, edit)
 
 
-def _created(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result | None:
+def created(action: Action, call: Call | None, values: Mapping[str, Any], who: int | None) -> Result | None:
     label = action.args["label"]
     if not is_alike(label, values["label"]) and key_of_label(label) != values["key"]:
         return None
@@ -62,11 +62,11 @@ def _labels(read_list: ReadList) -> dict[str, str]:
     return {str(row["id"]): row["label"] for _, row in readable(read_list(_LIST))}
 
 
-def _is_renamed(api: WritingApi, call: Call, action: Action, read_list: ReadList) -> bool:
+def _is_renamed(api: WritingApi, call: Call | None, action: Action, read_list: ReadList) -> bool:
     return _labels(read_list).get(action.target) == str(action.args["label"]).strip()
 
 
-def _is_deleted(api: WritingApi, call: Call, action: Action, read_list: ReadList) -> bool:
+def _is_deleted(api: WritingApi, call: Call | None, action: Action, read_list: ReadList) -> bool:
     return action.target not in _labels(read_list)
 
 
@@ -79,7 +79,7 @@ CREATE = Kind(
     about="custom_fields",
     makes="custom_fields",
     call=lambda args, _: CALLS.create_custom_field(**args),
-    read=_created,
+    read=created,
     settle=settle_creation,
     reread=_LIST,
     find=_find,

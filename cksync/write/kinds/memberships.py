@@ -19,7 +19,7 @@ from cksync.write.reply import page_of, records, wrong_person
 from cksync.write.settle import settle_creation, settle_removal
 from cksync.write.workspace import key_of
 
-_KINDS = {stream: kind for kind, stream in PARENTS.items()}
+KIND_OF = {stream: kind for kind, stream in PARENTS.items()}
 
 
 def parent_of(context: Context, edit: Edit) -> tuple[str, int]:
@@ -37,6 +37,8 @@ def parent_of(context: Context, edit: Edit) -> tuple[str, int]:
         raise ValueError(f"subscribable_type must be form, sequence or tag, not {kind!r}")
     if parent not in there[kind]:
         raise ValueError(f"{kind} {parent} does not exist")
+    if kind == "tag" and parent in context.deleted_tags and context.through.version == "v4":
+        raise ValueError(f"tag {parent} is deleted by the same edits")
     return kind, int(parent)
 
 
@@ -65,7 +67,9 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     who = edit.row["subscriber_id"]
     check_state(edit, "the API sets the state of a subscription")
     if who in context.new["subscribers"]:
-        if first_join(context, who) is not edit:  # the first membership is sent with the person
+        if (
+            context.through.version == "v4" or first_join(context, who) is not edit
+        ):  # the first membership is sent with the person
             yield _subscribe(edit, kind, parent, context.new["subscribers"][who].row["email_address"])
         return
     if ("subscribers", who) in context.account.gone:
@@ -119,7 +123,7 @@ def needed_parent(action: Action, call: Call) -> Needed:
 def observe_membership(db: duckdb.DuckDBPyConnection, action: Action, call: Call, reply: Reply) -> Seen:
     """Return the membership that a reply shows."""
     parents, id_, _ = call.path.split("/")
-    return page_of(members(_KINDS[parents], id_), call, reply, records(reply))
+    return page_of(members(KIND_OF[parents], id_), call, reply, records(reply))
 
 
 def _subscribed(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result:
@@ -159,7 +163,7 @@ def _untagged_list(action: Action) -> Slice:
     return members("tag", str(action.args["tag_id"]))
 
 
-def _is_untagged(api: WritingApi, call: Call, action: Action, read_list: ReadList) -> bool:
+def _is_untagged(api: WritingApi, call: Call | None, action: Action, read_list: ReadList) -> bool:
     return not has_tag(api, action.target, action.args["tag_id"])
 
 
@@ -185,6 +189,7 @@ SUBSCRIBE = Kind(
     list_of=joined_list,
     counts=frozenset({"send", "bulk"}),
     address="joins",
+    joins=True,
     is_parallel=True,
     call=subscribe,
     read=_subscribed,

@@ -31,7 +31,7 @@ from cksync.write.planning import Context, Planned, WorkspaceTable, action, chec
 from cksync.write.reply import compared, page_of, records, wrong_person
 from cksync.write.settle import settle_creation, settle_update
 
-_BASICS = ("email_address", "first_name")
+BASICS = ("email_address", "first_name")
 
 
 def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
@@ -40,48 +40,54 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     check_state(edit, "the API sets the state of a new person")
     first = first_join(context, edit.key[0])
     kind, parent = parent_of(context, first)
-    yield from _lost(context, edit, _given(edit, context.account.lost))
-    cells = _given(edit, context.keys)
-    given = {"first_name": edit.row["first_name"], "fields": _values(context, cells[:FIELDS_AT_ONCE])}
+    yield from lost_values(context, edit, given_cells(edit, context.account.lost))
+    cells = given_cells(edit, context.keys)
+    given = {"first_name": edit.row["first_name"], "fields": values_of(context, cells[:FIELDS_AT_ONCE])}
     args = {"parent": kind, "parent_id": parent, "email_address": address}
     args |= {name: value for name, value in given.items() if value}
     rows = ((edit.table, edit.key), (first.table, first.key))
     yield Action(CREATE, str(edit.key[0]), args, rows, tuple(cells[:FIELDS_AT_ONCE]))
     for number in range(FIELDS_AT_ONCE, len(cells), FIELDS_AT_ONCE):
         part = cells[number : number + FIELDS_AT_ONCE]
-        yield action(UPDATE, edit.key[0], {"fields": _values(context, part)}, edit, part)
+        yield action(UPDATE, edit.key[0], {"fields": values_of(context, part)}, edit, part)
 
 
-def _given(edit: Edit, columns: Mapping[str, object]) -> list[Cell]:
+def given_cells(edit: Edit, columns: Mapping[str, object]) -> list[Cell]:
     """Return the values of a new person in some columns."""
     return [Cell(column, None, edit.row[column], None) for column in columns if edit.row.get(column)]
 
 
 def _update(context: Context, edit: Edit) -> Iterator[Planned]:
-    yield from _lost(context, edit, edit.cells)
+    yield from lost_values(context, edit, edit.cells)
     lost = context.account.lost
     kept = tuple(cell for cell in edit.cells if cell.column not in lost or not cell.mine)
     cells = yield from context.wanted(replace(edit, cells=kept))
     id_ = int(edit.key[0])
-    basics = {cell.column: cell.mine or "" for cell in cells if cell.column in _BASICS}
+    basics = {cell.column: cell.mine or "" for cell in cells if cell.column in BASICS}
     if "email_address" in basics:
         context.names.address(basics["email_address"], id_)
     fields = [cell for cell in cells if cell.column in context.keys]
     for number in range(0, max(len(fields), 1), FIELDS_AT_ONCE):
         part = fields[number : number + FIELDS_AT_ONCE]
-        args = {**basics, **({"fields": _values(context, part)} if part else {})}
+        args = {**basics, **({"fields": values_of(context, part)} if part else {})}
         sent = [cell for cell in cells if cell in part or (cell.column in basics and number == 0)]
         if args:
             yield action(UPDATE, id_, args, edit, sent)
         basics = {}
+    yield from unsubscribed(context, edit, cells, UNSUBSCRIBE)
+
+
+def unsubscribed(context: Context, edit: Edit, cells: Sequence[Cell], kind: Kind) -> Iterator[Planned]:
+    """Yield the action of `kind` for an edited state."""
+    id_ = int(edit.key[0])
     for cell in cells:
         if cell.column == "state":
             if cell.mine != "cancelled":
                 raise ValueError(f"state can only be changed to 'cancelled', which unsubscribes; got {cell.mine!r}")
-            yield action(UNSUBSCRIBE, id_, {"email_address": context.account.people[id_].email_address}, edit, [cell])
+            yield action(kind, id_, {"email_address": context.account.people[id_].email_address}, edit, [cell])
 
 
-def _lost(context: Context, edit: Edit, cells: Sequence[Cell]) -> Iterator[Conflict]:
+def lost_values(context: Context, edit: Edit, cells: Sequence[Cell]) -> Iterator[Conflict]:
     """Yield a conflict for each value of a deleted custom field, unless it was cleared."""
     for cell in cells:
         if cell.column in context.account.lost and cell.mine:
@@ -89,7 +95,8 @@ def _lost(context: Context, edit: Edit, cells: Sequence[Cell]) -> Iterator[Confl
             yield Conflict(edit.table, edit.key, None, gone, (cell,))
 
 
-def _values(context: Context, cells: Sequence[Cell]) -> dict[str, str]:
+def values_of(context: Context, cells: Sequence[Cell]) -> dict[str, str]:
+    """Return the values of custom fields by key."""
     return {context.keys[cell.column]: cell.mine or "" for cell in cells}
 
 
@@ -130,12 +137,21 @@ def _find_in_mirror(db: duckdb.DuckDBPyConnection, action: Action) -> Result | N
     return mirrored(db, action, f"{folded_sql('person.email_address')} = ?", address)
 
 
-def _is_updated(api: WritingApi, call: Call, action: Action, read_list: ReadList) -> bool:
+def with_address(db: duckdb.DuckDBPyConnection, address: str) -> Result | None:
+    """Return the only person in the mirror with an address, if there is one."""
+    query = f"select id from mirror.main.subscribers where {folded_sql('email_address')} = ?"
+    rows = db.execute(query, [folded(address)]).fetchall()
+    return Result("done", ids={"subscribers": rows[0][0]}) if len(rows) == 1 else None
+
+
+def _is_updated(api: WritingApi, call: Call | None, action: Action, read_list: ReadList) -> bool:
+    if call is None:
+        return False
     id_ = call.path.rpartition("/")[2]
     return any(compared(action, call, row).outcome == "done" for row in read(api, ask_one(BY_ID, id_, 1)))
 
 
-def _is_unsubscribed(api: WritingApi, call: Call, action: Action, read_list: ReadList) -> bool:
+def _is_unsubscribed(api: WritingApi, call: Call | None, action: Action, read_list: ReadList) -> bool:
     return any(person["state"] == "cancelled" for person in read(api, ask_one(BY_ID, action.target, 1)))
 
 
@@ -195,5 +211,5 @@ TABLE = WorkspaceTable(
     planners={"insert": _insert, "update": _update},
     refusals={"delete": "the API cannot delete people; set state = 'cancelled' to unsubscribe"},
     streams=("subscribers", "custom_fields"),
-    writable=lambda context: {*_BASICS, "state", *context.keys, *context.account.lost},
+    writable=lambda context: {*BASICS, "state", *context.keys, *context.account.lost},
 )

@@ -26,8 +26,15 @@ _COLUMNS = (
 _REQUIRED = ("transaction_id", "email_address", "currency")
 _PRODUCT_COLUMNS = ("name", "sku", "pid", "lid", "unit_price", "quantity")
 
+NEEDS_OAUTH = (
+    "API v4 creates purchases through OAuth only; run `cksync login`, or also set api.api_secret to the secret of API"
+    " v3, to create them through v3"
+)
+
 
 def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
+    if context.through.purchases is None:
+        raise ValueError(NEEDS_OAUTH)
     lines = context.lines.get(edit.key[0], [])
     purchase = _values(edit.row, _COLUMNS)
     for name in _REQUIRED:

@@ -23,7 +23,8 @@ def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
     yield action(CREATE, edit.key[0], {"name": context.names.tag(edit.row["name"])}, edit)
 
 
-def _created(action: Action, call: Call, values: Mapping[str, Any], who: int | None) -> Result | None:
+def created(action: Action, call: Call | None, values: Mapping[str, Any], who: int | None) -> Result | None:
+    """Return the result that the record of a created tag shows."""
     if not is_alike(action.args["name"], values["name"]):
         return None
     return Result("done", ids={"tags": int(values["id"])})
@@ -44,7 +45,7 @@ CREATE = Kind(
     about="tags",
     makes="tags",
     call=lambda args, _: CALLS.create_tag(**args),
-    read=_created,
+    read=created,
     observe=_observe,
     settle=settle_creation,
     find=_find,
