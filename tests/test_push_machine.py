@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from cksync.config import ApiConfig, Config
+from cksync.clock import wall_clock
+from cksync.config import ApiConfig, Config, PullConfig
 from cksync.folder import Folder
 from cksync.pipeline.pull import pull
 from cksync.pipeline.push import PushReport, plan_push, push
@@ -28,6 +30,8 @@ from cksync.write.workspace import checkout
 from kit_sandbox import World, edits, effects, generate, serve
 from tests.conftest import BARE
 from tests.support.comparison import differences
+from tests.support.comparison_v4 import LEFT_TO_THE_CYCLE, differences_v4
+from tests.support.connecting import with_oauth
 from tests.test_machine import SMALL, play
 
 ALLOW = ("bulk", "unsubscribe", "repeat-unknown")
@@ -74,8 +78,7 @@ class Pushing(RuleBasedStateMachine):
         self.sandbox = self.serving.__enter__()
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = Path(self.temporary.name)
-        shutil.copytree(checked_out(), self.folder, dirs_exist_ok=True)
-        self.config = _config(self.folder, self.sandbox.url, self.sandbox.api_secret)
+        self.config = self.begun()
         self.work = self.folder / "work.duckdb"
         actives = [person.id for person in self.world.subscribers.values() if person.state == "active"]
         self.people, self.tags = sorted(actives)[: EDITED + LEAVING], sorted(self.world.parents["tag"])
@@ -94,6 +97,23 @@ class Pushing(RuleBasedStateMachine):
         self.subject = DRAFT
         self.gone: set[tuple[str, int]] = set()
         self.number = 0
+
+    # -- what differs between the versions of the API
+
+    def begun(self) -> Config:
+        """Copy the workspace, and return the configuration to push with."""
+        shutil.copytree(checked_out(), self.folder, dirs_exist_ok=True)
+        return _config(self.folder, self.sandbox.url, self.sandbox.api_secret)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"CKSYNC_BASE_URL": self.sandbox.url, "CKSYNC_API_SECRET": self.sandbox.api_secret}
+
+    def wall(self) -> datetime:
+        return wall_clock()
+
+    def differences(self) -> list[str]:
+        return differences(self.config.data_dir / "mirror.duckdb", self.world)
 
     # -- the account, as read by the test alone
 
@@ -240,12 +260,10 @@ class Pushing(RuleBasedStateMachine):
     @rule(nth=st.integers(1, 12), after=st.booleans())
     def push_that_dies(self, nth: int, after: bool) -> None:
         """Push in a process that is killed just before the API makes a write, or just after."""
-        environ = {
-            "CKSYNC_BASE_URL": self.sandbox.url,
-            "CKSYNC_API_SECRET": self.sandbox.api_secret,
-            "CKSYNC_DATA_DIR": str(self.config.data_dir),
-        }
-        (self.folder / "config.toml").write_text("[api]\nrate_limit = 100000\nrate_period_seconds = 0.6\n")
+        environ = {**self.environ, "CKSYNC_DATA_DIR": str(self.config.data_dir)}
+        (self.folder / "config.toml").write_text(
+            "[api]\nrate_limit = 100000\nrate_period_seconds = 0.6\n[pull]\nsettle_seconds = 0\n"
+        )
         options = ["--yes", "--quiet", *(text for rule in ALLOW for text in ("--allow", rule))]
         process = subprocess.Popen(
             [sys.executable, "-m", "cksync", "push", str(self.work), *options],
@@ -265,7 +283,7 @@ class Pushing(RuleBasedStateMachine):
         self.sandbox.faults.clear()
 
     def push(self) -> PushReport:
-        *_, report = push(self.config, self.work, allow=ALLOW, environ={})
+        *_, report = push(self.config, self.work, allow=ALLOW, environ={}, wall=self.wall)
         assert isinstance(report, PushReport)
         return report
 
@@ -306,8 +324,8 @@ class Pushing(RuleBasedStateMachine):
         for name, number in self.made.items():  # a buyer is a person, too
             assert names[name] == number + (name.startswith("purchase") and f"{name}@example.com" in world.by_email)
         assert world.mails == []
-        list(pull(self.config, environ={}))
-        assert differences(self.config.data_dir / "mirror.duckdb", world) == []
+        list(pull(self.config, environ={}, wall=self.wall))
+        assert self.differences() == []
 
     def sql(self, statement: str, *parameters: Any) -> list[Any]:
         with duckdb.connect(str(self.work)) as db:
@@ -317,6 +335,66 @@ class Pushing(RuleBasedStateMachine):
         self.push_undisturbed()
         self.serving.__exit__(None, None, None)
         self.temporary.cleanup()
+
+
+@cache
+def checked_out_v4() -> Path:
+    """The same, pulled through API v4."""
+    folder = Path(tempfile.mkdtemp(prefix="cksync-test-"))
+    with serve(account(), rate_limit=None) as sandbox:
+        base = Config(folder / "data", "the test", ApiConfig(**RATE), models=BARE)
+        list(pull(with_oauth(base, sandbox), environ={}))
+    checkout(Folder(folder / "data"), folder / "work.duckdb")
+    return folder
+
+
+class PushingV4(Pushing):
+    """The same through API v4, in bulk calls, with tokens that expire. Pushes and pulls are a quarter of an hour apart,
+    for a list does not overrule a push sooner."""
+
+    steps = 0
+
+    def begun(self) -> Config:
+        shutil.copytree(checked_out_v4(), self.folder, dirs_exist_ok=True)
+        base = Config(self.folder / "data", "the test", ApiConfig(**RATE), PullConfig(settle_seconds=0.0), BARE)
+        return with_oauth(base, self.sandbox)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"CKSYNC_BASE_URL": self.sandbox.url_v4, "CKSYNC_OAUTH": str(self.config.api.oauth)}
+
+    def push(self) -> PushReport:
+        self.steps += 1
+        return super().push()
+
+    def wall(self) -> datetime:
+        return wall_clock() + self.steps * timedelta(minutes=15)
+
+    def differences(self) -> list[str]:
+        self.steps += 1
+        list(pull(self.config, environ={}, wall=self.wall))
+        found = differences_v4(self.config.data_dir / "mirror.duckdb", self.world, LEFT_TO_THE_CYCLE)
+        return [each for each in found if "broadcast_stats" not in each]
+
+    @rule()
+    def the_token_expires(self) -> None:
+        self.sandbox.oauth.expire()
+
+    @rule(which=st.integers(0, 1))
+    def rename_tag_here(self, which: int) -> None:
+        if not any(table == "tags" for table, _ in self.gone):
+            self.number += 1
+            self.sql("update tags set name = ? where id = ?", f"renamed {self.number}", self.tags[which])
+
+
+def test_every_edit_is_applied_once_through_v4() -> None:
+    play(PushingV4, examples=1, steps=6)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("part", range(4))
+def test_every_edit_is_applied_once_through_v4_in_many_lives(part: int) -> None:
+    play(PushingV4, examples=9, steps=20)
 
 
 def test_every_edit_is_applied_once() -> None:
