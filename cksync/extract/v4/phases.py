@@ -83,8 +83,8 @@ NEEDS = {
     "broadcast_links": {"broadcasts", "broadcast_stats"},
     "sequence_emails": {"sequences"},
 }
-# The requests for changed people and for counts of people, in place of everybody.
-CHANGES_AND_COUNTS = 5
+# The requests for counts of people, in place of everybody.
+COUNTS = 3
 # A list that fills less than this share of a page is read whole: that costs no more than reading what is new.
 ONE_PAGE_SHARE = 0.9
 # Links of broadcasts without new clicks that one night checks.
@@ -213,9 +213,10 @@ class _Reading:
 
     def phases(self) -> Phases:
         lists = yield from self._small_lists()
-        people, last = self._people_scans(), dict[str, CursorScan]()
-        if self._by_hints:  # whoever changed explains most counts, and what is explained is not read
-            last = yield from self._run(people)
+        last = yield from self._changed_people()
+        people = self._people_scans()
+        if self._by_hints:  # what the changed people explain is not read
+            last |= yield from self._run(people)
             yield from self._people_after(last)
         scans = [*self._emails(lists), *self._engagement(), *self._links(lists), *self._member_scans(), *self._others()]
         last |= yield from self._run(scans if self._by_hints else [*people, *scans])
@@ -302,19 +303,42 @@ class _Reading:
         return max(1, ceil(len(self.known_people) / self.page_rows))
 
     @cached_property
-    def reads_everybody(self) -> bool:
-        """Return True if people are read one and all, with their tags: because nobody is known yet, the user wants
-        proof, or it is cheaper than reading the new members of every tag."""
-        if not self._is_known(PEOPLE) or self.context.schedule.depth != "nightly":
+    def _must_read_everybody(self) -> bool:
+        """Return True if nobody is known yet, the user wants proof, or the last proof is a verify cycle old."""
+        if not self._is_known(PEOPLE) or not self._is_nightly:
             return True
         checked_at = self.context.state.cursors[PEOPLE.name].checked_at
-        if checked_at is None or self.context.began_at - checked_at >= self.context.schedule.cycle:
+        return checked_at is None or self.context.began_at - checked_at >= self.context.schedule.cycle
+
+    @cached_property
+    def reads_everybody(self) -> bool:
+        """Return True if people are read one and all, with their tags: because it is time, or because it is cheaper
+        than reading the new members of every tag, and the tags whom somebody has left. Known from
+        `_changed_people` on: who changed explains most counts."""
+        if self._must_read_everybody or not self._are_changes_known:
             return True
-        tags = self.parents.get("tag", []) if self._is_wanted("subscriptions") else []
         if self._by_hints:
             return self._pages <= 1
-        moved = [id_ for id_ in tags if self._has_moved(members("tag", str(id_), "v4"))]
-        return self._pages + len(moved) <= CHANGES_AND_COUNTS + len(tags)
+        tags = self.parents.get("tag", []) if self._is_wanted("subscriptions") else []
+        slices = [members("tag", str(id_), "v4") for id_ in tags]
+        gaps = {slice_: self._gap(slice_) for slice_ in slices}
+        gained = [slice_ for slice_, gap in gaps.items() if gap is None or gap > 0]
+        left = [len(self._members_of(slice_).all) for slice_, gap in gaps.items() if gap is not None and gap < 0]
+        whole_lists = sum(ceil(rows / self.page_rows) for rows in left)
+        return self._pages + len(gained) <= COUNTS + len(tags) + whole_lists
+
+    def _changed_people(self) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
+        """Read who changed since the last pull, unless everybody is read in any case."""
+        if not self._is_wanted("subscribers") or self._is_read(PEOPLE) or self._must_read_everybody:
+            return {}
+        last = yield from self._run([self._walk(CHANGED, since=self._since(PEOPLE), with_heads=True)])
+        changed = last[CHANGED.name]
+        self._are_changes_known = changed.is_complete
+        self.states.update(changed.states)
+        self._note_tags_lost(changed)
+        return last
+
+    _are_changes_known = False
 
     def _gap(self, slice_: Slice) -> int | None:
         """Return how many more active people a list counts than the mirror has; None if it gives no count."""
@@ -341,8 +365,7 @@ class _Reading:
             if not self._is_known(CANCELLED) or self.context.schedule.depth != "nightly":
                 scans.append(self._walk(CANCELLED, with_heads=True, states_only=True))
             return scans
-        changed = self._walk(CHANGED, since=self._since(PEOPLE), with_heads=True)
-        return [changed, *self._count_scans()]
+        return self._count_scans()
 
     def _count_scans(self) -> list[Scan]:
         """Return requests for the number of people: all, active and cancelled ones."""
@@ -357,9 +380,7 @@ class _Reading:
         if not self._is_wanted("subscribers"):
             return
         everybody, changed = last.get(PEOPLE.name), last.get(CHANGED.name)
-        if changed is not None:
-            self.states.update(changed.states)
-            self._note_tags_lost(changed)
+        if changed is not None and not self.reads_everybody:
             doubt = self._people_doubt(changed, last)
             if doubt is None and changed.is_complete:
                 rows = len(self.known_people | changed.ids)
@@ -499,7 +520,7 @@ class _Reading:
     @cached_property
     def _in_rotation(self) -> set[str]:
         """Return the lists of several pages that are read whole tonight although nothing says so, the longest unproved
-        first: a share of the verify cycle, within the budget of checks."""
+        first: a share of the verify cycle, within the budget of checks. Tags are proved with everybody, once a cycle."""
         share = self.context.schedule.share
         lists = [
             (cursor.checked_at, slice_.name, ceil(cursor.rows / self.page_rows))
@@ -507,7 +528,7 @@ class _Reading:
             if (cursor := self.context.state.cursors.get(slice_.name)) is not None
             and cursor.read_to is not None
             and cursor.rows > self._one_page
-            and not (slice_.parent and slice_.parent[0] == "tag" and self._tags_follow)
+            and not (slice_.parent and slice_.parent[0] == "tag" and self._is_wanted("subscribers"))
         ]
         lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
         budget = round(sum(pages for *_, pages in lists) * share)
