@@ -456,6 +456,8 @@ def _drive(run: Run, scans: Sequence[Scan]) -> Iterator[Event]:
 
 def _publish_early(run: Run, after: timedelta) -> None:
     """Publish during a first pull, so that it can be queried while it runs."""
+    if run.config.api.version == "v4":  # read within minutes, so that each merge would only hold it up
+        after = max(after, PUBLISH_EVERY)
     has_read = any(scan.keys for scan in run.progress.scans.values() if scan.slice.stream != "account")
     if run.is_first and has_read and run.now() - (run.published_at or run.context.began_at) > after:
         began_at = run.now()

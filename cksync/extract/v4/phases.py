@@ -219,7 +219,7 @@ class _Reading:
             last |= yield from self._run(people)
             yield from self._people_after(last)
         scans = [*self._emails(lists), *self._engagement(), *self._links(lists), *self._member_scans(), *self._others()]
-        last |= yield from self._run(scans if self._by_hints else [*people, *scans])
+        last |= yield from self._run(self._longest_first(scans if self._by_hints else [*people, *scans]))
         for scan in last.values():
             self._note_absent(scan)
         if not self._by_hints:
@@ -235,6 +235,19 @@ class _Reading:
         last = yield from settle(walks, self._settings.settle_seconds)
         yield [scan for scan in scans if not isinstance(scan, CursorScan)]
         return last
+
+    def _longest_first(self, scans: Sequence[Scan]) -> list[Scan]:
+        """Sort scans by the rows that they probably read: the pages of a list come one after the other, so that the
+        longest lists decide when all are read."""
+
+        def rows(scan: Scan) -> int:
+            if scan.slice in (PEOPLE, CANCELLED):
+                return 2**62
+            if isinstance(scan, CursorScan) and not scan.is_changes_only:
+                return self.counts.get(scan.slice.name) or 0
+            return 0
+
+        return sorted(scans, key=rows, reverse=True)
 
     def _small_lists(self) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
         names = [name for name in LISTS if self._is_wanted(name)]
@@ -520,7 +533,7 @@ class _Reading:
     @cached_property
     def _in_rotation(self) -> set[str]:
         """Return the lists of several pages that are read whole tonight although nothing says so, the longest unproved
-        first: a share of the verify cycle, within the budget of checks. Tags are proved with everybody, once a cycle."""
+        first: a share of the verify cycle, within the budget of checks. Tags are proved with everybody."""
         share = self.context.schedule.share
         lists = [
             (cursor.checked_at, slice_.name, ceil(cursor.rows / self.page_rows))
