@@ -20,6 +20,7 @@ from cksync.api.v4.catalog import (
     PEOPLE,
     PURCHASES,
     STATS,
+    TRASHED,
     counts_of,
     emails_of,
     engagement,
@@ -48,7 +49,7 @@ from cksync.domain import PURCHASES as PURCHASES_V3
 from cksync.extract.context import Progress, PullContext
 from cksync.extract.due import QUARTER, STATS_MONTHLY, STATS_WEEKLY, WEEK, has_rotation_due
 from cksync.extract.scan.by_id import ByIdScan
-from cksync.extract.scan.cursor import FORBIDDEN, CountProbe, CursorScan
+from cksync.extract.scan.cursor import FORBIDDEN, CountProbe, CursorScan, IdsProbe
 from cksync.extract.scan.full import FullScan, Scan
 from cksync.extract.scans import BY_ID_BUDGET, full_scan, incremental_scan
 from cksync.extract.v4.settling import Pause, Phases, Proved, proved, settle
@@ -104,7 +105,7 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
 class _Reading:
     """One pull. `counts` are the active people in each list of members, `states` those of the people read tonight,
     `met` whoever was seen in a list of members, `left` whoever lost a tag, by
-    slice, `page_rows` are the most rows of a page."""
+    slice, `page_rows` are the most rows of a page, `clicks` the figures that were read one by one."""
 
     context: PullContext
     progress: Progress
@@ -115,6 +116,7 @@ class _Reading:
     parents: dict[str, list[int]] = field(default_factory=dict)
     left: dict[str, set[int]] = field(default_factory=dict)
     page_rows: int = PAGE_ROWS
+    clicks: dict[int, int | None] = field(default_factory=dict)
 
     # -- what is known
 
@@ -273,7 +275,7 @@ class _Reading:
 
     def _confirm_parents(self, last: Mapping[str, CursorScan]) -> Phases:
         """Find the forms, sequences and tags there are. One that its list lacks is gone if the list of its members is,
-        too."""
+        too, or if it is a form in the trash, whose members the API may go on listing."""
         for kind, stream in PARENTS.items():
             scan = last.get(whole(stream, "v4").name)
             if scan is None:
@@ -286,10 +288,12 @@ class _Reading:
             if not scan.is_complete:
                 self.parents[kind] = sorted(there | held)
                 continue
-            slices = [members(kind, str(id_), "v4") for id_ in lost]
+            gone = (yield from self._trashed(lost)) if kind == "form" and lost else {}
+            left = [id_ for id_ in lost if id_ not in gone]
+            slices = [members(kind, str(id_), "v4") for id_ in left]
             probes = [CursorScan(slice_, query_of(slice_)) for slice_ in slices]
             yield probes
-            gone = {id_: probe.last_at for id_, probe in zip(lost, probes, strict=True) if probe.is_missing}
+            gone |= {id_: probe.last_at for id_, probe in zip(left, probes, strict=True) if probe.is_missing}
             self.parents[kind] = sorted(there | (held - gone.keys()))
             for id_, at in gone.items():
                 at = at or self.context.began_at
@@ -299,6 +303,12 @@ class _Reading:
                 self._put(gone_with)
                 self.progress.writer.mark([gone_with])  # in one segment with the absence: a kill must not part them
                 self._observe_absent(whole(stream, "v4"), at, [id_])
+
+    def _trashed(self, forms: Collection[int]) -> Generator[Scans | Pause, None, dict[int, datetime | None]]:
+        """Return which of some forms are in the trash, and when they were seen there."""
+        trash = IdsProbe(TRASHED, query_of(TRASHED), with_heads=True, states_only=True)
+        yield [trash]
+        return {id_: trash.last_at for id_ in forms if id_ in trash.ids}
 
     def _observe_absent(self, slice_: Slice, at: datetime, ids: Collection[int]) -> None:
         """Store that a list lacked some rows at a time."""
@@ -682,15 +692,15 @@ class _Reading:
         read = self.context.state.read_times(STATS_BY_ID_V4)
         sent = dict(self.context.state.rows("select id, coalesce(send_at, published_at) from main.broadcasts"))
         due = [id_ for id_ in ids if self._is_full or self._is_due(id_, sent.get(id_), read.get(id_))]
-        yield [
-            ByIdScan(
-                STATS_BY_ID_V4,
-                map(str, sorted(due, reverse=True)),
-                self._earlier(STATS_BY_ID_V4),
-                self.context.keys.get(STATS_BY_ID_V4.name, ()),
-                may_be_refused=True,
-            )
-        ]
+        scan = ByIdScan(
+            STATS_BY_ID_V4,
+            map(str, sorted(due, reverse=True)),
+            self._earlier(STATS_BY_ID_V4),
+            self.context.keys.get(STATS_BY_ID_V4.name, ()),
+            may_be_refused=True,
+        )
+        yield [scan]
+        self.clicks = {id_: head.inside for id_, head in scan.heads.items()}
 
     def _is_due(self, id_: int, sent_at: datetime | None, read_at: datetime | None) -> bool:
         """Return True if the figures of a broadcast are due: each night for a week, weekly for a quarter, monthly."""
@@ -736,10 +746,11 @@ class _Reading:
         if not self._is_wanted("broadcast_links") or not self._settings.links:
             return []
         stats = lists.get(STATS.name)
-        now = {id_: head.inside for id_, head in stats.heads.items()} if stats is not None else {}
+        listed = {id_: head.inside for id_, head in stats.heads.items()} if stats is not None else {}
+        now = self.clicks | listed
         known = {each.id: each for each in self.known.sent()}
         due, others = [], []
-        for id_ in now or self._maybe_sent(lists, known):  # the list leaves out what is older than five years
+        for id_ in listed or self._maybe_sent(lists, known):  # the list leaves out what is older than five years
             each = known.get(id_)
             if each is None or each.read_at is None:
                 due.append(id_)
