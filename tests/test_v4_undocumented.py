@@ -14,12 +14,13 @@ from cksync.config import Config
 from cksync.errors import Interrupted
 from cksync.pipeline.events import PageRead
 from cksync.pipeline.pull import pull
-from kit_sandbox import Sandbox, World, edits, effects, generate, serve
+from kit_sandbox import Behaviour, Sandbox, World, edits, effects, generate, serve
 from tests.conftest import BARE
 from tests.support.comparison_v4 import differences_v4
 from tests.support.connecting import having, with_oauth
 from tests.support.published import rows_of
 from tests.support.runs import doubts, pulled
+from tests.test_nights import served
 
 NO_MEMBERS = {
     "subscribers": [],
@@ -106,3 +107,21 @@ def test_webhooks_of_v3_are_those_of_the_night(config: Config, world: World, san
     edits.delete_hook(world, old)
     assert pulled(v3).exit_status == 0
     assert rows_of(mirror(v3), "select id from webhooks") == [(new,)]
+
+
+def test_person_who_lost_a_tag_and_got_it_again_has_the_new_time_within_the_cycle(tmp_path: Path) -> None:
+    """Everybody is read with their tags, which are the same: only the tag's own list shows when they got it."""
+    with served(
+        tmp_path, Behaviour(), people=60, tag_memberships=40, form_memberships=20, sequence_memberships=20
+    ) as found:
+        v4 = with_oauth(found.config, found.sandbox)
+        pulled(v4, wall=found.clock)
+        found.clock.advance(hours=12)
+        for tag_id in sorted(found.world.parents["tag"]):
+            person = min(found.world.rosters["tag", tag_id].members)
+            edits.untag(found.world, person, tag_id)
+            edits.tag(found.world, person, tag_id)
+        for _ in range(round(v4.pull.verify_cycle_days) + 1):
+            found.clock.advance(hours=24)
+            pulled(v4, wall=found.clock)
+        assert differences_v4(found.mirror, found.world) == []

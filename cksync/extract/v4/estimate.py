@@ -54,7 +54,8 @@ def estimates(schedule: Schedule) -> list[Estimate]:
     tags = [name for name in in_v4 if "/tag/" in name]
     everybody = is_full or schedule.depth == "verify" or pages["subscribers"] <= COUNTS + len(tags)
     people = 1 + (pages["subscribers"] if everybody else COUNTS)
-    members = whole if is_full else len(in_v4) - (len(tags) if everybody else 0)
+    tags_in_turn = ceil(len(tags) * min(1.0, schedule.share))
+    members = whole if is_full else len(in_v4) - (len(tags) - tags_in_turn if everybody else 0)
     cursor = schedule.state.cursors.get(engagement(schedule.settings.engagement_window_days).name)
     days = schedule.settings.engagement_days
     is_due = bool(days) and (

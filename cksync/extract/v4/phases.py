@@ -6,7 +6,7 @@ together; at the end whoever turned up meanwhile, and whoever is missing.
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import islice
 from math import ceil
@@ -621,6 +621,7 @@ class _Reading:
                 now.setdefault(tag, set()).add(id_)
         began_at, listed = everybody.checkpoint.began_at, everybody.ids
         news: dict[str, tuple[CursorScan, set[int]]] = {}
+        again_since = self._tagged_again()
         whole_again: list[CursorScan] = []
         for id_ in self.parents.get("tag", []):
             slice_ = members("tag", str(id_), "v4")
@@ -636,8 +637,10 @@ class _Reading:
             if lost:
                 self._observe_absent(slice_, everybody.last_at or began_at, lost)
             self._put(proved(slice_, began_at, len(tagged)).checkpoint)
-            if added := tagged - held:
-                news[slice_.name] = self._walk(slice_, since=self._since(slice_), with_heads=True, is_met=True), added
+            added, since = tagged - held, again_since.get(id_)
+            if added or since:
+                since = min(since or began_at, self._since(slice_))
+                news[slice_.name] = self._walk(slice_, since=since, with_heads=True, is_met=True), added
         found = yield from settle([scan for scan, _ in news.values()], self._settings.settle_seconds)
         for name, (scan, added) in news.items():
             if found[name].is_complete and added <= found[name].ids:
@@ -648,6 +651,18 @@ class _Reading:
             again = yield from settle(whole_again, self._settings.settle_seconds)
             for scan in again.values():
                 self._note_absent(scan)
+
+    def _tagged_again(self) -> dict[int, datetime]:
+        """Return the tags to check tonight, each with a time since its last check, for people who lost the tag and got
+        it again: their tags are the same, and only its list shows the new time. Each has its turn once a cycle."""
+        cycle, now = self.context.schedule.cycle, self.context.began_at
+        last = self.context.state.cursors[PEOPLE.name].read_to if self._is_known(PEOPLE) else None
+        if last is None or not cycle:
+            return {}
+        tags = self.parents.get("tag", [])
+        turns = {id_: cycle * place / len(tags) for place, id_ in enumerate(tags)}
+        since = last - cycle - LAG
+        return {id_: since for id_, turn in turns.items() if _turns(now, turn, cycle) > _turns(last, turn, cycle)}
 
     # -- whoever turned up, and whoever is missing
 
@@ -815,3 +830,8 @@ class _Reading:
         yield [scan]
         if isinstance(scan, FullScan) and scan.is_worth_repeating:
             yield [scan.again()]
+
+
+def _turns(at: datetime, turn: timedelta, cycle: timedelta) -> int:
+    """Return how often a turn has come up by a time, once a cycle."""
+    return (at - datetime(2020, 1, 1, tzinfo=UTC) - turn) // cycle
