@@ -99,9 +99,14 @@ def _dlt_keys(db: duckdb.DuckDBPyConnection, name: str) -> str:
 
 def under_limit(people: int) -> str:
     """Pull R50 (or a part of it) under the real limit, and return what share of it was used."""
-    options = {"rate_limit": LIMIT // 5, "rate_period": PERIOD_SECONDS, "latency_ms": LATENCY_SECONDS * 1000}
     with (
-        sandbox(people, seed=SEED, **options) as server,
+        sandbox(
+            people,
+            seed=SEED,
+            rate_limit=LIMIT // 5,
+            rate_period=PERIOD_SECONDS,
+            latency_ms=LATENCY_SECONDS * 1000,
+        ) as server,
         tempfile.TemporaryDirectory(prefix="cksync-bench-") as name,
     ):
         folder = Path(name)
