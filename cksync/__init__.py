@@ -16,6 +16,8 @@ from cksync.version import __version__
 if TYPE_CHECKING:
     from cksync.analyze.export.events import Exported, Moving, Written
     from cksync.api.client import Client, Kit, connect
+    from cksync.api.v4.client import V4Client
+    from cksync.api.v4.outcomes import ItemOutcome
     from cksync.config import Config, load_config
     from cksync.errors import (
         ApiUnavailable,
@@ -66,6 +68,7 @@ __all__ = [
     "Exported",
     "Failed",
     "Interrupted",
+    "ItemOutcome",
     "Kit",
     "Locked",
     "Moving",
@@ -84,6 +87,7 @@ __all__ = [
     "Status",
     "TurnedDown",
     "Unauthorized",
+    "V4Client",
     "Verdict",
     "VerifyReport",
     "Written",
@@ -106,6 +110,8 @@ __all__ = [
 _HOMES = {
     "cksync.analyze.export.events": ("Exported", "Moving", "Written"),
     "cksync.api.client": ("Client", "Kit", "connect"),
+    "cksync.api.v4.client": ("V4Client",),
+    "cksync.api.v4.outcomes": ("ItemOutcome",),
     "cksync.config": ("Config", "load_config"),
     "cksync.errors": (
         *("ApiUnavailable", "BadConfig", "CksyncError", "EndpointFailed", "Failed", "Interrupted", "Locked"),

@@ -198,6 +198,12 @@ def with_version(config: Config, version: Version) -> Config:
     return replace(config, api=replace(api, version=version, base_url=url, v3_base_url=v3_url))
 
 
+def token_path(config: Config) -> Path:
+    """The path of the token file: the one configured, else oauth.json beside the config file."""
+    beside = Path.cwd() if config.source == "the environment" else Path(config.source).absolute().parent
+    return config.api.oauth or beside / "oauth.json"
+
+
 def _api(
     raw: dict[str, Any], values: dict[str, Any], environ: Mapping[str, str], base: Path, problems: list[str]
 ) -> ApiConfig:

@@ -101,7 +101,8 @@ class SecretRef:
                 raise BadConfig([f"{self.key}: {self.typed(environ)} could not be read: {_reason(error)}"]) from None
         value = value.strip("\ufeff" + string.whitespace)  # files, shells and Kubernetes add a line end
         if fault := _fault(value):
-            what = "API key" if "api_key" in self.key.lower() else "API secret"
+            key = self.key.lower()
+            what = "API key" if "api_key" in key else "client secret" if "client-secret" in key else "API secret"
             raise BadConfig([f"{self.key}: {self.typed(environ)} {fault.replace('API secret', what)}"])
         _read.add(value)
         return value

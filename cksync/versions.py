@@ -41,3 +41,10 @@ def v3_beside(base_url: str) -> str:
         return f"{base_url.rpartition('/')[0]}/v3"
     parts = urlsplit(base_url)
     return f"{parts.scheme}://{parts.netloc}/v3"
+
+
+def v4_beside(base_url: str) -> str:
+    """The address of API v4 that belongs to a configured one: the same, or the same host with /v4, or Kit's own."""
+    if base_url in ("", URLS["v3"]):
+        return URLS["v4"]
+    return f"{base_url.rpartition('/')[0]}/v4" if version_in(base_url) == "v3" else base_url

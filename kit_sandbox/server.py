@@ -15,6 +15,7 @@ from .faults import Faults
 from .journal import Journal
 from .limit import RollingLimit
 from .v4 import OAuth
+from .v4.oauth import PUBLIC_CLIENT_ID
 from .world import World
 
 
@@ -155,6 +156,7 @@ def run(
         if control_token is None:
             print(f"control routes need the header {TOKEN_HEADER}: {sandbox.app.control_token}", flush=True)
         print(f"it is at {sandbox.url_v4} too, with the header X-Kit-Api-Key: {sandbox.v4_key}", flush=True)
+        print(f"its OAuth client without a secret is {PUBLIC_CLIENT_ID}", flush=True)
         stopped.wait()
 
 

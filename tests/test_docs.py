@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 
+import cksync
 from cksync import library
 from cksync.api.client import Client
-from cksync.api.v3.writes import Writes
+from cksync.api.v4.bulk import BulkWrites
+from cksync.api.v4.reads import Reads
+from cksync.api.v4.writes import Writes
 from cksync.cli import COMMANDS, cli
 from cksync.errors import CksyncError
 from cksync.load.tables import tables
-from kit_sandbox import World
+from kit_sandbox import Sandbox, World
+from tests.support.connecting import write_tokens
 
 TOP = Path(__file__).parent.parent
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -140,9 +144,28 @@ def test_the_api_page_names_every_function(name: str) -> None:
     assert re.search(rf"cksync\.{name}\(", API) or name == "rebuild"
 
 
-@pytest.mark.parametrize("name", sorted(name for name in vars(Writes) | vars(Client) if not name.startswith("_")))
+def public(*kinds: type) -> list[str]:
+    return sorted({name for kind in kinds for name in vars(kind) if not name.startswith("_")})
+
+
+@pytest.mark.parametrize("name", [name for name in public(Client) if name not in ("version", "v4")])
 def test_the_api_page_names_every_method_of_the_client(name: str) -> None:
     assert f"`{name}(" in API
+
+
+@pytest.mark.parametrize("name", public(Reads, Writes, BulkWrites))
+def test_the_api_page_names_every_method_of_api_v4_and_has_an_example(name: str) -> None:
+    listed, examples = API.split("## All of API v4")[1], EXAMPLES[1]
+    assert f"`{name}(" in listed
+    assert f"v4.{name}(" in examples
+
+
+def blocks(text: str) -> str:
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+
+
+# Those that run under either version, and those of API v4.
+EXAMPLES = [blocks(part) for part in API.split("## All of API v4")]
 
 
 def test_the_examples_of_the_api_page_run(
@@ -153,12 +176,26 @@ def test_the_examples_of_the_api_page_run(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    for block in re.findall(r"^```python\n(.*?)^```", API, re.MULTILINE | re.DOTALL):
-        exec(block, names)
+    exec(EXAMPLES[0], names)
     assert names["report"].exit_status == names["pushed"].exit_status == 0
     assert dict(names["plan"].counts) == {"create tag": 1, "subscribe": 2}
     assert {"from Python", "from a script"} <= {tag.name for tag in world.parents["tag"].values()}
     assert (tmp_path / "people.parquet").exists()
+
+
+def test_the_examples_of_api_v4_run(
+    environ: dict[str, str], sandbox: Sandbox, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tokens(tmp_path / "oauth.json", sandbox.oauth.grant())
+    given = {"CKSYNC_BASE_URL": sandbox.url_v4, "CKSYNC_OAUTH": str(tmp_path / "oauth.json")}
+    for name, value in {**environ, **given}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("CKSYNC_API_SECRET")
+    monkeypatch.chdir(tmp_path)
+    exec(EXAMPLES[1], {"cksync": cksync})
+    assert {entry.status for entry in sandbox.journal.writes()} <= {200, 201, 202, 204}
+    assert "alan@example.com" in world.by_email
+    assert list(world.extras.colors) == ["#1f6feb", "#ffffff"]
 
 
 # -- the tools

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from cksync.api.credential import LOGIN, Credential, Credentials
-from cksync.api.http import ATTEMPTS, Call, HttpClient, Reply
-from cksync.api.oauth import Surroundings, Tokens
+from cksync.api.http import ATTEMPTS, NO_PARAMS, Call, HttpClient, Reply
+from cksync.api.oauth import Tokens
 from cksync.api.throttle import MOST_SLOTS, Ledger, Stopped, Throttle
+from cksync.api.token_endpoint import Surroundings
 from cksync.api.token_file import is_word, read_tokens
 from cksync.api.v3.pages import V3
 from cksync.api.v4.pages import V4
@@ -35,8 +36,16 @@ class Api(Protocol):
 class WritingApi(Api, Protocol):
     """Further methods for a push, and for scripts without a mirror."""
 
-    def read(self, path: str, stream: str) -> Any:
-        """Read and decode a path on behalf of a stream; None if it does not exist. Raises as `fetch` does."""
+    def read(
+        self,
+        path: str,
+        stream: str,
+        params: Mapping[str, str] = NO_PARAMS,
+        body: Mapping[str, Any] | None = None,
+        root: str = "",
+    ) -> Any:
+        """Read and decode a path on behalf of a stream, with a `body` by a POST that changes nothing; None if it does
+        not exist. A body without the key `root` is not the API's. Raises as `fetch` does."""
 
     def write(self, call: Call) -> Reply:
         """Send a write. Raises OutcomeUnknown if it may or may not have been executed, and as `fetch` does."""
@@ -95,7 +104,7 @@ def _key_of_v4(api: ApiConfig, given: Mapping[str, str]) -> Credential:
 
 
 def refuse_v4_writes(given: Credentials) -> None:
-    """Raise Rejected, with exit status 1, if the credentials are for API v4: its writes are not built yet."""
+    """Raise Rejected, with exit status 1, if the credentials are for API v4: a push through it is not built yet."""
     if given.version == "v4":
         refused = Rejected(
             'writing through API v4 is not built yet; set api.version = "v3" and the secret of API v3 to write, or edit'

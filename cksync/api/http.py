@@ -33,6 +33,7 @@ from cksync.api.waits import fault_wait, limit_wait, lost_seconds, most_lost_sec
 from cksync.domain import Attempt
 from cksync.errors import ApiUnavailable, EndpointFailed, Failed, OutcomeUnknown, Rejected
 from cksync.secrets import Redactor
+from cksync.versions import Version
 
 log = logging.getLogger("cksync.api")
 
@@ -43,6 +44,7 @@ POST_READ_FAULTS = 3
 RENEWALS = 2
 # The request that shows if the API is up, and how often it is tried.
 PULSE, PULSE_ATTEMPTS = "account", 2
+NO_PARAMS: Mapping[str, str] = {}
 Content = TypeVar("Content")
 
 
@@ -65,8 +67,8 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A write: what to send, what the API returns on success, and True if it may be sent twice. A body never contains a
-    credential."""
+    """A write: what to send, what the API returns on success, True if it may be sent twice, and the version of the API
+    that it is for. A body never contains a credential."""
 
     method: str
     path: str
@@ -74,6 +76,7 @@ class Call:
     expected: Expected
     is_repeatable: bool = True
     stream: str = ""
+    version: Version = "v3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ is reserved before the old ones are spent; and a refresh token that may have bee
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,39 +16,23 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cksync.api.credential import EXPIRED, LOGIN
-from cksync.api.exchange import Exchange, RawResponse
+from cksync.api.exchange import RawResponse
 from cksync.api.responses import Refusal, Retry, Stale, error_text
-from cksync.api.throttle import Stopped, Throttle
+from cksync.api.throttle import Stopped
+from cksync.api.token_endpoint import Surroundings, post
 from cksync.api.token_file import LockedTokens, TokenFile, is_token, locked_tokens, read_tokens
 from cksync.api.waits import fault_wait, limit_wait
 from cksync.errors import ApiUnavailable, CksyncError, Failed, Unauthorized
-from cksync.secrets import Redactor, remember
+from cksync.secrets import remember
 
 log = logging.getLogger("cksync.api")
 
 # A token is refreshed once this share of its life is left: with Kit's two days, almost five hours.
 MARGIN_SHARE = 0.1
-ATTEMPTS = 7
 _NEVER = datetime.max.replace(tzinfo=UTC)
 # After these the refresh token was not used: it may be sent again.
 _NOT_EXECUTED = (429,)
-_RENEWED = ("access_token", "refresh_token", "created_at", "expires_in")
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """How the token endpoint is reached: as the API itself."""
-
-    base_url: str
-    throttle: Throttle
-    redactor: Redactor
-    now: Callable[[], datetime]
-    stop: threading.Event
-    period: float
-    timeout: float
-    most_mb: float
-    user_agent: str
-    attempts: int = ATTEMPTS
+_RENEWED = ("access_token", "refresh_token", "created_at", "expires_in", "scope")
 
 
 class Tokens:
@@ -169,24 +152,9 @@ class Tokens:
         raise ApiUnavailable(f"the OAuth token could not be refreshed: {problem}; try again later")
 
     def _send(self, url: str, found: TokenFile) -> RawResponse:
-        """Send one request, on a connection of its own: a reused one may break for no reason."""
         sent = {"grant_type": "refresh_token", "refresh_token": found.refresh_token}
         sent |= {name: found.values[name] for name in ("client_id", "client_secret") if found.values.get(name)}
-        base, _, name = url.rpartition("/")
-        around = self._around
-        exchange = Exchange(
-            base,
-            urlsplit(url).netloc,
-            timeout=around.timeout,
-            most_mb=around.most_mb,
-            concurrency=1,
-            stop=around.stop,
-            user_agent=around.user_agent,
-            setting=f"token_url in {self._path.name} and api.base_url",
-        )
-        is_limited = url.startswith(f"{around.base_url}/")
-        with contextlib.closing(exchange), around.throttle.slot() if is_limited else contextlib.nullcontext():
-            return exchange.send("POST", name, body=msgspec.json.encode(sent))
+        return post(url, sent, self._around, f"token_url in {self._path.name} and api.base_url")
 
     def _new_values(self, host: str, found: TokenFile, body: bytes) -> Mapping[str, Any]:
         """The values of the file with the new tokens in place of the old ones."""

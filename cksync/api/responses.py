@@ -2,7 +2,7 @@
 connection, which `http` has."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -128,12 +128,16 @@ class Expected:
     """The API's expected response to an accepted write; anything else may come from elsewhere.
 
     `wrapper` is the key around the record ('': none), `keys` are the record's required keys, `same` the values that
-    identify the intended record; with none of these, there is no body at all (204).
+    identify the intended record; with none of these, there is no body at all (204). `is_strict`: the record is always
+    in its wrapper, also in a 202, and has text where API v4 has text. `problem` returns what else is wrong with a
+    decoded body, or ''.
     """
 
     wrapper: str = ""
     keys: tuple[str, ...] = ()
     same: Mapping[str, object] = field(default_factory=dict)
+    is_strict: bool = False
+    problem: Callable[[Any], str] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -163,6 +167,8 @@ def classify_write(
         return (
             "" if status < 300 else redactor.text(error_text(body)) or f"the API responded with {status} and no reason"
         )
+    if status == 403 and credential.version == "v4" and not credential.lacks_oauth(path) and is_json(body):
+        return redactor.text(error_text(body)) or "the API responded with 403 and no reason"  # of this write only
     try:
         classify(status, body, headers, path=path, host=host, redactor=redactor, credential=credential)
     except Refusal as refusal:
@@ -187,11 +193,27 @@ def strangeness(status: int, body: bytes, content_type: str, expected: Expected)
     if status >= 300:
         is_error = isinstance(found, dict) and ("error" in found or "errors" in found)
         return "" if is_error else "it contains no error"
-    if status == 202:  # later reads show whether it is done
+    if status == 202 and not expected.is_strict:  # later reads show whether it is done
         return "" if isinstance(found, dict | list) else "it has an unexpected structure"
     if expected.is_empty:
         return "it is not empty as expected"
-    return _unlike(found, expected)
+    if expected.problem is not None:
+        return expected.problem(found)
+    return _unlike_strictly(found, expected) if expected.is_strict else _unlike(found, expected)
+
+
+# Keys that always hold text in a record of API v4.
+_TEXTS_OF_V4 = ("email_address", "state", "name", "key", "label", "transaction_id", "url", "target_url")
+
+
+def _unlike_strictly(found: Any, expected: Expected) -> str:
+    """Return why a decoded body is not the expected record of API v4, which is always in its wrapper."""
+    record = found.get(expected.wrapper) if isinstance(found, dict) and expected.wrapper else found
+    if not isinstance(record, dict) or any(key not in record for key in expected.keys):
+        return "it has an unexpected structure"
+    if any(not isinstance(record[key], str) for key in expected.keys if key in _TEXTS_OF_V4):
+        return "it has an unexpected structure"
+    return _unlike(record, expected)
 
 
 def _unlike(found: Any, expected: Expected) -> str:
@@ -212,6 +234,8 @@ def _unlike(found: Any, expected: Expected) -> str:
 def _is_same(key: str, wanted: object, found: object) -> bool:
     if key == "subscribable_type":
         return str(found).lower() in _SUBSCRIBABLES[str(wanted)]
+    if key == "email_address":
+        return str(wanted).strip().casefold() == str(found).strip().casefold()
     return str(wanted) == str(found)
 
 

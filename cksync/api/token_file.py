@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ LARGEST = 100_000  # bytes of a token file
 # Space that is reserved for the new tokens before the old ones are spent.
 RESERVED_BYTES = 16_384
 LOOK_AGAIN_SECONDS = 0.1
+_OF_CLIENT = ("client_id", "client_secret", "token_url", "redirect_uri")
 _SECRETS = ("access_token", "refresh_token", "client_secret")
 
 
@@ -66,6 +67,15 @@ class TokenFile:
         except (OverflowError, ValueError, OSError):
             return None
 
+    @property
+    def permission(self) -> str:
+        """What the access token may do, to follow "it"; '' if the file does not say."""
+        scope = self.values.get("scope")
+        words = set(scope.split()) if isinstance(scope, str) and scope.isprintable() else set()
+        if words <= {"read", "write"}:
+            return {frozenset(("read",)): "may only read", frozenset(): ""}.get(frozenset(words), "may read and write")
+        return f'has the scope "{scope}"'
+
     def token_url(self, base_url: str) -> str:
         """Where to refresh: the address in the file, else the one that belongs to the API's."""
         given = self.values.get("token_url")
@@ -91,6 +101,20 @@ def read_tokens(path: Path) -> TokenFile:
     for secret in found.secrets:
         remember(secret)
     return found
+
+
+def read_client(path: Path) -> Mapping[str, Any]:
+    """What a login keeps of a token file: its client, and the addresses given for it. Empty if there is none."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            values = msgspec.json.decode(file.read(LARGEST), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    if not is_word(values.get("client_id")):
+        return {}
+    kept = {name: value for name in _OF_CLIENT if (value := values.get(name)) and isinstance(value, str)}
+    remember(kept.get("client_secret", ""))
+    return kept
 
 
 def _shown(path: Path) -> str:
@@ -185,6 +209,12 @@ class LockedTokens:
             if is_blank:  # tokens that could not be put in place are kept for the next run
                 temporary.unlink(missing_ok=True)
 
+    def delete(self) -> None:
+        """Delete the file, and what a killed process left of it."""
+        for path in (_temporary(self.path), self.path):
+            path.unlink(missing_ok=True)
+        self.unmark()
+
     def store(self, file: int, values: Mapping[str, Any]) -> TokenFile:
         """Write new tokens to the space reserved for them, and put them in place, durably."""
         data = msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n"
@@ -212,15 +242,16 @@ def _fingerprint(tokens: TokenFile) -> str:
 
 
 @contextlib.contextmanager
-def locked_tokens(path: Path, stop: threading.Event) -> Iterator[LockedTokens]:
-    """Lock a token file, and wait for whoever has it. Raises Failed if the lock cannot be written, Stopped."""
+def locked_tokens(path: Path, stop: threading.Event, so: str = "nothing was refreshed") -> Iterator[LockedTokens]:
+    """Lock a token file, and wait for whoever has it. Raises Failed if the lock cannot be written (`so` says what
+    follows), Stopped."""
     place = path.with_name(f"{path.name}.lock")
     try:
         lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise Failed(f"api.oauth: {place} cannot be written: {error.strerror}; nothing was refreshed") from None
+        raise Failed(f"api.oauth: {place} cannot be written: {error.strerror}; {so}") from None
     try:
-        while not _taken(lock, place):
+        while not _taken(lock, place, so):
             if stop.wait(LOOK_AGAIN_SECONDS):
                 raise Stopped
         yield LockedTokens(path, lock)
@@ -228,26 +259,44 @@ def locked_tokens(path: Path, stop: threading.Event) -> Iterator[LockedTokens]:
         os.close(lock)
 
 
-def _taken(lock: int, place: Path) -> bool:
+def _taken(lock: int, place: Path, so: str) -> bool:
     """Take the lock; return False if another process has it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
-        raise Failed(f"api.oauth: {place} cannot be locked: {error.strerror}; nothing was refreshed") from None
+        raise Failed(f"api.oauth: {place} cannot be locked: {error.strerror}; {so}") from None
     return True
 
 
-def store_tokens(path: Path, values: Mapping[str, Any], stop: threading.Event) -> TokenFile:
-    """Write the tokens of a login, durably and private to their owner. Raises Failed if that is impossible."""
-    with locked_tokens(path, stop) as locked:
+@contextlib.contextmanager
+def storing(path: Path, stop: threading.Event) -> Iterator[Callable[[Mapping[str, Any]], TokenFile]]:
+    """Reserve the place of the tokens of a login; yield the function that writes them, durably and private to their
+    owner. Raises Failed if that is impossible, Stopped."""
+    so = "nothing was written"
+    with locked_tokens(path, stop, so) as locked, contextlib.ExitStack() as held:
         try:
-            with locked.room() as file:
-                stored = locked.store(file, values)
-            locked.unmark()
+            if path.is_dir():
+                raise IsADirectoryError(0, "it is a folder")
+            file = held.enter_context(locked.room())
         except OSError as error:
-            raise Failed(f"api.oauth: {path} cannot be written: {error.strerror}") from None
-    for secret in stored.secrets:
-        remember(secret)
-    return stored
+            raise Failed(f"api.oauth: {path} cannot be written: {error.strerror}; {so}") from None
+
+        def store(values: Mapping[str, Any]) -> TokenFile:
+            try:
+                stored = locked.store(file, values)
+                locked.unmark()
+            except OSError as error:
+                raise Failed(f"api.oauth: {path} cannot be written: {error.strerror}") from None
+            for secret in stored.secrets:
+                remember(secret)
+            return stored
+
+        yield store
+
+
+def store_tokens(path: Path, values: Mapping[str, Any], stop: threading.Event) -> TokenFile:
+    """Write the tokens of a login: see `storing`."""
+    with storing(path, stop) as store:
+        return store(values)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": ("demo", "Try it on a simulated account; needs no setup."),
     "init": ("init", "Write a config file."),
+    "login": ("login", "Log in to Kit with OAuth, for API v4."),
+    "logout": ("logout", "Revoke the OAuth tokens and delete them."),
     "check": ("check", "Test the credentials, folder, disk and clock; show the account."),
     "plan": ("plan", "Estimate the next pull, in requests and minutes."),
     "pull": ("pull", "Bring the mirror up to date."),
@@ -41,7 +43,20 @@ COMMANDS = {
 }
 
 # Commands with side effects: they complete even if their output is lost.
-DOING = ("demo", "init", "pull", "verify", "export", "report", "checkout", "push", "revert", "rebuild")
+DOING = (
+    "demo",
+    "init",
+    "login",
+    "logout",
+    "pull",
+    "verify",
+    "export",
+    "report",
+    "checkout",
+    "push",
+    "revert",
+    "rebuild",
+)
 
 THREADS = 4
 

@@ -1,12 +1,16 @@
 """`cksync status`."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from cksync.cli import Settings, common
 from cksync.cli.output import FORMAT, print_json, print_pairs, print_table
 from cksync.plural import plural
+
+if TYPE_CHECKING:
+    from cksync.config import Config
 
 NOT_PUSHED_SHOWN = 10
 
@@ -21,9 +25,9 @@ def status(settings: Settings, form: str) -> None:
     from cksync.versions import SWITCH_OFF
 
     config = settings.load()
-    found = verb(config.data_dir)
+    found, token = verb(config.data_dir), _token(config)
     if form == "json":
-        print_json(found.plain())
+        print_json({**found.plain(), "oauth": token})
         return
     age = f" ({_ago(found.published_at)} ago)" if found.published_at else ""
     print_pairs(
@@ -33,6 +37,8 @@ def status(settings: Settings, form: str) -> None:
             "mirror of": f"{found.published_at:%Y-%m-%d %H:%M:%S} UTC{age}" if found.published_at else "nothing yet",
         }
     )
+    if token:
+        click.echo(f"OAuth token: {token}")
     if config.api.decided_version == "v3":
         click.echo(f"API v3: {SWITCH_OFF}")
     if found.streams:
@@ -57,6 +63,15 @@ def status(settings: Settings, form: str) -> None:
             (load.started_at, load.exit_status, load.requests, load.is_published, load.message) for load in found.loads
         ]
         print_table(("last loads (UTC)", "exit", "requests", "published", "outcome"), loads)
+
+
+def _token(config: "Config") -> str | None:
+    """What the OAuth token may do, and until when; None without one. Imports the client only then."""
+    if config.api.oauth is None:
+        return None
+    from cksync.pipeline.login import token_summary
+
+    return token_summary(config)
 
 
 def _ago(at: datetime) -> str:

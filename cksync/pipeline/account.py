@@ -165,9 +165,12 @@ def _name(page: Page) -> str:
 def _place(config: Config, given: Credentials) -> str:
     """The source of the credentials, and their kind; for a token when it expires."""
     if given.oauth is not None:
-        expires_at = read_tokens(given.oauth).expires_at
-        until = f"expires at {expires_at:%Y-%m-%d %H:%M} UTC" if expires_at else "expires at an unknown time"
-        return f"OAuth token from {given.oauth}, which {until} and is then refreshed"
+        tokens = read_tokens(given.oauth)
+        until = (
+            f"expires at {tokens.expires_at:%Y-%m-%d %H:%M} UTC" if tokens.expires_at else "expires at an unknown time"
+        )
+        does = f"{tokens.permission}, " if tokens.permission else ""
+        return f"OAuth token from {given.oauth}, which {does}{until} and is then refreshed"
     reference = config.api.api_secret if given.main.kind == "api_secret" else config.api.api_key
     name = {"v3 api_secret": "API Secret", "v3 api_key": "public API key"}.get(f"{given.version} {given.main.kind}")
     return f"{name or 'API key'} from {reference.place if reference else ''}"

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from cksync.api import Stopped, WritingApi
-from cksync.api.http import Call, Reply
+from cksync.api.http import NO_PARAMS, Call, Reply
 from cksync.api.v3.catalog import ask_one
 from cksync.clock import Clock
 from cksync.domain import Page, Request, Slice, whole
@@ -119,9 +119,16 @@ class Resolver:
             return Result("unknown", f"{reply.message}; could not check whether it is gone: {error.reason}")
         return Result("done", "already deleted") if is_gone else Result("rejected", reply.message)
 
-    def read(self, path: str, stream: str) -> Any:
+    def read(
+        self,
+        path: str,
+        stream: str,
+        params: Mapping[str, str] = NO_PARAMS,
+        body: Mapping[str, Any] | None = None,
+        root: str = "",
+    ) -> Any:
         """Read a path of the API."""
-        return self.api.read(path, stream)
+        return self.api.read(path, stream, params, body, root)
 
     def write(self, call: Call) -> Reply:
         """Send a write."""

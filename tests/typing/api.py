@@ -4,7 +4,7 @@ Each `ignore` is itself checked: mypy complains if the line has no such error.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, assert_type
 
 import cksync
@@ -14,6 +14,7 @@ from cksync import (
     Client,
     Config,
     Exported,
+    ItemOutcome,
     Note,
     OutcomeUnknown,
     PageRead,
@@ -26,6 +27,7 @@ from cksync import (
     Result,
     Status,
     TurnedDown,
+    V4Client,
     VerifyReport,
 )
 
@@ -67,6 +69,14 @@ with cksync.connect(config) as client:
     client.create_broadcast(subject="Hello", public=False)
     client.create_broadcast(subjct="Hello")  # type: ignore[call-arg]
     client.subscribe("list", 1, "ada@example.com")  # type: ignore[arg-type]
+    assert_type(client.v4, V4Client)
+    assert_type(client.v4.bulk_tag([{"tag_id": 1, "subscriber_id": 2}]), Sequence[ItemOutcome])
+    client.v4.bulk_tag([{"tag": 1, "subscriber_id": 2}])  # type: ignore[typeddict-item]
+    assert_type(client.v4.subscribers(status="all", include=["tags"]), Iterator[dict[str, Any]])
+    client.v4.subscribers(state="all")  # type: ignore[call-arg]
+    client.v4.tags(include="stats")  # type: ignore[arg-type]
+    client.v4.create_broadcast(subject="Hello", email_template_id=1)
+    client.v4.create_broadcast(email_layout_template="x")  # type: ignore[call-arg]
 
 errors: tuple[type[CksyncError], ...] = (TurnedDown, OutcomeUnknown, Refused)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cksync.api.http import Call, HttpClient, Malformed, Reply
+from cksync.api.http import NO_PARAMS, Call, HttpClient, Malformed, Reply
 from cksync.api.salvage import as_sent
 from cksync.api.v3.catalog import STATES, STREAMS, Stream
 from cksync.domain import Page, Record, Request
@@ -67,9 +67,16 @@ class V3:
         error.attempts = answer.attempts
         raise error
 
-    def read(self, path: str, stream: str) -> Any:
-        """Return the decoded value at a path; None for a 404. Raises what HttpClient.get raises."""
-        return self._client.get(path, {}, lambda body: (msgspec.json.decode(body), 1), stream=stream).content
+    def read(
+        self,
+        path: str,
+        stream: str,
+        params: Mapping[str, str] = NO_PARAMS,
+        body: Mapping[str, Any] | None = None,
+        root: str = "",
+    ) -> Any:
+        """See WritingApi.read; API v3 has neither reads by POST nor one root in all its answers."""
+        return self._client.get(path, params, lambda text: (msgspec.json.decode(text), 1), stream=stream).content
 
     def write(self, call: Call) -> Reply:
         """Send a write: see HttpClient.write."""

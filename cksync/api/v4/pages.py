@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from cksync.api.http import Call, HttpClient, Malformed, Reply
+from cksync.api.http import NO_PARAMS, Call, HttpClient, Malformed, Reply
 from cksync.api.salvage import as_sent
 from cksync.api.v3.pages import V3
 from cksync.api.v4.catalog import STREAMS, Stream
@@ -74,13 +74,33 @@ class V4:
         error.attempts = answer.attempts
         raise error
 
-    def read(self, path: str, stream: str) -> Any:
-        """Return the decoded value at a path; None for a 404. Raises what HttpClient.get raises."""
-        return self._client.get(path, {}, lambda body: (msgspec.json.decode(body), 1), stream=stream).content
+    def read(
+        self,
+        path: str,
+        stream: str,
+        params: Mapping[str, str] = NO_PARAMS,
+        body: Mapping[str, Any] | None = None,
+        root: str = "",
+    ) -> Any:
+        """See WritingApi.read."""
+        return self._client.get(path, params, lambda text: (_rooted(text, root), 1), stream=stream, body=body).content
 
     def write(self, call: Call) -> Reply:
-        """Send a write: see HttpClient.write."""
-        return self._client.write(call)
+        """Send a write, one of API v3 through the client beside this one: see HttpClient.write. Raises Rejected if
+        there is none."""
+        if call.version == "v4":
+            return self._client.write(call)
+        if self._v3 is None:
+            raise Rejected(f"{call.method} {call.path} is a write of API v3, and api.api_secret is not set")
+        return self._v3.write(call)
+
+
+def _rooted(text: bytes, root: str) -> Any:
+    """Return a decoded body. Raises Malformed if it lacks the key at its root."""
+    found = msgspec.json.decode(text)
+    if root and (not isinstance(found, dict) or root not in found):
+        raise Malformed(f"no {root}")
+    return found
 
 
 def _cut(request: Request, body: bytes) -> tuple[_Cut, int]:
