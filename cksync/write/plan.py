@@ -8,6 +8,7 @@ from typing import Any
 
 from cksync.write.action import Action
 from cksync.write.edits import Cell, EditKind, Key, Problem, shown_key
+from cksync.write.labels import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a push, in order."""
+    """The plan of a push, in order. `names` are labels of rows, for people to read."""
 
     actions: tuple[Action, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
@@ -72,6 +73,7 @@ class Plan:
     skipped: tuple[Skipped, ...] = ()
     noops: tuple[Noop, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    names: Labels = field(default_factory=dict)
 
     @property
     def checksum(self) -> str:
