@@ -1,4 +1,4 @@
-"""A plan as a person reads it: names beside ids, signs and colors, and a question that cannot be answered by accident."""
+"""A plan as a person reads it: names beside ids, signs, and a question that cannot be answered by accident."""
 
 import os
 import pty
