@@ -73,7 +73,7 @@ class Plan:
     skipped: tuple[Skipped, ...] = ()
     noops: tuple[Noop, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
-    names: Labels = field(default_factory=dict)
+    names: Labels = field(default_factory=dict, compare=False)
 
     @property
     def checksum(self) -> str:
