@@ -42,7 +42,7 @@ from cksync.load.publish import must_rebuild, stage
 from cksync.load.state import MirrorState, mirror_state
 from cksync.pipeline.account import address, check_clock, check_pin
 from cksync.pipeline.ending import close, fail, finish
-from cksync.pipeline.events import Event, Note, PageRead
+from cksync.pipeline.events import Event, Merging, Note, PageRead
 from cksync.pipeline.plan import priced
 from cksync.pipeline.publishing import publish
 from cksync.pipeline.run import Run
@@ -143,6 +143,7 @@ def pull(
                     run = _catch_up(run, mirror, start)
                     yield from _read(run, lists, is_time_up)
                     verdicts = close(run, verdicts, is_time_up=is_time_up.is_set())
+                yield Merging()
                 yield finish(run, verdicts, began_at, is_time_up=is_time_up.is_set())
             except CksyncError as error:
                 fail(run.progress.writer, now(), error)
