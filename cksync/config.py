@@ -9,12 +9,14 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 
+from cksync.durations import duration
 from cksync.errors import BadConfig
 from cksync.paths import NO_DATA_FOLDER, foreign_file, unusable
 from cksync.secrets import SCHEMES, SHORTEST, SecretRef, environment, shown_path
@@ -110,6 +112,13 @@ class ModelsConfig:
 
 
 @dataclass(frozen=True)
+class StatusConfig:
+    """When `cksync status` calls the mirror stale; None if a stale one is no error."""
+
+    max_age: timedelta | None = None
+
+
+@dataclass(frozen=True)
 class Config:
     """The settings of a command. `source` names their origin, for messages."""
 
@@ -118,6 +127,7 @@ class Config:
     api: ApiConfig = field(default_factory=ApiConfig)
     pull: PullConfig = field(default_factory=PullConfig)
     models: ModelsConfig = field(default_factory=ModelsConfig)
+    status: StatusConfig = field(default_factory=StatusConfig)
     warnings: tuple[str, ...] = ()
 
 
@@ -174,15 +184,16 @@ def load_config(
     api = _api(tables["api"], values["api"], environ, base, problems)
     pull = PullConfig(**values["pull"])
     models = _models(tables["models"], values["models"], base, problems)
+    status = StatusConfig(max_age=_duration(tables["status"], problems))
     folder = _data_dir(data_dir, environ, raw, base, problems)
     if problems:
         raise BadConfig(problems)
     warnings = _warnings(path, api, tables["api"], environ)
-    return Config(data_dir=folder, source=where, api=api, pull=pull, models=models, warnings=warnings)
+    return Config(data_dir=folder, source=where, api=api, pull=pull, models=models, status=status, warnings=warnings)
 
 
 # The tables of a config file; their keys, defaults and ranges are the fields of these.
-_TABLES = {"api": ApiConfig, "pull": PullConfig, "models": ModelsConfig}
+_TABLES = {"api": ApiConfig, "pull": PullConfig, "models": ModelsConfig, "status": StatusConfig}
 
 
 def read_version(config: Config, environ: Mapping[str, str]) -> Version:
@@ -221,6 +232,16 @@ def _models(raw: dict[str, Any], values: dict[str, Any], base: Path, problems: l
     path = _path(raw["path"], "models.path", "models", base, problems) if "path" in raw else None
     timezone = _timezone(raw.get("timezone", "UTC"), problems)
     return ModelsConfig(path=path, timezone=timezone, **values)
+
+
+def _duration(raw: dict[str, Any], problems: list[str]) -> timedelta | None:
+    if "max_age" not in raw:
+        return None
+    try:
+        return duration(str(raw["max_age"]))
+    except ValueError as error:
+        problems.append(f"status.max_age: {error}, not {_said(raw['max_age'])}")
+        return None
 
 
 def _values(table: str, raw: dict[str, Any], problems: list[str]) -> dict[str, Any]:
@@ -266,12 +287,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
         if len(data) > LARGEST:
-            raise BadConfig([f"{path}: too large for a config file; see config.example.toml"])
+            raise BadConfig([f"{path}: too large for a config file; see `cksync config --example`"])
         return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise BadConfig([f"{path}: not a UTF-8 text file; see config.example.toml"]) from None
+        raise BadConfig([f"{path}: not a UTF-8 text file; see `cksync config --example`"]) from None
     except (ValueError, RecursionError) as error:  # not only syntax errors: also numbers too long, nesting too deep
-        raise BadConfig([f"{path}: not valid TOML: {error}; see config.example.toml"]) from None
+        raise BadConfig([f"{path}: not valid TOML: {error}; see `cksync config --example`"]) from None
     except OSError as error:
         raise BadConfig([f"{path}: cannot be read: {error.strerror}"]) from None
 

@@ -496,7 +496,7 @@ def test_status_after_a_pull_shows_what_there_is(cksync: Command, sandbox: Sandb
     asked = len(sandbox.journal)
     out = cksync("status").stdout
     assert "owner@example.com" in out
-    assert any(line.split()[:4] == ["tags", "1", "1", "8"] for line in out.splitlines())
+    assert any(line.split()[:5] == ["tags", "8", "8", "1", "1"] for line in out.splitlines())
     assert len(sandbox.journal) == asked
 
 
