@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": ("demo", "Try it on a simulated account; needs no setup."),
     "init": ("init", "Write a config file."),
+    "config": ("config", "Show the settings in force, and where each comes from."),
     "check": ("check", "Test the credentials, folder, disk and clock; show the account."),
     "plan": ("plan", "Estimate the next pull, in requests and minutes."),
     "pull": ("pull", "Bring the mirror up to date."),
