@@ -17,12 +17,15 @@ from kit_sandbox import World, edits, generate, serve
 from tests.conftest import some
 
 QUERY = "select 'Zoë 🚀 n''est pas là' as naïve from range(3)"
-CSV = "naïve\r\n" + "Zoë 🚀 n'est pas là\r\n" * 3
+CSV = "naïve\n" + "Zoë 🚀 n'est pas là\n" * 3
 # Every command in every form in which it prints, each to run in a folder of its own (see `place`).
 CALLS = [
     ("--version",),
     ("--help",),
     ("init", "--config", "new.toml"),
+    ("config",),
+    ("config", "--format", "json"),
+    ("config", "--example"),
     ("check",),
     ("check", "--format", "json"),
     ("plan",),
