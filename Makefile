@@ -2,6 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The demo's environment has what cksync needs to run, and no development tools.
+DEMO := .venv-demo
+# Python compiles what it imports; of most packages that is little.
+LEAN := --quiet --no-compile -c constraints-dev.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-all quick cover lint format docs bench clean
@@ -10,8 +14,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 QUICK := $(addprefix tests/test_,$(addsuffix .py,full_scan search tail_scan unread suspects overlaps \
 	due fetch breaker config names addresses steps incremental_scan))
 
-demo: $(VENV)/ready
-	$(BIN)/cksync demo
+demo: $(DEMO)/ready
+	$(DEMO)/bin/cksync demo
 
 test: $(VENV)/ready
 	$(MAKE) --no-print-directory lint
@@ -48,6 +52,21 @@ bench: $(VENV)/ready
 	$(BIN)/python -m bench.pull
 	$(BIN)/python -m bench.throttle
 
+$(DEMO)/ready: pyproject.toml constraints-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "cksync needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(DEMO) \
+		&& uv pip install --quiet --python $(DEMO)/bin/python -c constraints-dev.txt -e .; \
+	elif $(PYTHON) -m pip --python "$$(command -v $(PYTHON))" --version >/dev/null 2>&1; then \
+		$(PYTHON) -m venv --without-pip $(DEMO) \
+		&& $(PYTHON) -m pip --python $(DEMO)/bin/python install $(LEAN) -e .; \
+	else \
+		$(PYTHON) -m venv $(DEMO) \
+		&& $(DEMO)/bin/python -m pip install $(LEAN) -e .; \
+	fi
+	@touch $@
+
 $(VENV)/ready: pyproject.toml constraints-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "cksync needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -62,4 +81,4 @@ $(VENV)/ready: pyproject.toml constraints-dev.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist build cksync-demo
+	rm -rf $(VENV) $(DEMO) dist build cksync-demo

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         verify,
     )
     from cksync.load.publish import Published
-    from cksync.pipeline.events import Note, PageRead, PullReport, Verdict
+    from cksync.pipeline.events import Merging, Note, PageRead, PullReport, Verdict
     from cksync.pipeline.plan import PullPlan
     from cksync.pipeline.push import PushReport
     from cksync.pipeline.status import Status
@@ -71,6 +71,7 @@ __all__ = [
     "ItemOutcome",
     "Kit",
     "Locked",
+    "Merging",
     "Moving",
     "Note",
     "OutcomeUnknown",
@@ -121,7 +122,7 @@ _HOMES = {
         *("checkout", "diff", "export", "iter_pull", "plan", "pull", "push", "query", "rebuild", "status", "verify"),
     ),
     "cksync.load.publish": ("Published",),
-    "cksync.pipeline.events": ("Note", "PageRead", "PullReport", "Verdict"),
+    "cksync.pipeline.events": ("Merging", "Note", "PageRead", "PullReport", "Verdict"),
     "cksync.pipeline.plan": ("PullPlan",),
     "cksync.pipeline.push": ("PushReport",),
     "cksync.pipeline.status": ("Status",),

@@ -9,12 +9,14 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 
+from cksync.durations import duration
 from cksync.errors import BadConfig
 from cksync.paths import NO_DATA_FOLDER, foreign_file, unusable
 from cksync.secrets import SCHEMES, SHORTEST, SecretRef, environment, shown_path
@@ -110,6 +112,13 @@ class ModelsConfig:
 
 
 @dataclass(frozen=True)
+class StatusConfig:
+    """When `cksync status` calls the mirror stale; None if a stale one is no error."""
+
+    max_age: timedelta | None = None
+
+
+@dataclass(frozen=True)
 class Config:
     """The settings of a command. `source` names their origin, for messages."""
 
@@ -118,6 +127,7 @@ class Config:
     api: ApiConfig = field(default_factory=ApiConfig)
     pull: PullConfig = field(default_factory=PullConfig)
     models: ModelsConfig = field(default_factory=ModelsConfig)
+    status: StatusConfig = field(default_factory=StatusConfig)
     warnings: tuple[str, ...] = ()
 
 
@@ -153,6 +163,13 @@ def user_config() -> Path:
     return Path(platformdirs.user_config_dir("cksync")) / "config.toml"
 
 
+def example_text() -> str:
+    """The commented example of a config file: inside the installed package, or at the top of a checkout."""
+    installed = Path(__file__).parent / "config.example.toml"
+    path = installed if installed.is_file() else installed.parent.parent / installed.name
+    return path.read_text(encoding="utf-8")
+
+
 def load_config(
     path: Path | str | None = None, environ: Mapping[str, str] | None = None, data_dir: Path | None = None
 ) -> Config:
@@ -163,26 +180,27 @@ def load_config(
     """
     environ = environment() if environ is None else environ
     path = find_config(Path(path) if path else None, environ)
-    raw, base = ({}, Path.cwd()) if path is None else (_read_toml(path), path.resolve().parent)
+    raw, base = ({}, Path.cwd()) if path is None else (read_toml(path), path.resolve().parent)
     where = "the environment" if path is None else str(path)
     problems: list[str] = []
-    _unknown(raw, {"data_dir", *_TABLES}, "", where, problems)
-    tables = {name: _table(raw, name, where, problems) for name in _TABLES}
+    _unknown(raw, {"data_dir", *TABLES}, "", where, problems)
+    tables = {name: _table(raw, name, where, problems) for name in TABLES}
     if version := _given(environ, "CKSYNC_API_VERSION").strip():
         tables["api"] = {**tables["api"], "version": version}
-    values = {name: _values(name, tables[name], problems) for name in _TABLES}
+    values = {name: _values(name, tables[name], problems) for name in TABLES}
     api = _api(tables["api"], values["api"], environ, base, problems)
     pull = PullConfig(**values["pull"])
     models = _models(tables["models"], values["models"], base, problems)
+    status = StatusConfig(max_age=_duration(tables["status"], problems))
     folder = _data_dir(data_dir, environ, raw, base, problems)
     if problems:
         raise BadConfig(problems)
     warnings = _warnings(path, api, tables["api"], environ)
-    return Config(data_dir=folder, source=where, api=api, pull=pull, models=models, warnings=warnings)
+    return Config(data_dir=folder, source=where, api=api, pull=pull, models=models, status=status, warnings=warnings)
 
 
 # The tables of a config file; their keys, defaults and ranges are the fields of these.
-_TABLES = {"api": ApiConfig, "pull": PullConfig, "models": ModelsConfig}
+TABLES = {"api": ApiConfig, "pull": PullConfig, "models": ModelsConfig, "status": StatusConfig}
 
 
 def read_version(config: Config, environ: Mapping[str, str]) -> Version:
@@ -229,10 +247,20 @@ def _models(raw: dict[str, Any], values: dict[str, Any], base: Path, problems: l
     return ModelsConfig(path=path, timezone=timezone, **values)
 
 
+def _duration(raw: dict[str, Any], problems: list[str]) -> timedelta | None:
+    if "max_age" not in raw:
+        return None
+    try:
+        return duration(str(raw["max_age"]))
+    except ValueError as error:
+        problems.append(f"status.max_age: {error}, not {_said(raw['max_age'])}")
+        return None
+
+
 def _values(table: str, raw: dict[str, Any], problems: list[str]) -> dict[str, Any]:
     """The numbers, flags and choices of a table; the default in place of an invalid one."""
     found: dict[str, Any] = {}
-    for setting in (each for each in fields(_TABLES[table]) if "choices" in each.metadata):
+    for setting in (each for each in fields(TABLES[table]) if "choices" in each.metadata):
         value, choices = raw.get(setting.name, setting.default), setting.metadata["choices"]
         is_flag = setting.type is bool
         if setting.name in raw and (isinstance(value, bool) != is_flag or value not in choices):
@@ -240,7 +268,7 @@ def _values(table: str, raw: dict[str, Any], problems: list[str]) -> dict[str, A
             problems.append(f"{table}.{setting.name}: must be {' or '.join(named)}, not {_said(value)}")
             value = setting.default
         found[setting.name] = value
-    for setting in (each for each in fields(_TABLES[table]) if "range" in each.metadata):
+    for setting in (each for each in fields(TABLES[table]) if "range" in each.metadata):
         lowest, highest = setting.metadata["range"]
         value, is_whole = raw.get(setting.name, setting.default), setting.type is int
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -267,17 +295,18 @@ def _timezone(value: object, problems: list[str]) -> str:
     return "UTC"
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The contents of a config file. Raises BadConfig if it cannot be read."""
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
         if len(data) > LARGEST:
-            raise BadConfig([f"{path}: too large for a config file; see config.example.toml"])
+            raise BadConfig([f"{path}: too large for a config file; see `cksync config --example`"])
         return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise BadConfig([f"{path}: not a UTF-8 text file; see config.example.toml"]) from None
+        raise BadConfig([f"{path}: not a UTF-8 text file; see `cksync config --example`"]) from None
     except (ValueError, RecursionError) as error:  # not only syntax errors: also numbers too long, nesting too deep
-        raise BadConfig([f"{path}: not valid TOML: {error}; see config.example.toml"]) from None
+        raise BadConfig([f"{path}: not valid TOML: {error}; see `cksync config --example`"]) from None
     except OSError as error:
         raise BadConfig([f"{path}: cannot be read: {error.strerror}"]) from None
 
@@ -287,7 +316,7 @@ def _table(raw: dict[str, Any], name: str, where: str, problems: list[str]) -> d
     if not isinstance(value, dict):
         problems.append(f"{name}: must be a table in {where}; write it as [{name}]")
         return {}
-    _unknown(value, {setting.name for setting in fields(_TABLES[name])}, f"{name}.", where, problems)
+    _unknown(value, {setting.name for setting in fields(TABLES[name])}, f"{name}.", where, problems)
     return value
 
 

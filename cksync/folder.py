@@ -53,10 +53,11 @@ class Folder:
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.chmod(0o700)
-            # The format first, to recognise a folder that a killed process had only begun.
-            for name, text in (("format", f"{FORMAT}\n"), (".gitignore", "*\n")):
-                if not (self.root / name).exists() or (name == "format" and self._is_older()):
-                    write_whole(self.root / name, text.encode())
+            with _alone_in(self.root):
+                # The format first, to recognise a folder that a killed process had only begun.
+                for name, text in (("format", f"{FORMAT}\n"), (".gitignore", "*\n")):
+                    if not (self.root / name).exists() or (name == "format" and self._is_older()):
+                        write_whole(self.root / name, text.encode())
             for path in (self.log, self.parquet, self.state):
                 path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
@@ -126,6 +127,17 @@ class Folder:
             yield
             file.seek(0)
             file.truncate(0)
+
+
+@contextlib.contextmanager
+def _alone_in(root: Path) -> Iterator[None]:
+    """Wait for other processes that prepare the same folder: they would write the same temporary files."""
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _is_taken(path: Path) -> bool:

@@ -23,6 +23,8 @@ def foreign_file(root: Path, *, is_read: bool = False) -> str | None:
         names = {entry.name for entry in os.scandir(root)}
     except FileNotFoundError:
         return None
+    if "format" in names:  # another process has just created the folder
+        return None
     return min(names - NO_CONTENT, default=None)
 
 

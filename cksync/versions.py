@@ -8,7 +8,10 @@ VERSIONS: tuple[Version, ...] = ("v3", "v4")
 URLS: dict[Version, str] = {"v3": "https://api.convertkit.com/v3", "v4": "https://api.kit.com/v4"}
 # Keys of API v4 begin like this; keys and secrets of v3 do not.
 KEY_MARK = "kit_"
-SWITCH_OFF = "Kit will switch it off, at a date not announced yet; docs/v3-to-v4.md says how to change to v4"
+SWITCH_OFF = (
+    "Kit will switch it off, at a date not announced yet; to change, set api.api_key to a v4 key (Kit: Settings,"
+    " Developer), see `cksync config --example`"
+)
 # Requests in 60 s that Kit allows: per key of either version, and per OAuth token.
 KEY_LIMIT, OAUTH_LIMIT = 120, 600
 

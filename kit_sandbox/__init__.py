@@ -15,7 +15,7 @@ journal begin with `/v4`.
 
 from . import edits, effects
 from .behaviour import Behaviour
-from .clock import Clock
+from .clock import Clock, ShiftedClock
 from .effects import Effect
 from .expected import Expected, expected_mirror
 from .expected_v4 import ExpectedV4, expected_v4
@@ -24,6 +24,8 @@ from .journal import Entry, Journal
 from .messages import Answer, Request
 from .records import Account, Hook, Mail
 from .seed import generate
+from .seed.creator import creator
+from .seed.named import seeded
 from .server import Sandbox, run, serve
 from .switches import switched
 from .v4 import OAuth
@@ -46,13 +48,16 @@ __all__ = [
     "Request",
     "Rule",
     "Sandbox",
+    "ShiftedClock",
     "World",
+    "creator",
     "edits",
     "effects",
     "expected_mirror",
     "expected_v4",
     "generate",
     "run",
+    "seeded",
     "serve",
     "switched",
 ]

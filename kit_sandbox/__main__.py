@@ -3,14 +3,17 @@
 import argparse
 
 from .behaviour import Behaviour
+from .seed.named import seeded
 from .server import run
 from .switches import switched
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m kit_sandbox", description=__doc__)
-    parser.add_argument("--subscribers", type=int, default=5_000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--subscribers", type=int, default=None)
+    parser.add_argument("--seed", default="oddities:0", help="creator or oddities, with a number for another account")
+    parser.add_argument("--days", type=int, default=0, help="made so many days ago, and lived since")
+    parser.add_argument("--days-ago", type=float, default=0.0, help="the clock and the account as they were then")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
     parser.add_argument("--rate-limit", type=int, default=120, help="requests per period; 0 for no limit")
@@ -27,17 +30,25 @@ def main() -> None:
     parser.add_argument("--v4-key", default=None, help="the key that v4 accepts")
     parser.add_argument("--lag", type=float, default=0.0, help="seconds by which the lists of v4 are behind")
     given = parser.parse_args()
+    try:
+        world = seeded(
+            given.seed,
+            given.subscribers,
+            days=given.days,
+            days_ago=given.days_ago,
+            behaviour=switched(Behaviour(v4_lag_seconds=given.lag), given.behaviour),
+            sizes=dict(given.size),
+        )
+    except ValueError as problem:
+        parser.error(str(problem))
     run(
-        subscribers=given.subscribers,
-        seed=given.seed,
+        world,
         host=given.host,
         port=given.port,
         rate_limit=given.rate_limit or None,
         rate_period_seconds=given.rate_period,
         latency_seconds=given.latency_ms / 1000,
         api_secret=given.api_secret,
-        sizes=dict(given.size),
-        behaviour=switched(Behaviour(v4_lag_seconds=given.lag), given.behaviour),
         control_token=given.control_token,
         v4_key=given.v4_key,
     )

@@ -110,6 +110,8 @@ class Behaviour:
     """What 429 says: `Retry later`, or nothing."""
     v4_bulk_stats: Literal["allowed", "refused", "empty"] = "allowed"
     """Whether the list of broadcast stats is given, or 403 with a text or with `{}`."""
+    v4_snippets: Literal["in_use", "all"] = "in_use"
+    """Which snippets are listed where nothing is said of archived ones."""
     v4_key_on_oauth: Literal[401, 403] = 401
     """What a key is answered where OAuth is needed."""
     v4_filter_ids: Literal["integer", "string"] = "integer"

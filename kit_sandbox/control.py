@@ -15,6 +15,8 @@ POST   oauth/expire    every access token is too old at once
 GET    mails           the emails that the API was told to send: broadcast_id and send_at
 GET    behaviour       the switches
 POST   behaviour       {"purchases_order": "newest"} changes these switches
+GET    clock           the account's time
+POST   clock           {"days": 7} moves the clock on, and lives these days
 """
 
 import hmac
@@ -161,6 +163,15 @@ def _change_behaviour(app: App, asked: Mapping[str, Any]) -> Any:
     return asdict(app.world.behaviour)
 
 
+def _clock(app: App, asked: Mapping[str, Any]) -> Any:
+    return {"now": app.world.now().isoformat()}
+
+
+def _advance(app: App, asked: Mapping[str, Any]) -> Any:
+    app.world.advance(float(asked["days"]))
+    return _clock(app, asked)
+
+
 ROUTES: Mapping[tuple[str, str], Callable[[App, Mapping[str, Any]], Any]] = {
     ("GET", "journal"): _journal,
     ("POST", "journal/clear"): _clear_journal,
@@ -174,4 +185,6 @@ ROUTES: Mapping[tuple[str, str], Callable[[App, Mapping[str, Any]], Any]] = {
     ("GET", "mails"): _mails,
     ("GET", "behaviour"): _behaviour,
     ("POST", "behaviour"): _change_behaviour,
+    ("GET", "clock"): _clock,
+    ("POST", "clock"): _advance,
 }

@@ -89,6 +89,21 @@ class Person(NamedTuple):
     has_location: bool = False
 
 
+class Reader(NamedTuple):
+    """How likely (per mille) somebody opens a mail, and from when on hardly ever."""
+
+    openness: int
+    cold_from_ms: int
+
+
+class Appeal(NamedTuple):
+    """What a mail does to its readers: how much likelier it is opened than others (per mille; 1000: as others), and
+    how many of those who open it click (per mille)."""
+
+    opens: int
+    clicks: int
+
+
 FIRST_IDS: Mapping[str, int] = {
     "sequence_email": 9_300_000,
     "segment": 880_000,
@@ -135,6 +150,9 @@ class Extras:
     broadcasts: dict[int, Mapping[str, Json]] = field(default_factory=dict)
     opens: set[tuple[int, int]] = field(default_factory=set)
     clicks: set[tuple[int, int]] = field(default_factory=set)
+    readers: dict[int, Reader] = field(default_factory=dict)
+    appeals: dict[int, Appeal] = field(default_factory=dict)
+    links: dict[int, tuple[str, ...]] = field(default_factory=dict)
     last_ids: dict[str, int] = field(default_factory=lambda: dict(FIRST_IDS))
 
     def next_id(self, kind: str) -> int:

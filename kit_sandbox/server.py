@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 from .app import App
 from .behaviour import Behaviour
@@ -15,6 +14,7 @@ from .faults import Faults
 from .journal import Journal
 from .limit import RollingLimit
 from .v4 import OAuth
+from .v4.oauth import PUBLIC_CLIENT_ID
 from .world import World
 
 
@@ -110,8 +110,7 @@ def serve(
 
 
 def run(
-    subscribers: int,
-    seed: int,
+    world: World,
     host: str,
     port: int,
     rate_limit: int | None,
@@ -119,19 +118,14 @@ def run(
     latency_seconds: float,
     api_secret: str | None,
     *,
-    sizes: Mapping[str, Any] | None = None,
-    behaviour: Behaviour | None = None,
     control_token: str | None = None,
     v4_key: str | None = None,
 ) -> None:
-    """Serve a generated world (`sizes`: see `generate`) until SIGTERM or SIGINT; call it from the main thread.
+    """Serve a world until SIGTERM or SIGINT; call it from the main thread.
 
     The first line shows the address, the second the header for the control routes, with `control_token` or a generated
     one.
     """
-    from .seed import generate
-
-    world = generate(subscribers, seed, behaviour=behaviour, **(sizes or {}))
     world.api_secret = api_secret or world.api_secret
     world.v4_key = v4_key or world.v4_key
     with (
@@ -155,6 +149,7 @@ def run(
         if control_token is None:
             print(f"control routes need the header {TOKEN_HEADER}: {sandbox.app.control_token}", flush=True)
         print(f"it is at {sandbox.url_v4} too, with the header X-Kit-Api-Key: {sandbox.v4_key}", flush=True)
+        print(f"its OAuth client without a secret is {PUBLIC_CLIENT_ID}", flush=True)
         stopped.wait()
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from operator import itemgetter
 
 from .behaviour import Behaviour
-from .clock import system_clock
+from .clock import Movable, system_clock
 from .codec import milliseconds
 from .extras import Extras
 from .records import KINDS, Account, Broadcast, CustomField, Hook, Kind, Mail, Parent, Purchase, Roster, Subscriber
@@ -78,6 +78,21 @@ class World:
         self.last_ids: dict[str, int] = dict(FIRST_IDS)
         self.extras = Extras()
         self.past: list[tuple[int, World]] = []
+        self.life: Callable[[datetime], None] | None = None
+
+    # -- time
+
+    def advance(self, days: float) -> None:
+        """Move the clock by days, and live them, if the account has a life. ValueError for a clock that does not move,
+        and for one that would go backwards."""
+        if not isinstance(self.now, Movable):
+            raise ValueError("the clock of this account does not move")
+        if days < 0:
+            raise ValueError("time does not go backwards")
+        with self.lock:
+            self.now.advance(days=days)
+            if self.life is not None:
+                self.life(self.now())
 
     # -- delayed writes, lagging reads
 

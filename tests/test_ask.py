@@ -338,7 +338,8 @@ def test_a_few_wide_rows_are_written_a_column_a_line(folder: Path) -> None:
 def test_many_wide_rows_are_a_table_of_what_fits(folder: Path) -> None:
     lines = on_terminal(folder, "from subscribers, range(3)")
     assert lines[0].startswith("┌")
-    assert "9 rows" in lines[-2] + lines[-1]
+    assert lines[-1].startswith("└")
+    assert max(map(len, lines)) <= 80
 
 
 def test_what_people_wrote_does_not_move_the_cursor(folder: Path) -> None:

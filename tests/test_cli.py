@@ -171,15 +171,19 @@ def test_sql_knows_a_table_as_it_was(cksync: Command, tmp_path: Path) -> None:
     log = LogBuilder(tmp_path / "data")
     log.write(ACTIVE, 1, [{"id": 5, "email_address": "p5@example.com", "state": "active"}])
     publish(log.folder)
-    for day, ids in (("2026-03-01", ""), ("2026-03-02", "5\r\n")):
+    for day, ids in (("2026-03-01", ""), ("2026-03-02", "5\n")):
         found = cksync("sql", "--format", "csv", f"select id from as_of.subscribers('{day}')").stdout
-        assert found.splitlines() == f"id\r\n{ids}".splitlines()
+        assert found.splitlines() == f"id\n{ids}".splitlines()
 
 
-def test_csv_is_that_of_rfc_4180(cksync: Command, environ: dict[str, str], mirror: Path, tmp_path: Path) -> None:
+def test_csv_is_quoted_by_rfc_4180_and_ends_lines_as_unix_does(
+    cksync: Command, environ: dict[str, str], mirror: Path, tmp_path: Path
+) -> None:
     query = """select 'a,b' as "x,y", 'say "hi"' as quoted, e'two\\nlines' as lines, null as nothing, 1.50 as money"""
     command = [sys.executable, "-m", "cksync", "sql", "--format", "csv", query]
     out = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, check=True).stdout
+    assert out == b'"x,y",quoted,lines,nothing,money\n"a,b","say ""hi""","two\nlines",,1.50\n'
+    out = subprocess.run([*command, "--crlf"], env=environ, cwd=tmp_path, capture_output=True, check=True).stdout
     assert out == b'"x,y",quoted,lines,nothing,money\r\n"a,b","say ""hi""","two\nlines",,1.50\r\n'
 
 
@@ -496,7 +500,7 @@ def test_status_after_a_pull_shows_what_there_is(cksync: Command, sandbox: Sandb
     asked = len(sandbox.journal)
     out = cksync("status").stdout
     assert "owner@example.com" in out
-    assert any(line.split()[:4] == ["tags", "1", "1", "8"] for line in out.splitlines())
+    assert any(line.split()[:5] == ["tags", "8", "8", "1", "1"] for line in out.splitlines())
     assert len(sandbox.journal) == asked
 
 

@@ -14,6 +14,7 @@ from cksync.config import (
     Config,
     ModelsConfig,
     PullConfig,
+    StatusConfig,
     find_config,
     load_config,
     user_config,
@@ -189,7 +190,7 @@ def test_all_problems_come_at_once_each_with_its_key_and_what_to_do(write: Write
 
 def test_an_unknown_key_like_no_other_is_answered_with_those_that_exist(write: Write) -> None:
     (problem,) = problems_of(write("colour = 1"))
-    assert problem.endswith("; known keys: api, data_dir, models, pull")
+    assert problem.endswith("; known keys: api, data_dir, models, pull, status")
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", "-1", "0", "1e300", "true", '"4"', "[]", "{}", "2026-01-01"])
@@ -245,14 +246,14 @@ def test_a_garbled_file_gives_a_message(content: str, write: Write) -> None:
     path = write(content)
     (problem,) = problems_of(path)
     assert problem.startswith(f"{path}: not valid TOML: ")
-    assert problem.endswith("; see config.example.toml")
+    assert problem.endswith("; see `cksync config --example`")
     assert "\n" not in problem
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x7fELF\x02\x01\x01\xe4", "data_dir = 'ä'".encode("latin-1")])
 def test_a_file_that_is_no_text_gives_a_message(content: bytes, write: Write) -> None:
     path = write(content)
-    assert problems_of(path) == [f"{path}: not a UTF-8 text file; see config.example.toml"]
+    assert problems_of(path) == [f"{path}: not a UTF-8 text file; see `cksync config --example`"]
 
 
 def test_a_mark_that_editors_put_at_the_beginning_is_overlooked(write: Write, tmp_path: Path) -> None:
@@ -385,9 +386,10 @@ def test_a_model_setting_that_means_nothing_is_a_problem(line: str, problem: str
 def test_the_example_has_the_keys_of_the_config_and_no_others() -> None:
     text = (TOP / "config.example.toml").read_text()
     example = tomllib.loads(re.sub(r"(?m)^# (\w+ = )", r"\1", text))
-    assert example.keys() == {"data_dir", "api", "pull", "models"}
+    assert example.keys() == {"data_dir", "api", "pull", "models", "status"}
     assert example["api"].keys() == {field.name for field in fields(ApiConfig)}
     assert example["pull"].keys() == {field.name for field in fields(PullConfig)}
+    assert example["status"].keys() == {field.name for field in fields(StatusConfig)}
     assert example["models"].keys() == {field.name for field in fields(ModelsConfig)}
 
 
@@ -397,4 +399,4 @@ def test_every_value_of_the_example_is_the_default_as_it_says() -> None:
     numbers = {field.name: field.default for field in fields(ApiConfig) if not field.name.startswith("api_")}
     assert {name: getattr(config.api, name) for name in numbers} == numbers
     assert config.data_dir == TOP / "data"
-    assert (config.pull, config.models) == (PullConfig(), ModelsConfig())
+    assert (config.pull, config.models, config.status) == (PullConfig(), ModelsConfig(), StatusConfig())

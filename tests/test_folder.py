@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -351,3 +352,9 @@ def test_a_file_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path: Path) -
     with pytest.raises(OSError, match="directory"):
         put_in_place(tmp_path / "new", tmp_path / "place")
     assert (tmp_path / "place").is_dir()
+
+
+def test_processes_that_prepare_a_new_folder_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(30):
+            list(pool.map(lambda _, at=tmp_path / f"{number}": Folder(at).prepare(), range(8)))

@@ -161,7 +161,8 @@ def live(seed: int, folder: Path, *, switches: bool) -> None:
         life.in_the_end()
 
 
-@pytest.mark.parametrize("seed", [*QUICK, *(pytest.param(seed, marks=pytest.mark.heavy) for seed in HEAVY)])
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", [*QUICK, *HEAVY])
 def test_exit_0_at_rest_is_true(seed: int, tmp_path: Path) -> None:
     live(seed, tmp_path, switches=False)
 

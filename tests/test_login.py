@@ -458,6 +458,31 @@ def test_token_that_cannot_be_revoked_is_kept(
     assert (tmp_path / "oauth.json").exists()
 
 
+def test_logout_whose_output_is_lost_is_done_all_the_same(
+    logged_in: dict[str, str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cksync", "logout"], cwd=tmp_path, env=logged_in, stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 3
+    assert b"the command itself completed" in done.stderr
+    assert not (tmp_path / "oauth.json").exists()
+
+
+@pytest.mark.parametrize("given", [b"\xff\xfe\n", b"\x00\n", b"x" * 100_000])
+def test_paste_of_anything_is_one_sentence(given: bytes, env: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cksync", "login", "--paste", *FIRST],
+        cwd=tmp_path,
+        env=env,
+        input=given,
+        capture_output=True,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert [line for line in done.stderr.splitlines() if line.startswith(b"cksync: ") and b"internal" not in line]
+
+
 @pytest.mark.parametrize(
     ("scope", "may"),
     [

@@ -57,9 +57,9 @@ def test_worked_example_of_the_readme_does_what_it_says(
     script = "import duckdb, sys; duckdb.connect('work.duckdb').execute(sys.stdin.read())"
     subprocess.run([sys.executable, "-c", script], input=sql, text=True, check=True, cwd=tmp_path)
     shown = cksync("diff", "work.duckdb").stdout
-    assert {"create tag: 1", "create broadcast: 1"} <= set(shown.splitlines())
+    assert {"+ create tag: 1", "+ create broadcast: 1"} <= set(shown.splitlines())
     twice = cksync("sql", "@bought_twice", "--format", "csv").stdout.splitlines()[1:]
-    assert f"subscribe: {len(twice)}" in shown.splitlines()
+    assert f"+ subscribe: {len(twice)}" in shown.splitlines()
     assert {person.email_address for person in buyers} <= {row.split(",")[1] for row in twice}
     assert refunded.email_address not in {row.split(",")[1] for row in twice}
     assert "'Acme " in shown
@@ -428,7 +428,7 @@ def test_new_person_costs_no_read_of_a_member_list(work: Work, sandbox: Sandbox)
 def test_diff_of_one_table_lists_its_edits_and_prices_all(work: Work, cksync: Command) -> None:
     work.edit(*EVERYTHING)
     shown = cksync("diff", str(work.path), "--only", "tags").stdout
-    said = r"create tag: 1\n  -\d+: name 'bought twice'\nall tables together: 14 requests, .*; checksum \w+\n"
+    said = r"\+ create tag: 1\n  \+ bought twice \(new\)\nall tables together: [^:]*: 14 requests, .*; checksum \w+\n"
     assert re.fullmatch(said, shown)
     part = json.loads(cksync("diff", str(work.path), "--only", "tags", "--format", "json").stdout)
     assert ([action["what"] for action in part["actions"]], part["requests"]) == (["create tag"], 14)

@@ -32,7 +32,7 @@ MOVE = (
 OTHER = "update subscribers set last_name = 'pushed' where id = {}"
 REFUSED = "a subscription can be inserted, and deleted from a tag, but not updated"
 # In a mirror of API v3, and in one that API v4 alone filled.
-IDS = some([True, False], [True, False])
+IDS = some([True, False], [True])
 
 
 def without_ids(work: Work, sandbox: Sandbox) -> None:
@@ -339,7 +339,7 @@ def as_text(key: Sequence[object]) -> object:
     return ", ".join(map(str, key))
 
 
-FORMATS = some([as_array, as_text], [as_array, as_text])
+FORMATS = some([as_array, as_text], [as_array])
 
 
 def made_before(work: Work, written: Callable[[Sequence[object]], object], state: str | None = None) -> None:
@@ -367,7 +367,7 @@ def _old_key(db: duckdb.DuckDBPyConnection, target: str, args: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("written", FORMATS)
-@pytest.mark.parametrize("state", ["sent", "unknown"])
+@pytest.mark.parametrize("state", some(["sent", "unknown"], ["unknown"]))
 @pytest.mark.parametrize("place", some(["tag", "form"], ["form"]))
 def test_membership_that_an_older_cksync_left_open_is_found(
     place: str, state: str, written: Callable[..., object], work: Work, sandbox: Sandbox, world: World

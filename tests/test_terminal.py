@@ -110,7 +110,7 @@ def test_no_description_reaches_a_terminal_as_it_is(arguments: tuple[str, ...], 
 def test_into_a_pipe_data_goes_byte_for_byte(environ: dict[str, str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cksync", "sql", "--format", "csv", "select name from people"]
     written = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=True).stdout
-    assert written == f'name\r\n"{EVIL}"\r\n'.encode()
+    assert written == f'name\n"{EVIL}"\n'.encode()
 
 
 @pytest.mark.heavy

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,7 @@ from cksync.api.v4.client import V4Client
 from cksync.api.v4.reads import Reads
 from cksync.api.v4.writes import CALLS
 from cksync.errors import EndpointFailed, OutcomeUnknown, Rejected, TurnedDown, Unauthorized
-from kit_sandbox import Answer, Sandbox, World, effects
+from kit_sandbox import Answer, Sandbox, World, effects, serve
 from kit_sandbox.messages import Handler, Request
 from tests.support.connecting import connected, having, with_key, with_oauth
 
@@ -596,9 +597,22 @@ def test_answer_of_another_shape_leaves_a_creation_unknown(body: Any, v4: V4Clie
         v4.create_broadcast(subject="x")
 
 
-def test_writes_wait_for_the_throttle_and_are_noted(config: Config, sandbox: Sandbox) -> None:
+# -- the throttle, and the record of requests
+
+
+def test_writes_of_all_threads_stay_below_the_limit(config: Config, world: World) -> None:
+    """The server allows a token five times as many requests as a key."""
+    with serve(world, rate_limit=4, rate_period_seconds=0.5) as limited:
+        made = having(with_oauth(config, limited), rate_limit=20, rate_period_seconds=0.5)
+        with cksync.connect(made, environ={}) as client, ThreadPoolExecutor(8) as pool:
+            tags = list(pool.map(lambda number: client.v4.create_tag(f"tag {number}"), range(50)))
+        assert len({each["tag"]["id"] for each in tags}) == 50
+        assert {entry.status for entry in limited.journal.writes()} == {201}
+        assert limited.violations() == 0
+
+
+def test_writes_are_noted_with_their_stream(config: Config, sandbox: Sandbox) -> None:
     with connected(with_oauth(config, sandbox)) as api:
         found = api.write(CALLS.create_tag("noted"))
     (attempt,) = found.attempts
     assert (attempt.endpoint, attempt.status, attempt.stream) == ("POST tags", 201, "tags")
-    assert (config.data_dir / "state" / "requests-v4-oauth").exists()

@@ -20,7 +20,7 @@ from cksync.pipeline.pull import NO_PURCHASES, pull
 from cksync.pipeline.status import status
 from kit_sandbox import Sandbox, World, edits, effects, generate, serve
 from kit_sandbox.expected_v4 import expected_v4
-from tests.conftest import BARE
+from tests.conftest import BARE, some
 from tests.support.changes import change_everything
 from tests.support.comparison_v4 import LEFT_TO_THE_CYCLE, differences_v4
 from tests.support.connecting import having, with_key, with_oauth
@@ -133,7 +133,7 @@ def test_kill_after_a_list_was_found_gone_leaves_no_member_behind(v4: Config, wo
     assert differences_v4(mirror(v4), world, LEFT_TO_THE_CYCLE) == []
 
 
-@pytest.mark.parametrize("at", [3, 14, 25, 40, 60])
+@pytest.mark.parametrize("at", some([3, 14, 25, 40, 60], [25]))
 def test_killed_first_pull_goes_on_at_the_stored_cursor(at: int, v4: Config, world: World, sandbox: Sandbox) -> None:
     events = pull(v4)
     with contextlib.suppress(CksyncError):
@@ -172,7 +172,7 @@ def test_secret_of_v3_beside_a_key_gives_the_purchases(config: Config, sandbox: 
     assert have == [(id_, True) for id_ in sorted(world.purchases)]
 
 
-@pytest.mark.parametrize("answer", ["refused", "empty"])
+@pytest.mark.parametrize("answer", some(["refused", "empty"], ["refused"]))
 def test_account_without_the_list_of_figures_reads_them_one_by_one(
     answer: Literal["refused", "empty"], v4: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -277,7 +277,7 @@ def v3(config: Config) -> Config:
     return replace(config, models=BARE)
 
 
-@pytest.mark.parametrize("order", ["343", "434", "3434"])
+@pytest.mark.parametrize("order", some(["343", "434", "3434"], ["343"]))
 def test_folder_that_changes_its_version_keeps_everything(order: str, v3: Config, v4: Config, world: World) -> None:
     """No row is new, gone or changed because another version shows it; columns that one gives are filled in place."""
     versions: dict[str, list[tuple[Any, ...]]] = {}

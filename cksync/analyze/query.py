@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from cksync.analyze.saved import Saved, saved_query
+from cksync.analyze.saved import Saved, saved_query, why_empty
 from cksync.errors import Rejected
 from cksync.folder import Folder
 from cksync.mirror import check_reach, lock, open_mirror, refusal
@@ -15,10 +15,12 @@ from cksync.mirror import check_reach, lock, open_mirror, refusal
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """The rows of a query; None for a statement that returns none. `saved` is the saved query that was run by name."""
+    """The rows of a query; None for a statement that returns none. `saved` is the saved query that was run by name,
+    and `why_empty` the reason if it has no rows."""
 
     relation: duckdb.DuckDBPyRelation | None
     saved: Saved | None = None
+    why_empty: str | None = None
 
 
 @contextlib.contextmanager
@@ -43,11 +45,12 @@ def ask(
         if saved and len(words) > 1:
             raise Rejected(f"@{saved.name} is a complete query and cannot be extended; write the SQL yourself")
         text = saved.sql if saved else query
+        reason = why_empty(db, saved) if saved else None
         if not allow_files:
             check_reach(text)
             lock(db)
         try:
-            yield QueryResult(db.sql(text), saved)
+            yield QueryResult(db.sql(text), saved, reason)
         except duckdb.Error as error:
             if not allow_files and (refused := refusal(error)):
                 raise refused from None

@@ -1,7 +1,7 @@
 """Saved queries: `@name` is a file of the user's folder `queries`, one of sql/queries, or else a table or model.
 
-A file is SQL whose first line is a comment that says what it answers. A user's query hides a built-in one of the same
-name.
+A file is SQL whose first line is a comment that says what it answers; a line `-- @empty: TEXT` says why it may have no
+rows. name.
 """
 
 import re
@@ -21,12 +21,14 @@ _TIMES = ("DATE", "TIMESTAMPTZ", "TIMESTAMP")
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A query with a name, and what it answers. `file` is None for one derived from a table or model."""
+    """A query with a name, and what it answers. `file` is None for one derived from a table or model. `empty` is the
+    reason if it has no rows; `{first_pull}` in it is the day of the first pull."""
 
     name: str
     title: str
     sql: str
     file: str | None = None
+    empty: str | None = None
 
 
 def saved_queries(models_path: Path | None) -> list[Saved]:
@@ -60,6 +62,16 @@ def query_of(db: duckdb.DuckDBPyConnection, entry: Entry) -> Saved:
     return Saved(entry.label, entry.grain, sql)
 
 
+def why_empty(db: duckdb.DuckDBPyConnection, saved: Saved) -> str | None:
+    """Return the reason why a saved query may have no rows; None if it has none to give."""
+    if saved.empty is None or "{first_pull}" not in saved.empty:
+        return saved.empty
+    query = "select min(started_at)::date, current_date from _cksync.loads where is_finished and streams = 'all'"
+    ((first, today),) = db.execute(query).fetchall()
+    day = "never made" if first is None else "today" if first == today else f"on {first}"
+    return saved.empty.replace("{first_pull}", day)
+
+
 def _read(folder: Path, shown: str) -> list[Saved]:
     found = []
     for path in sorted(folder.glob("*.sql")):
@@ -68,7 +80,10 @@ def _read(folder: Path, shown: str) -> list[Saved]:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not valid UTF-8"
             raise Rejected(f"{shown}/{path.name} cannot be read: {reason}") from None
-        found.append(Saved(path.stem, header(text).grain, text, f"{shown}/{path.name}"))
+        found_header = header(text)
+        found.append(
+            Saved(path.stem, found_header.grain, text, f"{shown}/{path.name}", found_header.words.get("@empty"))
+        )
     return found
 
 

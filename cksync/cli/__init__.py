@@ -26,6 +26,7 @@ COMMANDS = {
     "init": ("init", "Write a config file."),
     "login": ("login", "Log in to Kit with OAuth, for API v4."),
     "logout": ("logout", "Revoke the OAuth tokens and delete them."),
+    "config": ("config", "Show the settings in force, and where each comes from."),
     "check": ("check", "Test the credentials, folder, disk and clock; show the account."),
     "plan": ("plan", "Estimate the next pull, in requests and minutes."),
     "pull": ("pull", "Bring the mirror up to date."),

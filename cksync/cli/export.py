@@ -38,6 +38,7 @@ FORMS = ("parquet", "csv", "excel", "sqlite", "duckdb", "postgres")
 )
 @click.option("--schema", default="cksync", show_default=True, help="Postgres: schema to write to.")
 @click.option("--force", is_flag=True, help="Replace a target that cksync did not export.")
+@click.option("--raw", is_flag=True, help="Excel and CSV: every table and model, with technical columns.")
 @ALLOW_FILES
 @FORMAT
 @common
@@ -53,6 +54,7 @@ def export(
     partition_by: str | None,
     schema: str,
     force: bool,
+    raw: bool,
     allow_files: bool,
     form: str,
 ) -> None:
@@ -61,7 +63,8 @@ def export(
     TARGET is a folder/ of Parquet files (or CSV files, with --to csv), a file ending in .parquet, .csv, .xlsx, .sqlite,
     .db or .duckdb, or postgresql://user@host/database. It is replaced as a whole, or not at all.
 
-    NAME is a table or model, or a pattern (`sub*`, `history.*`); all current tables and models by default.
+    NAME is a table or model, or a pattern (`sub*`, `history.*`); all current tables and models by default. For
+    Excel and CSV the default is people with a column per custom field, purchases, broadcasts, and a contents list.
     """
     from cksync.analyze.export.run import Order
     from cksync.analyze.export.run import export as verb
@@ -71,7 +74,7 @@ def export(
         hide_password(given)
     end_on_signals(_say_interrupted)
     query = as_typed(query, "--query") if query else query
-    order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force, allow_files)
+    order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force, allow_files, raw)
     with _shown(quiet=settings.quiet) as show:
         for event in verb(settings.load().data_dir, order):
             show(event)

@@ -100,7 +100,7 @@ def _pasted(asked: "Authorization") -> str:
         "it ends at an address with a code, even if that page cannot be shown; paste the whole address here:", err=True
     )
     with asking():
-        answer = sys.stdin.readline(LONGEST_PASTE).strip()
+        answer = sys.stdin.buffer.readline(LONGEST_PASTE).decode(errors="replace").strip()
     if not answer:
         raise Rejected("nothing was pasted; nothing was written; run `cksync login --paste` again")
     return answer

@@ -1,17 +1,17 @@
 """Results on stdout: tables for people, JSON for programs."""
 
 import json
-import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 import click
 
-from cksync.cli.streams import utf8, visible
+from cksync.cli.streams import STDOUT, columns_of, folded, utf8, visible
 
 FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="Output format.")
 ALLOW_FILES = click.option(
@@ -30,19 +30,75 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a plain-text table: numbers aligned right, everything else left."""
-    cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max(len(text) for text in column) for column in zip(columns, *cells, strict=True)]
-    is_number = [
-        all(isinstance(row[n], int | float | None) for row in rows) and bool(rows) for n in range(len(columns))
-    ]
-    for line in (columns, ["─" * width for width in widths], *cells):
-        padded = [
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, is_number, strict=True)
-        ]
-        click.echo("  ".join(padded).rstrip())
+def say(text: str) -> None:
+    """Print a sentence; on a terminal its lines break at words."""
+    width = terminal_width()
+    click.echo(text if width is None else folded(_shown(text), width))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], least: Sequence[str] = ()) -> None:
+    """Print a plain-text table: numbers aligned right, everything else left.
+
+    On a terminal that is too narrow, long texts wrap at words; if that is not enough, the columns `least` are left out,
+    the first one first, and a note on stderr names them.
+    """
+    width, left_out = terminal_width(), []
+    shown = list(range(len(columns)))
+    table = _Table(columns, rows, shown)
+    for name in least:
+        if width is None or table.narrowest <= width:
+            break
+        left_out.append(name)
+        shown = [place for place in shown if columns[place] != name]
+        table = _Table(columns, rows, shown)
+    for line in table.lines(width):
+        click.echo(line)
+    if left_out:
+        click.echo(f"not shown: {', '.join(left_out)}; use a wider terminal, or --format json", err=True)
+
+
+class _Table:
+    """The chosen columns of a table, as text."""
+
+    def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], shown: Sequence[int]) -> None:
+        self.heads = [columns[place] for place in shown]
+        self.cells = [[_cell(row[place]) for place in shown] for row in rows]
+        self.widths = [max(map(_width, column)) for column in zip(self.heads, *self.cells, strict=True)]
+        self.is_number = [bool(rows) and all(_is_number(row[place]) for row in rows) for place in shown]
+        is_text = [any(isinstance(row[place], str) for row in rows) for place in shown]
+        wide = max((width for width, can_wrap in zip(self.widths, is_text, strict=True) if can_wrap), default=0)
+        # The widest text is the one that wraps.
+        self.wrapping = next((n for n, can_wrap in enumerate(is_text) if can_wrap and self.widths[n] == wide), None)
+
+    @property
+    def narrowest(self) -> int:
+        """The minimum width of the table."""
+        total = sum(self.widths) + 2 * (len(self.widths) - 1)
+        if self.wrapping is None:
+            return total
+        widest = self.widths[self.wrapping]
+        return total - max(widest - max(NARROWEST, len(self.heads[self.wrapping])), 0)
+
+    def lines(self, width: int | None) -> Iterator[str]:
+        """Yield the lines of the table."""
+        widths = list(self.widths)
+        over = 0 if width is None else sum(widths) + 2 * (len(widths) - 1) - width
+        if over > 0 and self.wrapping is not None:
+            widths[self.wrapping] = max(widths[self.wrapping] - over, min(NARROWEST, widths[self.wrapping]))
+        for row in (self.heads, ["─" * each for each in widths], *self.cells):
+            wrapped_cells = [
+                textwrap.wrap(text, widths[n], break_on_hyphens=False) or [""] if _width(text) > widths[n] else [text]
+                for n, text in enumerate(row)
+            ]
+            for parts in zip_longest(*wrapped_cells, fillvalue=""):
+                yield "  ".join(
+                    part.rjust(each) if right else padded(part, each)
+                    for part, each, right in zip(parts, widths, self.is_number, strict=True)
+                ).rstrip()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | None)
 
 
 def _cell(value: Any) -> str:
@@ -61,12 +117,12 @@ def print_pairs(pairs: Mapping[str, Any]) -> None:
     """Print a short list of names and values."""
     width = max(map(len, pairs))
     for name, value in pairs.items():
-        click.echo(f"{name.ljust(width)}  {_cell(value)}")
+        click.echo(f"{name.ljust(width)}  {wrapped(_cell(value), width + 2, terminal_width())}")
 
 
 def terminal_width() -> int | None:
     """The width of the terminal; None if stdout is a file or pipe, where nothing is truncated."""
-    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
+    return columns_of(STDOUT) if sys.stdout.isatty() else None
 
 
 def one_line(text: str) -> str:
@@ -102,4 +158,5 @@ def wrapped(text: str, indent: int, width: int | None) -> str:
     """Wrap a text to the width of a terminal, indenting all lines but the first."""
     if width is None or indent + len(text) <= width:
         return text
-    return ("\n" + " " * indent).join(textwrap.wrap(text, max(width - indent, NARROWEST), break_on_hyphens=False))
+    room = max(width - indent, NARROWEST)
+    return ("\n" + " " * indent).join(textwrap.wrap(text, room, break_on_hyphens=False, break_long_words=False))

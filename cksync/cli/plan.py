@@ -1,10 +1,15 @@
 """`cksync plan`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.output import FORMAT, print_json, print_table
+from cksync.cli.output import FORMAT, print_json, print_table, say
 from cksync.plural import plural
+
+if TYPE_CHECKING:
+    from cksync.pipeline.plan import PullPlan
 
 
 @click.command()
@@ -27,10 +32,21 @@ def plan(settings: Settings, streams: tuple[str, ...], full: bool, form: str) ->
     ]
     print_table(("what", "lists", "requests", "based on"), rows)
     click.echo()
-    if found.requests is None or found.seconds is None:
-        click.echo("total: unknown")
-    else:
-        minutes = f"at least {found.seconds / 60:.0f} min" if found.seconds >= 60 else "under a minute"
-        click.echo(f"total: {plural(found.requests, 'request')}, {minutes} at the rate limit")
+    say(f"total: {total(found)}")
     if found.note:
-        click.echo(found.note)
+        say(found.note)
+
+
+def total(found: "PullPlan") -> str:
+    """The requests and the time of a plan."""
+    if found.requests is None or found.seconds is None:
+        return "unknown"
+    minutes = f"at least {found.seconds / 60:.0f} min" if found.seconds >= 60 else "under a minute"
+    return f"{plural(found.requests, 'request')}, {minutes} at the rate limit"
+
+
+def price(found: "PullPlan") -> str:
+    """What a pull costs, in a sentence."""
+    if found.requests is None and found.note:
+        return f"Its price depends on the account: {found.note.rpartition('; ')[2]}."
+    return f"Its price: {total(found)}."

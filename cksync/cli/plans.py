@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cksync.cli.plan_lines import colored, lines_of, named, short, summary
 from cksync.plural import plural
 from cksync.write import EDITABLE_TABLES, RULES
 
 if TYPE_CHECKING:
     from cksync.config import Config
-    from cksync.write.action import Action
+    from cksync.write.labels import Labels
     from cksync.write.plan import Conflict, Plan, Skipped
 
 
@@ -29,46 +30,17 @@ REDACT = click.option("--redact", is_flag=True, help="Print only ids: no names, 
 
 
 def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: Collection[str] = ()) -> None:
-    """Print a plan: the changes by kind, then what prevents others, then the number of requests."""
+    """Print a plan: what a safety rule blocks, the changes by kind, what prevents others, and the number of
+    requests."""
     from cksync.api.throttle import floor_seconds
-    from cksync.write.edits import shown_key
 
     plan = whole.about(only)
+    _print_blocked(plan)
     for what in dict.fromkeys(action.what for action in plan.actions):
         of = [action for action in plan.actions if action.what == what]
-        click.echo(f"{what}: {len(of):,}")
-        for action in of[:limit]:
-            click.echo(f"  {_said(action, redact)}")
-        if len(of) > limit:
-            click.echo(f"  ... and {len(of) - limit:,} more")
-    _list(
-        "conflicts (not pushed)",
-        (
-            f"{conflict.table} {shown_key(conflict.key)}: {_said_conflict(conflict, redact)}"
-            for conflict in plan.conflicts
-        ),
-        limit,
-    )
-    _list(
-        "cannot be pushed",
-        (f"{p.table} {shown_key(p.key)}: {'(hidden)' if redact else p.reason}" for p in plan.problems),
-        limit,
-    )
-    _list(
-        "rejected earlier (edit them, or add --retry-rejected)",
-        (_said_skipped(p, redact) for p in plan.skipped if p.outcome != "unknown"),
-        limit,
-    )
-    _list(
-        "outcome unknown (--allow repeat-unknown sends them again)",
-        (_said_skipped(p, redact) for p in plan.skipped if p.outcome == "unknown"),
-        limit,
-    )
-    _list(
-        "blocked by a safety rule",
-        (f"{held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}" for held in plan.blocked),
-        limit,
-    )
+        for line in lines_of(of, plan.names, limit, redact=redact):
+            click.echo(line)
+    _print_obstacles(plan, limit, redact)
     if others := len(whole.problems) - len(plan.problems):
         click.echo(f"{plural(others, 'edit')} of other tables cannot be pushed either; run without --only to see them")
     if not whole.actions:
@@ -79,32 +51,60 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
     time = f"at least {seconds / 60:.0f} min" if seconds >= 60 else "under a minute"
     if only:
         click.echo("all tables together: ", nl=False)
-    click.echo(f"{plural(whole.requests, 'request')}, {time} at the rate limit; checksum {whole.checksum}")
+    click.echo(
+        f"{summary(list(whole.actions))}: {plural(whole.requests, 'request')}, {time} at the rate limit;"
+        f" checksum {whole.checksum}"
+    )
+
+
+def _print_blocked(plan: "Plan") -> None:
+    """Print the safety rules that block the push."""
+    if plan.blocked:
+        click.echo(colored("!", "blocked by a safety rule: nothing is pushed before you allow it"))
+    for held in plan.blocked:
+        click.echo(f"  {held.count:,} {held.reason} ({', '.join(held.examples)}): --allow {held.rule}")
+
+
+def _print_obstacles(plan: "Plan", limit: int, redact: bool) -> None:
+    """Print the edits that are not pushed, and why."""
+    from cksync.write.edits import shown_key
+
+    def row(table: str, key: tuple[object, ...]) -> str:
+        label = plan.names.get((table, key[0])) if len(key) == 1 and isinstance(key[0], int) else None
+        return f"{table} {shown_key(key)}" + (f" {short(label)}" if label and not redact else "")
+
+    conflicts = (f"{row(each.table, each.key)}: {_said_conflict(each, redact)}" for each in plan.conflicts)
+    _list("conflicts (not pushed)", conflicts, limit)
+    problems = (f"{row(p.table, p.key)}: {'(hidden)' if redact else p.reason}" for p in plan.problems)
+    _list("cannot be pushed", problems, limit)
+    rejected = [each for each in plan.skipped if each.outcome != "unknown"]
+    _list(
+        "rejected earlier (edit them, or add --retry-rejected)",
+        (_said_skipped(each, plan.names, redact) for each in rejected),
+        limit,
+    )
+    unknown = [each for each in plan.skipped if each.outcome == "unknown"]
+    _list(
+        "outcome unknown (--allow repeat-unknown sends them again)",
+        (_said_skipped(each, plan.names, redact) for each in unknown),
+        limit,
+    )
 
 
 def _list(title: str, lines: Iterable[str], limit: int) -> None:
     found = list(lines)
     if found:
-        click.echo(f"{title}: {len(found):,}")
+        click.echo(colored("!", f"{title}: {len(found):,}"))
         for line in found[:limit]:
             click.echo(f"  {line}")
         if len(found) > limit:
             click.echo(f"  ... and {len(found) - limit:,} more")
 
 
-def _said_skipped(skipped: "Skipped", redact: bool) -> str:
-    return f"{skipped.action.what} {skipped.action.target}: {'(hidden)' if redact else skipped.message}"
-
-
-def _said(action: "Action", redact: bool) -> str:
-    if redact:
-        return action.target
-    words = [f"{cell.column} {_short(cell.base)} -> {_short(cell.mine)}" for cell in action.cells]
-    if action.kind.makes or not words:
-        args = {name: value for name, value in action.args.items() if not isinstance(value, dict | list)}
-        place = [f"into {args.pop('parent')} {args.pop('parent_id')}"] if "parent" in args else []
-        words = [*place, *(f"{name} {_short(value)}" for name, value in args.items()), *words]
-    return f"{action.target}: " + ", ".join(words)
+def _said_skipped(skipped: "Skipped", names: "Labels", redact: bool) -> str:
+    action = skipped.action
+    row = action.target if redact else named(action.kind.about, int(action.target), names)
+    return f"{action.what} {row}: {'(hidden)' if redact else skipped.message}"
 
 
 def _said_conflict(conflict: "Conflict", redact: bool) -> str:

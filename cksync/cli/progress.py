@@ -11,7 +11,7 @@ import click
 from cksync.api.throttle import floor_seconds
 from cksync.cli.streams import Above, steering, visible
 from cksync.config import Config
-from cksync.pipeline.events import Event, Note, PageRead, PullReport
+from cksync.pipeline.events import Event, Merging, Note, PageRead, PullReport
 from cksync.plural import plural
 from cksync.secrets import redact
 
@@ -82,6 +82,8 @@ def _bar(config: Config) -> Iterator[Callable[[Event], None]]:
         def show(event: Event) -> None:
             if isinstance(event, Note):
                 above(visible(f"note: {event.text}"))
+            if isinstance(event, Merging):
+                progress.update(task, description="merging into the mirror", left="")
             if isinstance(event, PageRead):
                 spent = time.monotonic() - began
                 progress.update(

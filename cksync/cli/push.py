@@ -1,7 +1,8 @@
 """`cksync push`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from cksync.cli.streams import hide_addresses
 from cksync.plural import plural
 
 if TYPE_CHECKING:
+    from cksync.pipeline.events import Event
     from cksync.pipeline.push import PushReport
     from cksync.write.action import Action
 
@@ -47,7 +49,7 @@ def push(
 ) -> int:
     """Apply the edits of WORK to the account, each only once. Run it again to continue after an interruption."""
     from cksync.cli.progress import said_left, shown, start_logging
-    from cksync.cli.signals import asking, stop_on_signals
+    from cksync.cli.signals import asking, discard_typed, stop_on_signals
     from cksync.errors import Rejected
     from cksync.pipeline.push import PushReport
     from cksync.pipeline.push import push as verb
@@ -67,9 +69,11 @@ def push(
         if not sys.stdin.isatty():
             raise Rejected("cannot ask for confirmation without a terminal; add --yes to push without it")
         with asking():
-            return click.confirm("Push these changes?", err=True)
+            discard_typed()
+            return click.confirm("Push these changes?", default=False, err=True)
 
-    with shown(config, quiet=settings.quiet) as show:
+    show: Callable[[Event], None] | None = None
+    with ExitStack() as progress:
         for event in verb(
             config,
             work,
@@ -84,6 +88,8 @@ def push(
             if isinstance(event, PushReport):
                 report = event
             elif isinstance(event, Plan):
+                progress.close()  # whatever was read: the plan is not printed into a bar
+                show = None
                 if is_said:
                     print_plan(event, config, limit, redact)
             elif isinstance(event, Pushed):
@@ -91,6 +97,7 @@ def push(
                     left = said_left(event.left_seconds)
                     click.echo(f"{event.done:,} of {event.total:,} pushed" + (f", {left}" if left else ""), err=True)
             else:
+                show = show or progress.enter_context(shown(config, quiet=settings.quiet))
                 show(event)
     assert report is not None
     if form == "json":

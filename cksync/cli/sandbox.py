@@ -7,9 +7,27 @@ from cksync.cli.demo import SECRET, V4_KEY
 
 
 @click.command()
-@click.option("--subscribers", type=click.IntRange(min=1), default=5000, show_default=True)
 @click.option(
-    "--seed", type=int, default=7, show_default=True, help="Random seed; the same seed gives the same account."
+    "--seed",
+    "name",
+    default="creator",
+    show_default=True,
+    metavar="NAME",
+    help="Account to serve: `creator` is a believable newsletter, `oddities` has every oddity of the API. Add a number"
+    " for another account of the kind, such as creator:3.",
+)
+@click.option(
+    "--subscribers",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Number of people; 2,400 for creator and 5,000 for oddities by default.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(0, 1_000),
+    default=0,
+    show_default=True,
+    help="Make the account as of this many days ago, and live these days before serving it.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(
@@ -39,7 +57,10 @@ from cksync.cli.demo import SECRET, V4_KEY
     help="Token for the control routes under /_sandbox/; generated and printed if omitted.",
 )
 @click.option(
-    "--drafts", type=click.IntRange(min=0), default=None, help="Number of old, unsent broadcasts; 5 % by default."
+    "--drafts",
+    type=click.IntRange(min=0),
+    default=None,
+    help="Number of old, unsent broadcasts of the seed oddities; 5 % by default.",
 )
 @click.option(
     "--behaviour",
@@ -50,8 +71,9 @@ from cksync.cli.demo import SECRET, V4_KEY
 )
 @common
 def sandbox(
-    subscribers: int,
-    seed: int,
+    name: str,
+    subscribers: int | None,
+    days: int,
     host: str,
     port: int,
     rate_limit: int,
@@ -66,28 +88,31 @@ def sandbox(
 ) -> None:
     """Serve a simulated account that behaves like the API, until Ctrl-C."""
     from cksync.errors import Failed, Rejected
-    from kit_sandbox import Behaviour, run, switched
+    from kit_sandbox import Behaviour, run, seeded, switched
 
     try:
         behaviour = switched(Behaviour(v4_lag_seconds=lag), switches)
     except ValueError as error:
         raise Rejected(f"--behaviour {error}") from None
+    try:
+        sizes = {} if drafts is None else {"drafts": drafts}
+        world = seeded(name, subscribers, days=days, behaviour=behaviour, sizes=sizes)
+    except ValueError as error:
+        raise Rejected(str(error)) from None
     if api_secret is None:
         api_secret = SECRET
         click.echo(f"accepts the secret:  export CKSYNC_API_SECRET={SECRET}", err=True)
         click.echo("reach it with:       export CKSYNC_BASE_URL=http://...  (the address below)", err=True)
+    limit = rate_limit or None
     try:
         run(
-            subscribers,
-            seed,
+            world,
             host,
             port,
-            rate_limit or None,
+            limit,
             rate_period,
             latency_ms / 1000,
             api_secret,
-            sizes={} if drafts is None else {"drafts": drafts},
-            behaviour=behaviour,
             control_token=control_token,
             v4_key=v4_key or V4_KEY,
         )

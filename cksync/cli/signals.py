@@ -4,6 +4,7 @@ ended anyway, within the grace period of service managers."""
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -70,3 +71,11 @@ def _end(last_words: Callable[[], None]) -> None:
     """End the process immediately, which loses nothing, with a message and the exit status of an interruption."""
     last_words()
     os._exit(Interrupted.exit_status)
+
+
+def discard_typed() -> None:
+    """Discard what was typed before a question appeared: it was meant for something else."""
+    import termios
+
+    with contextlib.suppress(termios.error, OSError, ValueError):
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)

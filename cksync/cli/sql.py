@@ -2,14 +2,16 @@
 
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.formats import PRINTERS
+from cksync.cli.formats import PRINTERS, is_wide
 from cksync.cli.output import ALLOW_FILES
+from cksync.cli.paging import paged
 from cksync.cli.streams import as_typed, from_stdin
 
 if TYPE_CHECKING:
@@ -47,14 +49,21 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    default="table",
-    help="Output format; `line` prints one column per line, `parquet` needs a file or pipe.",
+    help="Output format; `line` prints one column per line, `parquet` needs a file or pipe.  [default: table,"
+    " or line for a few rows that are wider than the terminal]",
 )
+@click.option("--crlf", is_flag=True, help="CSV: end lines as Windows does, for Excel.")
 @ALLOW_FILES
 @common
 @click.pass_obj
 def sql(
-    settings: Settings, query: str | None, listing: bool, describe: str | None, form: str, allow_files: bool
+    settings: Settings,
+    query: str | None,
+    listing: bool,
+    describe: str | None,
+    form: str | None,
+    crlf: bool,
+    allow_files: bool,
 ) -> None:
     """Query the mirror with SQL, read-only. Queries cannot access other files without --allow-files.
 
@@ -68,24 +77,32 @@ def sql(
         raise click.UsageError(
             "parquet is a binary format; redirect it to a file: `cksync sql … --format parquet > out.parquet`"
         )
+    if crlf and form != "csv":
+        raise click.UsageError("--crlf needs --format csv")
     config = settings.load()
     if listing or describe is not None:
         from cksync.cli import dictionary
 
-        if describe is None:
-            dictionary.list_everything(config.data_dir, config.models.path, form)
-        else:
-            dictionary.describe(config.data_dir, describe, form)
+        with paged():
+            if describe is None:
+                dictionary.list_everything(config.data_dir, config.models.path, form or "table")
+            else:
+                dictionary.describe(config.data_dir, describe, form or "table")
         return
     text = from_stdin("the query") if query in (None, "-") else as_typed(query or "", "the query")
-    _ask(config, text, form, quiet=settings.quiet, allow_files=allow_files)
+    _ask(config, text, "crlf" if crlf else form, quiet=settings.quiet, allow_files=allow_files)
 
 
-def _ask(config: "Config", query: str, form: str, *, quiet: bool, allow_files: bool) -> None:
+def _ask(config: "Config", query: str, form: str | None, *, quiet: bool, allow_files: bool) -> None:
     from cksync.analyze.query import ask
 
     with ask(config.data_dir, query, config.models.path, allow_files=allow_files) as answer:
         if answer.saved and not answer.saved.file and not quiet:
             click.echo(f"-- {answer.saved.sql}", err=True)
-        if answer.relation is not None:
-            PRINTERS[form](answer.relation)
+        if answer.relation is None:
+            return
+        chosen = form or ("line" if is_wide(answer.relation) else "table")
+        with paged() if chosen in ("table", "line") else nullcontext():
+            PRINTERS[chosen](answer.relation)
+        if answer.why_empty and not quiet and not answer.relation.limit(1).fetchall():
+            click.echo(f"-- {answer.why_empty}", err=True)

@@ -13,6 +13,7 @@ import os
 import re
 import select
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO, TypeVar, cast
 
@@ -56,6 +57,31 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def columns_of(descriptor: int) -> int:
+    """The width of the terminal of a descriptor; $COLUMNS takes precedence."""
+    given = os.environ.get("COLUMNS", "")
+    with contextlib.suppress(OSError):
+        found = int(given) if given.isdecimal() else os.get_terminal_size(descriptor).columns
+        return found or 80
+    return 80
+
+
+def folded(text: str, width: int) -> str:
+    """A text whose lines break at words; a word longer than a line, such as a path, stays whole. Continued lines are
+    indented as the line they belong to."""
+    return "\n".join(_folded_line(line, width) for line in text.split("\n"))
+
+
+def _folded_line(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    indent = line[: len(line) - len(line.lstrip())]
+    wrapper = textwrap.TextWrapper(
+        max(width, 2 * len(indent) + 10), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(wrapper.wrap(line))
+
+
 class _Sink(io.RawIOBase):
     """A raw stream that discards everything after its first write error."""
 
@@ -95,6 +121,7 @@ class Output(io.TextIOWrapper):
     def __init__(self, descriptor: int, encoding: str) -> None:
         self._sink = _Sink(descriptor)
         self.is_terminal = is_terminal = self._sink.isatty()
+        self._descriptor = descriptor
         super().__init__(
             io.BufferedWriter(self._sink),
             encoding=encoding,
@@ -104,7 +131,10 @@ class Output(io.TextIOWrapper):
         )
 
     def write(self, text: str, /) -> int:
-        return super().write(_cleaned(text, is_terminal=self.is_terminal))
+        text = _cleaned(text, is_terminal=self.is_terminal)
+        if self.is_terminal and self._descriptor == STDERR:  # messages; tables are on stdout
+            text = folded(text, columns_of(STDERR))
+        return super().write(text)
 
     def steer(self, text: str) -> None:
         """Write terminal control sequences, for a progress bar or the cursor. Never pass external text."""

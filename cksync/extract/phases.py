@@ -4,7 +4,6 @@ from collections.abc import Collection, Generator, Iterator, Mapping, Sequence, 
 
 from cksync.domain import ACTIVE, BROADCASTS, CANCELLED, PARENTS, PURCHASES, Slice, members, whole
 from cksync.extract.context import Progress, PullContext
-from cksync.extract.due import has_rotation_due
 from cksync.extract.scan.full import FullScan, OptionalScan, Scan
 from cksync.extract.scan.incremental import IncrementalScan
 from cksync.extract.scans import (
@@ -72,12 +71,9 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
 
 
 def _webhooks(context: PullContext) -> list[FullScan]:
-    """Return a scan of the webhooks, within the verify cycle: their list is not documented, and no pull needs it."""
+    """Return a scan of the webhooks. Their list is not documented, so that the API may not have it."""
     slice_ = whole("webhooks")
-    cursor = context.state.cursors.get(slice_.name)
-    read_to = cursor.read_to if cursor is not None and context.schedule.depth == "nightly" else None
-    is_due = has_rotation_due(0, read_to, context.began_at, context.schedule.cycle)
-    return [OptionalScan(slice_, held=held_by(context, slice_))] if is_due and "webhooks" in context.streams else []
+    return [OptionalScan(slice_, held=held_by(context, slice_))] if "webhooks" in context.streams else []
 
 
 def _people(context: PullContext) -> Generator[Sequence[Scan], None, Sequence[Scan]]:

@@ -127,12 +127,21 @@ class Known:
         return {key for key, when in self.state.read_times(slice_).items() if when > at}
 
     def sequences(self) -> Mapping[int, tuple[datetime | None, int]]:
-        """Return when each sequence was updated, and how many emails of it the mirror has."""
+        """Return when each sequence had been updated when its emails were last read, and how many the mirror has.
+
+        A load that resumes another may have read the emails before, but the sequence after a change.
+        """
         rows = self.state.rows(
-            """
-            select sequences.id, updated_at, count(sequence_emails.id)
-            from main.sequences left join main.sequence_emails on sequence_id = sequences.id
-            group by all
+            f"""
+            with {_read_times("sequence_emails")}
+
+            select sequences.id,
+                (
+                    select any_value(old.updated_at) from history.sequences as old
+                    where old.id = sequences.id and {_held_at("read.at")}
+                ),
+                (select count(*) from main.sequence_emails where sequence_id = sequences.id)
+            from main.sequences left join read on read.id = sequences.id
             """
         )
         return {id_: (at, count) for id_, at, count in rows}
@@ -143,21 +152,31 @@ class Known:
             Sent(*row)
             for row in self.state.rows(
                 f"""
-                with read as (
-                    select split_part({list_sql("slice")}, '/', 2)::bigint as id, cursor_at
-                    from _cksync.slices where stream = 'broadcast_links' and cursor_at is not null
-                )
+                with {_read_times("broadcast_links")}
 
                 select stats.broadcast_id, coalesce(broadcasts.send_at, broadcasts.published_at), stats.total_clicks,
                     (
                         select any_value(old.total_clicks) from history.broadcast_stats as old
-                        where old.broadcast_id = stats.broadcast_id and old.change <> 'delete'
-                            and old.valid_from <= read.cursor_at
-                            and (old.valid_to is null or old.valid_to > read.cursor_at)
-                    ), read.cursor_at
+                        where old.broadcast_id = stats.broadcast_id and {_held_at("read.at")}
+                    ), read.at
                 from main.broadcast_stats as stats
                 join main.broadcasts on broadcasts.id = stats.broadcast_id
                 left join read on read.id = stats.broadcast_id
                 """
             )
         ]
+
+
+def _read_times(stream: str) -> str:
+    """Return the SQL of `read`: when each list of a stream was last read, by the id of the row it belongs to. Where the
+    API's clock is behind ours, so is the cursor of a list; the time of its proof is ours."""
+    return f"""read as (
+        select split_part({list_sql("slice")}, '/', 2)::bigint as id, max(greatest(cursor_at, checked_at)) as at
+        from _cksync.slices where stream = '{stream}' and cursor_at is not null
+        group by all
+    )"""
+
+
+def _held_at(time: str) -> str:
+    """Return the SQL of whether `old`, a version in history, was the row at a time."""
+    return f"old.change <> 'delete' and old.valid_from <= {time} and (old.valid_to is null or old.valid_to > {time})"

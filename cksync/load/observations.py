@@ -17,7 +17,7 @@ from cksync.domain import CHANGED_ONLY, MEMBERSHIPS, SINGLE, list_sql, version_s
 from cksync.load.list_order import LISTED, PLACE
 from cksync.load.log import ABSENT, PUSHES, REQUESTS
 from cksync.load.log_files import PORTION_BYTES, portions, row_of, size
-from cksync.load.repeated_keys import OBJECTS
+from cksync.load.repeated_keys import OBJECTS, PAIRS
 from cksync.load.schema import NO_RECORDS
 from cksync.paths import pattern
 from cksync.sqltext import literal
@@ -176,11 +176,13 @@ def _load_observations(db: duckdb.DuckDBPyConnection, files: Sequence[Path], nam
             ),
 
             read as (
-                select *, case when state = 'usable' then json_keys(record, [{objects}]) end as names from judged
+                select *, case when state = 'usable' then json_keys(record, [{objects}]) end as names,
+                    case when state = 'usable' then 2 * json_array_length(record, '{PAIRS}') end as in_pairs
+                from judged
             )
 
-            select * exclude (record, names), case when names is not null then hash(names) end as shape,
-                list_sum(list_transform(names, lambda each: len(each)))::integer as keys,
+            select * exclude (record, names, in_pairs), case when names is not null then hash(names) end as shape,
+                (list_sum(list_transform(names, lambda each: len(each))) + coalesce(in_pairs, 0))::integer as keys,
                 case when names is not null then strlen(record) - strlen(replace(record, '":', ':')) end as colons
             from read
             """

@@ -16,7 +16,9 @@ import msgspec
 from cksync.load.log_files import records
 
 # Where a record has the keys that its shape is made of.
-OBJECTS = ("$", "$.subscriber", "$.subscriber.fields", "$.fields", "$.stats")
+OBJECTS = ("$", "$.subscriber", "$.subscriber.fields", "$.fields", "$.stats", "$.attribution", "$.location")
+# A list of objects with two keys each: the id and the name of a person's tags.
+PAIRS = "$.tags"
 
 _FIRST_OF_EACH_SHAPE = """
     select round, filename, row, shape

@@ -15,8 +15,8 @@ from cksync.sqltext import literal, quoted
 # The most text to convert at once, of longer records and of records that become many rows.
 FEW_BYTES = 1_000_000
 USUAL_RECORD_BYTES = 2_000
-# The same for records of API v4, which fill twice as many columns, and lists of what they lack.
-WIDE_BYTES = 2_000_000
+# The same for people of API v4, who fill twice as many columns, and lists of what they lack.
+WIDE_BYTES, WIDE_COLUMNS = 2_000_000, 10
 
 
 def load_incoming(
@@ -30,7 +30,8 @@ def load_incoming(
     rows = _typed(db, table, with_silence=with_silence)
     before = "create or replace temp table incoming as"
     is_corrected = db.execute("select 1 from corrected limit 1").fetchone() is not None
-    most = FEW_BYTES if table.part_of else WIDE_BYTES if with_silence else PORTION_BYTES
+    is_wide = with_silence and len(table.partly) > WIDE_COLUMNS
+    most = FEW_BYTES if table.part_of else WIDE_BYTES if is_wide else PORTION_BYTES
     for source in _sources(db, files, most):
         _view_records(db, source, during, is_corrected=is_corrected)
         db.execute(f"{before} {rows}")

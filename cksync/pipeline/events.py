@@ -21,6 +21,11 @@ class PageRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Merging:
+    """Everything is read; it is now merged into the mirror, which takes no request."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A message for the user, in one sentence."""
 
@@ -61,4 +66,4 @@ class PullReport:
     version: Version = "v3"
 
 
-Event = PageRead | Note | PullReport
+Event = PageRead | Merging | Note | PullReport

@@ -115,7 +115,7 @@ def _stream(group: str) -> str:
 
 
 def _lines(schedule: Schedule, habit: Mapping[str, int]) -> list[Line]:
-    lines = [Line(name, 1, 1, 1, "the whole list") for name in ("account", *LISTS)]
+    lines = [Line(name, 1, 1, 1, "the whole list") for name in ("account", *LISTS, "webhooks")]
     if schedule.depth == "full":
         return lines + _full(schedule)
     lines += _people(schedule, habit)

@@ -44,7 +44,7 @@ from cksync.load.publish import must_rebuild, stage
 from cksync.load.state import MirrorState, mirror_state
 from cksync.pipeline.account import address, check_clock, check_pin
 from cksync.pipeline.ending import close, fail, finish
-from cksync.pipeline.events import Event, Note, PageRead
+from cksync.pipeline.events import Event, Merging, Note, PageRead
 from cksync.pipeline.plan import priced
 from cksync.pipeline.publishing import publish
 from cksync.pipeline.run import Run
@@ -146,6 +146,7 @@ def pull(
                     run = _catch_up(run, mirror, start)
                     yield from _read(run, lists, is_time_up)
                     verdicts = close(run, verdicts, is_time_up=is_time_up.is_set())
+                yield Merging()
                 yield finish(run, verdicts, began_at, is_time_up=is_time_up.is_set())
             except CksyncError as error:
                 fail(run.progress.writer, now(), error)
@@ -312,11 +313,13 @@ def _going_on(since: datetime, depth: Depth) -> str:
 
 def _catch_up(run: Run, mirror: contextlib.ExitStack, start: Start) -> Run:
     """Start a nightly pull, in its own round, of the slices that a closed load took from earlier ones; slices it read
-    itself are carried over. The intermediate mirror is published only during the first pull of an account. `mirror`
-    holds the open mirror, which is closed here: DuckDB cannot open a newer file of the same path meanwhile."""
+    itself are carried over, but for small lists of API v4. The intermediate mirror is published only during the first
+    pull of an account. `mirror` holds the open mirror, which is closed here: DuckDB cannot open a newer file of the
+    same path meanwhile."""
     stale, now = run.read_before(), run.now()
     mirror.close()
-    carried = {name: scan for name, scan in run.progress.scans.items() if name not in stale}
+    scans = run.progress.scans
+    carried = {name: scan for name, scan in scans.items() if name not in stale and not _is_read_again(scan)}
     if run.is_first:
         run.published.append(publish(run.config, run.folder, analyze=False))
         before = mirror.enter_context(mirror_state(run.folder))
@@ -352,6 +355,12 @@ def _catch_up(run: Run, mirror: contextlib.ExitStack, start: Start) -> Run:
     )
     run.forget()
     return fresh
+
+
+def _is_read_again(scan: Scan) -> bool:
+    """Return True for the small lists of API v4: which emails and members to read depends on what each row says, which
+    no checkpoint keeps."""
+    return scan.slice.version == "v4" and scan.slice.stream in AFRESH
 
 
 @contextlib.contextmanager
@@ -459,6 +468,8 @@ def _drive(run: Run, scans: Sequence[Scan]) -> Iterator[Event]:
 
 def _publish_early(run: Run, after: timedelta) -> None:
     """Publish during a first pull, so that it can be queried while it runs."""
+    if run.config.api.version == "v4":  # read within minutes, so that each merge would only hold it up
+        after = max(after, PUBLISH_EVERY)
     has_read = any(scan.keys for scan in run.progress.scans.values() if scan.slice.stream != "account")
     if run.is_first and has_read and run.now() - (run.published_at or run.context.began_at) > after:
         began_at = run.now()

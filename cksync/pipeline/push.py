@@ -188,7 +188,7 @@ def push(
             if not retry_rejected:
                 journal.forget_unwished(db, plan)
             if plan.actions and not confirm(plan):
-                raise Refused("nothing was written: the plan was not confirmed")
+                raise Refused(f"nothing was written: the plan was not confirmed; the edits stay in {path}")
             for page in read:
                 record.observe(page)
             yield from applier.apply(plan)

@@ -11,7 +11,7 @@ from typing import Any
 
 from cksync.clock import Clock, wall_clock
 from cksync.config import Config
-from cksync.domain import CHANGED_ONLY, SINGLE
+from cksync.domain import CHANGED_ONLY, PROBED, SINGLE
 from cksync.errors import Failed
 from cksync.extract.schedule import Depth
 from cksync.extract.streams import streams_of
@@ -130,8 +130,12 @@ def _finding(name: str, verdicts: Sequence[Verdict], report: PullReport, *, repa
         verdict, reason = "counts proved", "the whole list, and the details of unsent broadcasts"
     else:
         verdict, reason = "counts proved", "totals and sampled pages"
-    lists = [each for each in verdicts if each.slice not in _SINGLE and not each.slice.endswith(CHANGED_ONLY)]
+    lists = [each for each in verdicts if each.slice not in _SINGLE and not _is_part(each.slice)]
     return Finding(name, verdict, len(lists), report.requests.get(name, 0), reason)
+
+
+def _is_part(name: str) -> bool:
+    return name.endswith(CHANGED_ONLY) or PROBED in name
 
 
 def _words(change: Change) -> str:

@@ -51,6 +51,7 @@ def diff(
         tuple(Skipped(action, *left[action.id]) for action in wanted if action.id in left),
         tuple(planned.noops),
         Counter(action.what for action in actions),
+        account.names,
         through,
     )
 

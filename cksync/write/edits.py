@@ -13,6 +13,7 @@ from cksync.addresses import folded, folded_sql
 from cksync.custom_fields import Field, people
 from cksync.sqltext import identifier, literal, quoted
 from cksync.write.gone import gone_rows, lost_columns, unseen_rows
+from cksync.write.labels import Labels, labels_of
 from cksync.write.repeated import repeated_memberships
 from cksync.write.workspace import TABLES, column_names, key_of, mirror_fields, new_columns, rows_of
 
@@ -77,7 +78,7 @@ class Account:
     `new_columns` are the columns of custom fields not created yet, by local id. `gone` maps former rows, by table and
     id, to a description; `lost` are the columns whose custom field is gone. `statuses` are those of broadcasts, None if
     it is unknown whether they were sent; `sent` are those already sent at the checkout. `counted` are the people of
-    earlier pushes, by safety rule.
+    earlier pushes, by safety rule. `names` are the labels of rows, by table and id.
     """
 
     people: Mapping[int, Person]
@@ -97,6 +98,7 @@ class Account:
     lost: Mapping[str, int] = field(default_factory=dict)
     sent: frozenset[int] = frozenset()
     counted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    names: Labels = field(default_factory=dict)
 
 
 def read_edits(db: duckdb.DuckDBPyConnection) -> tuple[list[Edit], list[Problem], Account]:
@@ -302,6 +304,7 @@ def _account(
         gone=gone_rows(db, _named(edits, lost) - set(unseen)),
         lost=lost,
         sent=_sent_at_checkout(db),
+        names=labels_of(db, known),
     )
 
 

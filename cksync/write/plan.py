@@ -11,6 +11,7 @@ from cksync.api.v4.bulk import ITEMS_AT_ONCE
 from cksync.api.v4.bulk_kinds import Bulk
 from cksync.write.action import Action
 from cksync.write.edits import Cell, EditKind, Key, Problem, shown_key
+from cksync.write.labels import Labels
 from cksync.write.through import V3, Through
 
 # Addresses that one request of API v4 looks up.
@@ -70,7 +71,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a push, in order."""
+    """The plan of a push, in order. `names` are labels of rows, for people to read."""
 
     actions: tuple[Action, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
@@ -79,6 +80,7 @@ class Plan:
     skipped: tuple[Skipped, ...] = ()
     noops: tuple[Noop, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    names: Labels = field(default_factory=dict, compare=False)
     through: Through = V3
 
     @property

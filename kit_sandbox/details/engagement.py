@@ -15,6 +15,7 @@ from ..records import Json, Roster, Subscriber
 from ..world import World
 from .draws import mixed
 from .mailings import DAY_MS, YEAR_MS, is_retained, sent_ms
+from .reading import reading
 from .sequences import emails
 
 _HOUR_MS = 3_600_000
@@ -90,11 +91,12 @@ def _delays(world: World, sequence_id: int) -> list[tuple[int, int]]:
 def _sent(world: World, person: Subscriber, mail_id: int, at: int) -> Sent:
     """Some mails bounce; some are opened, within a day, and of those some are followed."""
     draw, pair = mixed(person.id, mail_id), (person.id, mail_id)
-    is_bounced, opened = draw % 211 == 0, at + draw % DAY_MS // 1000 * 1000
-    is_opened = not is_bounced and draw % 100 < 15 + person.id % 60 and opened <= world.ms()
+    is_bounced = draw % 211 == 0
+    opened, is_clicked = reading(world, person.id, mail_id, at)
+    is_opened = opened is not None and not is_bounced and opened <= world.ms()
     is_by_hand = pair in world.extras.opens
     opened_ms = (opened if is_opened else at) if is_opened or is_by_hand else None
-    has_clicked = (is_opened and draw % 7 == 0) or pair in world.extras.clicks
+    has_clicked = (is_opened and is_clicked) or pair in world.extras.clicks
     return Sent(mail_id, at, opened_ms, opened_ms if has_clicked else None, is_bounced)
 
 

@@ -1,8 +1,6 @@
 """A realistic account of any size, the same for the same seed and day."""
 
-import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain
 from random import Random
@@ -14,8 +12,10 @@ from ..codec import milliseconds
 from ..records import Kind, Subscription
 from ..world import World
 from . import samples
+from .collector import without_collector
 from .content import make_content
 from .edge_cases import plant
+from .everyday import give_life
 from .mailings import make_broadcasts, make_purchases
 from .people import Span, make_people
 from .sizes import sizes_for, spread
@@ -38,13 +38,13 @@ def generate(
 
     `sizes` override the usual proportions: tags, tag_memberships, forms, form_memberships, sequences,
     sequence_memberships, broadcasts, drafts, purchases, custom_fields. The same arguments give the same account, if
-    `ends_at` is given or on the same day.
+    `ends_at` is given or on the same day. `World.advance` lives on from there.
     """
     numbers, random = sizes_for(subscribers, **sizes), Random(seed)
     end = ends_at or now().replace(hour=0, minute=0, second=0, microsecond=0)
     span = Span(milliseconds(end - timedelta(days=365 * YEARS)), milliseconds(end))
     world = World(now=now, behaviour=behaviour)
-    with _without_collector():
+    with without_collector():
         _add_fields(world, numbers.custom_fields)
         make_people(world, random, span, subscribers)
         _add_parents(world, random, span, "tag", numbers.tags)
@@ -61,20 +61,8 @@ def generate(
         if with_edge_cases:
             plant(world, random)
         make_content(world, seed, span)
+    give_life(world, seed, end.date())
     return world
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Disable the garbage collector: of a million new objects none is garbage, and the search for cycles would take
-    most of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _add_fields(world: World, count: int) -> None:

@@ -30,7 +30,8 @@ def snippets(view: View, request: Request) -> Answer:
     """Those in use, or with `archived=true` those that are not; of one type, if it is asked for."""
     with_content, is_archived = asked.is_on(request.params, "include_content"), asked.is_on(request.params, "archived")
     kind = asked.choice(request.params, "snippet_type", "all", ("all", "inline", "block"))
-    kept = [row for row in view.world.extras.snippets.values() if row.archived == is_archived]
+    is_every = view.world.behaviour.v4_snippets == "all" and "archived" not in request.params
+    kept = [row for row in view.world.extras.snippets.values() if is_every or row.archived == is_archived]
     rows = [row for row in kept if kind in ("all", row.snippet_type)]
     return listed(view, request, "snippets", rows, _BY_ID, lambda row: shapes.snippet(row, with_content))
 

@@ -1,12 +1,13 @@
 -- Active people with more than one counted order in any currency (refunds do not count), best customers first.
+-- @empty: no active person has more than one counted order
 select
-    person.id as subscriber_id,
     person.email_address,
-    person.order_count as orders,
-    person.revenue_currency as currency,
     person.revenue,
+    person.revenue_currency as currency,
+    person.order_count as orders,
     customer_value.last_purchase_at::date as last_purchase_on,
-    customer_value.segment
+    customer_value.segment,
+    person.id as subscriber_id
 from dim_subscriber as person
 join dim_currency on dim_currency.currency = person.revenue_currency
 left join customer_value

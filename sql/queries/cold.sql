@@ -1,4 +1,5 @@
 -- Active people by the last open or click, and how many of them are cold by Kit's definition (v4).
+-- @empty: no active person has engagement; only API v4 gives it
 select
     recency,
     count(*) as people,

@@ -1,4 +1,5 @@
 -- Where people are (v4): by country, with the share still active, cold and buying.
+-- @empty: no person has a location; only API v4 gives it
 select
     case when country = '' then '(unknown)' else country end as country,
     people,

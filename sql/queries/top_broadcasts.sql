@@ -1,10 +1,11 @@
 -- The 20 most clicked broadcasts of the last year, among those with at least 100 recipients.
+-- @empty: no broadcast of the last year has 100 recipients
 select
-    sent_on,
     subject,
-    recipients,
-    round(open_rate, 1) as open_rate,
     round(click_rate, 2) as click_rate,
+    round(open_rate, 1) as open_rate,
+    sent_on,
+    recipients,
     click_verdict,
     unsubscribes
 from broadcast_performance

@@ -15,6 +15,7 @@ from cksync import (
     Config,
     Exported,
     ItemOutcome,
+    Merging,
     Note,
     OutcomeUnknown,
     PageRead,
@@ -39,7 +40,7 @@ report = cksync.pull(config, on_event=print)
 assert_type(report, PullReport)
 assert_type(report.exit_status, int)
 assert_type(report.requests, Mapping[str, int])
-assert_type(cksync.iter_pull(config, streams=["tags"], stop=stop), Iterator[PageRead | Note | PullReport])
+assert_type(cksync.iter_pull(config, streams=["tags"], stop=stop), Iterator[PageRead | Merging | Note | PullReport])
 assert_type(cksync.verify(config, repair=True), VerifyReport)
 assert_type(cksync.plan(config), PullPlan)
 assert_type(cksync.status(config), Status)

@@ -215,7 +215,7 @@ def _known(value: Any) -> Any:
     if isinstance(value, int):
         return value if abs(value) < LARGEST else str(value)
     if isinstance(value, Decimal):
-        return float(value) if len(value.as_tuple().digits) <= 15 else f"{value:f}"
+        return float(value) if len(value.normalize().as_tuple().digits) <= 15 else f"{value:f}"
     if isinstance(value, float):
         return value if abs(value) < LARGEST_FLOAT else str(value)
     if isinstance(value, datetime):

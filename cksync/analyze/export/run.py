@@ -15,6 +15,7 @@ from cksync.analyze.export import csv, duck, excel, manifest, parquet, postgres,
 from cksync.analyze.export.atomic import replace_target, staging
 from cksync.analyze.export.events import Event, Exported, Moving, Stamp, Written
 from cksync.analyze.export.hashing import hashed
+from cksync.analyze.export.preset import has_preset, preset
 from cksync.analyze.export.source import ExportTable, answer, choose, opened, prepare
 from cksync.analyze.export.target import Form, Target, parse, protect
 from cksync.errors import Failed, Interrupted, Refused, Rejected
@@ -58,6 +59,7 @@ class Order:
     partition_by: str | None = None
     is_forced: bool = False
     allow_files: bool = False
+    is_raw: bool = False
 
 
 def export(data_dir: Path, order: Order) -> Iterator[Event]:
@@ -86,7 +88,8 @@ def _to_path(folder: Folder, target: Target, order: Order) -> Iterator[Event]:
         new = staged / "new" / target.path.name
         new.parent.mkdir()
         with opened(folder, staged / "spill", within=_reach(order, staged / "new")) as db:
-            tables, stamp = _tables(db, order), _stamp(db, order)
+            is_spreadsheet = target.form in ("excel", "csv")
+            tables, stamp = _tables(db, order, is_spreadsheet=is_spreadsheet), _stamp(db, order)
             if target.form == "excel":
                 excel.check_fits(tables)
             _check(target, tables, is_forced=order.is_forced)
@@ -126,7 +129,9 @@ def _writer(target: Target, order: Order) -> Writer:
     return _FOLDERS[target.form]
 
 
-def _tables(db: duckdb.DuckDBPyConnection, order: Order) -> list[ExportTable]:
+def _tables(db: duckdb.DuckDBPyConnection, order: Order, *, is_spreadsheet: bool = False) -> list[ExportTable]:
+    if is_spreadsheet and not (order.names or order.query or order.is_raw) and has_preset(db):
+        return [hashed(table) for table in preset(db)] if order.is_hashed else preset(db)
     found = choose(db, order.names) if order.names or not order.query else []
     tables = [prepare(db, each) for each in found]
     if order.query:

@@ -77,6 +77,7 @@ CHANGED = Slice("subscribers", PEOPLE.name + CHANGED_ONLY)
 CANCELLED = Slice("subscribers", f"{V4}subscribers/cancelled")
 BROADCASTS = whole("broadcasts", "v4")
 STATS = whole("broadcast_stats", "v4")
+TRASHED = Slice("forms", f"{V4}forms{PROBED}trashed")
 PURCHASES = whole("purchases", "v4")
 # Where content is not kept, the parameter that leaves it out, or (of these) the one that includes it is not sent.
 _WITH_CONTENT = ("posts", "snippets", "sequence_emails")

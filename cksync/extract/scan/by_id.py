@@ -6,7 +6,7 @@ from datetime import datetime
 
 from cksync.api.v3 import catalog as v3
 from cksync.api.v4 import catalog as v4
-from cksync.domain import Checkpoint, Miss, Page, Request, Slice
+from cksync.domain import Checkpoint, Head, Miss, Page, Request, Slice
 from cksync.extract.scan.cursor import FROZEN
 from cksync.extract.scan.unread import Unread
 
@@ -15,9 +15,9 @@ class ByIdScan:
     """Reads single records by id; a 404 is an answer, too, and becomes a tombstone.
 
     At most `budget` of the `wanted` records are requested; the others wait for the next pull. `missing` are those for
-    which the API returned 404. Those without a usable answer are requested once more at the end, if others were
-    answered. `may_be_refused`: the API no longer gives some of them (figures older than five years), which stay as they
-    are.
+    which the API returned 404, `heads` has what was read of the others. Those without a usable answer are requested
+    once more at the end, if others were answered. `may_be_refused`: the API no longer gives some of them (figures older
+    than five years), which stay as they are.
     """
 
     absent: Collection[int] = ()
@@ -39,6 +39,7 @@ class ByIdScan:
         self._left = len(self._wanted)
         self._waiting = len(left) - self._left
         self.missing: set[int] = set()
+        self.heads: dict[int, Head] = {}
         self._unanswered = 0
         self._unread = Unread()
         self._place = len(self.keys)
@@ -62,6 +63,9 @@ class ByIdScan:
         self._unanswered += not page.records
         self._began_at = self._began_at or min(page.sent_at, page.server_at or page.sent_at)
         self.keys |= {record.key for record in page.records if record.key is not None}
+        self.heads |= {
+            int(record.key): head for record, head in zip(page.records, page.heads, strict=False) if record.key
+        }
         self.missing |= {int(record.key) for record in page.records if record.key and record.text is None}
 
     def miss(self, missed: Miss) -> None:

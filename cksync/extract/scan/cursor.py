@@ -80,6 +80,7 @@ class CursorScan:
         self._read_from = start.read_from if start else None
         self._number = start.next_page - 1 if start else 0
         self._leg, self._cursor = _place(start.cursor if start else None)
+        self._earlier = set(keys) if self._leg else set()  # rows of earlier legs, which a later one may show again
         self._per_page = PAGE_ROWS
         self._total = start.total if start else None
         self._has_total = start is not None and start.total is not None
@@ -138,6 +139,7 @@ class CursorScan:
             self._cursor = page.cursor
         elif self._leg + 1 < len(self._query.legs):
             self._leg, self._cursor = self._leg + 1, None
+            self._earlier = set(self.keys)
         else:
             self._end()
 
@@ -151,6 +153,9 @@ class CursorScan:
                 self._doubt = self._doubt or "a record without a readable key"
                 continue
             self.keys.add(record.key)
+            if record.key in self._earlier and self._total is not None:
+                self._earlier.remove(record.key)
+                self._total -= 1  # each leg counts it
             if self._with_heads:
                 self.heads[int(record.key)] = self._kept(head)
             if self._met is not None:
@@ -359,6 +364,14 @@ class CountProbe(CursorScan):
     def is_miscounted(self) -> bool:
         """Return False: a single row is expected."""
         return False
+
+
+class IdsProbe(CursorScan):
+    """Walks a list for the ids of its rows; none of them is stored."""
+
+    def news(self, page: Page) -> Page:
+        """Return the page without its records."""
+        return replace(page, records=(), heads=())
 
 
 def digest(text: bytes) -> int:

@@ -6,7 +6,7 @@ from math import ceil
 from cksync.api.v4.catalog import PAGE_ROWS, PEOPLE, engagement
 from cksync.api.v4.catalog import STREAMS as CATALOG
 from cksync.extract.schedule import Schedule
-from cksync.extract.v4.phases import LINKS_IN_ROTATION, LISTS
+from cksync.extract.v4.phases import COUNTS, LINKS_IN_ROTATION, LISTS
 from cksync.load.known import Known
 
 
@@ -52,9 +52,10 @@ def estimates(schedule: Schedule) -> list[Estimate]:
     in_v4 = [name for name in lists if name.startswith("v4/")]
     whole = sum(max(1, ceil(schedule.state.cursors[name].rows / PAGE_ROWS)) for name in in_v4)
     tags = [name for name in in_v4 if "/tag/" in name]
-    everybody = is_full or schedule.depth == "verify" or pages["subscribers"] <= 5 + len(tags)
-    people = pages["subscribers"] + 1 if everybody else 5
-    members = whole if is_full else len(in_v4) - (len(tags) if everybody else 0)
+    everybody = is_full or schedule.depth == "verify" or pages["subscribers"] <= COUNTS + len(tags)
+    people = 1 + (pages["subscribers"] if everybody else COUNTS)
+    tags_in_turn = ceil(len(tags) * min(1.0, schedule.share))
+    members = whole if is_full else len(in_v4) - (len(tags) - tags_in_turn if everybody else 0)
     cursor = schedule.state.cursors.get(engagement(schedule.settings.engagement_window_days).name)
     days = schedule.settings.engagement_days
     is_due = bool(days) and (

@@ -6,7 +6,7 @@ together; at the end whoever turned up meanwhile, and whoever is missing.
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import islice
 from math import ceil
@@ -20,6 +20,7 @@ from cksync.api.v4.catalog import (
     PEOPLE,
     PURCHASES,
     STATS,
+    TRASHED,
     counts_of,
     emails_of,
     engagement,
@@ -48,7 +49,7 @@ from cksync.domain import PURCHASES as PURCHASES_V3
 from cksync.extract.context import Progress, PullContext
 from cksync.extract.due import QUARTER, STATS_MONTHLY, STATS_WEEKLY, WEEK, has_rotation_due
 from cksync.extract.scan.by_id import ByIdScan
-from cksync.extract.scan.cursor import FORBIDDEN, CountProbe, CursorScan
+from cksync.extract.scan.cursor import FORBIDDEN, CountProbe, CursorScan, IdsProbe
 from cksync.extract.scan.full import FullScan, Scan
 from cksync.extract.scans import BY_ID_BUDGET, full_scan, incremental_scan
 from cksync.extract.v4.settling import Pause, Phases, Proved, proved, settle
@@ -83,8 +84,8 @@ NEEDS = {
     "broadcast_links": {"broadcasts", "broadcast_stats"},
     "sequence_emails": {"sequences"},
 }
-# The requests for changed people and for counts of people, in place of everybody.
-CHANGES_AND_COUNTS = 5
+# The requests for counts of people, in place of everybody.
+COUNTS = 3
 # A list that fills less than this share of a page is read whole: that costs no more than reading what is new.
 ONE_PAGE_SHARE = 0.9
 # Links of broadcasts without new clicks that one night checks.
@@ -104,7 +105,7 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
 class _Reading:
     """One pull. `counts` are the active people in each list of members, `states` those of the people read tonight,
     `met` whoever was seen in a list of members, `left` whoever lost a tag, by
-    slice, `page_rows` are the most rows of a page."""
+    slice, `page_rows` are the most rows of a page, `clicks` the figures that were read one by one."""
 
     context: PullContext
     progress: Progress
@@ -115,6 +116,7 @@ class _Reading:
     parents: dict[str, list[int]] = field(default_factory=dict)
     left: dict[str, set[int]] = field(default_factory=dict)
     page_rows: int = PAGE_ROWS
+    clicks: dict[int, int | None] = field(default_factory=dict)
 
     # -- what is known
 
@@ -214,12 +216,13 @@ class _Reading:
 
     def phases(self) -> Phases:
         lists = yield from self._small_lists()
-        people, last = self._people_scans(), dict[str, CursorScan]()
-        if self._by_hints:  # whoever changed explains most counts, and what is explained is not read
-            last = yield from self._run(people)
+        last = yield from self._changed_people()
+        people = self._people_scans()
+        if self._by_hints:  # what the changed people explain is not read
+            last |= yield from self._run(people)
             yield from self._people_after(last)
         scans = [*self._emails(lists), *self._engagement(), *self._links(lists), *self._member_scans(), *self._others()]
-        last |= yield from self._run(scans if self._by_hints else [*people, *scans])
+        last |= yield from self._run(self._longest_first(scans if self._by_hints else [*people, *scans]))
         for scan in last.values():
             self._note_absent(scan)
         if not self._by_hints:
@@ -235,6 +238,19 @@ class _Reading:
         last = yield from settle(walks, self._settings.settle_seconds)
         yield [scan for scan in scans if not isinstance(scan, CursorScan)]
         return last
+
+    def _longest_first(self, scans: Sequence[Scan]) -> list[Scan]:
+        """Sort scans by the rows that they probably read: the pages of a list come one after the other, so that the
+        longest lists decide when all are read."""
+
+        def rows(scan: Scan) -> int:
+            if scan.slice in (PEOPLE, CANCELLED):
+                return 2**62
+            if isinstance(scan, CursorScan) and not scan.is_changes_only:
+                return self.counts.get(scan.slice.name) or 0
+            return 0
+
+        return sorted(scans, key=rows, reverse=True)
 
     def _small_lists(self) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
         names = [name for name in LISTS if self._is_wanted(name)]
@@ -260,7 +276,7 @@ class _Reading:
 
     def _confirm_parents(self, last: Mapping[str, CursorScan]) -> Phases:
         """Find the forms, sequences and tags there are. One that its list lacks is gone if the list of its members is,
-        too."""
+        too, or if it is a form in the trash, whose members the API may go on listing."""
         for kind, stream in PARENTS.items():
             scan = last.get(whole(stream, "v4").name)
             if scan is None:
@@ -273,10 +289,12 @@ class _Reading:
             if not scan.is_complete:
                 self.parents[kind] = sorted(there | held)
                 continue
-            slices = [members(kind, str(id_), "v4") for id_ in lost]
+            gone = (yield from self._trashed(lost)) if kind == "form" and lost else {}
+            left = [id_ for id_ in lost if id_ not in gone]
+            slices = [members(kind, str(id_), "v4") for id_ in left]
             probes = [CursorScan(slice_, query_of(slice_)) for slice_ in slices]
             yield probes
-            gone = {id_: probe.last_at for id_, probe in zip(lost, probes, strict=True) if probe.is_missing}
+            gone |= {id_: probe.last_at for id_, probe in zip(left, probes, strict=True) if probe.is_missing}
             self.parents[kind] = sorted(there | (held - gone.keys()))
             for id_, at in gone.items():
                 at = at or self.context.began_at
@@ -286,6 +304,12 @@ class _Reading:
                 self._put(gone_with)
                 self.progress.writer.mark([gone_with])  # in one segment with the absence: a kill must not part them
                 self._observe_absent(whole(stream, "v4"), at, [id_])
+
+    def _trashed(self, forms: Collection[int]) -> Generator[Scans | Pause, None, dict[int, datetime | None]]:
+        """Return which of some forms are in the trash, and when they were seen there."""
+        trash = IdsProbe(TRASHED, query_of(TRASHED), with_heads=True, states_only=True)
+        yield [trash]
+        return {id_: trash.last_at for id_ in forms if id_ in trash.ids}
 
     def _observe_absent(self, slice_: Slice, at: datetime, ids: Collection[int]) -> None:
         """Store that a list lacked some rows at a time."""
@@ -303,19 +327,42 @@ class _Reading:
         return max(1, ceil(len(self.known_people) / self.page_rows))
 
     @cached_property
-    def reads_everybody(self) -> bool:
-        """Return True if people are read one and all, with their tags: because nobody is known yet, the user wants
-        proof, or it is cheaper than reading the new members of every tag."""
-        if not self._is_known(PEOPLE) or self.context.schedule.depth != "nightly":
+    def _must_read_everybody(self) -> bool:
+        """Return True if nobody is known yet, the user wants proof, or the last proof is a verify cycle old."""
+        if not self._is_known(PEOPLE) or not self._is_nightly:
             return True
         checked_at = self.context.state.cursors[PEOPLE.name].checked_at
-        if checked_at is None or self.context.began_at - checked_at >= self.context.schedule.cycle:
+        return checked_at is None or self.context.began_at - checked_at >= self.context.schedule.cycle
+
+    @cached_property
+    def reads_everybody(self) -> bool:
+        """Return True if people are read one and all, with their tags: because it is time, or because it is cheaper
+        than reading the new members of every tag, and the tags whom somebody has left. Known from
+        `_changed_people` on: who changed explains most counts."""
+        if self._must_read_everybody or not self._are_changes_known:
             return True
-        tags = self.parents.get("tag", []) if self._is_wanted("subscriptions") else []
         if self._by_hints:
             return self._pages <= 1
-        moved = [id_ for id_ in tags if self._has_moved(members("tag", str(id_), "v4"))]
-        return self._pages + len(moved) <= CHANGES_AND_COUNTS + len(tags)
+        tags = self.parents.get("tag", []) if self._is_wanted("subscriptions") else []
+        slices = [members("tag", str(id_), "v4") for id_ in tags]
+        gaps = {slice_: self._gap(slice_) for slice_ in slices}
+        gained = [slice_ for slice_, gap in gaps.items() if gap is None or gap > 0]
+        left = [len(self._members_of(slice_).all) for slice_, gap in gaps.items() if gap is not None and gap < 0]
+        whole_lists = sum(ceil(rows / self.page_rows) for rows in left)
+        return self._pages + len(gained) <= COUNTS + len(tags) + whole_lists
+
+    def _changed_people(self) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
+        """Read who changed since the last pull, unless everybody is read in any case."""
+        if not self._is_wanted("subscribers") or self._is_read(PEOPLE) or self._must_read_everybody:
+            return {}
+        last = yield from self._run([self._walk(CHANGED, since=self._since(PEOPLE), with_heads=True)])
+        changed = last[CHANGED.name]
+        self._are_changes_known = changed.is_complete
+        self.states.update(changed.states)
+        self._note_tags_lost(changed)
+        return last
+
+    _are_changes_known = False
 
     def _gap(self, slice_: Slice) -> int | None:
         """Return how many more active people a list counts than the mirror has; None if it gives no count."""
@@ -342,8 +389,7 @@ class _Reading:
             if not self._is_known(CANCELLED) or self.context.schedule.depth != "nightly":
                 scans.append(self._walk(CANCELLED, with_heads=True, states_only=True))
             return scans
-        changed = self._walk(CHANGED, since=self._since(PEOPLE), with_heads=True)
-        return [changed, *self._count_scans()]
+        return self._count_scans()
 
     def _count_scans(self) -> list[Scan]:
         """Return requests for the number of people: all, active and cancelled ones."""
@@ -358,9 +404,7 @@ class _Reading:
         if not self._is_wanted("subscribers"):
             return
         everybody, changed = last.get(PEOPLE.name), last.get(CHANGED.name)
-        if changed is not None:
-            self.states.update(changed.states)
-            self._note_tags_lost(changed)
+        if changed is not None and not self.reads_everybody:
             doubt = self._people_doubt(changed, last)
             if doubt is None and changed.is_complete:
                 rows = len(self.known_people | changed.ids)
@@ -500,7 +544,7 @@ class _Reading:
     @cached_property
     def _in_rotation(self) -> set[str]:
         """Return the lists of several pages that are read whole tonight although nothing says so, the longest unproved
-        first: a share of the verify cycle, within the budget of checks."""
+        first: a share of the verify cycle, within the budget of checks. Tags are proved with everybody."""
         share = self.context.schedule.share
         lists = [
             (cursor.checked_at, slice_.name, ceil(cursor.rows / self.page_rows))
@@ -508,7 +552,7 @@ class _Reading:
             if (cursor := self.context.state.cursors.get(slice_.name)) is not None
             and cursor.read_to is not None
             and cursor.rows > self._one_page
-            and not (slice_.parent and slice_.parent[0] == "tag" and self._tags_follow)
+            and not (slice_.parent and slice_.parent[0] == "tag" and self._is_wanted("subscribers"))
         ]
         lists.sort(key=lambda each: (each[0] is not None, each[0], each[1]))
         budget = round(sum(pages for *_, pages in lists) * share)
@@ -578,6 +622,7 @@ class _Reading:
                 now.setdefault(tag, set()).add(id_)
         began_at, listed = everybody.checkpoint.began_at, everybody.ids
         news: dict[str, tuple[CursorScan, set[int]]] = {}
+        again_since = self._tagged_again()
         whole_again: list[CursorScan] = []
         for id_ in self.parents.get("tag", []):
             slice_ = members("tag", str(id_), "v4")
@@ -593,8 +638,10 @@ class _Reading:
             if lost:
                 self._observe_absent(slice_, everybody.last_at or began_at, lost)
             self._put(proved(slice_, began_at, len(tagged)).checkpoint)
-            if added := tagged - held:
-                news[slice_.name] = self._walk(slice_, since=self._since(slice_), with_heads=True, is_met=True), added
+            added, since = tagged - held, again_since.get(id_)
+            if added or since:
+                since = min(since or began_at, self._since(slice_))
+                news[slice_.name] = self._walk(slice_, since=since, with_heads=True, is_met=True), added
         found = yield from settle([scan for scan, _ in news.values()], self._settings.settle_seconds)
         for name, (scan, added) in news.items():
             if found[name].is_complete and added <= found[name].ids:
@@ -605,6 +652,18 @@ class _Reading:
             again = yield from settle(whole_again, self._settings.settle_seconds)
             for scan in again.values():
                 self._note_absent(scan)
+
+    def _tagged_again(self) -> dict[int, datetime]:
+        """Return the tags to check tonight, each with a time since its last check, for people who lost the tag and got
+        it again: their tags are the same, and only its list shows the new time. Each has its turn once a cycle."""
+        cycle, now = self.context.schedule.cycle, self.context.began_at
+        last = self.context.state.cursors[PEOPLE.name].read_to if self._is_known(PEOPLE) else None
+        if last is None or not cycle:
+            return {}
+        tags = self.parents.get("tag", [])
+        turns = {id_: cycle * place / len(tags) for place, id_ in enumerate(tags)}
+        since = last - cycle - LAG
+        return {id_: since for id_, turn in turns.items() if _turns(now, turn, cycle) > _turns(last, turn, cycle)}
 
     # -- whoever turned up, and whoever is missing
 
@@ -649,15 +708,15 @@ class _Reading:
         read = self.context.state.read_times(STATS_BY_ID_V4)
         sent = dict(self.context.state.rows("select id, coalesce(send_at, published_at) from main.broadcasts"))
         due = [id_ for id_ in ids if self._is_full or self._is_due(id_, sent.get(id_), read.get(id_))]
-        yield [
-            ByIdScan(
-                STATS_BY_ID_V4,
-                map(str, sorted(due, reverse=True)),
-                self._earlier(STATS_BY_ID_V4),
-                self.context.keys.get(STATS_BY_ID_V4.name, ()),
-                may_be_refused=True,
-            )
-        ]
+        scan = ByIdScan(
+            STATS_BY_ID_V4,
+            map(str, sorted(due, reverse=True)),
+            self._earlier(STATS_BY_ID_V4),
+            self.context.keys.get(STATS_BY_ID_V4.name, ()),
+            may_be_refused=True,
+        )
+        yield [scan]
+        self.clicks = {id_: head.inside for id_, head in scan.heads.items()}
 
     def _is_due(self, id_: int, sent_at: datetime | None, read_at: datetime | None) -> bool:
         """Return True if the figures of a broadcast are due: each night for a week, weekly for a quarter, monthly."""
@@ -703,10 +762,11 @@ class _Reading:
         if not self._is_wanted("broadcast_links") or not self._settings.links:
             return []
         stats = lists.get(STATS.name)
-        now = {id_: head.inside for id_, head in stats.heads.items()} if stats is not None else {}
+        listed = {id_: head.inside for id_, head in stats.heads.items()} if stats is not None else {}
+        now = self.clicks | listed
         known = {each.id: each for each in self.known.sent()}
         due, others = [], []
-        for id_ in now or self._maybe_sent(lists, known):  # the list leaves out what is older than five years
+        for id_ in listed or self._maybe_sent(lists, known):  # the list leaves out what is older than five years
             each = known.get(id_)
             if each is None or each.read_at is None:
                 due.append(id_)
@@ -771,3 +831,8 @@ class _Reading:
         yield [scan]
         if isinstance(scan, FullScan) and scan.is_worth_repeating:
             yield [scan.again()]
+
+
+def _turns(at: datetime, turn: timedelta, cycle: timedelta) -> int:
+    """Return how often a turn has come up by a time, once a cycle."""
+    return (at - datetime(2020, 1, 1, tzinfo=UTC) - turn) // cycle
