@@ -53,6 +53,8 @@ def lines_of(actions: list["Action"], names: "Labels", limit: int, *, redact: bo
 
 def _list_of(action: "Action", names: "Labels") -> str:
     """Return the list of members that an action changes, as in `tag "Launch" (5)`; '' if it changes none."""
+    if action.kind.about != "subscribers":  # it changes the tag itself
+        return ""
     for name, table in _LISTS.items():
         if (id_ := action.args.get(name)) is not None:
             table = table or f"{action.args['parent']}s"
