@@ -81,7 +81,7 @@ class Plan:
     noops: tuple[Noop, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     names: Labels = field(default_factory=dict, compare=False)
-    through: Through = V3
+    through: Through = field(default=V3, compare=False)
 
     @property
     def checksum(self) -> str:
