@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 
+from cksync.branding import ReportConfig, read_report
 from cksync.errors import BadConfig
 from cksync.paths import NO_DATA_FOLDER, foreign_file, unusable
 from cksync.secrets import SCHEMES, SHORTEST, SecretRef, environment, shown_path
@@ -118,6 +119,7 @@ class Config:
     api: ApiConfig = field(default_factory=ApiConfig)
     pull: PullConfig = field(default_factory=PullConfig)
     models: ModelsConfig = field(default_factory=ModelsConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     warnings: tuple[str, ...] = ()
 
 
@@ -174,15 +176,17 @@ def load_config(
     api = _api(tables["api"], values["api"], environ, base, problems)
     pull = PullConfig(**values["pull"])
     models = _models(tables["models"], values["models"], base, problems)
+    shown = tables["report"]
+    report = read_report(shown, lambda key: _path(shown[key], f"report.{key}", f"{key}.png", base, problems), problems)
     folder = _data_dir(data_dir, environ, raw, base, problems)
     if problems:
         raise BadConfig(problems)
     warnings = _warnings(path, api, tables["api"], environ)
-    return Config(data_dir=folder, source=where, api=api, pull=pull, models=models, warnings=warnings)
+    return Config(data_dir=folder, source=where, api=api, pull=pull, models=models, report=report, warnings=warnings)
 
 
 # The tables of a config file; their keys, defaults and ranges are the fields of these.
-_TABLES = {"api": ApiConfig, "pull": PullConfig, "models": ModelsConfig}
+_TABLES = {"api": ApiConfig, "pull": PullConfig, "models": ModelsConfig, "report": ReportConfig}
 
 
 def read_version(config: Config, environ: Mapping[str, str]) -> Version:
