@@ -124,7 +124,8 @@ def _links(db: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -> list[Fig
         return []
     every = found[periods[-1].name]
     sites = {each["site"] for each in every}
-    views = {name: _link_bars(clicked, is_single=len(sites) == 1) for name, clicked in found.items()}
+    earlier = {period.name: _clicked(db, period.before) for period in periods if period.before}
+    views = {name: _link_bars(clicked, earlier.get(name), is_single=len(sites) == 1) for name, clicked in found.items()}
     shown = views[default_of(periods).name]
     columns = (
         TableColumn("link", "Link", "text"),
@@ -135,17 +136,20 @@ def _links(db: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -> list[Fig
     note = "People who clicked, and their share of the recipients of the broadcasts with the link."
     title = "All time" if len(every) < LINKS else f"The {LINKS} most clicked of all time"
     where = f" on {named(every[0]['site'])}" if len(sites) == 1 else ""
-    chart = Chart("bars", shown.label, shown.rows, shown.options, (), views)
+    chart = Chart("bars", shown.label, shown.rows, shown.options, (), views, can_compare=True)
     return [Figure(f"Most clicked links{where}", note, chart, FigureTable(title, columns, every))]
 
 
-def _link_bars(clicked: Rows, *, is_single: bool) -> Chart:
+def _link_bars(clicked: Rows, earlier: Rows | None, *, is_single: bool) -> Chart:
+    """The most clicked links, each beside its clicks in the period before, which are null without one."""
+    before = {each["link"]: each["clicks"] for each in earlier or ()}
     bars = [
         {
             "name": each["path"] or each["link"] if is_single else each["link"],
             "value": each["clicks"],
             "text": f"{count(each['clicks'])} · {percent(each['click_rate'])}",
             "broadcasts": each["broadcasts"],
+            "before": None if earlier is None else before.get(each["link"], 0),
         }
         for each in clicked[:BARS]
     ]

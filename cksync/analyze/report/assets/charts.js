@@ -152,14 +152,16 @@ const report = {draw: {}};
 
     // Names on the left, values behind their bars; both above them where there is little room. The range of a rate is
     // a line over the end of its bar.
-    bars(rows, {color: fill, tips = {}, max, empty}, width) {
+    bars(rows, {color: fill, tips = {}, max, empty}, width, {comparing}) {
       if (!rows.length) return empty || "Nothing is known of this period.";
       const isNarrow = width < NARROW;
       const data = rows.map((row, place) => ({...row, place}));
       const title = (d) =>
-        [named(d.name), d.text, ...Object.entries(tips).map(([name, label]) => `${label}: ${whole(d[name])}`)].join("\n");
+        [named(d.name), d.text, ...Object.entries(tips).map(([name, label]) => `${label}: ${whole(d[name])}`),
+          ...(past.includes(d) ? [`before: ${whole(d.before)}`] : [])].join("\n");
       const ranged = data.filter((d) => d.low != null && d.high != null);
-      const end = (d) => Math.max(0, d.value, d.high ?? 0);
+      const past = comparing ? data.filter((d) => d.before != null) : [];
+      const end = (d) => Math.max(0, d.value, d.high ?? 0, comparing ? d.before ?? 0 : 0);
       const most = d3.max(data, end);
       const top = Math.max(max ?? most, 0) || 1;
       const room = d3.max(data, (d) => d.text.length) * SIGN + 12;
@@ -179,6 +181,8 @@ const report = {draw: {}};
           Plot.barX(data, {x: "value", y: "place", fill: color(fill), rx: 3, insetTop: isTall ? 37 : isNarrow ? 20 : 0}),
           Plot.ruleY(ranged, {x1: "low", x2: "high", y: "place", stroke: color("ink"), strokeWidth: 1.75,
             dy: isTall ? 19 : isNarrow ? 10 : 0}),
+          Plot.tickX(past, {x: "before", y: "place", stroke: color("ink"), strokeWidth: 2,
+            insetTop: isTall ? 37 : isNarrow ? 20 : 0}),
           isNarrow ? null : Plot.ruleX([0], {stroke: color("soft")}),
           Plot.text(data, {y: "place", text: name, frameAnchor: "left", textAnchor: isNarrow ? "start" : "end",
             dx: isNarrow ? 0 : -9, dy: isTall ? -19 : isNarrow ? -9 : 0, fill: color("ink")}),
