@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 
+from cksync.branding import ReportConfig, read_report
 from cksync.durations import duration
 from cksync.errors import BadConfig
 from cksync.paths import NO_DATA_FOLDER, foreign_file, unusable
@@ -128,6 +129,7 @@ class Config:
     pull: PullConfig = field(default_factory=PullConfig)
     models: ModelsConfig = field(default_factory=ModelsConfig)
     status: StatusConfig = field(default_factory=StatusConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     warnings: tuple[str, ...] = ()
 
 
@@ -192,15 +194,26 @@ def load_config(
     pull = PullConfig(**values["pull"])
     models = _models(tables["models"], values["models"], base, problems)
     status = StatusConfig(max_age=_duration(tables["status"], problems))
+    shown = tables["report"]
+    report = read_report(shown, lambda key: _path(shown[key], f"report.{key}", f"{key}.png", base, problems), problems)
     folder = _data_dir(data_dir, environ, raw, base, problems)
     if problems:
         raise BadConfig(problems)
     warnings = _warnings(path, api, tables["api"], environ)
-    return Config(data_dir=folder, source=where, api=api, pull=pull, models=models, status=status, warnings=warnings)
+    return Config(
+        data_dir=folder,
+        source=where,
+        api=api,
+        pull=pull,
+        models=models,
+        status=status,
+        report=report,
+        warnings=warnings,
+    )
 
 
 # The tables of a config file; their keys, defaults and ranges are the fields of these.
-TABLES = {"api": ApiConfig, "pull": PullConfig, "models": ModelsConfig, "status": StatusConfig}
+TABLES = {"api": ApiConfig, "pull": PullConfig, "models": ModelsConfig, "status": StatusConfig, "report": ReportConfig}
 
 
 def read_version(config: Config, environ: Mapping[str, str]) -> Version:

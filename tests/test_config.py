@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cksync.branding import ReportConfig
 from cksync.config import (
     DEFAULT_URL,
     ApiConfig,
@@ -190,7 +191,7 @@ def test_all_problems_come_at_once_each_with_its_key_and_what_to_do(write: Write
 
 def test_an_unknown_key_like_no_other_is_answered_with_those_that_exist(write: Write) -> None:
     (problem,) = problems_of(write("colour = 1"))
-    assert problem.endswith("; known keys: api, data_dir, models, pull, status")
+    assert problem.endswith("; known keys: api, data_dir, models, pull, report, status")
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", "-1", "0", "1e300", "true", '"4"', "[]", "{}", "2026-01-01"])
@@ -386,11 +387,12 @@ def test_a_model_setting_that_means_nothing_is_a_problem(line: str, problem: str
 def test_the_example_has_the_keys_of_the_config_and_no_others() -> None:
     text = (TOP / "config.example.toml").read_text()
     example = tomllib.loads(re.sub(r"(?m)^# (\w+ = )", r"\1", text))
-    assert example.keys() == {"data_dir", "api", "pull", "models", "status"}
+    assert example.keys() == {"data_dir", "api", "pull", "models", "report", "status"}
     assert example["api"].keys() == {field.name for field in fields(ApiConfig)}
     assert example["pull"].keys() == {field.name for field in fields(PullConfig)}
     assert example["status"].keys() == {field.name for field in fields(StatusConfig)}
     assert example["models"].keys() == {field.name for field in fields(ModelsConfig)}
+    assert example["report"].keys() == {field.name for field in fields(ReportConfig)}
 
 
 def test_every_value_of_the_example_is_the_default_as_it_says() -> None:
@@ -400,3 +402,4 @@ def test_every_value_of_the_example_is_the_default_as_it_says() -> None:
     assert {name: getattr(config.api, name) for name in numbers} == numbers
     assert config.data_dir == TOP / "data"
     assert (config.pull, config.models, config.status) == (PullConfig(), ModelsConfig(), StatusConfig())
+    assert config.report == ReportConfig()

@@ -440,6 +440,7 @@ def test_logout_revokes_and_deletes(
             "403 (unauthorized_client: Client authentication failed)",
         ),
     ],
+    ids=["nobody there", "wrong secret"],
 )
 def test_token_that_cannot_be_revoked_is_kept(
     address: str | None,
@@ -520,6 +521,7 @@ ASKED = authorization("https://api.kit.com/v4", "app", "http://127.0.0.1:1/callb
         "ab=",
         "?code=ab%3D&state=" + ASKED.state,
     ],
+    ids=["address", "line", "code", "query"],  # not the random state: every process must name the tests alike
 )
 def test_code_is_found_in_every_form_of_an_answer(answer: str) -> None:
     assert code_in(answer, ASKED) == "ab="
@@ -539,6 +541,7 @@ def test_code_is_found_in_every_form_of_an_answer(answer: str) -> None:
         ("code=a&state=\udcff", Refused),
         ("http://[?code=a", Refused),
     ],
+    ids=map(str, range(10)),
 )
 def test_every_other_answer_is_an_error(answer: str, kind: type[CksyncError]) -> None:
     with pytest.raises(kind) as caught:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from math import sqrt
 from pathlib import Path
@@ -21,12 +21,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cksync.analyze.report import write_report
-from cksync.analyze.report.components import Chart, Figure, FigureTable, SectionContent, TableColumn, Tile
+from cksync.analyze.report.components import Chart, Figure, FigureTable, SectionContent, TableColumn, Tile, TileView
 from cksync.analyze.report.contents import SECTIONS
 from cksync.analyze.report.embed import as_json
 from cksync.analyze.report.growth import growth
 from cksync.analyze.report.money import revenue
-from cksync.analyze.report.page import ASSETS, SCRIPTS, Shown, page
+from cksync.analyze.report.page import ASSETS, SCRIPTS, Head, Shown, page
+from cksync.analyze.report.periods import periods_of
 from cksync.analyze.report.tags_and_forms import forms, tags
 from cksync.cli import _run
 from tests.support.accounts.hostile import empty_account
@@ -35,7 +36,8 @@ from tests.support.log_builder import LogBuilder
 
 MOST_BYTES = 1_500_000
 MARKS = {"c2": 3, "c3": 3, "c4": 3, "c5": 3, "soft": 3}  # contrast of drawn elements
-QUESTIONS = [section.question for section in SECTIONS if not section.is_optional]
+QUESTIONS = [section.question for section in SECTIONS]
+TODAY = date(2026, 1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -149,16 +151,22 @@ def charts(answer: SectionContent) -> list[Chart]:
     return [figure.chart for figure in answer.figures if figure.chart]
 
 
+def views(chart: Chart) -> list[Chart]:
+    """Return what a chart shows for each period."""
+    return list(chart.views.values()) or [chart]
+
+
 @pytest.mark.parametrize(
     ("count", "known"), [(1, 0), (1, 1), (90, 90), (91, 3), (400, 400), (1000, 10), (8000, 8000), (140_000, 3)]
 )
 def test_growth_of_any_length_is_a_few_hundred_points(db: duckdb.DuckDBPyConnection, count: int, known: int) -> None:
     days(db, count, known)
-    found = charts(growth(db))
+    periods = periods_of(TODAY - timedelta(count - 1), TODAY)
+    found = charts(growth(db, periods))
     assert found
-    assert all(0 < len(chart.rows) <= 400 for chart in found)
-    whole = found[-1] if count > 90 else found[0]
-    assert sum(row["joined"] for row in whole.rows) == 3 * count
+    assert all(len(view.rows) <= 400 for chart in found for view in views(chart))
+    for period in periods:
+        assert sum(row["joined"] for row in found[0].views[period.name].rows) == 3 * period.days
 
 
 def test_currencies_are_many_and_never_added_up(db: duckdb.DuckDBPyConnection) -> None:
@@ -179,7 +187,7 @@ def test_currencies_are_many_and_never_added_up(db: duckdb.DuckDBPyConnection) -
             value_90_days decimal);
         """
     )
-    answer = revenue(db)
+    answer = revenue(db, periods_of(date(2025, 1, 1), date(2026, 3, 1)))
     totals = answer.figures[0].table
     assert totals is not None
     assert {row["currency"]: row["revenue"] for row in totals.rows} == {f"C{n}": 10 * (n + 1) for n in range(40)}
@@ -232,7 +240,7 @@ def test_a_form_is_praised_only_if_the_numbers_bear_it(
             " conversion_low, conversion_high) values ('form', ?, ?, ?, ?, ?, ?)",
             [number, name, joins, buyers, low, high],
         )
-    answer = forms(db)
+    answer = forms(db, ())
     assert answer.lead.startswith(said)
     assert len(charts(answer)[0].rows) == len(forms_of)
 
@@ -276,7 +284,7 @@ def test_tags_are_called_close_only_if_the_numbers_bear_it(
             "insert into tag_overlap values (?, ?, ?, ?, 30, 40, 40, 75, 75, 60, ?, ?, ?)",
             [number, f"a{number}", 100 + number, f"b{number}", *pair],
         )
-    assert tags(db).lead.startswith(said)
+    assert tags(db, ()).lead.startswith(said)
 
 
 # -- foreign text
@@ -337,7 +345,10 @@ def page_of(text: str) -> Shape:
         Shown(SECTIONS[1], SectionContent(nothing=text), []),
     ]
     made = Shape()
-    made.feed(page(text, None, text, [Tile(text, text, text, text, True)], shown).partition("<script>")[0])
+    tile = Tile(text, {"all": TileView(text, text, text, "good")}, {"all": [1, 2]})
+    line = Chart("hero", text, rows, {"note": text}, (("c1", text),))
+    head = Head(text, None, text, [tile], periods_of(TODAY, TODAY), line, text)
+    made.feed(page(head, shown).partition("<script>")[0])
     made.close()
     return made
 

@@ -4,6 +4,7 @@ Needs Debian's chromium and chromium-driver (`.ci/run` installs them); heavy, be
 """
 
 import base64
+import itertools
 import json
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from cksync.analyze.report import write_report
 from cksync.analyze.report.contents import SECTIONS
@@ -87,13 +89,14 @@ class Browser:
         return [params["request"]["url"] for params in sent]
 
     def charts(self) -> list[dict[str, Any]]:
-        """Return each chart: its kind, its number of data marks, and by how much it exceeds its container."""
+        """Return each chart: its label, its number of data marks (of signs, if it is empty), and by how much
+        it exceeds its container."""
         found: list[dict[str, Any]] = self.js(
             """
             const kinds = ["rect", "bar", "dot", "line", "cell"].map((kind) => `g[aria-label=${kind}] > *`).join(", ");
-            return [...document.querySelectorAll("[data-chart]")].map((place) => ({
+            return [...document.querySelectorAll(".chart")].map((place) => ({
                 label: place.getAttribute("aria-label"),
-                marks: place.querySelectorAll(kinds).length,
+                marks: place.querySelectorAll(kinds).length || place.matches(".empty") && place.textContent.length,
                 over: (place.querySelector("svg")?.getBoundingClientRect().width ?? 0) - place.clientWidth,
             }))
             """
@@ -150,9 +153,8 @@ def assert_whole(browser: Browser, path: Path) -> None:
 def test_it_is_drawn_whole(browser: Browser, reports: dict[str, Path], account: str, width: int, scheme: str) -> None:
     browser.open(reports[account], width, scheme)
     assert_whole(browser, reports[account])
-    assert len(browser.charts()) == {"small": 16, "hostile": 18, "empty": 0, "newer": 18}[account]
-    sections = [section for section in SECTIONS if account == "newer" or not section.is_optional]
-    assert browser.js("return document.querySelectorAll('main > section').length") == len(sections) + 1
+    assert len(browser.charts()) == {"small": 21, "hostile": 24, "empty": 0, "newer": 22}[account]
+    assert browser.js("return document.querySelectorAll('main > section.card:not(.hero)').length") == len(SECTIONS)
 
 
 def test_an_account_with_every_edge_case_is_drawn_whole(browser: Browser, pulled: Path) -> None:
@@ -195,7 +197,7 @@ def test_the_policy_lets_nothing_out_and_no_script_in(browser: Browser, reports:
 
 def test_a_chart_answers_the_pointer_with_numbers(browser: Browser, reports: dict[str, Path]) -> None:
     browser.open(reports["small"])
-    chart = browser.driver.find_element(By.CSS_SELECTOR, "[data-chart] svg")
+    chart = browser.driver.find_element(By.CSS_SELECTOR, "#growth .chart svg")
     ActionChains(browser.driver).move_to_element_with_offset(chart, 300, 0).perform()
     browser.settle()
     assert "New Leads:" in browser.js("return arguments[0].querySelector('g[aria-label=tip]').textContent", chart)
@@ -225,7 +227,102 @@ def test_numbers_are_there_without_scripts(browser: Browser, reports: dict[str, 
         browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
-def test_it_prints(browser: Browser, reports: dict[str, Path]) -> None:
+def choose(browser: Browser, name: str, *, compare: bool = False) -> None:
+    """Choose a period with the keyboard's means: the radio button, and the check box."""
+    browser.js("document.querySelector(`[name=period][value='${arguments[0]}']`).click()", name)
+    if compare:
+        browser.js("document.querySelector('[name=compare]').click()")
+    browser.settle()
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_every_period_is_drawn_whole(browser: Browser, reports: dict[str, Path], width: int) -> None:
+    browser.open(reports["newer"], width)
+    names = browser.js("return [...document.querySelectorAll('[name=period]')].map((each) => each.value)")
+    assert names[-1] == "all"
+    for name in names:
+        choose(browser, name, compare=name == names[0])
+        assert_whole(browser, reports["newer"])
+
+
+def test_a_period_changes_tiles_charts_and_tables(browser: Browser, reports: dict[str, Path]) -> None:
+    def shown() -> list[str]:
+        texts: list[str] = browser.js(
+            """
+            const text = (query) => document.querySelector(query).textContent;
+            return [text(".tile:nth-of-type(2) .note"), text(".scope.follows"), text("#broadcasts .count"),
+                document.querySelector("#growth .chart").getAttribute("aria-label")]
+            """
+        )
+        return texts
+
+    browser.open(reports["hostile"])
+    choose(browser, "28")
+    recent = shown()
+    assert recent[1] == "28 days"
+    choose(browser, "all")
+    assert all(one != other for one, other in zip(recent[:2], shown()[:2], strict=True))
+    assert browser.js("return document.querySelector('[name=compare]').disabled") is True
+
+
+def test_tables_are_sorted_and_filtered_and_saved(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["hostile"])
+    choose(browser, "all")
+    script = """
+        const table = document.querySelector("#forms table") ?? document.querySelector("#revenue table");
+        const column = [...table.tBodies[0].rows].map((row) => row.cells[1].dataset.value);
+        return [column, table.tHead.rows[0].cells[1].getAttribute("aria-sort")]
+    """
+    browser.js("document.querySelector('#forms table, #revenue table').tHead.rows[0].cells[1].firstChild.click()")
+    values, direction = browser.js(script)
+    assert direction == "descending"
+    assert [float(each) for each in values] == sorted(map(float, values), reverse=True)
+    browser.js("document.querySelector('#forms table, #revenue table').tHead.rows[0].cells[1].firstChild.click()")
+    assert browser.js(script) == [
+        values[::-1] if len(set(values)) == len(values) else sorted(values, key=float),
+        "ascending",
+    ]
+    saved = browser.js("return report.csv(document.querySelector('#forms table'))")
+    assert saved.count("\r\n") == len(browser.js("return [...document.querySelectorAll('#forms tbody tr')]")) + 1
+    assert not [line for line in saved.split("\r\n") if line.startswith(("=", "+", "-", "@"))]
+
+
+def test_arrow_keys_visit_the_points_of_a_chart(browser: Browser, reports: dict[str, Path]) -> None:
     browser.open(reports["small"])
+    chart = browser.driver.find_element(By.CSS_SELECTOR, "#growth .chart")
+    browser.js("arguments[0].focus()", chart)
+    chart.send_keys(Keys.END)
+    assert "New Leads" in browser.js("return document.getElementById('said').textContent")
+    browser.settle()
+    assert "New Leads:" in browser.js("return arguments[0].querySelector('g[aria-label=tip]').textContent", chart)
+
+
+def test_every_control_has_a_name_and_no_heading_is_skipped(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["newer"])
+    nameless = browser.js(
+        """
+        const named = (each) => each.getAttribute("aria-label") || each.textContent.trim() || each.labels?.length;
+        return [...document.querySelectorAll("button, input, summary, a, [role]")].filter((each) =>
+            !named(each) && each.id !== "said").map((each) => each.outerHTML)
+        """
+    )
+    assert nameless == []
+    levels = browser.js("return [...document.querySelectorAll('h1, h2, h3')].map((each) => +each.tagName[1])")
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_print_unfolds_everything(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["small"])
+    browser.js(
+        """
+        window.printed = null;
+        addEventListener("beforeprint", () => {
+            window.printed = document.querySelectorAll("details:not([open])").length;
+        });
+        """
+    )
     printed = browser.driver.execute_cdp_cmd("Page.printToPDF", {})["data"]
     assert BytesIO(base64.b64decode(printed)).read(5) == b"%PDF-"
+    assert browser.js("return window.printed") == 0
+    assert browser.js("return document.querySelectorAll('details:not([open])').length") > 0

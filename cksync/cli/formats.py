@@ -7,7 +7,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -98,10 +98,20 @@ def _print_lines(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
             click.echo(f"{name.rjust(wide)} = {cut(text, room)}")
 
 
+class _Ended:
+    """Changes the line ends of a `csv.writer`, which quotes a carriage return only with its own."""
+
+    def __init__(self, out: TextIO, line_end: str) -> None:
+        self._out, self._line_end = out, line_end
+
+    def write(self, row: str) -> None:
+        self._out.write(row.removesuffix("\r\n") + self._line_end)
+
+
 def print_csv(relation: "duckdb.DuckDBPyRelation", line_end: str = "\n") -> None:
     """Print CSV; some versions of Excel need the line ends of Windows."""
     with utf8() as out:
-        writer = csv.writer(out, lineterminator=line_end)
+        writer = csv.writer(_Ended(out, line_end))
         writer.writerow(relation.columns)
         for row in while_read(exact_rows(relation)):
             writer.writerow([text_of(value) for value in row])

@@ -24,7 +24,8 @@ def report(settings: Settings, file: Path, is_opened: bool, force: bool) -> None
     from cksync.analyze.report import write_report
     from cksync.folder import Folder
 
-    made = write_report(Folder(settings.load().data_dir), file, force=force)
+    config = settings.load()
+    made = write_report(Folder(config.data_dir), file, config.report, force=force)
     as_of = f", as of {made.as_of:%Y-%m-%d %H:%M} UTC" if made.as_of else ""
     click.echo(f"{made.path}: {made.size // 1000:,} kB{as_of}")
     if is_opened:

@@ -6,6 +6,7 @@ Needs Debian's chromium, chromium-driver and fonts-noto-core, and fonts-noto-col
 """
 
 import base64
+import itertools
 import sys
 import tempfile
 from pathlib import Path
@@ -24,7 +25,7 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-backgroun
 
 
 def main() -> None:
-    """Write report.png beside this file."""
+    """Write report.png and the four pictures of the report's top beside this file."""
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     for flag in FLAGS:
@@ -33,13 +34,16 @@ def main() -> None:
     try:
         report = Path(sys.argv[1]).resolve().as_uri()
         shots = {
-            "desk": picture(driver, report, 1080, "light"),
+            "desk": picture(driver, report, 1240, "light"),
             "phone": picture(driver, report, 390, "dark", "broadcasts"),
         }
+        for width, scheme in itertools.product((1400, 390), ("light", "dark")):
+            shot = picture(driver, report, width, scheme)
+            Path(__file__).with_name(f"report-{width}-{scheme}.png").write_bytes(base64.b64decode(shot))
         with tempfile.NamedTemporaryFile("w", suffix=".html") as file:
             file.write(PAGE.format(**shots))
             file.flush()
-            whole = picture(driver, Path(file.name).as_uri(), 1250, "light", height=1170)
+            whole = picture(driver, Path(file.name).as_uri(), 1400, "light", height=1170)
     finally:
         driver.quit()
     Path(__file__).with_name("report.png").write_bytes(base64.b64decode(whole))

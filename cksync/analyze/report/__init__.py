@@ -6,6 +6,7 @@ It is the same for the same mirror, contains no address and no name of a person,
 """
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +15,11 @@ import duckdb
 
 from cksync.analyze.report.components import SectionContent, row, rows
 from cksync.analyze.report.contents import SECTIONS, Section
+from cksync.analyze.report.hero import hero, sentence
 from cksync.analyze.report.kpis import tiles
-from cksync.analyze.report.page import Shown, page
+from cksync.analyze.report.page import Head, Shown, page
+from cksync.analyze.report.periods import Period, read_periods
+from cksync.branding import ReportConfig, data_url, readable
 from cksync.errors import Failed, Refused
 from cksync.folder import Folder, write_whole
 from cksync.mirror import open_mirror
@@ -30,9 +34,6 @@ _THERE = """
     select view_name from duckdb_views() where schema_name = 'main' and not internal
 """
 
-# The source of the figures at the top.
-TILES = {"audience_snapshot", "list_growth_daily", "broadcast_performance", "revenue_daily", "dim_currency"}
-
 # The signature at the beginning of a report.
 HEAD_BYTES = 2_000
 
@@ -46,18 +47,18 @@ class ReportFile:
     as_of: datetime | None
 
 
-def write_report(folder: Folder, path: Path, *, force: bool = False) -> ReportFile:
-    """Write the report, replacing an older one. Raises Refused for a file that is not a report, unless forced, and
-    Failed if there is no mirror or no disk space."""
+def write_report(folder: Folder, path: Path, brand: ReportConfig | None = None, *, force: bool = False) -> ReportFile:
+    """Write the report, replacing an older one. Raises Refused for a file that is not a report, unless forced,
+    BadConfig for a logo that is not a picture, and Failed if there is no mirror or no disk space."""
     _check(path, force=force)
     with open_mirror(folder) as db:
-        html, as_of = _report(db, folder)
+        html, as_of = _report(db, folder, brand or ReportConfig())
     data = html.encode()
     _write(path, data)
     return ReportFile(path, len(data), as_of)
 
 
-def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetime | None]:
+def _report(db: duckdb.DuckDBPyConnection, folder: Folder, brand: ReportConfig) -> tuple[str, datetime | None]:
     there = {found["name"] for found in rows(db, _THERE)}
     if not {"_cksync.models", "_cksync.checks", "model_settings"} <= there:
         raise Failed(
@@ -66,23 +67,37 @@ def _report(db: duckdb.DuckDBPyConnection, folder: Folder) -> tuple[str, datetim
         )
     settings = row(db, "select as_of, timezone from model_settings")
     account = row(db, "select name from account")
+    periods = read_periods(db, there)
     unknown = dict(db.execute("select name, unknown from _cksync.models where unknown is not null").fetchall())
     shown = [
-        Shown(section, answer, [unknown[name] for name in section.models if name in unknown])
+        Shown(
+            section, _answer(db, section, there, periods), [unknown[name] for name in section.models if name in unknown]
+        )
         for section in SECTIONS
-        if (answer := _answer(db, section, there))
     ]
-    top = tiles(db) if there >= TILES else []
-    return page(account.get("name"), settings["as_of"], settings["timezone"], top, shown), settings["as_of"]
+    line = hero(db, periods, there)
+    head = Head(
+        title=brand.title or account.get("name") or "Your account",
+        as_of=settings["as_of"],
+        timezone=settings["timezone"],
+        logo=data_url(brand.logo) if brand.logo else "",
+        colors=readable(brand.color) if brand.color else None,
+        lead=sentence(db, periods) if line else "",
+        hero=line,
+        tiles=tiles(db, periods, there),
+        periods=periods,
+    )
+    return page(head, shown), settings["as_of"]
 
 
-def _answer(db: duckdb.DuckDBPyConnection, section: Section, there: set[str]) -> SectionContent | None:
-    """The content of a section; None for an optional one without any."""
+def _answer(
+    db: duckdb.DuckDBPyConnection, section: Section, there: set[str], periods: Sequence[Period]
+) -> SectionContent:
+    """The content of a section."""
     missing = [name for name in section.models if name not in there]
     if missing:
         return SectionContent(nothing=f"Not available: {', '.join(missing)} could not be built; see `cksync status`.")
-    answer = section.answer(db)
-    return None if answer.nothing and section.is_optional else answer
+    return section.answer(db, periods)
 
 
 def _check(path: Path, *, force: bool) -> None:

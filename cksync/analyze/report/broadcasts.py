@@ -1,9 +1,22 @@
 """The section about broadcasts."""
 
+from collections.abc import Sequence
+
 import duckdb
 
-from cksync.analyze.report.components import Chart, Figure, FigureTable, Rows, SectionContent, TableColumn, row, rows
+from cksync.analyze.report.components import (
+    Chart,
+    Figure,
+    FigureTable,
+    Rows,
+    SectionContent,
+    TableColumn,
+    row,
+    rows,
+)
 from cksync.analyze.report.formatting import count, day, named, percent
+from cksync.analyze.report.periods import Period, default_of
+from cksync.analyze.report.subjects import hours, smallest, subjects
 from cksync.plural import plural
 
 SENDS, LINKS, BARS = 300, 50, 10
@@ -12,7 +25,10 @@ _KEY = (
     ("soft dot", "normal"),
     ("c2 down", "below normal"),
     ("ink", "normal: the ten before"),
+    ("hollow", "too small to compare"),
+    ("ghost compare", "the period before"),
 )
+
 _COLUMNS = (
     TableColumn("sent_on", "Sent", "day"),
     TableColumn("subject", "Subject", "text"),
@@ -25,7 +41,7 @@ _COLUMNS = (
 )
 
 
-def broadcasts(db: duckdb.DuckDBPyConnection) -> SectionContent:
+def broadcasts(db: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -> SectionContent:
     """Answer "How do the broadcasts do?"."""
     sends = rows(
         db,
@@ -59,10 +75,10 @@ def broadcasts(db: duckdb.DuckDBPyConnection) -> SectionContent:
         if last["baseline_open_rate"] is not None:
             lead += f", where {percent(last['baseline_open_rate'])} is normal"
     figures = [_rate(sends, "open_rate", "Open rate"), _rate(sends, "click_rate", "Click rate")]
-    figures.append(Figure("The latest", table=FigureTable("The latest broadcasts", _COLUMNS, sends[:10], is_open=True)))
-    if len(sends) > 10:
-        figures.append(Figure("", table=FigureTable(f"All {len(sends)} broadcasts above", _COLUMNS, sends)))
-    figures += _links(db)
+    figures += [*subjects(db, sends), *hours(db)]
+    table = FigureTable("Broadcasts", _COLUMNS, sends, is_open=True, time="sent_on")
+    figures.append(Figure("Every broadcast" if len(sends) < SENDS else f"The latest {SENDS}", table=table))
+    figures += _links(db, periods)
     figures.append(_by_month(trend))
     figures += _alarms(db)
     return SectionContent(f"{lead}.", [figure for figure in figures if figure])
@@ -70,6 +86,7 @@ def broadcasts(db: duckdb.DuckDBPyConnection) -> SectionContent:
 
 def _rate(sends: Rows, rate: str, name: str) -> Figure | None:
     """A rate of every broadcast; None if it is available for none."""
+    least = smallest(sends)
     marks = [
         {
             "sent_on": each["sent_on"],
@@ -78,6 +95,7 @@ def _rate(sends: Rows, rate: str, name: str) -> Figure | None:
             "rate": each[rate],
             "usual": each[f"baseline_{rate}"],
             "verdict": each[rate.replace("rate", "verdict")] or "near",
+            "tiny": (each["recipients"] or 0) < least,
         }
         for each in sends
         if each[rate] is not None
@@ -86,16 +104,62 @@ def _rate(sends: Rows, rate: str, name: str) -> Figure | None:
         return None
     first, last = marks[-1]["sent_on"], marks[0]["sent_on"]
     label = f"{name} of {plural(len(marks), 'broadcast')}, {day(first)} to {day(last)}."
-    note = (
-        "Each mark is a broadcast; the line is the rate across all recipients of the ten before it. Broadcasts at least"
+    note = "Each mark is a broadcast; the line is the rate across all recipients of the ten before it. Those that stand"
+    note += " out differ by at least a standard deviation, and significantly."
+    if tiny := sum(mark["tiny"] for mark in marks):
+        sent = plural(tiny, "broadcast")
+        note += (
+            f" {sent} to fewer than {count(least)} people {'is' if tiny == 1 else 'are'} hollow and out of the scale."
+        )
+    options = {"what": name, "empty": "No broadcasts in this period."}
+    key = tuple(each for each in _KEY if each[0] != "hollow" or tiny)
+    chart = Chart("sends", label, marks, options, key, time="sent_on", can_compare=True)
+    return Figure(name, note if rate == "open_rate" else "", chart)
+
+
+def _links(db: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -> list[Figure]:
+    """The pages that broadcasts brought most people to; none where links are not known."""
+    found = {period.name: _clicked(db, period) for period in periods}
+    if not any(found.values()):
+        return []
+    every = found[periods[-1].name]
+    sites = {each["site"] for each in every}
+    earlier = {period.name: _clicked(db, period.before) for period in periods if period.before}
+    views = {name: _link_bars(clicked, earlier.get(name), is_single=len(sites) == 1) for name, clicked in found.items()}
+    shown = views[default_of(periods).name]
+    columns = (
+        TableColumn("link", "Link", "text"),
+        TableColumn("broadcasts", "Broadcasts"),
+        TableColumn("clicks", "Clicks"),
+        TableColumn("click_rate", "Of recipients", "percent"),
     )
-    note += " one standard deviation away from it, by a statistically significant difference, stand out."
-    return Figure(name, note if rate == "open_rate" else "", Chart("sends", label, marks, {"what": name}, _KEY))
+    note = "People who clicked, and their share of the recipients of the broadcasts with the link."
+    title = "All time" if len(every) < LINKS else f"The {LINKS} most clicked of all time"
+    where = f" on {named(every[0]['site'])}" if len(sites) == 1 else ""
+    chart = Chart("bars", shown.label, shown.rows, shown.options, (), views, can_compare=True)
+    return [Figure(f"Most clicked links{where}", note, chart, FigureTable(title, columns, every))]
 
 
-def _links(db: duckdb.DuckDBPyConnection) -> list[Figure]:
-    """The pages that broadcasts of the last year brought most people to; none where links are not known."""
-    found = rows(
+def _link_bars(clicked: Rows, earlier: Rows | None, *, is_single: bool) -> Chart:
+    """The most clicked links, each beside its clicks in the period before, which are null without one."""
+    before = {each["link"]: each["clicks"] for each in earlier or ()}
+    bars = [
+        {
+            "name": each["path"] or each["link"] if is_single else each["link"],
+            "value": each["clicks"],
+            "text": f"{count(each['clicks'])} · {percent(each['click_rate'])}",
+            "broadcasts": each["broadcasts"],
+            "before": None if earlier is None else before.get(each["link"], 0),
+        }
+        for each in clicked[:BARS]
+    ]
+    label = "Clicks by link: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
+    options = {"color": "c1", "tips": {"broadcasts": "Broadcasts"}, "empty": "No clicks in this period."}
+    return Chart("bars", label, bars, options)
+
+
+def _clicked(db: duckdb.DuckDBPyConnection, period: Period) -> Rows:
+    return rows(
         db,
         """
         select
@@ -107,38 +171,14 @@ def _links(db: duckdb.DuckDBPyConnection) -> list[Figure]:
             sum(recipients) filter (unique_clicks is not null)::bigint as sent,
             100.0 * sum(unique_clicks) / nullif(sum(recipients) filter (unique_clicks is not null), 0) as click_rate
         from link_performance
-        where sent_at > (select as_of from model_settings) - to_days(365)
+        where sent_at >= $start::date and sent_at < $end::date + 1
         group by all
         having sum(unique_clicks) > 0
         order by clicks desc, link
         limit $links
         """,
-        {"links": LINKS},
+        {"start": period.start, "end": period.end, "links": LINKS},
     )
-    if not found:
-        return []
-    sites = {each["site"] for each in found}
-    bars = [
-        {
-            "name": each["path"] or each["link"] if len(sites) == 1 else each["link"],
-            "value": each["clicks"],
-            "text": f"{count(each['clicks'])} · {percent(each['click_rate'])}",
-            "broadcasts": each["broadcasts"],
-        }
-        for each in found[:BARS]
-    ]
-    label = "Clicks by link: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
-    chart = Chart("bars", label, bars, {"color": "c1", "tips": {"broadcasts": "Broadcasts"}})
-    columns = (
-        TableColumn("link", "Link", "text"),
-        TableColumn("broadcasts", "Broadcasts"),
-        TableColumn("clicks", "Clicks"),
-        TableColumn("click_rate", "Of recipients", "percent"),
-    )
-    note = "In the last year: people who clicked, and their share of the recipients of the broadcasts with the link."
-    title = "The numbers" if len(found) < LINKS else f"The {LINKS} most clicked"
-    where = f" on {named(found[0]['site'])}" if len(sites) == 1 else ""
-    return [Figure(f"Most clicked links{where}", note, chart, FigureTable(title, columns, found))]
 
 
 def _by_month(trend: Rows) -> Figure:
@@ -152,7 +192,7 @@ def _by_month(trend: Rows) -> Figure:
         TableColumn("unsubscribe_rate", "Unsubscribed", "percent"),
         TableColumn("reach_rate", "Reach", "percent"),
     )
-    return Figure("", table=FigureTable("Month by month", columns, trend[::-1]))
+    return Figure("", table=FigureTable("Month by month", columns, trend[::-1], time="starts_on"))
 
 
 def _alarms(db: duckdb.DuckDBPyConnection) -> list[Figure]:
@@ -187,4 +227,4 @@ def _alarms(db: duckdb.DuckDBPyConnection) -> list[Figure]:
         " bounced or complained in the week after."
     )
     table = FigureTable("Broadcasts to review", columns, found, is_open=True)
-    return [Figure("Worth reviewing", note, table=table)]
+    return [Figure("Worth reviewing", note, table=table, scope="the last year")]

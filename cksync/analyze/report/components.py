@@ -1,7 +1,7 @@
 """The components of a report: values without markup, which page.py turns into HTML."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -11,21 +11,12 @@ Rows = Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """One figure at the top: `delta` is shown with an arrow, `good` tells if it is welcome."""
-
-    label: str
-    value: str
-    note: str
-    delta: str | None = None
-    good: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Chart:
-    """A picture: `kind` is the function of assets/page.js that draws it, `label` describes it in words.
+    """A picture: `kind` is the function of assets/charts.js that draws it, `label` describes it in words.
 
-    `key` explains its colours: (name of the colour, meaning).
+    `key` explains its colours: (name of the colour, meaning). `views` are what it shows for each period, by name; it
+    shows itself until a reader chooses one. Of a chart without views, `time` is the column of the day: only the rows
+    of the chosen period are drawn, and with `unit` those whose week or month has a day of it.
     """
 
     kind: str
@@ -33,6 +24,33 @@ class Chart:
     rows: Rows
     options: Row
     key: Sequence[tuple[str, str]] = ()
+    views: "Mapping[str, Chart]" = field(default_factory=dict)
+    time: str = ""
+    can_compare: bool = False
+
+    @property
+    def follows(self) -> bool:
+        """Whether it changes with the period."""
+        return bool(self.views or self.time)
+
+
+@dataclass(frozen=True, slots=True)
+class TileView:
+    """A figure for one period: `delta` is its change, `mood` is good, bad or flat (within chance)."""
+
+    value: str
+    note: str
+    delta: str | None = None
+    mood: str = "flat"
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure at the top, with a view and the values of a sparkline for each period, by name."""
+
+    label: str
+    views: Mapping[str, TileView]
+    sparks: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +64,28 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class FigureTable:
-    """A table of numbers; `is_open` shows it unfolded."""
+    """A table of numbers; `is_open` shows it unfolded. `time` is the column of the day, by which rows outside the
+    chosen period are hidden."""
 
     title: str
     columns: Sequence[TableColumn]
     rows: Rows
     is_open: bool = False
+    time: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart and its numbers under a heading; `fold` is its label while folded."""
+    """A chart and its numbers under a heading; `fold` is its label while folded. `scope` is the time it covers if it
+    does not follow the chosen period; two consecutive half ones stand side by side where there is room."""
 
     title: str
     note: str = ""
     chart: Chart | None = None
     table: FigureTable | None = None
     fold: str | None = None
+    scope: str = ""
+    is_half: bool = False
 
 
 @dataclass(frozen=True, slots=True)

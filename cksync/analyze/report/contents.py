@@ -1,32 +1,33 @@
 """The sections in order: the question of each, its definitions, and the models it reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
 from cksync.analyze.report.broadcasts import broadcasts
 from cksync.analyze.report.components import SectionContent
+from cksync.analyze.report.customers import customers
 from cksync.analyze.report.freshness import sync
 from cksync.analyze.report.growth import churn, growth
 from cksync.analyze.report.health import cohorts, health
 from cksync.analyze.report.money import revenue
-from cksync.analyze.report.readers import engagement, sequences, sources
+from cksync.analyze.report.periods import Period
+from cksync.analyze.report.readers import engagement, sources
+from cksync.analyze.report.sequences import sequences
 from cksync.analyze.report.tags_and_forms import forms, tags
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A question; `definition` explains its terms, `models` are what it reads. An optional one is left out if the
-    mirror has no answer."""
+    """A question; `definition` explains its terms, `models` are what it reads."""
 
     name: str
     title: str
     question: str
     definition: str
     models: tuple[str, ...]
-    answer: Callable[[duckdb.DuckDBPyConnection], SectionContent]
-    is_optional: bool = False
+    answer: Callable[[duckdb.DuckDBPyConnection, Sequence[Period]], SectionContent]
 
 
 SECTIONS = (
@@ -65,7 +66,6 @@ SECTIONS = (
         " ago, nothing for 30. Emails that a machine opens count as opened.",
         ("subscriber_engagement", "reengagement_candidates"),
         engagement,
-        is_optional=True,
     ),
     Section(
         "sources",
@@ -75,7 +75,6 @@ SECTIONS = (
         " active people / New Leads. Cold: cold people / active people known to be cold or not.",
         ("list_quality_by_source", "geography"),
         sources,
-        is_optional=True,
     ),
     Section(
         "cohorts",
@@ -100,11 +99,11 @@ SECTIONS = (
         "sequences",
         "Sequences",
         "Do sequences hold people?",
-        "Reach: recipients of an email / recipients of the sequence's first. People who entered lately have not"
-        " received the later ones yet.",
-        ("sequence_email_performance",),
+        "Bought: of people who entered at least 30 days ago, those with an order within 30 days of entering. Reach:"
+        " recipients of an email / recipients of the sequence's first; people who entered lately have not received the"
+        " later ones yet.",
+        ("sequence_funnel", "sequence_email_performance"),
         sequences,
-        is_optional=True,
     ),
     Section(
         "tags",
@@ -134,6 +133,16 @@ SECTIONS = (
         " the people of a source / people. Currencies are never added together.",
         ("revenue_daily", "revenue_by_product", "ltv_by_source", "revenue_by_source"),
         revenue,
+    ),
+    Section(
+        "customers",
+        "Customers",
+        "Who buys, and when?",
+        "Segments: champions bought again within 90 days and are in the upper two fifths by revenue; loyal bought again"
+        " within 180 days; at risk bought again, longer ago; new, waning and lost bought once: within 90 days, within"
+        " 180 days, longer ago. Currencies are never added together.",
+        ("customer_value", "velocity"),
+        customers,
     ),
     Section(
         "sync",

@@ -1,13 +1,16 @@
 """The section about the mirror itself: how fresh and complete it is, and what is unknown."""
 
+from collections.abc import Sequence
+
 import duckdb
 
 from cksync.analyze.report.components import Figure, FigureTable, SectionContent, TableColumn, row, rows
 from cksync.analyze.report.formatting import moment
+from cksync.analyze.report.periods import Period
 from cksync.plural import plural
 
 
-def sync(db: duckdb.DuckDBPyConnection) -> SectionContent:
+def sync(db: duckdb.DuckDBPyConnection, _: Sequence[Period]) -> SectionContent:
     """Can these numbers be trusted?"""
     streams = rows(db, "from sync_health order by stream")
     if not streams:

@@ -1,15 +1,18 @@
 """Sections about the people on the list: their health, and how long they stay."""
 
+from collections.abc import Sequence
+
 import duckdb
 
 from cksync.analyze.report.components import Chart, Figure, FigureTable, Rows, SectionContent, TableColumn, rows
 from cksync.analyze.report.formatting import count, month, named, people, percent
+from cksync.analyze.report.periods import Period
 from cksync.plural import plural
 
 COHORTS, BARS = 24, 15
 
 
-def health(db: duckdb.DuckDBPyConnection) -> SectionContent:
+def health(db: duckdb.DuckDBPyConnection, _: Sequence[Period]) -> SectionContent:
     """Answer "How healthy is the list?"."""
     found = rows(db, "from list_health order by people desc, name")
     states = [each for each in found if each["kind"] == "state"]
@@ -49,10 +52,10 @@ def _shares(title: str, note: str, found: Rows, what: str, color: str) -> Figure
         TableColumn("people", "People"),
         TableColumn("people_rate", "Share", "percent"),
     )
-    return Figure(title, note, chart, FigureTable("The numbers", columns, found))
+    return Figure(title, note, chart, FigureTable("The numbers", columns, found), scope="today")
 
 
-def cohorts(db: duckdb.DuckDBPyConnection) -> SectionContent:
+def cohorts(db: duckdb.DuckDBPyConnection, _: Sequence[Period]) -> SectionContent:
     """Answer "Do people stay?"."""
     found = rows(
         db,
@@ -93,7 +96,15 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> SectionContent:
         TableColumn("retention_high", "At most", "percent"),
         TableColumn("precision", "Precision", "text"),
     )
-    figures = [Figure("Still active, by month of joining", "", chart, FigureTable("The numbers", columns, now[::-1]))]
+    figures = [
+        Figure(
+            "Still active, by month of joining",
+            "",
+            chart,
+            FigureTable("The numbers", columns, now[::-1]),
+            scope="today",
+        )
+    ]
     months = len({each["month"] for each in found})
     is_past_known = any(each["precision"] == "at least" for each in found)
     if months >= 3:
@@ -114,5 +125,7 @@ def cohorts(db: duckdb.DuckDBPyConnection) -> SectionContent:
         note = "Each row is a month of joining, each column the end of a month; "
         note += "before the first pull only cancellations are known." if is_past_known else ""
         note += "" if is_past_known else "nothing is known before the first pull."
-        figures.append(Figure("Month after month", note, heat, FigureTable("The numbers", by_month, found[::-1])))
+        figures.append(
+            Figure("Month after month", note, heat, FigureTable("The numbers", by_month, found[::-1]), scope="all time")
+        )
     return SectionContent(lead, figures)

@@ -1,9 +1,12 @@
 """The section about revenue: one group of figures per currency, never a sum of several."""
 
+from collections.abc import Sequence
+
 import duckdb
 
 from cksync.analyze.report.components import Chart, Figure, FigureTable, Row, Rows, SectionContent, TableColumn, rows
 from cksync.analyze.report.formatting import count, money, month, named
+from cksync.analyze.report.periods import BINS, Period, default_of
 from cksync.plural import plural
 
 CURRENCIES, BARS, SOURCES = 5, 12, 50
@@ -16,7 +19,7 @@ WAYS = (
 )
 
 
-def revenue(db: duckdb.DuckDBPyConnection) -> SectionContent:
+def revenue(db: duckdb.DuckDBPyConnection, periods: Sequence[Period]) -> SectionContent:
     """Answer "What earns the money?"."""
     totals = rows(
         db,
@@ -51,7 +54,7 @@ def revenue(db: duckdb.DuckDBPyConnection) -> SectionContent:
     )
     figures = [Figure("By currency", table=FigureTable("All currencies", columns, totals, is_open=len(totals) <= 8))]
     for place, total in enumerate(totals[:CURRENCIES]):
-        figures += _of_currency(db, total, is_open=place == 0)
+        figures += _of_currency(db, total, periods, is_open=place == 0)
     return SectionContent(f"{lead}.", figures)
 
 
@@ -66,48 +69,74 @@ def _earned(total: Row) -> str:
     return f"{said}, {count(unknown)} of unknown amount" if unknown else said
 
 
-def _of_currency(db: duckdb.DuckDBPyConnection, total: Row, *, is_open: bool) -> list[Figure]:
+def _of_currency(
+    db: duckdb.DuckDBPyConnection, total: Row, periods: Sequence[Period], *, is_open: bool
+) -> list[Figure]:
     fold = None if is_open else _earned(total)
-    figures = [_by_month(db, total, fold), _by_product(db, total, fold), _by_form(db, total, fold)]
+    figures = [_over_time(db, total, periods, fold), _by_product(db, total, fold), _by_form(db, total, fold)]
     figures += [_by_source(db, total, fold, *way) for way in WAYS]
     return [figure for figure in figures if figure]
 
 
-def _by_month(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Figure | None:
-    code = _code(total)
-    years = (total["last"] - total["first"]).days / 365 if total["first"] else 0
-    unit = "month" if years < 10 else "quarter" if years < 50 else "year"
-    found = rows(
-        db,
-        """
-        select date_trunc($unit, day)::date as start, sum(orders)::bigint as orders, sum(revenue) as revenue,
-            sum(new_revenue) as new_revenue, sum(repeat_revenue) as repeat_revenue
-        from revenue_daily
-        where currency = $currency and day is not null
-        group by all
-        order by start
-        """,
-        {"currency": total["currency"], "unit": unit},
-    )
-    if not found:
+def _over_time(db: duckdb.DuckDBPyConnection, total: Row, periods: Sequence[Period], fold: str | None) -> Figure | None:
+    if total["first"] is None or not periods:
         return None
-    parts = (("first orders", "new_revenue"), ("repeat orders", "repeat_revenue"))
-    chart = Chart(
-        "stack",
-        f"Revenue in {code} by {unit}, {month(found[0]['start'])} to {month(found[-1]['start'])}.",
-        [{"x": each["start"], "part": part, "y": each[name]} for each in found for part, name in parts],
-        {"parts": [part for part, _ in parts], "unit": unit, "what": f"Revenue {code}", "colors": ["c1", "c4"]},
-        (("c1", "First orders"), ("c4", "Repeat orders")),
-    )
+    binned = {period.name: _binned(db, total, period) for period in periods}
+    code = _code(total)
+    views = {period.name: _sales(code, period, binned[period.name]) for period in periods}
+    shown = views[default_of(periods).name]
+    key = (("c1", "First orders"), ("c4", "Repeat orders"), ("ink compare", "the period before"))
+    chart = Chart(shown.kind, shown.label, shown.rows, shown.options, key, views, can_compare=True)
+    unit = periods[-1].unit
     columns = (
-        TableColumn("start", unit.capitalize(), "month"),
+        TableColumn("start", unit.capitalize(), "day" if unit in ("day", "week") else "month"),
         TableColumn("orders", "Orders"),
         TableColumn("revenue", "Revenue", "money"),
         TableColumn("new_revenue", "First orders", "money"),
         TableColumn("repeat_revenue", "Repeat orders", "money"),
     )
-    return Figure(
-        f"{code} by {unit}", "", chart, FigureTable(f"{unit.capitalize()} by {unit}", columns, found[::-1]), fold
+    sold = [each for each in binned[periods[-1].name] if each["orders"]]
+    table = FigureTable(f"{unit.capitalize()} by {unit}", columns, sold[::-1], time="start")
+    return Figure(f"{code} over time", "", chart, table, fold)
+
+
+def _sales(code: str, period: Period, found: Rows) -> Chart:
+    parts = (("first orders", "new_revenue"), ("repeat orders", "repeat_revenue"))
+    names = [part for part, _ in parts]
+    label = f"Revenue in {code} by {period.unit}, {month(period.start)} to {month(period.end)}."
+    empty = "" if any(each["orders"] for each in found) else f"No orders in {code} in this period."
+    bars = [
+        {"x": each["start"], "stop": each["stop"], "part": part, "y": each[name], "before": each["before"]}
+        for each in found
+        for part, name in parts
+    ]
+    options = {"parts": names, "unit": period.unit, "what": f"Revenue {code}", "colors": ["c1", "c4"], "empty": empty}
+    return Chart("stack", label, bars, options)
+
+
+def _binned(db: duckdb.DuckDBPyConnection, total: Row, period: Period) -> Rows:
+    """The revenue of each bin, beside that of the bin of the same place in the period before."""
+    now = _sums(db, total, period)
+    before = _sums(db, total, period.before) if period.before else [{"revenue": None}] * len(now)
+    return [{**each, "before": past["revenue"]} for each, past in zip(now, before, strict=True)]
+
+
+def _sums(db: duckdb.DuckDBPyConnection, total: Row, period: Period) -> Rows:
+    return rows(
+        db,
+        f"""
+        select bin.start, bin.stop, coalesce(sum(orders), 0)::bigint as orders, coalesce(sum(revenue), 0) as revenue,
+            coalesce(sum(new_revenue), 0) as new_revenue, coalesce(sum(repeat_revenue), 0) as repeat_revenue
+        from {BINS} as bin
+        left join revenue_daily on day >= bin.start and day < bin.stop and currency = $currency
+        group by all
+        order by bin.start
+        """,
+        {
+            "starts": period.parameters["starts"],
+            "stops": period.parameters["stops"],
+            "currency": total["currency"],
+        },
     )
 
 
@@ -150,7 +179,7 @@ def _by_product(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> 
         TableColumn("new_buyers", "New Buyers"),
     )
     note = "" if len(found) <= BARS else f"The top {BARS} of {count(len(found))}."
-    return Figure(f"{code} by product", note, chart, FigureTable("The numbers", columns, found[:100]), fold)
+    return Figure(f"{code} by product", note, chart, FigureTable("The numbers", columns, found[:100]), fold, "all time")
 
 
 def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Figure | None:
@@ -172,7 +201,7 @@ def _by_form(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None) -> Fig
     label += ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
     chart = Chart("bars", label, bars, {"color": "c3", "tips": {"leads": "New Leads"}})
     note = "All-time revenue from people, by the form they joined first."
-    return Figure(f"{code} by source", note, chart, _source_table(found, "First form"), fold)
+    return Figure(f"{code} by source", note, chart, _source_table(found, "First form"), fold, "all time")
 
 
 def _by_source(db: duckdb.DuckDBPyConnection, total: Row, fold: str | None, dimension: str, name: str) -> Figure | None:

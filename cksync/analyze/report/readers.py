@@ -1,7 +1,6 @@
-"""Sections that only API v4 can answer: who still reads, where the people come from, and how far sequences reach.
+"""Sections that API v4 answers: who still reads, and where the people come from."""
 
-Each says nothing where the mirror has none of it.
-"""
+from collections.abc import Sequence
 
 import duckdb
 
@@ -17,13 +16,14 @@ from cksync.analyze.report.components import (
     rows,
 )
 from cksync.analyze.report.formatting import NONE, count, moment, named, people, percent
-from cksync.plural import plural
+from cksync.analyze.report.periods import Period
 
-SOURCES, COUNTRIES, EMAILS, OPEN_SEQUENCES = 12, 12, 12, 2
-_NOTHING = SectionContent(nothing="Not read through API v4.")
+SOURCES, COUNTRIES = 12, 12
+_RANGE = (("ink", "95 % range of the share"),)
+_NOTHING = SectionContent(nothing="Only API v4 tells this, and the mirror has not read it through API v4.")
 
 
-def engagement(db: duckdb.DuckDBPyConnection) -> SectionContent:
+def engagement(db: duckdb.DuckDBPyConnection, _: Sequence[Period]) -> SectionContent:
     """Answer "Who still reads?"."""
     total = row(
         db,
@@ -54,7 +54,7 @@ def _recency(db: duckdb.DuckDBPyConnection, total: Row) -> Figure:
         order by min(coalesce(days_since_engaged, 100000)), recency
         """,
     )
-    bars = [_bar(each["recency"], 100 * each["people"] / total["people"], each["people"]) for each in shown]
+    bars = [bar(each["recency"], 100 * each["people"] / total["people"], each["people"]) for each in shown]
     label = "Last open or click of active people: " + ", ".join(f"{bar['name']} {bar['text']}" for bar in bars) + "."
     columns = (
         TableColumn("recency", "Last open or click", "text"),
@@ -66,7 +66,7 @@ def _recency(db: duckdb.DuckDBPyConnection, total: Row) -> Figure:
     )
     chart = Chart("bars", label, bars, {"color": "c1", "tips": {"people": "People"}})
     note = f"As read on {moment(total['read_at'])}. “Longer ago” includes people who never opened or clicked."
-    return Figure("Last open or click", note, chart, FigureTable("The numbers", columns, shown))
+    return Figure("Last open or click", note, chart, FigureTable("The numbers", columns, shown), scope="today")
 
 
 def _candidates(db: duckdb.DuckDBPyConnection) -> list[Figure]:
@@ -91,10 +91,12 @@ def _candidates(db: duckdb.DuckDBPyConnection) -> list[Figure]:
         TableColumn("tenure_days", "Median days on the list"),
     )
     note = "Cold people who were mailed; `cksync sql @reengage` names them."
-    return [Figure("People to win back", note, table=FigureTable("By reason", columns, found, is_open=True))]
+    return [
+        Figure("People to win back", note, table=FigureTable("By reason", columns, found, is_open=True), scope="today")
+    ]
 
 
-def sources(db: duckdb.DuckDBPyConnection) -> SectionContent:
+def sources(db: duckdb.DuckDBPyConnection, _: Sequence[Period]) -> SectionContent:
     """Answer "Where do people come from?"."""
     places = rows(db, "from geography where level = 'country' order by people desc, country")
     found = rows(
@@ -121,7 +123,13 @@ def sources(db: duckdb.DuckDBPyConnection) -> SectionContent:
 
 def _by_source(found: Rows) -> Figure:
     bars = [
-        _bar(each["name"], each["active_rate"], each["new_leads"], "leads", f" · cold {percent(each['cold_rate'])}")
+        {
+            **bar(
+                each["name"], each["active_rate"], each["new_leads"], "leads", f" · cold {percent(each['cold_rate'])}"
+            ),
+            "low": each["active_low"],
+            "high": each["active_high"],
+        }
         for each in found[:SOURCES]
     ]
     label = "Share of people still active by source: "
@@ -140,17 +148,17 @@ def _by_source(found: Rows) -> Figure:
         TableColumn("conversion_rate", "Conversion Rate", "percent"),
         TableColumn("source_precision", "Source is", "text"),
     )
-    note = "People still active, the largest sources first. The ranges in the table are those of chance."
-    chart = Chart("bars", label, bars, {"color": "c3", "tips": {"leads": "New Leads"}, "max": 100})
+    note = "People still active, the largest sources first. The line at the end of a bar is the range of chance."
+    chart = Chart("bars", label, bars, {"color": "c3", "tips": {"leads": "New Leads"}, "max": 100}, _RANGE)
     title = "All sources" if len(found) <= 100 else "The 100 largest sources"
-    return Figure("Quality by source", note, chart, FigureTable(title, columns, found[:100]))
+    return Figure("Quality by source", note, chart, FigureTable(title, columns, found[:100]), scope="all time")
 
 
 def _by_country(places: Rows) -> list[Figure]:
     if not places:
         return []
     named_places = [{**each, "name": each["country"] or "(unknown)"} for each in places]
-    bars = [_bar(each["name"], each["people_share_rate"], each["people"]) for each in named_places[:COUNTRIES]]
+    bars = [bar(each["name"], each["people_share_rate"], each["people"]) for each in named_places[:COUNTRIES]]
     label = "People by country: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
     columns = (
         TableColumn("name", "Country", "text"),
@@ -163,64 +171,10 @@ def _by_country(places: Rows) -> list[Figure]:
     )
     chart = Chart("bars", label, bars, {"color": "c1", "tips": {"people": "People"}})
     table = FigureTable("The numbers", columns, named_places[:100])
-    return [Figure("Countries", "By IP address, in any state.", chart, table)]
+    return [Figure("Countries", "By IP address, in any state.", chart, table, scope="today")]
 
 
-def sequences(db: duckdb.DuckDBPyConnection) -> SectionContent:
-    """Answer "Do sequences hold people?"."""
-    emails = rows(
-        db,
-        """
-        from sequence_email_performance
-        where is_published and first_recipients > 0
-        order by first_recipients desc, sequence_id, place
-        """,
-    )
-    if not emails:
-        return _NOTHING
-    each_sequence: dict[int, list[Row]] = {}
-    for email in emails:
-        each_sequence.setdefault(email["sequence_id"], []).append(email)
-    first = next(iter(each_sequence.values()))
-    lead = f"{plural(len(each_sequence), 'sequence')} sent email. The largest, “{named(first[0]['sequence'])}”,"
-    lead += f" reached {people(first[0]['first_recipients'])} with its first email"
-    last = first[-1]
-    if len(first) > 1 and last["reach_rate"] is not None:
-        lead += f", and as many as {percent(last['reach_rate'])} of that with its last"
-    figures = [
-        _steps(found, None if place < OPEN_SEQUENCES else f"{named(found[0]['sequence'])}")
-        for place, found in enumerate(each_sequence.values())
-    ]
-    return SectionContent(f"{lead}.", figures)
-
-
-def _steps(found: Rows, fold: str | None) -> Figure:
-    """The emails of a sequence, and how many people each reached."""
-    name = named(found[0]["sequence"])
-    bars = [
-        _bar(
-            f"{each['place']}. {each['subject'] or '(no subject)'}", each["reach_rate"] or 0, each["recipients"],
-            "recipients", f" · opened {percent(each['open_rate'])}",
-        )
-        for each in [email for email in found if email["recipients"] is not None][:EMAILS]
-    ]  # fmt: skip
-    label = f"Reach of the emails of {name}: "
-    label += ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
-    columns = (
-        TableColumn("subject", "Email", "text"),
-        TableColumn("days_after_entry", "Days after entry", "decimal"),
-        TableColumn("recipients", "Recipients"),
-        TableColumn("reach_rate", "Reach", "percent"),
-        TableColumn("open_rate", "Open rate", "percent"),
-        TableColumn("click_rate", "Click rate", "percent"),
-        TableColumn("unsubscribe_rate", "Unsubscribed", "percent"),
-        TableColumn("problem_rate", "Bounced or complained", "percent"),
-    )
-    chart = Chart("bars", label, bars, {"color": "c4", "tips": {"recipients": "Recipients"}})
-    return Figure(name, "", chart, FigureTable("Email by email", columns, found), fold)
-
-
-def _bar(name: str, value: float, number: int | None, key: str = "people", more: str = "") -> Row:
+def bar(name: str, value: float, number: int | None, key: str = "people", more: str = "") -> Row:
     """A bar of a share; its text has the share, the number, and something more if that is known."""
     text = f"{percent(value)} · {count(number)}" + ("" if more.endswith(NONE) else more)
     return {"name": name, "value": value, "text": text, key: number}

@@ -1,15 +1,19 @@
 """Sections about what people joined: tags that go together, forms that bring buyers."""
 
+from collections.abc import Sequence
+
 import duckdb
 
 from cksync.analyze.report.components import Chart, Figure, FigureTable, Rows, SectionContent, TableColumn, row, rows
 from cksync.analyze.report.formatting import count, named, people, percent
+from cksync.analyze.report.periods import Period
 from cksync.plural import plural
 
 TAGS, PAIRS, FORMS = 12, 30, 15
+_RANGE = (("ink", "95 % range of the rate"),)
 
 
-def tags(db: duckdb.DuckDBPyConnection) -> SectionContent:
+def tags(db: duckdb.DuckDBPyConnection, _: Sequence[Period]) -> SectionContent:
     """Answer "Which tags go together?"."""
     pairs = rows(db, "from tag_overlap order by lift desc, people desc, tag_id, other_tag_id limit $n", {"n": PAIRS})
     support = row(db, "select minimum_support from model_settings")["minimum_support"]
@@ -60,7 +64,7 @@ def tags(db: duckdb.DuckDBPyConnection) -> SectionContent:
     note = "Percentage of the people with the tag on the left who also have the tag above. Only the largest tags"
     note += f" are shown, without pairs of fewer than {people(support)}."
     table = FigureTable("Pairs by lift", columns, pairs)
-    return SectionContent(_together(db), [Figure("How tags overlap", note, chart, table)])
+    return SectionContent(_together(db), [Figure("How tags overlap", note, chart, table, scope="today")])
 
 
 def _together(db: duckdb.DuckDBPyConnection) -> str:
@@ -79,7 +83,7 @@ def _together(db: duckdb.DuckDBPyConnection) -> str:
     return f"{pair} occur together {times}; {plural(rivals, 'other pair')} may be as close."
 
 
-def forms(db: duckdb.DuckDBPyConnection) -> SectionContent:
+def forms(db: duckdb.DuckDBPyConnection, _: Sequence[Period]) -> SectionContent:
     """Answer "Which lead magnets bring buyers?"."""
     found = rows(
         db,
@@ -118,7 +122,7 @@ def forms(db: duckdb.DuckDBPyConnection) -> SectionContent:
         f"A form is called the best only if the range of its rate is above that of every other form with {support} or"
     )
     note += " more joins; where ranges overlap, the order may be chance."
-    figure = Figure(title, note if has_buyers else "", chart, table)
+    figure = Figure(title, note if has_buyers else "", chart, table, scope="all time")
     return SectionContent(_best(found, support, has_buyers=has_buyers), [figure])
 
 
@@ -155,11 +159,13 @@ def _converting(found: Rows) -> Chart:
             "text": f"{percent(each['conversion_rate'])} · {count(each['buyers'])} of {count(each['joins'])}",
             "joins": each["joins"],
             "buyers": each["buyers"],
+            "low": each["conversion_low"],
+            "high": each["conversion_high"],
         }
         for each in sorted(found, key=lambda each: (-each["conversion_rate"], -each["joins"], each["id"]))
     ]
     label = "Conversion Rate by form: " + ", ".join(f"{named(bar['name'])} {bar['text']}" for bar in bars[:5]) + "."
-    return Chart("bars", label, bars, {"color": "c1", "tips": {"joins": "Joins", "buyers": "Buyers"}})
+    return Chart("bars", label, bars, {"color": "c1", "tips": {"joins": "Joins", "buyers": "Buyers"}}, _RANGE)
 
 
 def _joining(found: Rows) -> Chart:
