@@ -1,5 +1,6 @@
 """Pushing edits: what is planned, what is refused, and that each change is made once, whatever happens."""
 
+import csv
 import json
 import re
 import signal
@@ -50,18 +51,19 @@ def test_worked_example_of_the_readme_does_what_it_says(
     for number in range(4):
         edits.add_purchase(world, buyers[number % 2].email_address)
         edits.add_purchase(world, refunded.email_address, status="refunded")
-    csv = "email_address,company\n" + "".join(f"{person.email_address},Acme {person.id}\n" for person in buyers)
-    (tmp_path / "companies.csv").write_text(csv)
+    companies = "email_address,company\n" + "".join(f"{each.email_address},Acme {each.id}\n" for each in buyers)
+    (tmp_path / "companies.csv").write_text(companies)
     cksync("pull")
     cksync("checkout", "work.duckdb")
     script = "import duckdb, sys; duckdb.connect('work.duckdb').execute(sys.stdin.read())"
     subprocess.run([sys.executable, "-c", script], input=sql, text=True, check=True, cwd=tmp_path)
     shown = cksync("diff", "work.duckdb").stdout
     assert {"+ create tag: 1", "+ create broadcast: 1"} <= set(shown.splitlines())
-    twice = cksync("sql", "@bought_twice", "--format", "csv").stdout.splitlines()[1:]
+    twice = list(csv.DictReader(cksync("sql", "@bought_twice", "--format", "csv").stdout.splitlines()))
     assert f"+ subscribe: {len(twice)}" in shown.splitlines()
-    assert {person.email_address for person in buyers} <= {row.split(",")[1] for row in twice}
-    assert refunded.email_address not in {row.split(",")[1] for row in twice}
+    addresses = {row["email_address"] for row in twice}
+    assert {person.email_address for person in buyers} <= addresses
+    assert refunded.email_address not in addresses
     assert "'Acme " in shown
     refused = cksync("push", "work.duckdb", ok=False)
     assert (refused.returncode, len(sandbox.journal.writes())) == (2, 0)  # nobody to confirm
