@@ -49,7 +49,9 @@ class Known:
         query = f"""
             select id from main."{stream}"
             where _first_seen_at >= ?
-                and exists (select 1 from _cksync.pushes where outcome = 'done' and what like 'create %' and pushed_at >= ?)
+                and exists (
+                    select 1 from _cksync.pushes where outcome = 'done' and what like 'create %' and pushed_at >= ?
+                )
         """
         return {row[0] for row in self.state.rows(query, [self._young_since, self._young_since])}
 
