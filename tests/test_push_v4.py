@@ -159,6 +159,32 @@ def test_lagging_lists_do_not_undo_what_was_pushed(work: Work, sandbox: Sandbox,
     assert (work.plan().actions, work.plan().conflicts) == ((), ())
 
 
+def test_changes_made_right_after_a_push_are_read_by_the_next_pull(work: Work, sandbox: Sandbox, world: World) -> None:
+    """A list may lag behind a push, but an answer by id, another label and a later time say that it does not."""
+    (one, two) = (row[0] for row in work.rows("select id from subscribers where state = 'active' order by id limit 2"))
+    tag, other = (row[0] for row in work.rows("select id from tags order by id limit 2"))
+    (draft,) = (row[0] for row in work.rows("select max(id) from broadcasts"))
+    edits.edit_broadcast(world, draft, send_at=None, published_at=None)
+    work.edit(
+        f"update subscribers set first_name = 'Pushed' where id in ({one}, {two})",
+        f"update tags set name = 'pushed' where id = {tag}",
+        f"delete from subscriptions where subscribable_type = 'tag' and subscribable_id = {other}",
+        "insert into tags (name) values ('made by the push')",
+        "insert into custom_fields (label, key) values ('Shoe size', 'shoe_size')",
+    )
+    left = [key for key in world.rosters["tag", other].members if world.subscribers[key].state == "active"]
+    assert work.push().exit_status == 0
+    edits.set_first_name(world, one, "Changed since")
+    edits.cancel(world, two)
+    edits.rename_tag(world, tag, "changed since")
+    edits.tag(world, left[0], other)
+    edits.delete_custom_field(world, max(field.id for field in world.custom_fields.values() if field.key != "shoe_size"))
+    for report in (pull(work.config, environ={}), pull(work.config, environ={})):
+        *_, end = report
+        assert end.exit_status == 0
+        assert differences_v4(work.config.data_dir / "mirror.duckdb", world, LEFT_TO_THE_CYCLE) == []
+
+
 def test_key_sends_one_request_for_each_row(keyed: Work, sandbox: Sandbox, world: World) -> None:
     keyed.edit(*[each for each in EVERYTHING if "purchase" not in each and "delete from tags" not in each])
     sandbox.journal.clear()

@@ -44,16 +44,12 @@ class Known:
         return {row[0] for row in self.state.rows(f'select id from main."{stream}"')}
 
     def young(self, stream: str) -> set[int]:
-        """Return the ids of rows that a lagging list may lack, because a push made them just now: those first seen
-        since, if there was one. (What a list itself has shown, it shows.)"""
+        """Return the ids of rows that a push made so recently that a lagging list may lack them."""
         query = f"""
-            select id from main."{stream}"
-            where _first_seen_at >= ?
-                and exists (
-                    select 1 from _cksync.pushes where outcome = 'done' and what like 'create %' and pushed_at >= ?
-                )
+            select id from main."{stream}" join _cksync.loads on _first_seen_at between started_at and ended_at
+            where _first_seen_at >= ? and streams = 'push'
         """
-        return {row[0] for row in self.state.rows(query, [self._young_since, self._young_since])}
+        return {row[0] for row in self.state.rows(query, [self._young_since])}
 
     def children(self, slice_: Slice) -> set[int]:
         """Return the ids of the rows of a list that belongs to one record, such as the links of a broadcast."""

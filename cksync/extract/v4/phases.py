@@ -231,6 +231,7 @@ class _Reading:
         yield from self._purchases()
         yield from self._newcomers(last)
         yield from self._missing(last)
+        yield from self._doubtful()
 
     def _run(self, scans: Sequence[Scan]) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
         """Run scans together; return the cursor scans, by slice."""
@@ -690,6 +691,20 @@ class _Reading:
             missing -= asked
         if missing:
             yield [self._by_id(missing)]
+
+    def _doubtful(self) -> Phases:
+        """Request by id what a list showed otherwise than a push, or a record by id, shortly before."""
+        doubtful = self.context.recent.doubtful
+        if people := doubtful["subscribers"]:
+            scan = self._by_id(people)
+            yield [scan]
+            self.states.update({id_: head.state for id_, head in scan.heads.items()})
+            for id_ in scan.heads:
+                self.context.recent.people.pop(id_, None)  # the list is right about them
+            if any(head.state == "cancelled" for head in scan.heads.values()):
+                yield from self._cancellations({})
+        if broadcasts := doubtful["broadcasts"]:
+            yield [ByIdScan(BROADCASTS_BY_ID_V4, map(str, sorted(broadcasts)), budget=BY_ID_BUDGET)]
 
     def _by_id(self, people: Collection[int]) -> ByIdScan:
         scan = self.progress.scans.get(BY_ID_V4.name)
