@@ -5,9 +5,10 @@ time: after an unknown outcome, look it up before a repeat. Each call states the
 and as observed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypedDict, Unpack
 
+from cksync.api.calls import Calls, Did
 from cksync.api.http import Call
 from cksync.api.responses import Expected
 from cksync.domain import MEMBERSHIPS, PARENTS
@@ -17,13 +18,10 @@ FIELDS_AT_ONCE = 10
 # The most fields of an account.
 MOST_FIELDS = 140
 
-# Responses that are documented to have no body (204).
-NOTHING = Expected()
 _PERSON = ("id", "email_address", "state")
 _FIELD = Expected("custom_field", ("id", "key", "name", "label"))
 _BROADCAST = Expected("broadcast", ("id", "subject", "content"))
 _HOOKS = "webhooks"
-Did = TypeVar("Did")
 
 Parent = Literal["form", "sequence", "tag"]
 # Values of custom fields by key; '' clears one.
@@ -83,23 +81,10 @@ class HookEvent(TypedDict, total=False):
     initiator_value: str
 
 
-class Writes(Generic[Did]):
+class Writes(Calls[Did]):
     """The writes by name; each returns what `do` makes of its call."""
 
-    def __init__(self, do: Callable[[Call], Did]) -> None:
-        self._do = do
-
-    def _call(
-        self,
-        stream: str,
-        method: str,
-        path: str,
-        body: Mapping[str, Any],
-        expected: Expected = NOTHING,
-        *,
-        is_repeatable: bool = True,
-    ) -> Did:
-        return self._do(Call(method, path, body, expected, is_repeatable, stream))
+    _version = "v3"
 
     def subscribe(
         self,

@@ -5,9 +5,10 @@ person or membership that exists. The others create something each time, or show
 outcome, look it up before a repeat. Each call states the API's expected response, as documented and as observed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Generic, Literal, TypeVar, Unpack
+from collections.abc import Sequence
+from typing import Literal, Unpack
 
+from cksync.api.calls import Calls, Did
 from cksync.api.http import Call
 from cksync.api.responses import Expected
 from cksync.api.v4.bodies import (
@@ -29,12 +30,9 @@ from cksync.domain import MEMBERSHIPS, PARENTS
 # With more fields in one write, the API answers 202 with the former values, and applies them later.
 FIELDS_AT_ONCE = 10
 
-# Responses that are documented to have no body (204).
-NOTHING = Expected()
 _PERSON = ("id", "email_address", "state")
 _FIELD = ("id", "key", "name", "label")
 _ENDPOINT, _HOOKS, _ENDPOINTS = ("id", "url", "events"), "webhooks", "webhook_endpoints"
-Did = TypeVar("Did")
 
 
 def _a(wrapper: str, keys: tuple[str, ...], **same: object) -> Expected:
@@ -42,23 +40,10 @@ def _a(wrapper: str, keys: tuple[str, ...], **same: object) -> Expected:
     return Expected(wrapper, tuple(dict.fromkeys((*keys, *same))), same, is_strict=True)
 
 
-class Writes(Generic[Did]):
+class Writes(Calls[Did]):
     """The writes by name; each returns what `do` makes of its call."""
 
-    def __init__(self, do: Callable[[Call], Did]) -> None:
-        self._do = do
-
-    def _call(
-        self,
-        stream: str,
-        method: str,
-        path: str,
-        body: Mapping[str, object],
-        expected: Expected = NOTHING,
-        *,
-        is_repeatable: bool = True,
-    ) -> Did:
-        return self._do(Call(method, path, body, expected, is_repeatable, stream, "v4"))
+    _version = "v4"
 
     # -- people
 
