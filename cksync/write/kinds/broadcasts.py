@@ -1,6 +1,6 @@
 """Broadcasts: created, changed and deleted until they are sent."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,11 +13,11 @@ from cksync.api.v3.writes import CALLS
 from cksync.domain import BROADCASTS, DETAILS, STATS, Record
 from cksync.write.action import Action, Found, Kind, Needed, ReadList, Result, Seen, Sought
 from cksync.write.alike import is_alike
-from cksync.write.edits import Account, Cell, Edit
+from cksync.write.edits import Account, Cell, Edit, EditKind
 from cksync.write.gone import ONE_OF
 from cksync.write.lookup import newest_first, read
 from cksync.write.plan import Conflict
-from cksync.write.planning import Context, Planned, WorkspaceTable, action, plain
+from cksync.write.planning import Context, Planned, Planner, WorkspaceTable, action, plain
 from cksync.write.reply import compared, page_of, records
 from cksync.write.settle import settle_creation, settle_removal, settle_update
 
@@ -28,28 +28,33 @@ _COLUMNS = (
 _TIMES = ("send_at", "published_at")
 
 
-def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
-    given = {name: value for name, value in values_of(edit.row).items() if value is not None}
-    yield action(CREATE, edit.key[0], given, edit)
+def planners(
+    values_of: Callable[[Mapping[str, Any]], dict[str, Any]], create: Kind, update: Kind, delete: Kind
+) -> dict[EditKind, Planner]:
+    """Return how edits of broadcasts become actions of these kinds, with values as the API takes them."""
 
+    def insert(context: Context, edit: Edit) -> Iterator[Planned]:
+        given = {name: value for name, value in values_of(edit.row).items() if value is not None}
+        yield action(create, edit.key[0], given, edit)
 
-def _update(context: Context, edit: Edit) -> Iterator[Planned]:
-    id_ = int(edit.key[0])
-    cells = yield from context.wanted(edit)
-    if not cells:
-        return
-    if conflict := was_sent(context.account, edit, cells):
-        yield conflict
-    else:
-        values = values_of({cell.column: cell.mine for cell in cells})
-        yield action(UPDATE, id_, {"broadcast_id": id_, **values}, edit, cells)
+    def change(context: Context, edit: Edit) -> Iterator[Planned]:
+        id_ = int(edit.key[0])
+        cells = yield from context.wanted(edit)
+        if not cells:
+            return
+        if conflict := was_sent(context.account, edit, cells):
+            yield conflict
+        else:
+            values = values_of({cell.column: cell.mine for cell in cells})
+            yield action(update, id_, {"broadcast_id": id_, **values}, edit, cells)
 
+    def remove(context: Context, edit: Edit) -> Iterator[Planned]:
+        if conflict := was_sent(context.account, edit):
+            yield conflict
+        else:
+            yield action(delete, edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
 
-def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
-    if conflict := was_sent(context.account, edit):
-        yield conflict
-    else:
-        yield action(DELETE, edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
+    return {"insert": insert, "update": change, "delete": remove}
 
 
 def was_sent(account: Account, edit: Edit, cells: Sequence[Cell] = ()) -> Conflict | None:
@@ -173,7 +178,7 @@ DELETE = Kind(
 )
 TABLE = WorkspaceTable(
     "broadcasts",
-    planners={"insert": _insert, "update": _update, "delete": _delete},
+    planners=planners(values_of, CREATE, UPDATE, DELETE),
     refusals={},
     streams=("broadcasts",),
     writable=lambda _: _COLUMNS,

@@ -1,6 +1,6 @@
 """Broadcasts through API v4: with an audience, a template by its id, and a preview text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,41 +14,16 @@ from cksync.api.v4.writes import CALLS
 from cksync.domain import BROADCASTS_BY_ID_V4
 from cksync.write.action import Action, Found, ReadList, Result, Seen, Sought
 from cksync.write.alike import is_alike
-from cksync.write.edits import Edit
 from cksync.write.kinds import broadcasts as v3
 from cksync.write.kinds.v4.lookup import end_of, newest, page_of
 from cksync.write.lookup import read
-from cksync.write.planning import Context, Planned, WorkspaceTable, action
+from cksync.write.planning import WorkspaceTable
 from cksync.write.reply import compared
 
 _COLUMNS = (
     *("subject", "preview_text", "description", "content", "public", "email_address", "email_template_id"),
     *("thumbnail_alt", "thumbnail_url", "published_at", "send_at", "subscriber_filter"),
 )
-
-
-def _insert(context: Context, edit: Edit) -> Iterator[Planned]:
-    given = {name: value for name, value in _values(edit.row).items() if value is not None}
-    yield action(CREATE, edit.key[0], given, edit)
-
-
-def _update(context: Context, edit: Edit) -> Iterator[Planned]:
-    id_ = int(edit.key[0])
-    cells = yield from context.wanted(edit)
-    if not cells:
-        return
-    if conflict := v3.was_sent(context.account, edit, cells):
-        yield conflict
-    else:
-        values = _values({cell.column: cell.mine for cell in cells})
-        yield action(UPDATE, id_, {"broadcast_id": id_, **values}, edit, cells)
-
-
-def _delete(context: Context, edit: Edit) -> Iterator[Planned]:
-    if conflict := v3.was_sent(context.account, edit):
-        yield conflict
-    else:
-        yield action(DELETE, edit.key[0], {"broadcast_id": int(edit.key[0])}, edit)
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,7 +105,7 @@ DELETE = replace(
 )
 TABLE = WorkspaceTable(
     "broadcasts",
-    planners={"insert": _insert, "update": _update, "delete": _delete},
+    planners=v3.planners(_values, CREATE, UPDATE, DELETE),
     refusals={},
     streams=("broadcasts",),
     writable=lambda _: _COLUMNS,
