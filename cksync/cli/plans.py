@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 WORK = click.argument("work", type=click.Path(path_type=Path))
-ALLOW = click.option("--allow", multiple=True, type=click.Choice(RULES), help="Lift a safety rule (repeatable).")
+ALLOW = click.option(
+    "--allow",
+    metavar="RULE",
+    multiple=True,
+    type=click.Choice(RULES),
+    help=f"Lift a safety rule (repeatable): {', '.join(RULES)}.",
+)
 LIMIT = click.option("--limit", type=click.IntRange(min=0), default=10, help="Number of changes of each kind to print.")
 ONLY = click.option(
     "--only",
