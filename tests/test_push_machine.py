@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -349,10 +349,7 @@ def checked_out_v4() -> Path:
 
 
 class PushingV4(Pushing):
-    """The same through API v4, in bulk calls, with tokens that expire. Pushes and pulls are a quarter of an hour apart,
-    for a list does not overrule a push sooner."""
-
-    steps = 0
+    """The same through API v4, in bulk calls, with tokens that expire."""
 
     def begun(self) -> Config:
         shutil.copytree(checked_out_v4(), self.folder, dirs_exist_ok=True)
@@ -363,15 +360,7 @@ class PushingV4(Pushing):
     def environ(self) -> dict[str, str]:
         return {"CKSYNC_BASE_URL": self.sandbox.url_v4, "CKSYNC_OAUTH": str(self.config.api.oauth)}
 
-    def push(self) -> PushReport:
-        self.steps += 1
-        return super().push()
-
-    def wall(self) -> datetime:
-        return wall_clock() + self.steps * timedelta(minutes=15)
-
     def differences(self) -> list[str]:
-        self.steps += 1
         list(pull(self.config, environ={}, wall=self.wall))
         found = differences_v4(self.config.data_dir / "mirror.duckdb", self.world, LEFT_TO_THE_CYCLE)
         return [each for each in found if "broadcast_stats" not in each]
