@@ -79,7 +79,8 @@ class LeaversScan:
 
     def _middle(self, part: _Part) -> int | None:
         """Return the place nearest to the middle where a time parts the rows; None if there is none."""
-        middle = (part.start + part.end) // 2
+        pages = round((part.end - part.start) / 2 / self._page_rows)  # whole ones, for the last part to fill its pages
+        middle = part.start + pages * self._page_rows
         for distance in range(part.end - part.start):
             for place in (middle - distance, middle + distance):
                 if part.start < place < part.end and self._time(place) + _SECOND <= self._times[place]:

@@ -104,14 +104,15 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
 
 @dataclass
 class _Reading:
-    """One pull. `counts` are the active people in each list of members, `states` those of the people read tonight,
-    `met` whoever was seen in a list of members, `left` whoever lost a tag, by
-    slice, `page_rows` are the most rows of a page, `clicks` the figures that were read one by one."""
+    """One pull. `counts` are the active people in each list of members as of `counted_at`, `states` those of the people
+    read tonight, `met` whoever was seen in a list of members, `left` whoever lost a tag, by slice, `page_rows` are the
+    most rows of a page, `clicks` the figures that were read one by one."""
 
     context: PullContext
     progress: Progress
     named: frozenset[str]
     counts: dict[str, int | None] = field(default_factory=dict)
+    counted_at: datetime | None = None
     states: dict[int, str | None] = field(default_factory=dict)
     met: set[int] = field(default_factory=set)
     parents: dict[str, list[int]] = field(default_factory=dict)
@@ -285,6 +286,8 @@ class _Reading:
                 self.parents[kind] = []
                 continue
             there, held = scan.ids, self.known.parents(kind)
+            began_at = scan.checkpoint.began_at
+            self.counted_at = min(self.counted_at or began_at, began_at)
             for id_, head in scan.heads.items():
                 self.counts[members(kind, str(id_), "v4").name] = head.count
             lost = sorted(held - there)
@@ -619,16 +622,16 @@ class _Reading:
         """Return a search for those who left a list, if its count is low and a walk would cost more."""
         count = self.counts.get(scan.slice.name)
         expected, began_at = self._active_in(scan), self.context.began_at
-        if count is None or count > len(expected) or not self._is_nightly:
+        if count is None or self.counted_at is None or count > len(expected) or not self._is_nightly:
             return None
         joined = {**self.known.joined(scan.slice)} | {id_: head.at for id_, head in scan.heads.items() if head.at}
         times = {id_: joined[id_] for id_ in expected if id_ in joined}
         pages = ceil(len(self._members_of(scan.slice).all) / self.page_rows)
-        missing = len(expected) - count
-        if len(times) < len(expected) or 1 + price(missing, len(expected), self.page_rows) >= pages:
+        is_old = any(at >= self.counted_at for at in times.values())  # the count
+        cost = is_old + price(len(expected) - count, len(expected), self.page_rows)
+        if len(times) < len(expected) or cost >= pages:
             return None
-        has_fresh = any(at > began_at - LAG for at in times.values())  # who may have joined before or after the count
-        return LeaversScan(scan.slice, times, None if has_fresh else count, self.page_rows, began_at)
+        return LeaversScan(scan.slice, times, None if is_old else count, self.page_rows, began_at)
 
     def _active(self, slice_: Slice) -> frozenset[int]:
         """Return the known members of a list who are active tonight, as far as is known, and have not left it."""
