@@ -12,8 +12,10 @@ import pytest
 
 from cksync.cli import COMMANDS, cli
 from cksync.cli.completion import SHELLS
+from cksync.cli.man import ENVIRONMENT, EXIT_STATUS
 from tests.conftest import Command
 
+TOP = Path(__file__).parent.parent
 # Calls the function that completes `cksync WORDS`, and prints what it found.
 IN_BASH = """
 eval "$(cksync completion bash)"
@@ -75,3 +77,9 @@ def test_the_manual_page_names_every_command_and_every_option(cksync: Command) -
         assert f'.SS "cksync {name}' in page
         options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
         assert [option.opts[-1] for option in options if option.opts[-1] not in page] == []
+
+
+def test_the_manual_page_says_what_the_documents_say() -> None:
+    commands, configuration = ((TOP / "docs" / name).read_text() for name in ("commands.md", "configuration.md"))
+    assert [status for status, _ in EXIT_STATUS] == re.findall(r"^\| (\d+) \|", commands, re.MULTILINE)
+    assert {name for name, _ in ENVIRONMENT} == set(re.findall(r"CKSYNC_[A-Z_0-9]+", configuration))

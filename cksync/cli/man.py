@@ -47,7 +47,7 @@ def man() -> None:
 
 def _page() -> Iterator[str]:
     """Yield the lines of the page, as troff with the macros of man."""
-    with click.Context(cli, info_name="cksync") as context:
+    with click.Context(cli, info_name="cksync", **cli.context_settings) as context:
         summary, _, more = (cli.help or "").partition("\n\n")
         yield f'.TH CKSYNC 1 "" "cksync {__version__}" "User Commands"'
         yield from (".SH NAME", rf"cksync \- {_escaped(summary.strip().rstrip('.'))}")
