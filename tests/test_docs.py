@@ -287,3 +287,50 @@ def test_the_page_of_configuration_explains_every_key_of_pull_with_its_default()
     listed = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", CONFIGURATION, re.MULTILINE))
     defaults = tomllib.loads((TOP / "config.example.toml").read_text())["pull"]
     assert {key: tomllib.loads(f"x = {value}")["x"] for key, value in listed.items()} == defaults
+
+
+# -- the site
+
+
+def test_the_navigation_names_every_page_once() -> None:
+    text = (TOP / "mkdocs.yml").read_text()
+    named = re.findall(r"^ +- .*: (\S+)$", text[text.index("\nnav:") :], re.MULTILINE)
+    assert sorted(named) == sorted(page.name.replace("README", "index") for page in PAGES)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as `make site` does: a warning would be an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.heavy
+def test_the_site_loads_nothing_from_another_host(site: Path) -> None:
+    loaded = re.compile(r'<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)="(?:https?:)?//[^"]*"')
+    assert [found for page in site.rglob("*.html") for found in loaded.findall(page.read_text())] == []
+    assert [page.name for page in site.rglob("*.html") if "```mermaid" in page.read_text()] == []
+
+
+@pytest.mark.heavy
+def test_every_link_within_the_site_leads_to_a_file(site: Path) -> None:
+    """mkdocs tests what it knows of; diagrams, and the pages made from other files, are ours."""
+    missing = {
+        (page.name, link)
+        for page in site.rglob("*.html")
+        if page.name != "404.html"
+        for link in re.findall(r'<(?:a|img)\b[^>]*(?:href|src)="(?!https?:)([^"#]+)', page.read_text())
+        if not (page.parent / link).exists()
+    }
+    assert missing == set()
+
+
+@pytest.mark.heavy
+def test_the_site_has_the_readme_the_source_of_a_model_and_every_diagram(site: Path) -> None:
+    assert "make demo" in (site / "index.html").read_text()
+    assert "dim_subscriber" in (site / "source/sql/models/core/dim_subscriber.sql.html").read_text()
+    drawn = sum(page.read_text().count("```mermaid") for page in PAGES)
+    assert len(list((site / "diagrams").glob("*.svg"))) == 2 * drawn > 0
