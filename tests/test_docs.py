@@ -29,7 +29,7 @@ from tests.support.connecting import write_tokens
 
 TOP = Path(__file__).parent.parent
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-README = (TOP / "README.md").read_text()
+README, CHANGELOG = ((TOP / name).read_text() for name in ("README.md", "CHANGELOG.md"))
 API, ARCHITECTURE, COMMANDS_PAGE, CONFIGURATION, TABLES, MODELS, HISTORY = (
     (TOP / "docs" / f"{name}.md").read_text()
     for name in ("api", "architecture", "commands", "configuration", "tables", "models", "history")
@@ -244,6 +244,29 @@ def test_the_examples_of_api_v4_run(
     assert {entry.status for entry in sandbox.journal.writes()} <= {200, 201, 202, 204}
     assert "alan@example.com" in world.by_email
     assert list(world.extras.colors) == ["#1f6feb", "#ffffff"]
+
+
+# -- the release
+
+
+def test_the_newest_release_of_the_changelog_is_this_version() -> None:
+    releases = re.findall(r"^## \[(.*)\] - (\d{4}-\d\d-\d\d)$", CHANGELOG, re.MULTILINE)
+    assert releases[0][0] == cksync.__version__
+    assert [day for _, day in releases] == sorted((day for _, day in releases), reverse=True)
+
+
+def test_the_changelog_names_every_key_of_the_configuration_that_0_1_0_lacked() -> None:
+    """Those of 0.1.0 are in its config.example.toml."""
+    example = tomllib.loads(
+        re.sub(r"^# (\w+ = )", r"\1", (TOP / "config.example.toml").read_text(), flags=re.MULTILINE)
+    )
+    before = {
+        *("data_dir", "base_url", "api_secret", "api_key", "rate_limit", "rate_period_seconds", "concurrency"),
+        *("timeout_seconds", "overlap_days", "verify_cycle_days", "checks_per_day", "build", "path", "timezone"),
+        *("attribution_hours", "minimum_support", "unsubscribe_alarm", "open_rate_drop_alarm", "bounce_alarm"),
+    }
+    keys = {key for section in example.values() if isinstance(section, dict) for key in section} - before
+    assert [key for key in sorted(keys) if not re.search(rf"\b{key}`", CHANGELOG)] == []
 
 
 # -- the tools
