@@ -65,6 +65,9 @@ def picture(driver: webdriver.Chrome, url: str, width: int, scheme: str, place: 
         {"name": "prefers-reduced-motion", "value": "reduce"},
     ]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    # What a page does not paint stays transparent, so that a picture fits light and dark surroundings.
+    nothing = {"r": 0, "g": 0, "b": 0, "a": 0}
+    driver.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", {"color": nothing})
     driver.get(url)
     driver.execute_script("document.getElementById(arguments[0])?.scrollIntoView()", place)
     driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
