@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +152,9 @@ def world() -> World:
     return generate(PEOPLE, 7)
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder and the workspace of that account, pulled and checked out once."""
+@cache
+def checked_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pull that account and check it out, once for all files of tests."""
     folder = tmp_path_factory.mktemp("first")
     with serve(generate(PEOPLE, 7), rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
@@ -161,6 +162,12 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
         list(pull(Config(folder / "data", "the test", api, models=BARE), environ={}))
     checkout(Folder(folder / "data"), folder / "work.duckdb")
     return folder
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder and the workspace of that account."""
+    return checked_out(tmp_path_factory)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ def anywhere(request: pytest.FixtureRequest, log: LogBuilder, tmp_path: Path) ->
     return log if request.param == "Pacific/Kiritimati" else nasty_account(tmp_path / "data", request.param)
 
 
+@pytest.mark.heavy
 def test_every_fact_holds_and_every_model_is_made_and_answers(anywhere: LogBuilder, tmp_path: Path) -> None:
     log = anywhere
     expect(log, "select name, fact, rows, sample, problem from _cksync.checks where rows > 0 or problem is not null")

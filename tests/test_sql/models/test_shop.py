@@ -364,6 +364,7 @@ def test_broadcast_performance(log: LogBuilder) -> None:
     )
 
 
+@pytest.mark.heavy
 def test_an_account_without_sales_and_a_baseline_of_ten_sends(tmp_path: Path) -> None:
     """Twelve broadcasts to ten people each; the open rate of the first, 100 %, is in the baselines of ten after it."""
     log = LogBuilder(tmp_path / "data")
