@@ -18,10 +18,10 @@ PAGE_ROWS = 50
 
 
 class Sandbox:
-    """A running sandbox: `url` is the API's base address."""
+    """A running sandbox: `url` is the base address of API v3, `url_v4` that of API v4, and `key` its key."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, key: str) -> None:
+        self.url, self.key = url, key
         self._control = url.removesuffix("/v3") + "/_sandbox/"
         self.url_v4 = url.removesuffix("/v3") + "/v4"
 
@@ -97,6 +97,8 @@ def sandbox(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield Sandbox(process.stdout.readline().split()[-1])
+            url = process.stdout.readline().split()[-1]
+            key = next(line for line in process.stdout if "X-Kit-Api-Key" in line).split()[-1]
+            yield Sandbox(url, key)
         finally:
             process.terminate()

@@ -100,6 +100,11 @@ def parent_of(name: str) -> tuple[str, str] | None:
     return (parent, id_) if stream == MEMBERSHIPS and id_ else None
 
 
+def counted(list_: Slice) -> Slice:
+    """The slice of the counts of a list of members."""
+    return Slice(list_.stream, f"{V4.rstrip('/')}{PROBED}{list_.name.removeprefix(V4)}")
+
+
 def members_sql(parent: str, parent_id: str) -> str:
     """SQL for the name of a list of members, given expressions for the type and the id of its parent."""
     return f"'{MEMBERSHIPS}/' || {parent} || '/' || {parent_id}"

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -248,6 +248,80 @@ def test_hints_read_only_lists_whose_count_moved(v4: Config, sandbox: Sandbox, w
     read = [path for path in asked(sandbox)[before:] if path.endswith("/subscribers") and path != "/v4/subscribers"]
     assert read == [f"/v4/forms/{form}/subscribers"]
     assert differences_v4(mirror(v4), world, LEFT_TO_THE_CYCLE) == []
+
+
+@pytest.fixture
+def crowd(config: Config) -> Iterator[tuple[Config, World, Sandbox, int]]:
+    """An account with a tag that most people have, which fills many pages; and the id of the tag."""
+    world = generate(
+        200,
+        9,
+        with_edge_cases=False,
+        tags=1,
+        tag_memberships=190,
+        forms=1,
+        form_memberships=180,
+        broadcasts=1,
+        drafts=0,
+    )
+    with serve(world, rate_limit=None) as serving:
+        world.behaviour = replace(world.behaviour, v4_page_limit=10)
+        quick = replace(config, models=BARE, pull=replace(config.pull, settle_seconds=0.01, depth="hints"))
+        yield with_oauth(quick, serving), world, serving, next(iter(world.parents["tag"]))
+
+
+def lists_of(sandbox: Sandbox, path: str) -> list[Mapping[str, str]]:
+    """Return the parameters of the requests for a list."""
+    return [each.params for each in sandbox.journal if each.path == path]
+
+
+def active_in(world: World, kind: Literal["tag", "form"], id_: int) -> list[int]:
+    return [each for each in world.rosters[kind, id_].members if world.subscribers[each].state == "active"]
+
+
+@pytest.mark.parametrize("kind", ["tag", "form"])
+def test_whoever_left_a_long_list_is_found_by_its_counts(
+    kind: Literal["tag", "form"], crowd: tuple[Config, World, Sandbox, int]
+) -> None:
+    config, world, sandbox, _ = crowd
+    pulled(config)
+    parent = next(iter(world.parents[kind]))
+    there = active_in(world, kind, parent)
+    leave = edits.untag if kind == "tag" else edits.leave_form
+    leave(world, there[len(there) // 3], parent)
+    sandbox.journal.clear()
+    assert pulled(config).exit_status == 0
+    made = lists_of(sandbox, f"/v4/{kind}s/{parent}/subscribers")
+    assert 2 < len(made) < len(there) / 10 - 3
+    assert not [params for params in made if params["status"] == "all" and len(params) == 2]
+    assert differences_v4(mirror(config), world, LEFT_TO_THE_CYCLE) == []
+
+
+def test_search_among_people_who_come_reads_the_whole_list(crowd: tuple[Config, World, Sandbox, int]) -> None:
+    """Somebody gets the tag while the search is under way: its counts no longer add up."""
+    config, world, sandbox, tag = crowd
+    pulled(config)
+    there = active_in(world, "tag", tag)
+    edits.untag(world, there[40], tag)
+    late = next(each for each in world.subscribers if each not in world.rosters["tag", tag].members)
+    sandbox.faults.add(
+        effects.edit_before(lambda: edits.tag(world, late, tag)), path=f"/v4/tags/{tag}/subscribers", nth=3
+    )
+    assert pulled(config).exit_status == 0
+    assert pulled(config).exit_status == 0
+    assert differences_v4(mirror(config), world, LEFT_TO_THE_CYCLE) == []
+
+
+@pytest.mark.parametrize("nth", [2, 3, 4, 5])
+def test_failure_in_a_search_leaves_nothing_untrue(nth: int, crowd: tuple[Config, World, Sandbox, int]) -> None:
+    config, world, sandbox, tag = crowd
+    pulled(config)
+    edits.untag(world, active_in(world, "tag", tag)[40], tag)
+    sandbox.faults.add(effects.status(500), path=f"/v4/tags/{tag}/subscribers", nth=nth, count=20)
+    assert pulled(config).exit_status == 3
+    sandbox.faults.clear()
+    assert pulled(config).exit_status == 0
+    assert differences_v4(mirror(config), world, LEFT_TO_THE_CYCLE) == []
 
 
 def test_verify_mends_what_a_night_leaves(v4: Config, world: World) -> None:

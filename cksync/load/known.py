@@ -100,6 +100,18 @@ class Known:
             frozenset(row[0] for row in rows if row[2]),
         )
 
+    def joined(self, slice_: Slice) -> Mapping[int, datetime]:
+        """Return when the people in a list joined it, as far as is known."""
+        kind, id_ = parent_of(slice_.name) or ("", "0")
+        rows = self.state.rows(
+            """
+            select subscriber_id, created_at from main.subscriptions
+            where subscribable_type = ? and subscribable_id = ? and created_at is not null
+            """,
+            [kind, int(id_)],
+        )
+        return dict(rows)
+
     def parents(self, kind: str) -> set[int]:
         """Return the forms, sequences or tags that the mirror has, or has members of."""
         query = "select distinct subscribable_id from main.subscriptions where subscribable_type = ?"

@@ -22,6 +22,7 @@ from cksync.extract.scan.cursor import CursorScan
 from cksync.extract.scan.full import Scan
 from cksync.extract.schedule import Depth, Schedule
 from cksync.extract.streams import AFRESH, account_scan, choose, phases
+from cksync.extract.v4.leavers import LeaversScan
 from cksync.extract.v4.recent import recent
 from cksync.extract.v4.settling import Pause
 from cksync.folder import Folder
@@ -405,7 +406,7 @@ def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
     else:
         progress.together.add(came, progress.writer.segments + 1, 2 * max(run.config.api.concurrency, MOST_CONNECTIONS))
         has_absent = checkpoint.is_done and checkpoint.proof != "content" and scan.slice.version == "v3"
-        news = scan.news(came) if isinstance(scan, CursorScan) else came
+        news = scan.news(came) if isinstance(scan, CursorScan | LeaversScan) else came
         progress.writer.add(run.context.recent.news(news), checkpoint, scan.absent if has_absent else ())
     progress.requests[scan.slice.stream] += len(came.attempts)
     progress.left[scan.slice.name] = scan.pages_left or 0

@@ -161,12 +161,12 @@ class Applier:
         if self.through.version == "v3":
             self.namesakes = namesakes(self.db, plan.actions)
         began, done = self.now(), 0
+        seconds = floor_seconds(plan.requests, self.limit.rate_limit, self.limit.rate_period_seconds)
         with ThreadPoolExecutor(self.limit.concurrency) as pool:
             for group in groups(plan.actions, self.through):
                 for action, result in self._send_free(group, pool):
                     spent = (self.now() - began).total_seconds()
                     done += 1
-                    seconds = floor_seconds(plan.requests, self.limit.rate_limit, self.limit.rate_period_seconds)
                     yield Pushed(action, result, done, total, max(seconds - spent, 0) if done < total else 0)
                 if self.stop.is_set():
                     sent = len(self.record.results)

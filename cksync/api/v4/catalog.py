@@ -18,6 +18,7 @@ from cksync.domain import (
     V4,
     Request,
     Slice,
+    counted,
     parent_of,
     whole,
 )
@@ -44,6 +45,8 @@ class Stream:
 _PEOPLE = {"status": "all", "include": "attribution,tags,location"}
 _CANCELLED = {"status": "cancelled", "include": "attribution,location,canceled_at"}
 _COUNTED = {"include": "subscriber_count"}
+# What the parameters for the time of joining begin with.
+_JOINED = {"form": "added", "sequence": "added", "tag": "tagged"}
 
 STREAMS = {
     stream.name: stream
@@ -124,7 +127,7 @@ def query_of(
         kind, id_ = parent
         path = path.format(parent=f"{PARENTS[kind]}/{id_}")
         if since is not None:
-            extra["tagged_after" if kind == "tag" else "added_after"] = moment(since)
+            extra[f"{_JOINED[kind]}_after"] = moment(since)
     elif "{id}" in path:
         path = path.format(id=slice_.name.rpartition("/")[2])
     elif since is not None:
@@ -176,6 +179,31 @@ def ask_list(
         return Request(slice_, query.path, {}, number, body={**query.body, **place})
     texts = {name: str(value).lower() if value is True else str(value) for name, value in place.items()}
     return Request(slice_, query.path, {**query.legs[leg], **texts}, number)
+
+
+def ask_active_members(
+    list_: Slice,
+    number: int,
+    per_page: int,
+    *,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    cursor: str | None = None,
+    with_total: bool = False,
+) -> Request:
+    """Return the request for the active members of a list who joined between two times, or for their number."""
+    kind, id_ = parent_of(list_.name) or ("", "")
+    params = {"status": "active", "slim": "true", "per_page": str(per_page)}
+    if after is not None:
+        params[f"{_JOINED[kind]}_after"] = moment(after)
+    if before is not None:
+        params[f"{_JOINED[kind]}_before"] = moment(before)
+    if cursor is not None:
+        params["after"] = cursor
+    if with_total:
+        params["include_total_count"] = "true"
+    path = STREAMS[MEMBERSHIPS].path.format(parent=f"{PARENTS[kind]}/{id_}")
+    return Request(counted(list_), path, params, number)
 
 
 def ask_account() -> Request:

@@ -52,6 +52,7 @@ from cksync.extract.scan.by_id import ByIdScan
 from cksync.extract.scan.cursor import FORBIDDEN, CountProbe, CursorScan, IdsProbe
 from cksync.extract.scan.full import FullScan, Scan
 from cksync.extract.scans import BY_ID_BUDGET, full_scan, incremental_scan
+from cksync.extract.v4.leavers import LeaversScan, price
 from cksync.extract.v4.settling import Pause, Phases, Proved, proved, settle
 from cksync.load.known import Known, Members
 
@@ -103,14 +104,15 @@ def phases(context: PullContext, progress: Progress, lists_of_members: Collectio
 
 @dataclass
 class _Reading:
-    """One pull. `counts` are the active people in each list of members, `states` those of the people read tonight,
-    `met` whoever was seen in a list of members, `left` whoever lost a tag, by
-    slice, `page_rows` are the most rows of a page, `clicks` the figures that were read one by one."""
+    """One pull. `counts` are the active people in each list of members as of `counted_at`, `states` those of the people
+    read tonight, `met` whoever was seen in a list of members, `left` whoever lost a tag, by slice, `page_rows` are the
+    most rows of a page, `clicks` the figures that were read one by one."""
 
     context: PullContext
     progress: Progress
     named: frozenset[str]
     counts: dict[str, int | None] = field(default_factory=dict)
+    counted_at: datetime | None = None
     states: dict[int, str | None] = field(default_factory=dict)
     met: set[int] = field(default_factory=set)
     parents: dict[str, list[int]] = field(default_factory=dict)
@@ -284,6 +286,8 @@ class _Reading:
                 self.parents[kind] = []
                 continue
             there, held = scan.ids, self.known.parents(kind)
+            began_at = scan.checkpoint.began_at
+            self.counted_at = min(self.counted_at or began_at, began_at)
             for id_, head in scan.heads.items():
                 self.counts[members(kind, str(id_), "v4").name] = head.count
             lost = sorted(held - there)
@@ -348,9 +352,12 @@ class _Reading:
         slices = [members("tag", str(id_), "v4") for id_ in tags]
         gaps = {slice_: self._gap(slice_) for slice_ in slices}
         gained = [slice_ for slice_, gap in gaps.items() if gap is None or gap > 0]
-        left = [len(self._members_of(slice_).all) for slice_, gap in gaps.items() if gap is not None and gap < 0]
-        whole_lists = sum(ceil(rows / self.page_rows) for rows in left)
-        return self._pages + len(gained) <= COUNTS + len(tags) + whole_lists
+        searches = sum(
+            price(-gap, len(self._members_of(slice_).all), self.page_rows)
+            for slice_, gap in gaps.items()
+            if gap is not None and gap < 0
+        )
+        return self._pages + len(gained) <= COUNTS + len(tags) + searches
 
     def _changed_people(self) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
         """Read who changed since the last pull, unless everybody is read in any case."""
@@ -567,41 +574,64 @@ class _Reading:
         return chosen
 
     def _members_after(self, last: Mapping[str, CursorScan]) -> Phases:
-        """Judge the lists of members: what is new and who changed must explain the count; else walk the list."""
+        """Judge the lists of members: what is new and who changed must explain the count; else search for those who
+        left, or walk the list."""
+        read = [scan for slice_ in self._lists_of_members() if (scan := last.get(slice_.name)) is not None]
         doubtful: list[CursorScan] = []
-        for slice_ in self._lists_of_members():
-            scan = last.get(slice_.name)
-            if scan is None or not scan.is_changes_only:
+        searches: list[LeaversScan] = []
+        for scan in read:
+            if not scan.is_changes_only or not scan.is_complete:
                 continue
-            if scan.is_complete and self._explains(slice_, scan):
-                rows = len(self._members_of(slice_).all) + len(scan.ids - set(self._members_of(slice_).all))
-                checkpoint = scan.checkpoint
-                self._put(
-                    Checkpoint(
-                        slice_,
-                        checkpoint.began_at,
-                        checkpoint.read_from,
-                        rows=rows,
-                        is_done=True,
-                        is_complete=True,
-                        proof="counts",
-                    )
-                )
-            elif scan.is_complete:
-                doubtful.append(self._whole_list(slice_))
+            if len(self._active_in(scan)) == self.counts.get(scan.slice.name):
+                self._prove_by_count(scan)
+            elif search := self._search(scan):
+                searches.append(search)
+            else:
+                doubtful.append(scan)
+        if searches:
+            yield searches
+        for search in searches:
+            scan = last[search.list.name]
+            if search.is_lost or search.gone & (self._members_of(scan.slice).young | scan.ids):
+                doubtful.append(scan)
+            else:
+                self._observe_absent(scan.slice, search.last_at, search.gone)
+                self._prove_by_count(scan, search.gone)
         if doubtful:
-            found = yield from settle(doubtful, self._settings.settle_seconds)
+            whole_lists = [self._whole_list(scan.slice) for scan in doubtful]
+            found = yield from settle(whole_lists, self._settings.settle_seconds)
             for scan in found.values():
                 self._note_absent(scan)
         if self._tags_follow and self._is_wanted("subscriptions"):
             yield from self._tags_of_everybody()
 
-    def _explains(self, slice_: Slice, scan: CursorScan) -> bool:
-        count = self.counts.get(slice_.name)
-        if count is None:
-            return False
+    def _active_in(self, scan: CursorScan) -> set[int]:
+        """Return the active members of a list, given what is new in it."""
         added = {id_ for id_, state in scan.states.items() if self.states.get(id_, state) == "active"}
-        return len(self._active(slice_) | added) == count
+        return added | self._active(scan.slice)
+
+    def _prove_by_count(self, scan: CursorScan, gone: Collection[int] = ()) -> None:
+        """Note that a list has the known members, those who are new in it, and not those who are gone."""
+        rows = len({*self._members_of(scan.slice).all, *scan.ids} - set(gone))
+        began_at, read_from = scan.checkpoint.began_at, scan.checkpoint.read_from
+        self._put(
+            Checkpoint(scan.slice, began_at, read_from, rows=rows, is_done=True, is_complete=True, proof="counts")
+        )
+
+    def _search(self, scan: CursorScan) -> LeaversScan | None:
+        """Return a search for those who left a list, if its count is low and a walk would cost more."""
+        count = self.counts.get(scan.slice.name)
+        expected, began_at = self._active_in(scan), self.context.began_at
+        if count is None or self.counted_at is None or count > len(expected) or not self._is_nightly:
+            return None
+        joined = {**self.known.joined(scan.slice)} | {id_: head.at for id_, head in scan.heads.items() if head.at}
+        times = {id_: joined[id_] for id_ in expected if id_ in joined}
+        pages = ceil(len(self._members_of(scan.slice).all) / self.page_rows)
+        is_old = any(at >= self.counted_at for at in times.values())  # the count
+        cost = is_old + price(len(expected) - count, len(expected), self.page_rows)
+        if len(times) < len(expected) or cost >= pages:
+            return None
+        return LeaversScan(scan.slice, times, None if is_old else count, self.page_rows, began_at)
 
     def _active(self, slice_: Slice) -> frozenset[int]:
         """Return the known members of a list who are active tonight, as far as is known, and have not left it."""
