@@ -308,6 +308,7 @@ def test_models_are_dropped_changed_and_moved(log: LogBuilder, config: Config, w
     assert sorted(kinds(log)) == sorted([*OURS, "model_settings"])
 
 
+@pytest.mark.heavy
 def test_a_publish_without_models_drops_them(log: LogBuilder, config: Config, write: Write) -> None:
     write("a.sql", "-- One row.\n-- @stored: table\nselect 1 as x")
     publish(config, log.folder)
@@ -316,6 +317,7 @@ def test_a_publish_without_models_drops_them(log: LogBuilder, config: Config, wr
     assert kinds(log) == {}
 
 
+@pytest.mark.heavy
 def test_a_rebuild_makes_the_models_too(log: LogBuilder, config: Config, write: Write) -> None:
     write("a.sql", "select name from tags")
     rebuild(config, log.folder)

@@ -753,6 +753,7 @@ PAGES = [12]
 MANY = [pytest.param(pages, marks=pytest.mark.heavy) for pages in range(3, 45, 4) if pages not in PAGES]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pages", [*PAGES, *MANY])
 @pytest.mark.parametrize(
     ("first", "then"),

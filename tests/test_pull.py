@@ -132,6 +132,7 @@ LIES: dict[str, Callable[[], effects.Effect]] = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("lie", some([*LIES], ["counts wrong"]))
 def test_wrong_list_is_marked_incomplete_and_takes_no_row_out(lie: str, config: Config, sandbox: Sandbox) -> None:
     """The parameter is the API's fault; the pull finishes in spite of it."""

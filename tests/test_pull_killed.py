@@ -127,6 +127,7 @@ def test_row_that_slips_past_the_border_unnoticed_is_found(config: Config, sandb
     assert wrong == []
 
 
+@pytest.mark.heavy
 def test_killed_second_pull_leaves_the_mirror_whole(
     cksync: Cksync, environ: dict[str, str], sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -376,6 +376,7 @@ class PushingV4(Pushing):
             self.sql("update tags set name = ? where id = ?", f"renamed {self.number}", self.tags[which])
 
 
+@pytest.mark.heavy
 def test_every_edit_is_applied_once_through_v4() -> None:
     play(PushingV4, examples=1, steps=4)
 

@@ -1,7 +1,9 @@
 """Pushing edits through API v4: in bulk calls with OAuth, one by one with a key, each change once."""
 
+import atexit
 import re
 import shutil
+import tempfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -32,9 +34,10 @@ def world() -> World:
 
 
 @cache
-def checked_out_v4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checked_out_v4() -> Path:
     """Pull the account through API v4 and check it out, once for all files of tests."""
-    folder = tmp_path_factory.mktemp("first")
+    folder = Path(tempfile.mkdtemp(prefix="cksync-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with serve(account(), rate_limit=None) as sandbox:
         api = ApiConfig(sandbox.url, rate_limit=100_000)
         list(pull(with_oauth(Config(folder / "data", "the test", api, models=BARE), sandbox), environ={}))
@@ -43,9 +46,9 @@ def checked_out_v4(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first_v4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first_v4() -> Path:
     """The data folder and the workspace of the account."""
-    return checked_out_v4(tmp_path_factory)
+    return checked_out_v4()
 
 
 @pytest.fixture

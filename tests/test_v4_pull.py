@@ -78,6 +78,7 @@ def test_first_pull_makes_the_mirror_equal_the_account(v4: Config, world: World)
     assert differences_v4(mirror(v4), world) == []
 
 
+@pytest.mark.heavy
 def test_second_pull_writes_no_row(v4: Config, world: World) -> None:
     pulled(v4)
     report = pulled(v4)
@@ -222,6 +223,7 @@ def test_page_too_large_is_read_in_smaller_ones(v4: Config, sandbox: Sandbox, wo
     assert differences_v4(mirror(small), world) == []
 
 
+@pytest.mark.heavy
 def test_single_record_too_large_is_named_and_harms_no_other(v4: Config, sandbox: Sandbox, world: World) -> None:
     someone = sorted(world.subscribers)[5]
     edits.set_field(world, someone, next(iter(world.custom_fields.values())).key, "x" * 50_000)
@@ -233,6 +235,7 @@ def test_single_record_too_large_is_named_and_harms_no_other(v4: Config, sandbox
     assert set(world.subscribers) - have <= {someone}
 
 
+@pytest.mark.heavy
 def test_hints_read_only_lists_whose_count_moved(v4: Config, sandbox: Sandbox, world: World) -> None:
     pulled(v4)
     hints = replace(v4, pull=replace(v4.pull, depth="hints"))
@@ -313,6 +316,7 @@ def test_search_among_people_who_come_reads_the_whole_list(crowd: tuple[Config, 
     assert differences_v4(mirror(config), world, LEFT_TO_THE_CYCLE) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("nth", some([2, 3, 4, 5], [3]))
 def test_failure_in_a_search_leaves_nothing_untrue(nth: int, crowd: tuple[Config, World, Sandbox, int]) -> None:
     config, world, sandbox, tag = crowd

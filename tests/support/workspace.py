@@ -1,8 +1,10 @@
 """A workspace of a small account, pulled and checked out; import its fixtures `world`, `first` and `work` to use it."""
 
+import atexit
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -153,9 +155,10 @@ def world() -> World:
 
 
 @cache
-def checked_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checked_out() -> Path:
     """Pull that account and check it out, once for all files of tests."""
-    folder = tmp_path_factory.mktemp("first")
+    folder = Path(tempfile.mkdtemp(prefix="cksync-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with serve(generate(PEOPLE, 7), rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
         api = ApiConfig(sandbox.url, secret, rate_limit=100_000)
@@ -165,9 +168,9 @@ def checked_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first() -> Path:
     """The data folder and the workspace of that account."""
-    return checked_out(tmp_path_factory)
+    return checked_out()
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from tests.support.accounts.nasty import ANN, BOB, CYD, DEE, EVE, FAY, HAL, nast
 from tests.support.expected_rows import expect, money, utc
 from tests.support.log_builder import LogBuilder
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
@@ -23,7 +25,6 @@ def anywhere(request: pytest.FixtureRequest, log: LogBuilder, tmp_path: Path) ->
     return log if request.param == "Pacific/Kiritimati" else nasty_account(tmp_path / "data", request.param)
 
 
-@pytest.mark.heavy
 def test_every_fact_holds_and_every_model_is_made_and_answers(anywhere: LogBuilder, tmp_path: Path) -> None:
     log = anywhere
     expect(log, "select name, fact, rows, sample, problem from _cksync.checks where rows > 0 or problem is not null")

@@ -16,6 +16,8 @@ from tests.support.accounts.small import pulled
 from tests.support.expected_rows import day, expect, money, utc
 from tests.support.log_builder import LogBuilder
 
+pytestmark = pytest.mark.heavy
+
 FIRST, SECOND, THIRD = (utc(f"2026-03-0{number} 09:00") for number in (1, 4, 8))
 
 
@@ -141,7 +143,6 @@ def test_an_average_of_active_people_before_the_first_pull_is_at_least(log: LogB
     )
 
 
-@pytest.mark.heavy
 def test_a_folder_that_v4_goes_on_with_gets_the_dates_of_the_past(tmp_path: Path) -> None:
     """Bob had cancelled before the first pull, which v3 made; v4 tells when."""
     log, past = LogBuilder(tmp_path / "data"), {BOB: "2026-01-10T00:00:00Z"}
@@ -375,7 +376,6 @@ def test_geography(log: LogBuilder) -> None:
     )
 
 
-@pytest.mark.heavy
 def test_under_v3_the_models_of_v4_are_empty(tmp_path: Path) -> None:
     log = LogBuilder(tmp_path / "data")
     bob = {"id": 1, "email_address": "bob@example.com", "state": "active", "created_at": "2025-01-01T00:00:00Z"}

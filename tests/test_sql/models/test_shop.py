@@ -13,6 +13,8 @@ from tests.support.accounts.small import figures, membership, pulled
 from tests.support.expected_rows import day, expect, money, utc
 from tests.support.log_builder import LogBuilder
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
@@ -364,7 +366,6 @@ def test_broadcast_performance(log: LogBuilder) -> None:
     )
 
 
-@pytest.mark.heavy
 def test_an_account_without_sales_and_a_baseline_of_ten_sends(tmp_path: Path) -> None:
     """Twelve broadcasts to ten people each; the open rate of the first, 100 %, is in the baselines of ten after it."""
     log = LogBuilder(tmp_path / "data")
