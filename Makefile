@@ -8,7 +8,7 @@ DEMO := .venv-demo
 LEAN := --quiet --no-compile -c constraints-dev.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all quick cover lint format docs bench clean
+.PHONY: demo test test-all quick cover lint format docs site bench clean
 
 # Tests without HTTP, processes and published mirrors, found by timing: run them at every save.
 QUICK := $(addprefix tests/test_,$(addsuffix .py,full_scan search tail_scan unread suspects overlaps \
@@ -48,6 +48,10 @@ lint: $(VENV)/ready
 docs: $(VENV)/ready
 	$(BIN)/python docs/generate.py
 
+# Warnings are errors: of links, of pages that the navigation lacks.
+site: $(VENV)/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 bench: $(VENV)/ready
 	$(BIN)/python -m bench.pull
 	$(BIN)/python -m bench.throttle
@@ -72,13 +76,13 @@ $(VENV)/ready: pyproject.toml constraints-dev.txt
 		|| { echo "cksync needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@if command -v uv >/dev/null 2>&1; then \
 		uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV) \
-		&& uv pip install --quiet --python $(BIN)/python -c constraints-dev.txt --group dev -e '.[excel,keyring,postgres]'; \
+		&& uv pip install --quiet --python $(BIN)/python -c constraints-dev.txt --group dev --group docs -e '.[excel,keyring,postgres]'; \
 	else \
 		$(PYTHON) -m venv $(VENV) \
 		&& $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' \
-		&& $(BIN)/python -m pip install --quiet -c constraints-dev.txt --group dev -e '.[excel,keyring,postgres]'; \
+		&& $(BIN)/python -m pip install --quiet -c constraints-dev.txt --group dev --group docs -e '.[excel,keyring,postgres]'; \
 	fi
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) dist build cksync-demo
+	rm -rf $(VENV) $(DEMO) dist build site cksync-demo

@@ -1,4 +1,5 @@
-"""Write docs/dictionary.md and docs/schema.md from an empty mirror and the headers of sql/: `make docs`.
+"""Write docs/dictionary.md and docs/schema.md (from an empty mirror and the headers of sql/) and docs/options.md (from
+the commands): `make docs`.
 
 With --check nothing is written, and the exit status is 1 if a file is out of date.
 """
@@ -9,10 +10,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
 import duckdb
 
 from cksync.analyze.dictionary import Column, Entry, columns, entries, table_headers
 from cksync.analyze.saved import saved_queries
+from cksync.cli import COMMANDS, cli
 from cksync.config import Config
 from cksync.folder import Folder
 from cksync.pipeline.publishing import publish
@@ -33,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     """Write the files, or check them."""
     described = _described()
     stale = []
-    for name, text in {"dictionary.md": dictionary(described), "schema.md": schema(described)}.items():
+    pages = {"dictionary.md": dictionary(described), "schema.md": schema(described), "options.md": options()}
+    for name, text in pages.items():
         path = DOCS / name
         if "--check" not in arguments:
             path.write_text(text, encoding="utf-8")
@@ -226,6 +230,27 @@ def _parents(entry: Entry, column: str, parents: dict[str, str]) -> list[str]:
 
 def _kind(column: Column) -> str:
     return re.sub(r"\W.*", "", column.type)
+
+
+def options() -> str:
+    """Render the help of every command."""
+    parts = [
+        "<!-- Made by `make docs` from the commands; do not edit. -->",
+        "# Options",
+        "The help of every command, as `cksync COMMAND --help` prints it. [commands.md](commands.md) is the overview.",
+    ]
+    with click.Context(cli, info_name="cksync", terminal_width=80, **cli.context_settings) as context:
+        parts += ["## cksync", _code(cli.get_help(context))]
+        for name in COMMANDS:
+            command = cli.get_command(context, name)
+            assert command is not None
+            with click.Context(command, info_name=name, parent=context, terminal_width=80) as inner:
+                parts += [f"## cksync {name}", _code(command.get_help(inner))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _code(text: str) -> str:
+    return "\n".join(["```", *(line.rstrip() for line in text.splitlines()), "```"])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from cksync.cli.demo import DAYS, PULLS, QUERIES
 from kit_sandbox import ShiftedClock, creator, serve
 from tests.conftest import Command
 
+README = Path(__file__).parent.parent / "README.md"
+
 
 @pytest.mark.parametrize("days", [90, -90])
 def test_a_real_pull_of_an_account_on_another_clock_is_refused(days: float, cksync: Command) -> None:
@@ -66,6 +68,19 @@ def test_the_demo_prints_a_line_a_pull_and_what_to_try_next(printed: str) -> Non
     assert len(re.findall(r"^20\d\d-\d\d-\d\d +[\d,]+ .* \d+$", printed, re.MULTILINE)) >= PULLS
     assert "Next steps" in printed
     assert max(map(len, printed.splitlines())) <= 80 + len(sys.executable)
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(600)
+def test_the_readme_shows_what_the_demo_prints(printed: str) -> None:
+    """Its numbers are of another day, but its headings are today's, in their order."""
+    (sample,) = re.findall(r"```\n(A simulated newsletter.*?)```", README.read_text(), re.DOTALL)
+    headings = [
+        line.split() for line in sample.splitlines() if re.match(r"\w", line) and not re.search(r"\d{4}|  \d", line)
+    ]
+    lines = iter([line.split() for line in printed.splitlines()])
+    assert len(headings) > 6
+    assert [heading for heading in headings if heading not in lines] == []  # each search goes on where the last ended
 
 
 @pytest.mark.heavy

@@ -1,14 +1,17 @@
 """The documents match the program: commands, links, tables and help texts."""
 
+import contextlib
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 import cksync
@@ -18,6 +21,7 @@ from cksync.api.v4.bulk import BulkWrites
 from cksync.api.v4.reads import Reads
 from cksync.api.v4.writes import Writes
 from cksync.cli import COMMANDS, cli
+from cksync.cli.demo import QUERIES
 from cksync.errors import CksyncError
 from cksync.load.tables import tables
 from kit_sandbox import Sandbox, World
@@ -25,8 +29,11 @@ from tests.support.connecting import write_tokens
 
 TOP = Path(__file__).parent.parent
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-README = (TOP / "README.md").read_text()
-API, ARCHITECTURE = ((TOP / "docs" / name).read_text() for name in ("api.md", "architecture.md"))
+README, CHANGELOG = ((TOP / name).read_text() for name in ("README.md", "CHANGELOG.md"))
+API, ARCHITECTURE, COMMANDS_PAGE, CONFIGURATION, TABLES, MODELS, HISTORY = (
+    (TOP / "docs" / f"{name}.md").read_text()
+    for name in ("api", "architecture", "commands", "configuration", "tables", "models", "history")
+)
 PAGES = sorted([*TOP.glob("*.md"), *(TOP / "docs").glob("*.md")])
 
 # -- help
@@ -62,28 +69,69 @@ def test_the_dictionary_and_the_diagrams_are_as_sql_has_it() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-# -- the README
+# -- the README and the commands
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 130
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_readme_names_every_command(command: str) -> None:
-    assert re.search(rf"`cksync {command}\b", README)
+def test_the_page_of_commands_names_every_command(command: str) -> None:
+    assert re.search(rf"^\| .*`cksync {command}\b", COMMANDS_PAGE, re.MULTILINE)
 
 
-def command_lines() -> Iterator[str]:
-    """Yield the commands in the README: lines of code blocks, and code in the text."""
-    blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
-    yield from (line.strip() for line in blocks.splitlines() if re.match(r"\s*(\.venv/bin/)?cksync ", line))
-    yield from re.findall(r"`(cksync [^`\[]+)`", README)
+# The README, and the pages for users: what they show can be typed.
+FOR_USERS = [
+    page for page in PAGES if page.name not in ("CHANGELOG.md", "CONTRIBUTING.md", "decisions.md", "options.md")
+]
 
 
-@pytest.mark.parametrize("line", sorted(set(command_lines())))
-def test_every_command_line_of_the_readme_is_one(line: str) -> None:
-    _, *arguments = shlex.split(line, comments=True)
+def blocks_of(text: str) -> str:
+    """The code blocks of a page, fenced or indented."""
+    return "\n".join(
+        [
+            *re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL),
+            *re.findall(r"(?<=\n\n)((?: {4}\S.*\n)+)", text),
+        ]
+    )
+
+
+def typed(text: str) -> Iterator[str]:
+    """Yield the commands in the code blocks of a page, with or without a prompt and a path."""
+    for line in blocks_of(text).splitlines():
+        if found := re.match(r"\s*(?:\$ )?(?:\S*/bin/)?(cksync \w+(?: .*)?)$", line):
+            yield found[1]
+
+
+def mentioned(text: str) -> set[str]:
+    """The commands in the running text of a page, which may lack their arguments."""
+    return set(re.findall(r"`(cksync \w[^`\[]*)`", text)) - {"cksync COMMAND --help"}
+
+
+def parse(line: str) -> None:
+    """Parse a command line as cksync does, without what the shell does with its output."""
+    _, *arguments = shlex.split(re.split(r" (?:[|;<>]|&&|2>)", line)[0], comments=True)
     with cli.make_context("cksync", arguments) as context:
         name, command, rest = cli.resolve_command(context, [*context._protected_args, *context.args])
         assert command is not None
         command.make_context(name, rest, parent=context).close()
+
+
+@pytest.mark.parametrize("line", sorted({line for page in FOR_USERS for line in typed(page.read_text())}))
+def test_every_command_line_of_a_page_is_one(line: str) -> None:
+    parse(line)
+
+
+@pytest.mark.parametrize("line", sorted(set().union(*(mentioned(page.read_text()) for page in FOR_USERS))))
+def test_every_command_that_a_page_mentions_is_one(line: str) -> None:
+    with contextlib.suppress(click.MissingParameter, click.exceptions.Exit):  # the latter ends --help
+        parse(line)
+
+
+def test_the_queries_of_the_history_page_are_those_of_the_demo() -> None:
+    """tests/test_demo.py runs them, and each has rows."""
+    assert [name for name, query in QUERIES.items() if query.split("\n", 1)[1].strip() not in HISTORY] == []
 
 
 def anchor(heading: str) -> str:
@@ -198,6 +246,29 @@ def test_the_examples_of_api_v4_run(
     assert list(world.extras.colors) == ["#1f6feb", "#ffffff"]
 
 
+# -- the release
+
+
+def test_the_newest_release_of_the_changelog_is_this_version() -> None:
+    releases = re.findall(r"^## \[(.*)\] - (\d{4}-\d\d-\d\d)$", CHANGELOG, re.MULTILINE)
+    assert releases[0][0] == cksync.__version__
+    assert [day for _, day in releases] == sorted((day for _, day in releases), reverse=True)
+
+
+def test_the_changelog_names_every_key_of_the_configuration_that_0_1_0_lacked() -> None:
+    """Those of 0.1.0 are in its config.example.toml."""
+    example = tomllib.loads(
+        re.sub(r"^# (\w+ = )", r"\1", (TOP / "config.example.toml").read_text(), flags=re.MULTILINE)
+    )
+    before = {
+        *("data_dir", "base_url", "api_secret", "api_key", "rate_limit", "rate_period_seconds", "concurrency"),
+        *("timeout_seconds", "overlap_days", "verify_cycle_days", "checks_per_day", "build", "path", "timezone"),
+        *("attribution_hours", "minimum_support", "unsubscribe_alarm", "open_rate_drop_alarm", "bounce_alarm"),
+    }
+    keys = {key for section in example.values() if isinstance(section, dict) for key in section} - before
+    assert [key for key in sorted(keys) if not re.search(rf"\b{key}`", CHANGELOG)] == []
+
+
 # -- the tools
 
 
@@ -208,23 +279,81 @@ def test_pre_commit_runs_what_make_lint_runs() -> None:
     assert hooks == [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
 
 
-# -- names in the README
+# -- names on the pages of reference
 
 
 @pytest.mark.parametrize("name", sorted(table.name for table in tables()))
-def test_the_readme_names_every_table(name: str) -> None:
-    assert f"`{name}`" in README
+def test_the_page_of_tables_names_every_table(name: str) -> None:
+    assert f"`{name}`" in TABLES
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (TOP / "sql" / "models").rglob("*.sql")))
+def test_the_page_of_models_names_every_model(name: str) -> None:
+    assert f"`{name}`" in MODELS + TABLES or name == "model_settings"
 
 
 def statuses(kind: type[CksyncError]) -> set[int]:
     return {kind.exit_status}.union(*map(statuses, kind.__subclasses__()))
 
 
-def test_the_readme_names_every_exit_status() -> None:
-    named = {int(number) for number in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+def test_the_page_of_commands_names_every_exit_status() -> None:
+    named = {int(number) for number in re.findall(r"^\| (\d+) \|", COMMANDS_PAGE, re.MULTILINE)}
     assert named == {0, 3} | statuses(CksyncError)
 
 
-def test_the_readme_names_every_variable_of_the_environment() -> None:
-    used = set(re.findall(r"CKSYNC_[A-Z_]+", (TOP / "cksync" / "config.py").read_text()))
-    assert {name for name in used if not name.endswith("_")} <= set(re.findall(r"CKSYNC_[A-Z_]+", README))
+def test_the_page_of_configuration_names_every_variable_of_the_environment() -> None:
+    used = set(re.findall(r"CKSYNC_[A-Z_0-9]+", (TOP / "cksync" / "config.py").read_text()))
+    assert {name for name in used if not name.endswith("_")} <= set(re.findall(r"CKSYNC_[A-Z_0-9]+", CONFIGURATION))
+
+
+def test_the_page_of_configuration_explains_every_key_of_pull_with_its_default() -> None:
+    listed = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", CONFIGURATION, re.MULTILINE))
+    defaults = tomllib.loads((TOP / "config.example.toml").read_text())["pull"]
+    assert {key: tomllib.loads(f"x = {value}")["x"] for key, value in listed.items()} == defaults
+
+
+# -- the site
+
+
+def test_the_navigation_names_every_page_once() -> None:
+    text = (TOP / "mkdocs.yml").read_text()
+    named = re.findall(r"^ +- .*: (\S+)$", text[text.index("\nnav:") :], re.MULTILINE)
+    assert sorted(named) == sorted(page.name.replace("README", "index") for page in PAGES)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as `make site` does: a warning would be an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.heavy
+def test_the_site_loads_nothing_from_another_host(site: Path) -> None:
+    loaded = re.compile(r'<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)="(?:https?:)?//[^"]*"')
+    assert [found for page in site.rglob("*.html") for found in loaded.findall(page.read_text())] == []
+    assert [page.name for page in site.rglob("*.html") if "```mermaid" in page.read_text()] == []
+
+
+@pytest.mark.heavy
+def test_every_link_within_the_site_leads_to_a_file(site: Path) -> None:
+    """mkdocs tests what it knows of; diagrams, and the pages made from other files, are ours."""
+    missing = {
+        (page.name, link)
+        for page in site.rglob("*.html")
+        if page.name != "404.html"
+        for link in re.findall(r'<(?:a|img)\b[^>]*(?:href|src)="(?!https?:)([^"#]+)', page.read_text())
+        if not (page.parent / link).exists()
+    }
+    assert missing == set()
+
+
+@pytest.mark.heavy
+def test_the_site_has_the_readme_the_source_of_a_model_and_every_diagram(site: Path) -> None:
+    assert "make demo" in (site / "index.html").read_text()
+    assert "dim_subscriber" in (site / "source/sql/models/core/dim_subscriber.sql.html").read_text()
+    drawn = sum(page.read_text().count("```mermaid") for page in PAGES)
+    assert len(list((site / "diagrams").glob("*.svg"))) == 2 * drawn > 0

@@ -57,6 +57,8 @@ CALLS = [
     ("revert", "work.duckdb", "--all"),
     ("rebuild",),
     ("rebuild", "--format", "json"),
+    ("completion", "bash"),
+    ("man",),
 ]
 # The first call of each command, and every format of `sql`.
 ONE_EACH = [call for n, call in enumerate(CALLS) if call[0] == "sql" or call[0] not in [c[0] for c in CALLS[:n]]]

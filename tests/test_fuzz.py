@@ -1,5 +1,5 @@
 """Random accounts with faults, kills and churn: whatever happened before, a pull that exits with 0 while the account is
-idle makes the mirror equal the account, except for what docs/nightly.md leaves to the verify cycle."""
+idle makes the mirror equal the account, except for what docs/completeness.md leaves to the verify cycle."""
 
 import contextlib
 import itertools
@@ -48,7 +48,7 @@ FAULTS: Mapping[str, Callable[[random.Random], Effect]] = {
 COMMANDS = [("pull",), ("pull",), ("pull", "--full"), ("verify", "--repair"), ("pull", "tags", "subscribers")]
 # The only other exit statuses: -9 is the test's own kill.
 STATUSES = {0, 1, 3, 130, -signal.SIGKILL}
-# Columns whose changes no cheap signal shows (docs/nightly.md); stats of broadcasts older than a week as well.
+# Columns whose changes no cheap signal shows (docs/completeness.md); stats of broadcasts older than a week as well.
 LEFT_TO_THE_CYCLE = re.compile(r"subscriptions: .*: state is|broadcasts: \d+: |broadcast_stats: \d+: ")
 
 

@@ -1,6 +1,6 @@
 """Random accounts read through API v4, or through both versions in turn, among kills and churn.
 
-A pull that exits with 0 while the account is idle makes the mirror equal the account, but for what docs/nightly.md
+A pull that exits with 0 while the account is idle makes the mirror equal the account, but for what docs/completeness.md
 leaves to the verify cycle.
 """
 

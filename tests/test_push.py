@@ -36,18 +36,17 @@ from tests.support.workspace import EVERYTHING, PROBLEMS, Work, actives, assert_
 __all__ = ["first", "work", "world"]  # fixtures
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "push.md").read_text()
 
 
 @pytest.mark.heavy
-def test_worked_example_of_the_readme_does_what_it_says(
+def test_worked_example_of_the_page_does_what_it_says(
     cksync: Command, config: Config, sandbox: Sandbox, world: World, environ: dict[str, str], tmp_path: Path
 ) -> None:
     """As written; except `duckdb work.duckdb < edits.sql`, which DuckDB's Python runs."""
     settings_file = Path(environ["CKSYNC_CONFIG"])
     settings_file.write_text(settings_file.read_text().replace("build = false", "build = true"))
-    section = README[README.index("## Edit it, and push the edits back") :]
-    (sql,) = re.findall(r"```sql\n(.*?)```", section.split("## Commands")[0], re.DOTALL)
+    (sql,) = re.findall(r"```sql\n(.*?)```", PAGE[PAGE.index("## An example") :].split("\n## ")[0], re.DOTALL)
     *buyers, refunded = [person for person in world.subscribers.values() if person.state == "active"][-3:]
     for number in range(4):
         edits.add_purchase(world, buyers[number % 2].email_address)

@@ -41,6 +41,8 @@ COMMANDS = {
     "revert": ("revert", "Undo edits in a workspace."),
     "rebuild": ("rebuild", "Rebuild mirror.duckdb from the log."),
     "sandbox": ("sandbox", "Serve a simulated account on this machine."),
+    "completion": ("completion", "Print the script that completes commands in a shell."),
+    "man": ("man", "Print the manual page."),
 }
 
 # Commands with side effects: they complete even if their output is lost.

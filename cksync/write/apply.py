@@ -32,16 +32,13 @@ from cksync.write.journal import Unresolved
 from cksync.write.kinds import kinds_of
 from cksync.write.kinds.broadcasts import status_reason
 from cksync.write.named import Named, Namesakes, ask, namesakes
-from cksync.write.plan import Plan
+from cksync.write.plan import READ_BACK, Plan, is_unseen
 from cksync.write.record import Done, Record
 from cksync.write.resolve import Resolver
 from cksync.write.status import status_of
 from cksync.write.taken import owners
 from cksync.write.through import V3, Through
 from cksync.write.unknown import unsafe_to_repeat
-
-# People whom a push through API v4 reads back at most.
-READ_BACK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +297,7 @@ class Applier:
                 continue
             ask = ask_one if slice_ == STATS else ask_one_v4
             new = journal.new_ids(self.db)
-            ids = sorted(_written(self.record.results, slice_, new, is_bulk=self.through.is_bulk))
+            ids = sorted(_written(self.record.results, slice_, new, self.through))
             for id_ in ids if slice_ == STATS else ids[:READ_BACK]:
                 with self._tolerated():
                     self.resolver.fetch(ask(slice_, str(id_), 1))
@@ -315,14 +312,16 @@ class Applier:
             self.record.unread.append(str(error))
 
 
-def _written(results: Sequence[tuple[Action, Result]], slice_: Slice, ids: Ids, *, is_bulk: bool) -> set[int]:
+def _written(results: Sequence[tuple[Action, Result]], slice_: Slice, ids: Ids, through: Through) -> set[int]:
     """Return the ids of the rows that were created or changed, and that no reply shows."""
-    done = [(action, result) for action, result in results if result.outcome == "done" and action.kind.reread == slice_]
+    done = [
+        (action, result)
+        for action, result in results
+        if result.outcome == "done" and action.kind.reread == slice_ and is_unseen(action, through)
+    ]
     if slice_ == STATS:
         return {result.ids.get("broadcasts", int(action.target)) for action, result in done}
-    # The reply to the creation of one person shows the fields; that of a bulk call does not.
-    unseen = [action for action, _ in done if not action.kind.makes or is_bulk]
-    return {ids.get((action.kind.about, int(action.target)), int(action.target)) for action in unseen}
+    return {ids.get((action.kind.about, int(action.target)), int(action.target)) for action, _ in done}
 
 
 def _is_about_same(batch: Batch, flights: Sequence[Flight]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cksync.api.v4.bulk import ITEMS_AT_ONCE
 from cksync.api.v4.bulk_kinds import Bulk
+from cksync.domain import BY_ID_V4, STATS, Slice
 from cksync.write.action import Action
 from cksync.write.edits import Cell, EditKind, Key, Problem, shown_key
 from cksync.write.labels import Labels
@@ -16,6 +17,8 @@ from cksync.write.through import V3, Through
 
 # Addresses that one request of API v4 looks up.
 ADDRESSES_AT_ONCE = 50
+# People whom a push through API v4 reads back at most.
+READ_BACK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,23 @@ class Plan:
 
     @property
     def requests(self) -> int:
-        """Return the number of requests, including address lookups."""
+        """Return the number of requests, including address lookups, and reading back what no reply shows."""
+        reads = self._reads_back()
         if self.through.version == "v4":
             writes = sum(1 if bulk is None else -(-len(part) // ITEMS_AT_ONCE) for bulk, part in self._parts())
             new = sum(action.kind.address == "free" for action in self.actions)
-            return writes + -(-new // ADDRESSES_AT_ONCE)
+            return writes + -(-new // ADDRESSES_AT_ONCE) + reads
         asked = (a.kind.address == "free" or (a.kind.address and int(a.target) > 0) for a in self.actions)
-        return len(self.actions) + sum(map(bool, asked))
+        return len(self.actions) + sum(map(bool, asked)) + reads
+
+    def _reads_back(self) -> int:
+        """Return the number of requests for what no reply shows: a list, each broadcast's figures, each person."""
+        rows: dict[Slice, set[Any]] = {}
+        for action in self.actions:
+            if action.kind.reread and is_unseen(action, self.through):
+                rows.setdefault(action.kind.reread, set()).add(action.target)
+        most = {STATS: len(self.actions), BY_ID_V4: READ_BACK}
+        return sum(min(len(targets), most.get(slice_, 1)) for slice_, targets in rows.items())
 
     def _parts(self) -> Iterator[tuple[Bulk | None, Sequence[Action]]]:
         """Yield the actions that bulk calls take together, and each other one alone."""
@@ -168,3 +181,9 @@ def _action(action: Action) -> dict[str, Any]:
     cells = [asdict(cell) for cell in action.cells]
     head = {"id": action.id, "what": action.what, "target": action.target}
     return {**head, "rows": rows, "cells": cells, "args": dict(action.args)}
+
+
+def is_unseen(action: Action, through: Through) -> bool:
+    """Return True if the reply to an action does not show its row. That to the creation of one person does; that of a
+    bulk call does not."""
+    return action.kind.reread != BY_ID_V4 or not action.kind.makes or through.is_bulk

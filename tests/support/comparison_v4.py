@@ -23,7 +23,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 }
 # Keys that change with every look or have a table of their own.
 _ELSEWHERE = {"products", "tags", "document", "subscriber_count", "email_count", "stats", "user"}
-# Figures that no cheap signal shows (docs/nightly.md).
+# Figures that no cheap signal shows (docs/completeness.md).
 LEFT_TO_THE_CYCLE = ("subscriber_stats", "sequence_email_stats", "broadcast_links")
 
 

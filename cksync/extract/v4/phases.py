@@ -38,6 +38,7 @@ from cksync.domain import (
     STATS_BY_ID_V4,
     VANISH_ROWS,
     Checkpoint,
+    Head,
     Held,
     Page,
     Request,
@@ -92,6 +93,7 @@ ONE_PAGE_SHARE = 0.9
 # Links of broadcasts without new clicks that one night checks.
 LINKS_IN_ROTATION = 2
 Scans = Sequence[Scan]
+NO_HEADS: Mapping[int, Head] = {}
 
 
 def phases(context: PullContext, progress: Progress, lists_of_members: Collection[str] = ()) -> Phases:
@@ -119,6 +121,7 @@ class _Reading:
     left: dict[str, set[int]] = field(default_factory=dict)
     page_rows: int = PAGE_ROWS
     clicks: dict[int, int | None] = field(default_factory=dict)
+    searches: list[LeaversScan] = field(default_factory=list)
 
     # -- what is known
 
@@ -526,6 +529,8 @@ class _Reading:
                 continue
             elif self._by_hints and not self._has_moved(slice_):
                 self._keep(slice_)
+            elif self._by_hints and (search := self._search(slice_)):
+                self.searches.append(search)  # where somebody joined, too, its counts do not add up
             elif len(self._members_of(slice_).all) <= self._one_page or slice_.name in rotation or not self._is_nightly:
                 scans.append(self._whole_list(slice_))
             else:
@@ -576,62 +581,63 @@ class _Reading:
     def _members_after(self, last: Mapping[str, CursorScan]) -> Phases:
         """Judge the lists of members: what is new and who changed must explain the count; else search for those who
         left, or walk the list."""
-        read = [scan for slice_ in self._lists_of_members() if (scan := last.get(slice_.name)) is not None]
-        doubtful: list[CursorScan] = []
-        searches: list[LeaversScan] = []
-        for scan in read:
-            if not scan.is_changes_only or not scan.is_complete:
+        doubtful: list[Slice] = []
+        for slice_ in self._lists_of_members():
+            scan = last.get(slice_.name)
+            if scan is None or not scan.is_changes_only or not scan.is_complete:
                 continue
-            if len(self._active_in(scan)) == self.counts.get(scan.slice.name):
-                self._prove_by_count(scan)
-            elif search := self._search(scan):
-                searches.append(search)
+            if len(self._active_in(slice_, scan.heads)) == self.counts.get(slice_.name):
+                self._prove_by_count(slice_, scan.checkpoint, scan.ids)
+            elif search := self._search(slice_, scan.heads):
+                self.searches.append(search)
             else:
-                doubtful.append(scan)
-        if searches:
-            yield searches
-        for search in searches:
-            scan = last[search.list.name]
-            if search.is_lost or search.gone & (self._members_of(scan.slice).young | scan.ids):
-                doubtful.append(scan)
+                doubtful.append(slice_)
+        if self.searches:
+            yield self.searches
+        for search in self.searches:
+            scan = last.get(search.list.name)
+            added = scan.ids if scan is not None else set()
+            if search.is_lost or search.gone & (self._members_of(search.list).young | added):
+                doubtful.append(search.list)
             else:
-                self._observe_absent(scan.slice, search.last_at, search.gone)
-                self._prove_by_count(scan, search.gone)
+                self._observe_absent(search.list, search.last_at, search.gone)
+                checkpoint = scan.checkpoint if scan is not None else search.checkpoint
+                self._prove_by_count(search.list, checkpoint, added, search.gone)
         if doubtful:
-            whole_lists = [self._whole_list(scan.slice) for scan in doubtful]
-            found = yield from settle(whole_lists, self._settings.settle_seconds)
+            found = yield from settle(map(self._whole_list, doubtful), self._settings.settle_seconds)
             for scan in found.values():
                 self._note_absent(scan)
         if self._tags_follow and self._is_wanted("subscriptions"):
             yield from self._tags_of_everybody()
 
-    def _active_in(self, scan: CursorScan) -> set[int]:
-        """Return the active members of a list, given what is new in it."""
-        added = {id_ for id_, state in scan.states.items() if self.states.get(id_, state) == "active"}
-        return added | self._active(scan.slice)
+    def _active_in(self, slice_: Slice, added: Mapping[int, Head]) -> set[int]:
+        """Return the active members of a list, given who joined it."""
+        active = {id_ for id_, head in added.items() if self.states.get(id_, head.state) == "active"}
+        return active | self._active(slice_)
 
-    def _prove_by_count(self, scan: CursorScan, gone: Collection[int] = ()) -> None:
-        """Note that a list has the known members, those who are new in it, and not those who are gone."""
-        rows = len({*self._members_of(scan.slice).all, *scan.ids} - set(gone))
-        began_at, read_from = scan.checkpoint.began_at, scan.checkpoint.read_from
+    def _prove_by_count(
+        self, slice_: Slice, read: Checkpoint, added: Collection[int], gone: Collection[int] = ()
+    ) -> None:
+        """Note that a list has the known members, those who joined it, and not those who are gone."""
+        rows = len({*self._members_of(slice_).all, *added} - set(gone))
         self._put(
-            Checkpoint(scan.slice, began_at, read_from, rows=rows, is_done=True, is_complete=True, proof="counts")
+            Checkpoint(slice_, read.began_at, read.read_from, rows=rows, is_done=True, is_complete=True, proof="counts")
         )
 
-    def _search(self, scan: CursorScan) -> LeaversScan | None:
-        """Return a search for those who left a list, if its count is low and a walk would cost more."""
-        count = self.counts.get(scan.slice.name)
-        expected, began_at = self._active_in(scan), self.context.began_at
-        if count is None or self.counted_at is None or count > len(expected) or not self._is_nightly:
+    def _search(self, slice_: Slice, added: Mapping[int, Head] = NO_HEADS) -> LeaversScan | None:
+        """Return a search for those who left a list, if its count is low and to read it whole would cost more."""
+        count = self.counts.get(slice_.name)
+        expected, began_at = self._active_in(slice_, added), self.context.began_at
+        if count is None or self.counted_at is None or count >= len(expected) or not self._is_nightly:
             return None
-        joined = {**self.known.joined(scan.slice)} | {id_: head.at for id_, head in scan.heads.items() if head.at}
+        joined = {**self.known.joined(slice_)} | {id_: head.at for id_, head in added.items() if head.at}
         times = {id_: joined[id_] for id_ in expected if id_ in joined}
-        pages = ceil(len(self._members_of(scan.slice).all) / self.page_rows)
+        pages = ceil(len(self._members_of(slice_).all) / self.page_rows)
         is_old = any(at >= self.counted_at for at in times.values())  # the count
         cost = is_old + price(len(expected) - count, len(expected), self.page_rows)
         if len(times) < len(expected) or cost >= pages:
             return None
-        return LeaversScan(scan.slice, times, None if is_old else count, self.page_rows, began_at)
+        return LeaversScan(slice_, times, None if is_old else count, self.page_rows, began_at)
 
     def _active(self, slice_: Slice) -> frozenset[int]:
         """Return the known members of a list who are active tonight, as far as is known, and have not left it."""

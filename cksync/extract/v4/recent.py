@@ -69,10 +69,16 @@ class Recent:
     deleted_tags: Set[int] = frozenset()
     doubtful: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
+    @property
+    def is_empty(self) -> bool:
+        """Return True if nothing is known better than a list may show it."""
+        renamed = any(self.former.values())
+        return not (self.people or self.broadcasts or self.left or renamed or self.deleted_tags)
+
     def news(self, page: Page) -> Page:
         """Return a page of a list without the rows that are known better."""
         slice_ = page.request.slice
-        if page.request.key is not None or slice_.version != "v4" or slice_.is_single:
+        if self.is_empty or page.request.key is not None or slice_.version != "v4" or slice_.is_single:
             return page
         parent = parent_of(slice_.name)
         if parent is not None and parent[0] == "tag" and int(parent[1]) in self.deleted_tags:
