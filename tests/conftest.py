@@ -16,14 +16,23 @@ from kit_sandbox import Sandbox, World, generate, serve
 from tests.support.log_builder import LogBuilder
 
 # A busy machine is not an error: examples may take any time, until the test's own time-out.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")
+settings.register_profile("few", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("many", settings.get_profile("few"))
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 # Tests of the mirror's own tables pull often, and need no models.
 BARE = ModelsConfig(build=False)
 RATE_LIMIT, RATE_PERIOD_SECONDS = 100_000, 1.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("few" if config.getoption("markexpr") == "not heavy" else "many")
+
+
+def examples(few: int, many: int) -> int:
+    """Return how many examples Hypothesis makes: few for `make test`, many for `make test-all`."""
+    return many if settings.get_current_profile_name() == "many" else few
 
 
 def some(values: Sequence[Any], few: Sequence[Any]) -> list[Any]:

@@ -175,6 +175,7 @@ duckdb.execute("select count(*) from range(100_000_000_000) as a, range(1_000) a
 """
 
 
+@pytest.mark.heavy
 def test_sigterm_ends_what_no_handler_can_interrupt() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", LONG_STATEMENT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -46,7 +46,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("is_first", some([True, False], [False]))
-@pytest.mark.parametrize("days", some([AHEAD.days, -2, 1.1], [AHEAD.days, -2]))
+@pytest.mark.parametrize("days", some([AHEAD.days, -2, 1.1], [AHEAD.days]))
 def test_clock_that_contradicts_the_server_is_refused_before_anything_is_written(
     days: float, is_first: bool, config: Config, sandbox: Sandbox
 ) -> None:
@@ -104,6 +104,7 @@ def ahead(segment: Segment, load_id: str) -> Segment:
 HISTORY = "select id, change, valid_from, valid_to from history.subscribers order by all"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("first", some([0, 1, 2], [1]))
 def test_log_from_the_future_is_refused_and_corrected_by_a_rebuild(
     first: int, config: Config, sandbox: Sandbox, world: World, cksync: Command

@@ -120,6 +120,7 @@ def one_broadcast(world: World) -> int:
 # -- one record, one list, one stream
 
 
+@pytest.mark.heavy
 def test_figures_of_one_broadcast_that_cannot_be_had_hold_nothing_else_up(
     quick: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -144,6 +145,7 @@ def test_what_could_not_be_read_is_asked_for_the_next_night_and_heals(
     assert differences(quick.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_broken_endpoint_of_many_records_costs_a_few_requests(quick: Config, sandbox: Sandbox, world: World) -> None:
     for number in range(200):
         edits.add_broadcast(world, f"subject {number}")

@@ -167,6 +167,7 @@ def test_exit_0_at_rest_is_true(seed: int, tmp_path: Path) -> None:
     live(seed, tmp_path, switches=False)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", [*QUICK, *(pytest.param(seed, marks=pytest.mark.heavy) for seed in HEAVY)])
 def test_exit_0_at_rest_is_true_of_a_folder_that_changes_its_version(seed: int, tmp_path: Path) -> None:
     live(seed, tmp_path, switches=True)

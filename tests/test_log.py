@@ -47,6 +47,7 @@ from cksync.load.log import (
     was_ever_finished,
 )
 from cksync.load.log_files import PORTION_BYTES
+from tests.conftest import examples
 from tests.support.log_builder import LoadBuilder, LogBuilder, at
 
 TAGS = whole("tags")
@@ -421,7 +422,7 @@ CHECKPOINTS = st.builds(
 RECORDS = st.builds(Record, key=st.none() | st.text(), text=st.none() | st.text().map(str.encode))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20, 60), deadline=None)
 @given(
     st.lists(st.tuples(CHECKPOINTS, st.lists(RECORDS, max_size=3), TIMES, TIMES), max_size=4),
     st.none() | st.builds(LoadEnd, TIMES, st.sampled_from([0, 1, 3, 130]), st.text(), st.booleans()),

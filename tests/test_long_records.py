@@ -75,6 +75,7 @@ def assert_published(log: LogBuilder, **rows: int) -> None:
         before = found
 
 
+@pytest.mark.heavy
 def test_purchases_of_800_lines_are_published(log: LogBuilder) -> None:
     write(log, (PURCHASES, map(purchase, range(1, 6))))
     assert_published(log, purchases=5, purchase_products=5 * LINES)
@@ -91,6 +92,7 @@ def test_mail_with_a_picture_in_it_is_published(log: LogBuilder) -> None:
     assert log.rows("select distinct length(content) from broadcasts") == [(len(PICTURE),)]
 
 
+@pytest.mark.heavy
 def test_custom_field_of_four_megabytes_is_published(log: LogBuilder) -> None:
     people = [person(1, "x" * 4_000_000), *(person(number, "short") for number in range(2, 400))]
     tagged = [{"id": row["id"], "state": "active", "created_at": AT, "subscriber": row} for row in people]

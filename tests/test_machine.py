@@ -234,7 +234,7 @@ def play(machine: type[RuleBasedStateMachine], examples: int, steps: int) -> Non
 
 
 def test_one_undisturbed_pull_makes_the_mirror_the_world() -> None:
-    play(Account, examples=1, steps=5)
+    play(Account, examples=1, steps=3)
 
 
 @pytest.mark.heavy

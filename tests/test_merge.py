@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, DETAILS, PURCHASES, STATS, members, whole
 from cksync.load.history import Change
 from cksync.load.merge import PART_BYTES
-from tests.conftest import some, some_rows
+from tests.conftest import examples, some, some_rows
 from tests.support.log_builder import LogBuilder, at, gone
 from tests.support.memory_mirror import MemoryMirror
 
@@ -638,7 +638,7 @@ def test_history_has_every_version_when_each_page_is_merged_alone(events: list[E
         assert versions(mirror, "tags", "id, name") == versions_of(truth)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(4, 8), deadline=None)
 @given(CONSISTENT, st.data())
 def test_people_and_memberships_are_what_was_seen_last_however_the_log_is_cut_into_merges(
     events: list[Event], data: st.DataObject
@@ -716,7 +716,7 @@ def test_list_that_is_not_trusted_in_one_round_is_judged_again_in_the_next(mirro
 OBSERVATIONS = st.lists(st.tuples(st.sampled_from(["people", "some members"]), ROWS), min_size=2, max_size=6)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(4, 8), deadline=None)
 @given(OBSERVATIONS, st.data())
 def test_observations_give_the_same_rows_and_versions_in_one_merge_as_in_many(
     events: list[Event], data: st.DataObject

@@ -160,6 +160,7 @@ def test_every_column_of_every_model_has_a_description_and_no_other_has(log: Log
         assert told.header.words["@unknown"], path.stem
 
 
+@pytest.mark.heavy
 def test_columns_of_models_have_types_that_every_tool_knows(log: LogBuilder, config: Config) -> None:
     publish(config, log.folder)
     odd = log.rows(
@@ -170,6 +171,7 @@ def test_columns_of_models_have_types_that_every_tool_knows(log: LogBuilder, con
     assert odd == []
 
 
+@pytest.mark.heavy
 def test_every_model_reads_its_own_tables_whatever_the_file_is_called(log: LogBuilder, config: Config) -> None:
     publish(config, log.folder)
     with duckdb.connect() as db:
@@ -197,6 +199,7 @@ def test_sync_health_counts_the_changes_of_every_table_that_is_read() -> None:
     }
 
 
+@pytest.mark.heavy
 def test_status_counts_the_rows_of_the_mirror_alone(log: LogBuilder, config: Config) -> None:
     publish(config, log.folder)
     assert status(log.folder.root).tables.keys() == {table.name for table in tables()}
@@ -305,6 +308,7 @@ def test_models_are_dropped_changed_and_moved(log: LogBuilder, config: Config, w
     assert sorted(kinds(log)) == sorted([*OURS, "model_settings"])
 
 
+@pytest.mark.heavy
 def test_a_publish_without_models_drops_them(log: LogBuilder, config: Config, write: Write) -> None:
     write("a.sql", "-- One row.\n-- @stored: table\nselect 1 as x")
     publish(config, log.folder)
@@ -313,12 +317,14 @@ def test_a_publish_without_models_drops_them(log: LogBuilder, config: Config, wr
     assert kinds(log) == {}
 
 
+@pytest.mark.heavy
 def test_a_rebuild_makes_the_models_too(log: LogBuilder, config: Config, write: Write) -> None:
     write("a.sql", "select name from tags")
     rebuild(config, log.folder)
     assert log.rows("from a") == [("a",)]
 
 
+@pytest.mark.heavy
 def test_a_stored_model_is_no_reason_to_rebuild_the_mirror(log: LogBuilder, config: Config, write: Write) -> None:
     from cksync.load.drift import has_other_columns
 

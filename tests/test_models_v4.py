@@ -149,12 +149,14 @@ def test_report_has_every_section(account: Account) -> None:
     assert 'class="nothing"' not in account.report
 
 
+@pytest.mark.heavy
 def test_every_fact_holds_night_after_night(fresh: Account) -> None:
     flawless(pulled(fresh.v4))
     change_everything(fresh.world)
     flawless(pulled(fresh.v4))
 
 
+@pytest.mark.heavy
 def test_every_fact_holds_in_a_folder_that_changes_its_version(fresh: Account) -> None:
     flawless(pulled(fresh.v3))
     assert UNTOLD in fresh.report

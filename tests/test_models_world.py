@@ -23,6 +23,8 @@ from kit_sandbox import Behaviour, World, edits, expected_mirror
 from tests.test_nights import Account, served
 from tests.test_sql.models.test_rebuilt import differing, read
 
+pytestmark = pytest.mark.heavy
+
 ZONE, AHEAD = "Asia/Tokyo", timedelta(hours=9)
 NIGHTS, PEOPLE = 4, 140
 
@@ -131,7 +133,6 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Week]:
         yield Week(account, seen)
 
 
-@pytest.mark.heavy
 def test_rebuild_gives_every_model_row_for_row(week: Week, tmp_path: Path) -> None:
     """Of four real nights, with their loads, requests and lists."""
     config = replace(week.account.config, data_dir=tmp_path / "data")
@@ -141,7 +142,6 @@ def test_rebuild_gives_every_model_row_for_row(week: Week, tmp_path: Path) -> No
     assert differing(nightly, read(config)) == {}
 
 
-@pytest.mark.heavy
 def test_growth(week: Week) -> None:
     moves = week.moves()
     assert {sign for _, _, sign in moves} == {1, -1}
@@ -164,7 +164,6 @@ def test_growth(week: Week) -> None:
     ]
 
 
-@pytest.mark.heavy
 def test_sign_ups_before_the_first_pull(week: Week) -> None:
     joined = Counter(week.everybody().values())
     found = week.rows("select day, joined from list_growth_daily where joined > 0")

@@ -238,6 +238,7 @@ def test_person_who_cancels_comes_back_and_cancels_again_is_followed(account: Ac
     assert states == ["active", "cancelled", "active", "cancelled"]
 
 
+@pytest.mark.heavy
 def test_cancelled_person_who_came_back_and_left_again_by_day_hides_no_deletion(account: Account) -> None:
     """They are at the end of the list now, though known at another position."""
     again, deleted = account.someone("cancelled", besides=-13), account.someone("cancelled", besides=-11)
@@ -337,6 +338,7 @@ def test_renamed_custom_field_changes_the_fields_of_everybody(account: Account) 
     ]
 
 
+@pytest.mark.heavy
 def test_deleted_custom_field_leaves_the_fields_of_everybody(account: Account) -> None:
     field, person = min(account.world.custom_fields), account.someone()
     old = account.world.custom_fields[field].key
@@ -351,6 +353,7 @@ def test_deleted_custom_field_leaves_the_fields_of_everybody(account: Account) -
 # -- forms, sequences, tags and their members
 
 
+@pytest.mark.heavy
 def test_renamed_tag_and_archived_form_are_new_versions(account: Account) -> None:
     tag, form = account.member("tag")[1], account.member("form")[1]
     account.day()
@@ -375,6 +378,7 @@ def test_deleted_tag_goes_with_its_memberships(account: Account) -> None:
     assert account.rows("select count(*) from _cksync.slices where slice like '%/" + str(tag) + "'") == [(0,)]
 
 
+@pytest.mark.heavy
 def test_finished_sequence_is_left(account: Account) -> None:
     """Or, where the list keeps those who finished, the membership's own state shows it within the cycle."""
     person, sequence, membership = account.member("sequence")
@@ -389,6 +393,7 @@ def test_finished_sequence_is_left(account: Account) -> None:
         assert found == [("active", "insert", False), ("inactive", "update", True)]
 
 
+@pytest.mark.heavy
 def test_most_of_a_sequence_may_finish_in_one_day(account: Account) -> None:
     _, sequence, _ = account.member("sequence")
     account.day()
@@ -398,6 +403,7 @@ def test_most_of_a_sequence_may_finish_in_one_day(account: Account) -> None:
     account.night()
 
 
+@pytest.mark.heavy
 def test_removed_tag_is_found_behind_a_new_one(account: Account) -> None:
     person, tag, membership = account.member("tag")
     account.day()
@@ -627,6 +633,7 @@ def test_draft_that_is_written_scheduled_and_sent_is_followed_and_its_stats_grow
     ]
 
 
+@pytest.mark.heavy
 def test_deleted_broadcast_goes_with_its_stats(account: Account) -> None:
     broadcast = account.sent()
     account.day()
@@ -656,6 +663,7 @@ def test_late_purchases_are_found(account: Account) -> None:
     assert account.sandbox.journal.count(path="/purchases") <= 5
 
 
+@pytest.mark.heavy
 def test_deleted_purchase_goes_with_its_products(account: Account) -> None:
     purchase = sorted(account.world.purchases)[30]
     account.day()
@@ -698,7 +706,7 @@ def live(account: Account, day: int) -> None:
     edits.delete_broadcast(world, account.sent())
 
 
-@pytest.mark.parametrize("name", [*list(BEHAVIOURS)[:2], *OTHERS[1:]])
+@pytest.mark.parametrize("name", [*list(BEHAVIOURS)[:1], *OTHERS])
 def test_life_goes_on_and_the_mirror_follows(name: str, tmp_path: Path, firsts: Callable[[str], Path]) -> None:
     """What only the cycle shows is ignored at first; a full read leaves nothing to the cycle."""
     with known(tmp_path, name, firsts) as account:
@@ -745,6 +753,7 @@ PAGES = [12]
 MANY = [pytest.param(pages, marks=pytest.mark.heavy) for pages in range(3, 45, 4) if pages not in PAGES]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pages", [*PAGES, *MANY])
 @pytest.mark.parametrize(
     ("first", "then"),
@@ -774,6 +783,7 @@ def test_night_that_was_killed_is_resumed(
         assert gone == [(2,)]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pages", [12, *MANY[::9]])
 @pytest.mark.parametrize("first", some(["nightly", "verify", "full"], ["nightly"]))
 def test_killed_night_without_a_change_deletes_nothing(

@@ -542,6 +542,7 @@ def test_tokens_are_not_shown_by_their_own_text(oauth: Config) -> None:
 # -- secrets
 
 
+@pytest.mark.heavy
 def test_no_token_appears_in_any_output_or_file_of_the_data_folder(
     config: Config, sandbox: Sandbox, cksync: Command
 ) -> None:

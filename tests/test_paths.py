@@ -20,7 +20,7 @@ from cksync.load.publish import publish
 from cksync.paths import LONGEST_NAME, pattern
 from cksync.pipeline.account import LEAST_BYTES, little_room
 from cksync.write.workspace import check, checkout
-from tests.conftest import Command, some
+from tests.conftest import Command, some, some_rows
 from tests.support.log_builder import LogBuilder
 
 # The characters of patterns, quoting, addresses, options, hive partitions and variables.
@@ -47,7 +47,11 @@ def written(root: Path, number: int) -> Folder:
     return log.folder
 
 
-@pytest.mark.parametrize(("name", "neighbour"), [("a[b]c", "abc"), ("a*b", "aXb"), ("[!x]", "a")])
+# A folder whose name is a pattern, and one that the pattern names.
+NEIGHBOURS = [("a[b]c", "abc"), ("a*b", "aXb"), ("[!x]", "a")]
+
+
+@pytest.mark.parametrize(("name", "neighbour"), some_rows(NEIGHBOURS, NEIGHBOURS[:1]))
 def test_a_folder_is_never_taken_for_its_neighbour(name: str, neighbour: str, tmp_path: Path) -> None:
     """`data[1]` as a pattern means `data1`, which may be another account."""
     for number, folder in enumerate((neighbour, name), 1):
@@ -111,7 +115,7 @@ def test_a_file_of_settings_is_not_written_for_a_folder_that_cannot_be_used(cksy
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["a*b", "[!x]", "a'\"b", "a\nb", "é漢字🚀", "x" * 200], ids=repr)
+@pytest.mark.parametrize("name", some(["a*b", "[!x]", "a'\"b", "a\nb", "é漢字🚀", "x" * 200], ["a*b"]), ids=repr)
 def test_every_command_works_in_a_folder_with_any_name(name: str, cksync: Command, tmp_path: Path) -> None:
     env = {"CKSYNC_DATA_DIR": name}
     (tmp_path / "abc").mkdir()

@@ -11,7 +11,7 @@ import pytest
 from cksync.cli.plan_lines import mark
 from cksync.write.kinds import KINDS
 from kit_sandbox import Sandbox, World
-from tests.conftest import Command
+from tests.conftest import Command, some
 from tests.support.pseudo_terminal import all_shown
 from tests.support.workspace import Work, actives, first, work, world
 
@@ -76,7 +76,7 @@ def test_names_are_hidden_when_redacted(work: Work, cksync: Command, world: Worl
     assert not any(word in shown for word in ("Zed", world.subscribers[one].email_address))
 
 
-@pytest.mark.parametrize("typed", [b"y\n", b"\n"], ids=["before the question", "only enter"])
+@pytest.mark.parametrize("typed", some([b"y\n", b"\n"], [b"y\n"]), ids=["before the question", "only enter"])
 def test_question_takes_no_answer_that_was_typed_before_it_or_none(
     typed: bytes, work: Work, environ: dict[str, str], tmp_path: Path, sandbox: Sandbox
 ) -> None:

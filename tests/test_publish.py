@@ -101,7 +101,7 @@ def test_everything_published_is_for_its_owner_alone_whatever_the_umask(log: Log
     "name",
     some(
         ["it's here", "[my] data", "a*b", "50% ü", "{a,b}", "stream=x", "key=5", "observed_at=3"],
-        ["it's here", "a*b", "stream=x"],
+        ["stream=x"],
     ),
 )
 def test_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
@@ -163,12 +163,13 @@ def test_table_as_of_a_time_has_the_rows_of_then(log: LogBuilder) -> None:
     assert found == AS_OF
 
 
-@pytest.mark.parametrize("kind", ["varchar", "timestamptz", "timestamp"])
+@pytest.mark.parametrize("kind", some(["varchar", "timestamptz", "timestamp"], ["varchar"]))
 def test_table_as_of_takes_times_and_their_text(log: LogBuilder, kind: str) -> None:
     a_week(log)
     assert log.rows(f"select id from as_of.tags(cast('2026-03-01 09:01:30' as {kind}))") == [(1,)]
 
 
+@pytest.mark.heavy
 def test_every_table_is_as_of_now_what_it_is(log: LogBuilder) -> None:
     one_year(log, lambda: publish(log.folder))
     for table in tables():
@@ -357,6 +358,7 @@ def test_segments_stored_since_are_merged_while_their_load_still_runs(log: LogBu
     assert log.rows("select segments, is_finished from _cksync.loads") == [(3, True)]
 
 
+@pytest.mark.heavy
 def test_reading_that_two_loads_of_a_round_made_is_one_reading(log: LogBuilder) -> None:
     """The first was killed after a page, and published; the second read the rest."""
     log.write(TAG, 1, [membership(n) for n in (1, 2, 3)], is_complete=True)
@@ -370,7 +372,7 @@ def test_reading_that_two_loads_of_a_round_made_is_one_reading(log: LogBuilder) 
     assert log.rows("select id from subscriptions order by id") == [(101,), (103,)]
 
 
-@pytest.mark.parametrize("in_one", [True, False])
+@pytest.mark.parametrize("in_one", some([True, False], [True]))
 def test_complete_reading_is_not_judged_by_one_that_was_begun_after_it(log: LogBuilder, in_one: bool) -> None:
     """Read in full, then restarted a day later and stopped after a page: the other pages are not deleted."""
     first = log.begin(0)
@@ -385,6 +387,7 @@ def test_complete_reading_is_not_judged_by_one_that_was_begun_after_it(log: LogB
     assert log.rows("select id from subscriptions order by id") == [(101,), (102,), (103,)]
 
 
+@pytest.mark.heavy
 def test_list_of_a_parent_that_is_gone_loses_all_its_rows(log: LogBuilder) -> None:
     """However many: its checkpoint says that the tag is deleted."""
     log.write(TAG, 1, [membership(n) for n in range(150)], is_complete=True)
@@ -400,7 +403,7 @@ def test_list_of_a_parent_that_is_gone_loses_all_its_rows(log: LogBuilder) -> No
     ]
 
 
-@pytest.mark.parametrize("in_one", [True, False])
+@pytest.mark.parametrize("in_one", some([True, False], [True]))
 def test_vanished_list_is_trusted_once_the_user_allows_it(log: LogBuilder, in_one: bool) -> None:
     log.write(TAGS, 1, [tag(n) for n in range(150)], is_complete=True)
     log.write(TAGS, 2, [tag(0)], is_complete=True)

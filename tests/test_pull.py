@@ -28,12 +28,14 @@ def test_first_pull_makes_the_mirror_equal_the_account(config: Config, world: Wo
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_pull_asks_for_every_page_exactly_once(config: Config, sandbox: Sandbox) -> None:
     report = pulled(config)
     asked = [(entry.path, tuple(sorted(entry.params.items()))) for entry in sandbox.journal]
     assert len(asked) == len(set(asked)) == sum(report.requests.values())
 
 
+@pytest.mark.heavy
 def test_second_pull_without_a_change_writes_no_row(config: Config) -> None:
     pulled(config)
     before = rows(config, "select count(*), max(_synced_at) from history.subscribers")
@@ -54,6 +56,7 @@ BEHAVIOURS = [
 ]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("behaviour", some(BEHAVIOURS, BEHAVIOURS[1:2]), ids=range(len(BEHAVIOURS)))
 def test_mirror_is_right_whatever_nobody_knows_about_the_api(
     behaviour: Behaviour, config: Config, sandbox: Sandbox, world: World
@@ -75,6 +78,7 @@ def test_after_every_kind_of_edit_the_next_pull_equals_the_account_again(config:
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_deleted_person_is_asked_for_by_id_and_becomes_a_tombstone(config: Config, world: World) -> None:
     pulled(config)
     person = next(key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active")
@@ -104,6 +108,7 @@ def test_person_who_leaves_while_the_list_is_read_loses_nobody_else(
     assert (report.exit_status, doubts(report)) == (0, {})
 
 
+@pytest.mark.heavy
 def test_person_who_joins_while_the_list_is_read_is_in_the_mirror(
     config: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -127,6 +132,7 @@ LIES: dict[str, Callable[[], effects.Effect]] = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("lie", some([*LIES], ["counts wrong"]))
 def test_wrong_list_is_marked_incomplete_and_takes_no_row_out(lie: str, config: Config, sandbox: Sandbox) -> None:
     """The parameter is the API's fault; the pull finishes in spite of it."""
@@ -261,6 +267,7 @@ def test_api_that_goes_down_fails_the_pull_and_keeps_what_was_read(config: Confi
     assert len(sandbox.journal) < first / 2  # as on a night
 
 
+@pytest.mark.heavy
 def test_switched_off_api_is_reported_and_leaves_the_mirror(config: Config, sandbox: Sandbox) -> None:
     pulled(config)
     sandbox.faults.add(effects.status(410), count=None)
@@ -282,6 +289,7 @@ def test_out_of_time_ends_with_3_and_the_next_pull_goes_on(config: Config, sandb
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_events_tell_what_is_left(config: Config) -> None:
     pages = [event for event in pull(config) if isinstance(event, PageRead)]
     assert pages[-1].expected == pages[-1].requests

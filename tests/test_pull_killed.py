@@ -110,6 +110,7 @@ def is_partly_stored(config: Config, slice_: str) -> bool:
     return checkpoint is not None and not checkpoint.is_done
 
 
+@pytest.mark.heavy
 def test_row_that_slips_past_the_border_unnoticed_is_found(config: Config, sandbox: Sandbox, world: World) -> None:
     tag = max(expected_mirror(world).tags, key=lambda key: sum(k[1] == key for k in expected_mirror(world).memberships))
     members = [row["subscriber_id"] for key, row in expected_mirror(world).memberships.items() if key[1] == tag]
@@ -126,6 +127,7 @@ def test_row_that_slips_past_the_border_unnoticed_is_found(config: Config, sandb
     assert wrong == []
 
 
+@pytest.mark.heavy
 def test_killed_second_pull_leaves_the_mirror_whole(
     cksync: Cksync, environ: dict[str, str], sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -39,6 +39,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "push.md").read_text()
 
 
+@pytest.mark.heavy
 def test_worked_example_of_the_page_does_what_it_says(
     cksync: Command, config: Config, sandbox: Sandbox, world: World, environ: dict[str, str], tmp_path: Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_everything_that_the_api_can_do_is_done_once_and_seen(work: Work, sandbo
 # -- the plan
 
 
+@pytest.mark.heavy
 def test_person_gets_one_request_for_up_to_ten_fields(work: Work, sandbox: Sandbox, world: World) -> None:
     with work.open() as db:
         columns = [name for (name,) in db.execute("select name from _cksync.columns order by 1").fetchall()]
@@ -110,6 +112,7 @@ def test_person_gets_one_request_for_up_to_ten_fields(work: Work, sandbox: Sandb
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 def test_null_and_empty_are_the_same_to_the_api(work: Work) -> None:
     first, second = actives(work, 2)
     work.edit(f"update subscribers set company = null where id in ({first}, {second})")
@@ -370,6 +373,7 @@ def test_new_address_and_what_goes_by_the_address_concern_the_same_person(
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 def test_field_takes_values_under_its_old_key_before_it_is_renamed(work: Work, world: World) -> None:
     (person,) = actives(work, 1)
     work.edit(
@@ -414,6 +418,7 @@ def test_problem_is_shown_without_values_when_redacted(work: Work, cksync: Comma
     assert f"subscribers {person}" in refused.stderr
 
 
+@pytest.mark.heavy
 def test_new_person_costs_no_read_of_a_member_list(work: Work, sandbox: Sandbox) -> None:
     work.edit(
         "insert into subscribers (email_address) values ('neo@example.com')",

@@ -270,6 +270,7 @@ def test_everything_behind_pages_of_somebody_else_now_and_then_is_done_once(
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("status", some([401, 403, 410], [403]))
 def test_refusal_by_somebody_else_is_no_refusal_of_the_api(
     status: int, work: Work, sandbox: Sandbox, world: World

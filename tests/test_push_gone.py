@@ -207,6 +207,7 @@ def test_row_that_is_gone_is_given_up_by_deleting_it_here(work: Work, sandbox: S
     assert (work.push().exit_status, work.plan(), sandbox.journal.writes()) == (0, Plan(), [])
 
 
+@pytest.mark.heavy
 def test_new_person_is_made_by_a_subscription_whose_list_is_there(work: Work, sandbox: Sandbox, world: World) -> None:
     ids = chosen(work, world)
     joins = (JOIN.format(kind, ids[kind], "(select id from subscribers where id < 0)") for kind in ("tag", "form"))
@@ -220,6 +221,7 @@ def test_new_person_is_made_by_a_subscription_whose_list_is_there(work: Work, sa
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 def test_tag_that_is_gone_is_asked_for_once_however_many_need_it(work: Work, sandbox: Sandbox, world: World) -> None:
     ids = chosen(work, world)
     members = world.rosters["tag", ids["tag"]].members
@@ -312,6 +314,7 @@ def test_conflict_with_what_is_gone_says_what_it_was(work: Work, cksync: Command
         assert re.search("zed|@", hidden, re.IGNORECASE) is None
 
 
+@pytest.mark.heavy
 def test_keys_of_both_kinds_of_conflict_are_in_the_documentation(work: Work, cksync: Command, world: World) -> None:
     ids = chosen(work, world)
     work.edit(f"update subscribers set first_name = 'Zed' where id in ({ids['person']}, {ids['other']})")

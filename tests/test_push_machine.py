@@ -387,8 +387,9 @@ class PushingV4(Pushing):
             self.sql("update tags set name = ? where id = ?", f"renamed {self.number}", self.tags[which])
 
 
+@pytest.mark.heavy
 def test_every_edit_is_applied_once_through_v4() -> None:
-    play(PushingV4, examples=1, steps=6)
+    play(PushingV4, examples=1, steps=4)
 
 
 @pytest.mark.heavy
@@ -398,7 +399,7 @@ def test_every_edit_is_applied_once_through_v4_in_many_lives(part: int) -> None:
 
 
 def test_every_edit_is_applied_once() -> None:
-    play(Pushing, examples=1, steps=6)
+    play(Pushing, examples=1, steps=4)
 
 
 @pytest.mark.heavy

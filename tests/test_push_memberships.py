@@ -278,6 +278,7 @@ NEW = (
 )
 
 
+@pytest.mark.heavy
 def test_keys_of_new_people_and_tags_follow_their_ids(either: Work, sandbox: Sandbox, world: World) -> None:
     work = either
     work.edit(*NEW)
@@ -294,6 +295,7 @@ def test_keys_of_new_people_and_tags_follow_their_ids(either: Work, sandbox: San
     assert_members(work, world)
 
 
+@pytest.mark.heavy
 def test_unknown_membership_of_a_new_person_is_not_sent_again_once_the_person_has_an_id(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:
@@ -366,6 +368,7 @@ def _old_key(db: duckdb.DuckDBPyConnection, target: str, args: dict[str, Any]) -
     return [kind, parent, id_ or -77]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("written", FORMATS)
 @pytest.mark.parametrize("state", some(["sent", "unknown"], ["unknown"]))
 @pytest.mark.parametrize("place", some(["tag", "form"], ["form"]))
@@ -385,6 +388,7 @@ def test_membership_that_an_older_cksync_left_open_is_found(
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("written", FORMATS)
 def test_creation_that_an_older_cksync_left_open_is_found_with_its_memberships(
     written: Callable[..., object], work: Work, sandbox: Sandbox, world: World
@@ -403,6 +407,7 @@ def test_creation_that_an_older_cksync_left_open_is_found_with_its_memberships(
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("written", FORMATS)
 def test_membership_that_an_older_cksync_saw_rejected_is_not_sent_again(
     written: Callable[..., object], work: Work, sandbox: Sandbox, world: World
@@ -423,6 +428,7 @@ def test_membership_that_an_older_cksync_saw_rejected_is_not_sent_again(
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("written", FORMATS)
 def test_untagging_that_an_older_cksync_left_open_is_done_once(
     written: Callable[..., object], work: Work, sandbox: Sandbox, world: World

@@ -126,6 +126,7 @@ def test_address_that_two_people_have_is_refused(kind: str, work: Work, sandbox:
     assert [entry.method for entry in sandbox.journal.writes()] == ["PUT"]
 
 
+@pytest.mark.heavy
 def test_person_who_cannot_be_read_is_left_alone(work: Work, sandbox: Sandbox, world: World) -> None:
     """A record that is not JSON shows neither who has the address nor that a person is gone."""
     (who,) = actives(work, 1)
@@ -203,6 +204,7 @@ def test_address_in_another_spelling_is_taken(pair: tuple[str, str], work: Work,
     assert [problem.reason for problem in work.plan().problems] == [f"{given} already belongs to person {one}"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pair", some(SPELLINGS, [SPELLINGS[2]]))
 def test_person_whose_address_the_api_spells_another_way_is_that_person(
     pair: tuple[str, str], work: Work, sandbox: Sandbox, world: World
@@ -220,6 +222,7 @@ def test_person_whose_address_the_api_spells_another_way_is_that_person(
     assert work.push().exit_status == 0
 
 
+@pytest.mark.heavy
 def test_buyer_is_found_whatever_the_spelling(work: Work, world: World) -> None:
     (who,) = actives(work, 1)
     edits.set_email(world, who, SPELLINGS[2][0])

@@ -123,6 +123,7 @@ def test_push_of_them_killed_at_any_request_is_completed_by_the_same_command(
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 def test_row_that_the_api_does_not_create_again_is_rejected(work: Work, sandbox: Sandbox, world: World) -> None:
     """It is undocumented whether the API creates a second purchase of a transaction, or adds to the first."""
     world.behaviour = replace(world.behaviour, repeated_transaction="appended")
@@ -164,6 +165,7 @@ def test_workspace_in_which_a_field_has_no_column_name_goes_on(work: Work, world
     assert work.plan() == Plan()
 
 
+@pytest.mark.heavy
 def test_purchase_that_was_sent_with_a_product_without_position_is_found(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:
@@ -221,6 +223,7 @@ def test_what_cannot_be_left_out_or_given_is_reported(edit: tuple[str, str], wor
     assert any(reason in problem.reason for problem in work.plan().problems), work.plan().problems
 
 
+@pytest.mark.heavy
 def test_value_of_a_column_of_a_person_is_not_taken_for_a_new_field(work: Work, world: World) -> None:
     (person,) = actives(work, 1)
     work.edit(
@@ -232,6 +235,7 @@ def test_value_of_a_column_of_a_person_is_not_taken_for_a_new_field(work: Work, 
     assert expected_mirror(world).subscribers[person]["fields"]["first_name"] is None
 
 
+@pytest.mark.heavy
 def test_person_who_could_not_be_made_is_not_made_by_another_subscription(
     work: Work, sandbox: Sandbox, world: World
 ) -> None:

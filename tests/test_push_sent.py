@@ -47,6 +47,7 @@ def test_broadcast_that_was_sent_since_the_checkout_is_a_conflict_and_the_rest_i
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("edit", some([*EDITS], ["update"]))
 def test_broadcast_that_is_sent_between_plan_and_write_is_not_touched(
     edit: str, work: Work, sandbox: Sandbox, world: World

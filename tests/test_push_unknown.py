@@ -58,6 +58,7 @@ def test_draft_that_the_api_tidies_is_found(subject: str, work: Work, sandbox: S
     assert_synced(work, world)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("loss", some(["lost_response", "error_after", "error_before"], ["lost_response"]))
 def test_draft_of_which_nobody_knows_is_never_made_again_unasked(
     loss: str, work: Work, sandbox: Sandbox, world: World
@@ -174,6 +175,7 @@ def test_creation_that_a_kill_left_open_is_sent_again_if_nothing_is_new(
     assert (len(world.broadcasts), work.plan()) == (drafts + 1, Plan())
 
 
+@pytest.mark.heavy
 def test_creation_that_was_never_sent_is_not_unknown(work: Work, sandbox: Sandbox, world: World) -> None:
     """A rejected credential executes nothing."""
     work.edit("insert into broadcasts (subject) values ('Hello')")

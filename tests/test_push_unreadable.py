@@ -63,6 +63,7 @@ UNRELATED = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", some([*UNRELATED], ["a tagging without forms"]))
 def test_what_the_plan_does_not_touch_holds_no_push_up(name: str, work: Work, sandbox: Sandbox) -> None:
     edits, path = UNRELATED[name]

@@ -1,8 +1,11 @@
 """Pushing edits through API v4: in bulk calls with OAuth, one by one with a key, each change once."""
 
+import atexit
 import re
 import shutil
+import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,15 +33,22 @@ def world() -> World:
     return account()
 
 
-@pytest.fixture(scope="module")
-def first_v4(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder and the workspace of the account, pulled through API v4 and checked out once."""
-    folder = tmp_path_factory.mktemp("first")
+@cache
+def checked_out_v4() -> Path:
+    """Pull the account through API v4 and check it out, once for all files of tests."""
+    folder = Path(tempfile.mkdtemp(prefix="cksync-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with serve(account(), rate_limit=None) as sandbox:
         api = ApiConfig(sandbox.url, rate_limit=100_000)
         list(pull(with_oauth(Config(folder / "data", "the test", api, models=BARE), sandbox), environ={}))
     checkout(Folder(folder / "data"), folder / "work.duckdb")
     return folder
+
+
+@pytest.fixture(scope="module")
+def first_v4() -> Path:
+    """The data folder and the workspace of the account."""
+    return checked_out_v4()
 
 
 @pytest.fixture
@@ -148,6 +158,7 @@ def differences_now(work: Work, world: World) -> list[str]:
     return [each for each in found if not LATER.search(each)]
 
 
+@pytest.mark.heavy
 def test_lagging_lists_do_not_undo_what_was_pushed(work: Work, sandbox: Sandbox, world: World) -> None:
     sandbox.behaviour = replace(sandbox.behaviour, v4_lag_seconds=3600.0)
     kept = [each for each in EVERYTHING if "custom_fields" not in each and "alter table" not in each]
@@ -160,6 +171,7 @@ def test_lagging_lists_do_not_undo_what_was_pushed(work: Work, sandbox: Sandbox,
     assert (work.plan().actions, work.plan().conflicts) == ((), ())
 
 
+@pytest.mark.heavy
 def test_changes_made_right_after_a_push_are_read_by_the_next_pull(work: Work, sandbox: Sandbox, world: World) -> None:
     """A list may lag behind a push, but an answer by id, another label and a later time say that it does not."""
     (one, two) = (row[0] for row in work.rows("select id from subscribers where state = 'active' order by id limit 2"))
@@ -187,6 +199,7 @@ def test_changes_made_right_after_a_push_are_read_by_the_next_pull(work: Work, s
         assert differences_v4(work.config.data_dir / "mirror.duckdb", world, LEFT_TO_THE_CYCLE) == []
 
 
+@pytest.mark.heavy
 def test_key_sends_one_request_for_each_row(keyed: Work, sandbox: Sandbox, world: World) -> None:
     keyed.edit(*[each for each in EVERYTHING if "purchase" not in each and "delete from tags" not in each])
     sandbox.journal.clear()
@@ -253,6 +266,7 @@ def test_address_that_is_taken_by_now_is_a_conflict(work: Work, sandbox: Sandbox
     assert world.subscribers[theirs[0]].first_name == "Theirs"
 
 
+@pytest.mark.heavy
 def test_workspace_of_v3_is_pushed_through_v4_and_back(
     config: Config, sandbox: Sandbox, world: World, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def assert_moments(mirror: Path) -> None:
         assert rows_of(mirror, f"select count(*) from as_of.subscriptions('{at}')") == [(moment.memberships,)]
 
 
+@pytest.mark.heavy
 def test_folder_of_0_1_0_is_brought_up_to_date_with_its_history(folder: Path, world: World, cksync: Command) -> None:
     mirror = folder / "data" / "mirror.duckdb"
     last = release_0_1_0.moments()[-1].at.isoformat()
@@ -76,6 +77,7 @@ def test_folder_of_0_1_0_is_brought_up_to_date_with_its_history(folder: Path, wo
     assert_moments(mirror)
 
 
+@pytest.mark.heavy
 def test_folder_of_0_1_0_is_rebuilt_with_its_history(folder: Path, cksync: Command) -> None:
     mirror = folder / "data" / "mirror.duckdb"
     last = release_0_1_0.moments()[-1].at.isoformat()
@@ -85,6 +87,7 @@ def test_folder_of_0_1_0_is_rebuilt_with_its_history(folder: Path, cksync: Comma
     assert_moments(mirror)
 
 
+@pytest.mark.heavy
 def test_push_that_0_1_0_began_is_completed_each_change_once(
     folder: Path, world: World, config: Config, cksync: Command
 ) -> None:
@@ -100,6 +103,7 @@ def test_push_that_0_1_0_began_is_completed_each_change_once(
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_verify_compares_with_the_mirror_of_0_1_0_as_it_is(folder: Path, cksync: Command) -> None:
     """A verify keeps nothing: it must not take the columns that this release added for a mirror without rows."""
     mirror = folder / "data" / "mirror.duckdb"

@@ -76,7 +76,7 @@ RENAMED = [
 ]
 
 
-@pytest.mark.parametrize(("before", "after", "brought", "found"), some_rows(RENAMED, RENAMED[::4]))
+@pytest.mark.parametrize(("before", "after", "brought", "found"), some_rows(RENAMED, RENAMED[::8]))
 def test_fields_have_the_keys_of_the_list(
     mirror: Making, before: str, after: str, brought: str, found: str | None
 ) -> None:

@@ -86,6 +86,7 @@ def live(world: World, number: int = 0) -> None:
 STOPS = [14, 26]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("how", some(["signal", "kill"], ["kill"]))
 @pytest.mark.parametrize("request_number", some(range(2, FIRST + 4, 4), STOPS[:1]))
 def test_first_pull_that_was_stopped_ends_with_the_account_as_it_is(
@@ -156,6 +157,7 @@ def test_pull_that_is_stopped_again_while_it_goes_on_leaves_the_mirror_and_nothi
     assert not (known.data_dir / "state" / "staged").exists()
 
 
+@pytest.mark.heavy
 def test_full_pull_goes_on_with_a_stopped_full_one_only_and_says_since_when(known: Config, sandbox: Sandbox) -> None:
     assert stopped(known, sandbox, 16)
     report, notes = pulled(known, depth="full")
@@ -166,6 +168,7 @@ def test_full_pull_goes_on_with_a_stopped_full_one_only_and_says_since_when(know
     assert f"{report.since:%Y-%m-%d %H:%M} UTC: rows read then are kept" in " ".join(notes)
 
 
+@pytest.mark.heavy
 def test_what_a_pull_that_goes_on_reads_itself_is_not_asked_for_twice(config: Config, sandbox: Sandbox) -> None:
     """The account and the short lists are, and as on a night what was read before the stop: one request per list."""
     assert stopped(config, sandbox, 14)

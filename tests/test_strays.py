@@ -26,6 +26,7 @@ VALUES: Mapping[str, str] = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", some([*VALUES], ["NaN"]))
 def test_the_others_are_published_and_its_list_is_incomplete(
     name: str, config: Config, sandbox: Sandbox, world: World

@@ -27,6 +27,7 @@ from cksync.errors import Failed
 from cksync.folder import Folder
 from cksync.secrets import Redactor
 from kit_sandbox import Sandbox, World, serve
+from tests.conftest import examples
 
 PERIOD, LONGEST = 8.0, 4.0
 # Times are eighths, which floats add exactly: a window's edge then does not depend on rounding.
@@ -177,7 +178,7 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestMachine.settings = settings(max_examples=examples(50, 150), stateful_step_count=40, deadline=None)
 
 
 @pytest.fixture

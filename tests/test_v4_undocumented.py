@@ -61,6 +61,7 @@ def test_archived_snippets_may_be_in_both_lists(v4: Config, world: World) -> Non
     assert differences_v4(mirror(v4), world) == []
 
 
+@pytest.mark.heavy
 def test_form_in_the_trash_is_gone_though_its_members_are_listed(v4: Config, world: World, sandbox: Sandbox) -> None:
     pulled(v4)
     form = next(iter(world.parents["form"]))
@@ -73,6 +74,7 @@ def test_form_in_the_trash_is_gone_though_its_members_are_listed(v4: Config, wor
     assert rows_of(mirror(v4), f"select count(*) from history.forms where id = {form} and change = 'delete'") == [(1,)]
 
 
+@pytest.mark.heavy
 def test_links_of_new_clicks_are_read_where_the_list_of_figures_is_refused(v4: Config, world: World) -> None:
     world.behaviour = replace(world.behaviour, v4_bulk_stats="refused")
     drafts = [edits.add_broadcast(world, f"Tonight {number}") for number in range(6)]
@@ -86,6 +88,7 @@ def test_links_of_new_clicks_are_read_where_the_list_of_figures_is_refused(v4: C
     assert differences_v4(mirror(v4), world, ["subscriber_stats"]) == []
 
 
+@pytest.mark.heavy
 def test_resumed_pull_reads_emails_that_changed_after_the_stop(v4: Config, world: World) -> None:
     stop = threading.Event()
     with contextlib.suppress(Interrupted):
@@ -109,6 +112,7 @@ def test_webhooks_of_v3_are_those_of_the_night(config: Config, world: World, san
     assert rows_of(mirror(v3), "select id from webhooks") == [(new,)]
 
 
+@pytest.mark.heavy
 def test_person_who_lost_a_tag_and_got_it_again_has_the_new_time_within_the_cycle(tmp_path: Path) -> None:
     """Everybody is read with their tags, which are the same: only the tag's own list shows when they got it."""
     with served(

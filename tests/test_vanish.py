@@ -67,6 +67,7 @@ def is_rebuilt_alike(config: Config) -> bool:
     return rows(config) == before
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("depth", some(get_args(Depth), ["nightly"]))
 @pytest.mark.parametrize("name", some([*PATHS], ["tags"]))
 def test_single_wrong_response_costs_a_request(
@@ -125,6 +126,7 @@ def test_empty_list_of_few_rows_is_trusted_the_second_time(account: Config, sand
     assert sandbox.journal.count(path=f"/forms/{form}/subscriptions") == 2
 
 
+@pytest.mark.heavy
 def test_tags_that_are_gone_go_with_their_members_once_the_user_allows_it(
     account: Config, sandbox: Sandbox, world: World
 ) -> None:
@@ -140,6 +142,7 @@ def test_tags_that_are_gone_go_with_their_members_once_the_user_allows_it(
     assert is_rebuilt_alike(account)
 
 
+@pytest.mark.heavy
 def test_repair_believes_no_list_that_lost_too_much(account: Config, sandbox: Sandbox) -> None:
     before = rows(account)
     sandbox.faults.add(effects.rows_left(), path="/tags", count=None)

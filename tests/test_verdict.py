@@ -13,7 +13,7 @@ from cksync.load.publish import publish
 from cksync.pipeline.status import status
 from cksync.pipeline.verdict import MirrorVerdict, verdict
 from kit_sandbox import Sandbox, effects
-from tests.conftest import Command
+from tests.conftest import Command, some
 from tests.support.log_builder import LogBuilder, at
 from tests.support.pseudo_terminal import in_terminal
 
@@ -117,6 +117,7 @@ def test_a_running_pull_is_named(log: LogBuilder) -> None:
 # -- the command
 
 
+@pytest.mark.heavy
 def test_lists_that_were_never_read_are_missing(cksync: Command) -> None:
     cksync("pull", "tags")
     done = cksync("status", "--max-age", "1h", ok=False)
@@ -160,6 +161,7 @@ def test_quiet_prints_the_verdict_alone(cksync: Command) -> None:
     ]
 
 
+@pytest.mark.heavy
 def test_rows_are_those_of_the_table_and_records_those_of_the_lists(cksync: Command) -> None:
     cksync("pull", "subscribers")
     streams = json.loads(cksync("status", "--format", "json").stdout)["streams"]
@@ -168,7 +170,7 @@ def test_rows_are_those_of_the_table_and_records_those_of_the_lists(cksync: Comm
     assert found["rows"] == rows
 
 
-@pytest.mark.parametrize("width", [66, 80, 120])
+@pytest.mark.parametrize("width", some([66, 80, 120], [66]))
 def test_it_fits_the_terminal(width: int, cksync: Command, environ: dict[str, str], tmp_path: Path) -> None:
     cksync("pull", "tags")
     cksync("pull", env={"CKSYNC_API_SECRET": "a-secret-of-another-account"}, ok=False)

@@ -69,6 +69,7 @@ def test_what_differs_is_named_and_nothing_is_written(config: Config, world: Wor
     assert everything(config.data_dir) == before
 
 
+@pytest.mark.heavy
 def test_repair_mends_what_differs(config: Config, world: World) -> None:
     list(pull(config))
     edits.delete_subscriber(world, someone(world, 20))

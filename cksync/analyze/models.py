@@ -17,7 +17,7 @@ from cksync.analyze.model_files import Model, in_order, read_folder, sentence
 from cksync.analyze.settings import make_settings, wide_model
 from cksync.config import ModelsConfig
 from cksync.domain import Analysis, Built, Checked
-from cksync.sqltext import comments, identifier, sql_folder
+from cksync.sqltext import commented, identifier, sql_folder
 
 SETTINGS = "model_settings"
 
@@ -144,7 +144,7 @@ def _make(db: duckdb.DuckDBPyConnection, model: Model) -> Built:
         else:
             columns = {row[0] for row in db.execute(f"describe {name}").fetchall()}
             meanings = {column: text for column, text in model.header.comments.items() if column in columns}
-            db.execute(comments(model.kind, name, model.header.grain, meanings))
+            db.execute(commented(model.kind, name, model.header.grain, meanings))
     return Built(model.name, model.kind, model.file, round(time.monotonic() - began, 3), problem)
 
 
@@ -170,7 +170,7 @@ def _note(db: duckdb.DuckDBPyConnection, made: Sequence[tuple[Model | None, Buil
     _insert(db, "_cksync.models", models)
     _insert(db, "_cksync.checks", [[each.name, each.fact, each.rows, each.sample, each.problem] for each in checks])
     for name, (grain, meanings) in _NOTES.items():
-        db.execute(comments("table", f"_cksync.{name}", grain, meanings))
+        db.execute(commented("table", f"_cksync.{name}", grain, meanings))
 
 
 def _insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]) -> None:

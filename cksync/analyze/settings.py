@@ -7,7 +7,7 @@ import duckdb
 from cksync.analyze.model_files import Model
 from cksync.config import ModelsConfig
 from cksync.custom_fields import PERSON, field_columns, people
-from cksync.sqltext import Header, comments, identifier
+from cksync.sqltext import Header, commented, identifier
 
 # Long before Kit, and after the dates that stand for "none" elsewhere (year 1, 1900, 1970).
 PLAUSIBLE_FROM = "2000-01-01"
@@ -56,7 +56,7 @@ def make_settings(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables:
         ],
     )
     grain = "One row: the settings of the models, from [models] in config.toml, and their reference time."
-    db.execute(comments("table", "main.model_settings", grain, _SETTINGS))
+    db.execute(commented("table", "main.model_settings", grain, _SETTINGS))
 
 
 def wide_model(db: duckdb.DuckDBPyConnection) -> Model:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import duckdb
 
+from cksync.load.evidence import Evidence
 from cksync.load.list_order import LISTED
 from cksync.load.steps import same_key, step
 from cksync.load.tables import Owner, Table
@@ -25,29 +26,48 @@ def forget_deletions(db: duckdb.DuckDBPyConnection, table: Table) -> None:
     db.execute(step("ends/void_tombstones", table))
 
 
-def load_deletions(db: duckdb.DuckDBPyConnection, table: Table, times: Callable[[str], str]) -> None:
+def load_deletions(db: duckdb.DuckDBPyConnection, table: Table, known: Evidence, times: Callable[[str], str]) -> None:
     """Create `ends`: keys of the table, and when (of `times`) and in which round the row was found absent; `slice`
     names the list if a complete scan found it.
 
     The row need not have existed then. A row seen again in the same round is not deleted.
     """
-    finds = [step("ends/by_tombstone", table)]
-    if table.slice:
-        for listed_key, version in ((table.listed_by, "v3"), (table.key[-1], "v4")):
-            listed = {"listed_key": listed_key, "version": version}
-            finds.append(step("ends/by_reading", table, in_complete_lists=_in_complete_lists(table), **listed))
-            if table.streams[0] in LISTED or (version != "v3" and table.streams[0] != "account"):
-                finds.append(step("ends/by_look", table, **listed))
-    finds += [step("ends/with_owner", table, **_of_owner(table, own)) for own in (table.child_of, table.part_of) if own]
-    if table.part_of:
-        is_held, during = same_key(table, "incoming", "held"), times("observed_at")
-        part = _of_owner(table, table.part_of)
-        finds.append(step("ends/by_missing_part", table, **part, same_key=is_held, during=during))
+    finds = _finds(db, table, known, times)
+    if not finds:
+        db.execute(step("ends/none", table))
+        return
     db.execute(step("ends/ends", table, finds=" union all ".join(finds), during=times("found_at")))
+    if not _any(db, "ends"):
+        return
     db.execute(step("ends/seen_again", same_key=same_key(table, "ends", "incoming")))
     if table.listed_by != table.key[-1]:
         is_same = same_key(table, "ends", "incoming")
         db.execute(step("ends/listed_otherwise", same_key=is_same, listed_key=table.listed_by))
+
+
+def _finds(db: duckdb.DuckDBPyConnection, table: Table, known: Evidence, times: Callable[[str], str]) -> list[str]:
+    """Return the selects of ends/ that may find a row of a table absent, given what the merge knows."""
+    finds = [step("ends/by_tombstone", table)] if table.name in known.missing else []
+    if table.slice:
+        for listed_key, version in ((table.listed_by, "v3"), (table.key[-1], "v4")):
+            listed = {"listed_key": listed_key, "version": version}
+            if version in known.complete:
+                finds.append(step("ends/by_reading", table, in_complete_lists=_in_complete_lists(table), **listed))
+            is_listed = table.streams[0] in LISTED or (version != "v3" and table.streams[0] != "account")
+            if version in known.absent and is_listed:
+                finds.append(step("ends/by_look", table, **listed))
+    for owner in (table.child_of, table.part_of):
+        if owner and (owner.table in known.missing or _any(db, f"gone_{owner.table}")):
+            finds.append(step("ends/with_owner", table, **_of_owner(table, owner)))
+    if table.part_of:
+        is_held, during = same_key(table, "incoming", "held"), times("observed_at")
+        part = _of_owner(table, table.part_of)
+        finds.append(step("ends/by_missing_part", table, **part, same_key=is_held, during=during))
+    return finds
+
+
+def _any(db: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    return db.execute(f"select 1 from {relation} limit 1").fetchone() is not None
 
 
 def _of_owner(table: Table, owner: Owner) -> dict[str, str]:

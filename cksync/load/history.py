@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import duckdb
 
 from cksync.domain import vanish_doubt
+from cksync.load.schema import columns
 from cksync.load.steps import same_key, step
 from cksync.load.tables import Table
 from cksync.sqltext import quoted
@@ -37,14 +38,24 @@ class Change:
         )
 
 
+def is_changed(db: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    """Return True if an observation of `incoming` differs from its row of `main`, or `ends` has a row: without either,
+    `changed` would be empty. That is most tables of a night."""
+    if not db.execute(f'select 1 from main."{table.name}" limit 1').fetchone():
+        return True  # or nothing was observed, and `changed` is as quickly empty
+    given = step("versions/is_changed", table, values=quoted(tuple(columns(db, table))))
+    return db.execute(given).fetchone() is not None
+
+
 def load_changed(db: duckdb.DuckDBPyConnection, table: Table) -> dict[tuple[int, str], str]:
     """Create `changed` from `incoming` and `ends`. Return the slices, by round, that lost implausibly many rows, with
     the reason; their missing rows are not deleted, which changes what the next read is compared with."""
-    statement = step("versions/changed", table, values=quoted(_own_columns(db)))
+    statement = step("versions/changed", table, values=quoted(tuple(columns(db, table))))
     doubts: dict[tuple[int, str], str] = {}
+    has_losses = db.execute("select 1 from ends where slice is not null limit 1").fetchone() is not None
     while True:
         db.execute(statement)
-        found = _first_doubt(db)
+        found = _first_doubt(db) if has_losses else None
         if found is None:
             return doubts
         number, slice_, doubt = found
@@ -57,7 +68,7 @@ def write_changed(db: duckdb.DuckDBPyConnection, table: Table) -> Iterator[tuple
     done = _count_changed(db, table)
     if not done:
         return
-    row = f"{quoted(_own_columns(db), 'incoming.')}, _first_seen_at, incoming._synced_at, _extra"
+    row = f"{quoted(tuple(columns(db, table)), 'incoming.')}, _first_seen_at, incoming._synced_at, _extra"
     is_same = same_key(table, "old", "new")
     db.execute(step("versions/close", table, same_key=is_same))
     db.execute(step("versions/write", table, row=row))
@@ -71,12 +82,6 @@ def write_changed(db: duckdb.DuckDBPyConnection, table: Table) -> Iterator[tuple
 def _count_changed(db: duckdb.DuckDBPyConnection, table: Table) -> list[tuple[int, Change]]:
     rows = db.execute(step("versions/counts")).fetchall()
     return [(number, Change(table.name, *map(int, counts))) for number, *counts in rows]
-
-
-def _own_columns(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the table's own columns, as `incoming` has them."""
-    names = [row[0] for row in db.execute("describe incoming").fetchall()]
-    return [name for name in names if name not in ("_synced_at", "_extra", "_unread", "_lacks")]
 
 
 def _first_doubt(db: duckdb.DuckDBPyConnection) -> tuple[int, str, str] | None:

@@ -19,7 +19,8 @@ import duckdb
 
 from cksync.domain import V4
 from cksync.load.deletions import begin_gone, forget_deletions, load_deletions
-from cksync.load.history import Change, load_changed, write_changed
+from cksync.load.evidence import Evidence, evidence
+from cksync.load.history import Change, is_changed, load_changed, write_changed
 from cksync.load.list_order import note_list_order
 from cksync.load.log_files import portions, size
 from cksync.load.observations import Round, forget_seen, load_seen, new_files, relation
@@ -71,6 +72,7 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], rounds: Sequen
     repeated = load_corrected(db)
     set_aside = note_set_aside(db)
     forget_seen(db, [table.part_of.table for table in tables if table.part_of])
+    known = evidence(db)
     doubts: dict[tuple[int, str], str] = {}
     changes: dict[tuple[int, str], Change] = {}
     keys = key_versions(db, tables)
@@ -81,7 +83,7 @@ def merge(db: duckdb.DuckDBPyConnection, tables: Sequence[Table], rounds: Sequen
         begin_gone(db, table)
         if not (files or renames) and _is_untouched(db, table, rounds):
             continue
-        for number, change in _merge_table(db, table, files, renames, doubts, opened_at):
+        for number, change in _merge_table(db, table, files, renames, known, doubts, opened_at):
             changes[number, table.name] = changes.get((number, table.name), Change(table.name)) + change
     note_list_order(db, tables, doubts)
     if opened_at is not None:
@@ -102,6 +104,7 @@ def _merge_table(
     table: Table,
     files: Sequence[Path],
     renames: Sequence[Rekeying],
+    known: Evidence,
     doubts: dict[tuple[int, str], str],
     opened_at: datetime | None,
 ) -> Iterator[tuple[int, Change]]:
@@ -111,7 +114,7 @@ def _merge_table(
     for span in _spans(db, files, renames):
         parts = _parts(table, span.files)
         for part in parts:
-            load_incoming(db, table, part, span.times("observed_at"), with_silence=opened_at is not None)
+            load_incoming(db, table, part, span.times("observed_at"), known, with_silence=opened_at is not None)
             if table.listed_by != table.key[-1]:
                 db.execute(
                     step("keep_best", table, listed_key=table.listed_by, same_key=same_key(table, "incoming", "best"))
@@ -122,15 +125,16 @@ def _merge_table(
                 )
                 is_same = same_key(table, "incoming", "known")
                 db.execute(step("keep_known_value", table, column=table.kept, same_key=is_same, is_silent=is_silent))
-            note_extra_keys(db, table, eras_of(db, table).now)
-            if opened_at is not None and (filled := reconcile(db, table, opened_at)):
+            note_extra_keys(db, table, eras_of(known, table).now)
+            if opened_at is not None and (filled := reconcile(db, table, eras_of(known, table), opened_at)):
                 yield 0, Change(table.name, filled=filled)
             if part is parts[-1]:
-                load_deletions(db, table, span.times)
+                load_deletions(db, table, known, span.times)
             else:
                 forget_deletions(db, table)
-            doubts |= load_changed(db, table)
-            yield from write_changed(db, table)
+            if is_changed(db, table):
+                doubts |= load_changed(db, table)
+                yield from write_changed(db, table)
         if span.end:
             yield _round_at(db, span.end.at), Change(table.name, updated=rekey(db, table, span.end))
 

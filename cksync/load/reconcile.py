@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from cksync.domain import CHANGED_ONLY, MEMBERSHIPS, V4, list_sql, version_sql
+from cksync.load.evidence import Evidence
 from cksync.load.observations import relation
 from cksync.load.steps import same_key, step
 from cksync.load.tables import Table
@@ -55,15 +56,15 @@ def note_digests(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
 
 def note_extra_keys(db: duckdb.DuckDBPyConnection, table: Table, version: str) -> None:
     """Note which version gives which keys without a column."""
-    db.execute(step("silent/note_extra_keys", table, version=version))
+    if db.execute("select 1 from incoming where _extra is not null limit 1").fetchone():
+        db.execute(step("silent/note_extra_keys", table, version=version))
 
 
-def reconcile(db: duckdb.DuckDBPyConnection, table: Table, opened_at: datetime) -> int:
+def reconcile(db: duckdb.DuckDBPyConnection, table: Table, eras: Eras, opened_at: datetime) -> int:
     """Reconcile `incoming` with the rows of the mirror, and fill these in place; return the number of rows filled.
 
     `opened_at` is when the round began.
     """
-    eras = eras_of(db, table)
     columns = [(row[0], row[1]) for row in db.execute("describe incoming").fetchall()]
     own = [(name, kind) for name, kind in columns if not name.startswith("_")]
     carried = [name for name in table.partly if _is_worth_carrying(db, table, name)]
@@ -89,15 +90,10 @@ def reconcile(db: duckdb.DuckDBPyConnection, table: Table, opened_at: datetime) 
 _FINER = {"TIMESTAMP WITH TIME ZONE": "finer_time", "DOUBLE": "finer_number"}
 
 
-def eras_of(db: duckdb.DuckDBPyConnection, table: Table) -> Eras:
+def eras_of(known: Evidence, table: Table) -> Eras:
     """Return which versions show the table now and have shown it before."""
-    streams = ", ".join(map(literal, table.streams))
-    now = db.execute(f"select distinct version from shown where stream in ({streams})").fetchall()
-    before = db.execute(
-        f"select distinct {version_sql('slice')} from _cksync.slices where stream in ({streams})"
-    ).fetchall()
-    versions = {row[0] for row in now}
-    return Eras("v4" if "v4" in versions else "v3", len(versions.union(row[0] for row in before)) > 1)
+    now, before = known.versions(table.streams), known.versions(table.streams, before=True)
+    return Eras("v4" if "v4" in now else "v3", len(now | before) > 1)
 
 
 def _is_worth_carrying(db: duckdb.DuckDBPyConnection, table: Table, name: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from cksync.domain import PARAMETER, list_sql, version_sql
+from cksync.load.evidence import Evidence
 from cksync.load.log_files import PORTION_BYTES, portions, row_count, size
 from cksync.load.observations import TOGETHER_BYTES, each_long, relation
 from cksync.load.schema import given_columns
@@ -20,7 +21,13 @@ WIDE_BYTES, WIDE_COLUMNS = 2_000_000, 10
 
 
 def load_incoming(
-    db: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], during: str, *, with_silence: bool
+    db: duckdb.DuckDBPyConnection,
+    table: Table,
+    files: Sequence[Path],
+    during: str,
+    known: Evidence,
+    *,
+    with_silence: bool,
 ) -> None:
     """Create `incoming`: every observation of some segments `during` a time (in SQL) as a typed row; `with_silence`
     tells which columns its record is silent about (`_lacks`).
@@ -29,22 +36,21 @@ def load_incoming(
     """
     rows = _typed(db, table, with_silence=with_silence)
     before = "create or replace temp table incoming as"
-    is_corrected = db.execute("select 1 from corrected limit 1").fetchone() is not None
     is_wide = with_silence and len(table.partly) > WIDE_COLUMNS
     most = FEW_BYTES if table.part_of else WIDE_BYTES if is_wide else PORTION_BYTES
-    for source in _sources(db, files, most):
-        _view_records(db, source, during, is_corrected=is_corrected)
+    for source in _sources(db, files, most, has_long=known.has_long):
+        _view_records(db, source, during, is_corrected=known.is_corrected)
         db.execute(f"{before} {rows}")
         before = "insert into incoming"
 
 
-def _sources(db: duckdb.DuckDBPyConnection, files: Sequence[Path], most: int) -> Iterator[str]:
+def _sources(db: duckdb.DuckDBPyConnection, files: Sequence[Path], most: int, *, has_long: bool) -> Iterator[str]:
     """Yield SQL for the records of the segments that a table can hold: short ones together, at most this many bytes of
     them, long ones one by one."""
     short = f"case when strlen(record) <= {TOGETHER_BYTES} then record end"  # not a filter: DuckDB may reorder those
     for portion in list(portions(((path, _weight(path)) for path in files), most)) or [[]]:
         yield f"(select * replace ({short} as record) from {relation(portion)})"
-    for _ in each_long(db, frozenset(files)):
+    for _ in each_long(db, frozenset(files)) if has_long else ():
         yield "alone"
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kit_sandbox import Clock, World, edits, effects, expected_v4
 from kit_sandbox.v4.writes import WRITES
+from tests.conftest import examples
 from tests.support.asking import Ask, Serving
 from tests.support.asking_v4 import AskV4, done, refused
 
@@ -212,7 +213,7 @@ JSON = st.recursive(
 
 
 @every_write
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8, 20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_body_is_answered(kit: AskV4, filled: dict[str, int], call: Write, data: st.DataObject) -> None:
     names = st.sampled_from([*call.body, *NAMES])

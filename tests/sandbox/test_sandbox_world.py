@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from kit_sandbox import Behaviour, Clock, Request, World, edits, expected_mirror, generate
 from kit_sandbox.v3 import V3
+from tests.conftest import examples
 from tests.support.asking import Ask
 
 
@@ -157,4 +158,4 @@ class Living(RuleBasedStateMachine):
 
 
 TestLiving = Living.TestCase
-TestLiving.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+TestLiving.settings = settings(max_examples=examples(10, 25), stateful_step_count=15, deadline=None)

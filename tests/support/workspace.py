@@ -1,10 +1,13 @@
 """A workspace of a small account, pulled and checked out; import its fixtures `world`, `first` and `work` to use it."""
 
+import atexit
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,16 +154,23 @@ def world() -> World:
     return generate(PEOPLE, 7)
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder and the workspace of that account, pulled and checked out once."""
-    folder = tmp_path_factory.mktemp("first")
+@cache
+def checked_out() -> Path:
+    """Pull that account and check it out, once for all files of tests."""
+    folder = Path(tempfile.mkdtemp(prefix="cksync-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with serve(generate(PEOPLE, 7), rate_limit=None) as sandbox:
         secret = SecretRef(sandbox.api_secret, "api.api_secret", folder)
         api = ApiConfig(sandbox.url, secret, rate_limit=100_000)
         list(pull(Config(folder / "data", "the test", api, models=BARE), environ={}))
     checkout(Folder(folder / "data"), folder / "work.duckdb")
     return folder
+
+
+@pytest.fixture(scope="module")
+def first() -> Path:
+    """The data folder and the workspace of that account."""
+    return checked_out()
 
 
 @pytest.fixture

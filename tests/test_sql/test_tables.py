@@ -181,6 +181,7 @@ def test_every_row_of_every_table_was_first_seen_when_its_page_was_asked_for(mir
     assert seen == [(1, at(1), at(1)), (4, at(1), at(2)), (21, at(3), at(3))]
 
 
+@pytest.mark.heavy
 def test_same_records_again_change_nothing(mirror: Making) -> None:
     """However odd they are: otherwise every night would write them again."""
     made = mirror()

@@ -11,6 +11,8 @@ from tests.support.accounts.nasty import ANN, BOB, CYD, DEE, EVE, FAY, HAL, nast
 from tests.support.expected_rows import expect, money, utc
 from tests.support.log_builder import LogBuilder
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:

@@ -16,6 +16,8 @@ from tests.support.accounts.small import pulled
 from tests.support.expected_rows import day, expect, money, utc
 from tests.support.log_builder import LogBuilder
 
+pytestmark = pytest.mark.heavy
+
 FIRST, SECOND, THIRD = (utc(f"2026-03-0{number} 09:00") for number in (1, 4, 8))
 
 

@@ -46,6 +46,7 @@ def tied(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
     return tied_account(tmp_path_factory.mktemp("ties") / "data")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", some([*SETTINGS], ["ties", "newer"]))
 def test_rebuild_gives_every_model_row_for_row(name: str, tied: LogBuilder, tmp_path: Path) -> None:
     making: dict[str, Callable[[Path], LogBuilder]] = {

@@ -13,6 +13,8 @@ from tests.support.accounts.small import figures, membership, pulled
 from tests.support.expected_rows import day, expect, money, utc
 from tests.support.log_builder import LogBuilder
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> LogBuilder:
