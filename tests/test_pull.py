@@ -35,7 +35,6 @@ def test_pull_asks_for_every_page_exactly_once(config: Config, sandbox: Sandbox)
     assert len(asked) == len(set(asked)) == sum(report.requests.values())
 
 
-@pytest.mark.heavy
 def test_second_pull_without_a_change_writes_no_row(config: Config) -> None:
     pulled(config)
     before = rows(config, "select count(*), max(_synced_at) from history.subscribers")
@@ -69,7 +68,6 @@ def test_mirror_is_right_whatever_nobody_knows_about_the_api(
     assert (report.exit_status, wrong) == (0, [])
 
 
-@pytest.mark.heavy
 def test_after_every_kind_of_edit_the_next_pull_equals_the_account_again(config: Config, world: World) -> None:
     pulled(config)
     change_everything(world)
@@ -78,7 +76,6 @@ def test_after_every_kind_of_edit_the_next_pull_equals_the_account_again(config:
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
-@pytest.mark.heavy
 def test_deleted_person_is_asked_for_by_id_and_becomes_a_tombstone(config: Config, world: World) -> None:
     pulled(config)
     person = next(key for key, row in expected_mirror(world).subscribers.items() if row["state"] == "active")
@@ -308,7 +305,6 @@ def untag_most(world: World) -> int:
     return tag
 
 
-@pytest.mark.heavy
 def test_list_that_suddenly_lost_most_rows_is_not_trusted(config: Config, world: World) -> None:
     for _ in range(20):
         edits.add_tag(world, f"more {_}")
@@ -333,7 +329,6 @@ def test_memberships_of_a_deleted_tag_go_with_it_however_many(config: Config, wo
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
-@pytest.mark.heavy
 def test_rebuild_makes_the_same_mirror_from_the_log(config: Config, world: World, cksync: Command) -> None:
     pulled(config)
     change_everything(world)

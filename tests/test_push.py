@@ -656,7 +656,6 @@ def test_pull_after_a_push_does_not_go_on_with_one_from_before_it(work: Work, wo
 # -- kills
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize("after", some([False, True], [True]), ids=["before", "after"])
 @pytest.mark.parametrize("request_", some(range(1, 13, 3), (4,)))
 def test_push_killed_at_any_write_is_completed_by_the_same_command(

@@ -59,7 +59,6 @@ def assert_each_once(work: Work, world: World, people: int, values: int, tags: i
     assert_same(work, world)
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("request_number", "after"),
     some_rows([(1, False), (2, True), (3, True), (4, False), (6, True)], [(2, True)]),
@@ -90,7 +89,6 @@ def test_lost_answers_of_a_bulk_push_change_nothing(work: Work, sandbox: Sandbox
     assert_each_once(work, world, 20, 30, 3)
 
 
-@pytest.mark.heavy
 def test_token_that_expires_in_the_middle_costs_one_refresh(work: Work, sandbox: Sandbox, world: World) -> None:
     edit_many(work, 20, 30, 3, 20)
     sandbox.faults.add(effects.edit_before(sandbox.oauth.expire), where=lambda asked: "bulk" in asked.path, nth=3)

@@ -66,7 +66,6 @@ def assert_moments(mirror: Path) -> None:
         assert rows_of(mirror, f"select count(*) from as_of.subscriptions('{at}')") == [(moment.memberships,)]
 
 
-@pytest.mark.heavy
 def test_folder_of_0_1_0_is_brought_up_to_date_with_its_history(folder: Path, world: World, cksync: Command) -> None:
     mirror = folder / "data" / "mirror.duckdb"
     last = release_0_1_0.moments()[-1].at.isoformat()
