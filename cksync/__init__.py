@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         verify,
     )
     from cksync.load.publish import Published
-    from cksync.pipeline.events import Merging, Note, PageRead, PullReport, Verdict
+    from cksync.pipeline.events import Forecast, Merging, Note, PageRead, PullReport, Verdict, Waiting
     from cksync.pipeline.plan import PullPlan
     from cksync.pipeline.push import PushReport
     from cksync.pipeline.status import Status
@@ -67,6 +67,7 @@ __all__ = [
     "EndpointFailed",
     "Exported",
     "Failed",
+    "Forecast",
     "Interrupted",
     "ItemOutcome",
     "Kit",
@@ -91,6 +92,7 @@ __all__ = [
     "V4Client",
     "Verdict",
     "VerifyReport",
+    "Waiting",
     "Written",
     "__version__",
     "checkout",
@@ -122,7 +124,7 @@ _HOMES = {
         *("checkout", "diff", "export", "iter_pull", "plan", "pull", "push", "query", "rebuild", "status", "verify"),
     ),
     "cksync.load.publish": ("Published",),
-    "cksync.pipeline.events": ("Merging", "Note", "PageRead", "PullReport", "Verdict"),
+    "cksync.pipeline.events": ("Forecast", "Merging", "Note", "PageRead", "PullReport", "Verdict", "Waiting"),
     "cksync.pipeline.plan": ("PullPlan",),
     "cksync.pipeline.push": ("PushReport",),
     "cksync.pipeline.status": ("Status",),

@@ -164,6 +164,23 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """How far a command is that makes no requests: what it does now, as the `done`-th of `total` steps."""
+
+    what: str
+    done: int
+    total: int
+
+
+# Receives the steps of a command. It only shows them: nothing that it does comes back.
+OnStep = Callable[[Step], None]
+
+
+def unseen(step: Step) -> None:
+    """Receive a step, and show nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One request that was made, for `_cksync.requests`. `status` is None without a response; `slice` is the name of
     the slice it read, if any."""

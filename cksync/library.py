@@ -24,7 +24,7 @@ from cksync.pipeline import publishing
 from cksync.pipeline import pull as pulls
 from cksync.pipeline import push as pushes
 from cksync.pipeline import verify as verifies
-from cksync.pipeline.events import Merging, Note, PageRead, PullReport
+from cksync.pipeline.events import Forecast, Merging, Note, PageRead, PullReport, Waiting
 from cksync.pipeline.plan import PullPlan
 from cksync.pipeline.push import PushEvent, PushReport
 from cksync.pipeline.status import Status
@@ -51,7 +51,7 @@ __all__ = [
     "verify",
 ]
 
-PullEvent = PageRead | Merging | Note | PullReport
+PullEvent = Forecast | PageRead | Waiting | Merging | Note | PullReport
 _Report = TypeVar("_Report")
 
 

@@ -1,7 +1,7 @@
 """One account behind one address: limit, faults, API and journal, without a socket."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from secrets import token_urlsafe
 from urllib.parse import parse_qsl
@@ -24,11 +24,18 @@ class App:
     """Processes requests in order of arrival and returns what to send back."""
 
     def __init__(
-        self, world: World, limit: RollingLimit, latency_seconds: float = 0.0, control_token: str | None = None
+        self,
+        world: World,
+        limit: RollingLimit,
+        latency_seconds: float = 0.0,
+        control_token: str | None = None,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`ticks` is the clock of the limit, in seconds."""
         self.world = world
         self.limit = limit
         self.latency_seconds = latency_seconds
+        self._ticks = ticks
         self.control_token = control_token or token_urlsafe(16)
         self.faults = Faults()
         self.journal = Journal()
@@ -38,7 +45,7 @@ class App:
 
     def answer(self, request: Request) -> Answer:
         """Answer a request; the journal records it whatever happens."""
-        arrived_at = time.monotonic()
+        arrived_at = self._ticks()
         made: list[int] = []
         with self.world.lock:
             answer = self._answer(request, arrived_at, made)

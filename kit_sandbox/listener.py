@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .app import PREFIX, App, outside, read_request
 from .control import control, forbidden
-from .messages import Answer, Request
+from .messages import Answer, Pause, Request
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -68,11 +68,11 @@ class _Server(uvicorn.Server):
 class Listener:
     """A server thread for an app, running inside a `with` block."""
 
-    def __init__(self, app: App, host: str, port: int) -> None:
+    def __init__(self, app: App, host: str, port: int, pause: Pause) -> None:
         self._socket = socket.create_server((host, port), backlog=512)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            Asgi(app),
+            Asgi(app, pause),
             http=_Protocol,
             ws="none",
             lifespan="off",
@@ -112,8 +112,8 @@ class Listener:
 class Asgi:
     """The ASGI application: reads a whole request, passes it to the app, and delivers the response as specified."""
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, app: App, pause: Pause) -> None:
+        self.app, self._pause = app, pause
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, body = scope["path"], await _body(receive)
@@ -127,7 +127,7 @@ class Asgi:
         request = read_request(scope["method"], path.removeprefix(PREFIX), _query(scope), body, dict(scope["headers"]))
         answer = outside(path) or self.app.answer(request)
         answer = self._compressed(request, answer)
-        await _pause(self.app.latency_seconds + answer.delay_seconds)
+        await self._pause(self.app.latency_seconds + answer.delay_seconds)
         await _deliver(answer, scope, send, self._headers(answer))
 
     def _compressed(self, request: Request, answer: Answer) -> Answer:
@@ -166,7 +166,8 @@ async def _body(receive: Receive) -> bytes:
             return body
 
 
-async def _pause(seconds: float) -> None:
+async def sleep(seconds: float) -> None:
+    """Wait by the machine's clock."""
     if seconds > 0:
         await asyncio.sleep(seconds)
 
@@ -180,7 +181,7 @@ async def _deliver(answer: Answer, scope: Scope, send: Send, headers: list[tuple
     body = answer.body[: max(0, len(answer.body) - answer.cut_bytes)]
     for piece in _pieces(body, 1 if answer.drip_seconds else len(body)):
         await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await _pause(answer.drip_seconds)
+        await sleep(answer.drip_seconds)
     if answer.cut_bytes:
         scope["state"]["transport"].close()
     else:

@@ -1,11 +1,14 @@
 """A request and its response as values, passed between the API and the sockets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .codec import encode
 from .params import without
+
+# Waits for so many seconds.
+Pause = Callable[[float], Awaitable[None]]
 
 CREDENTIALS = ("api_key", "api_secret", "integration_key")
 WRITE_METHODS = ("POST", "PUT", "PATCH", "DELETE")

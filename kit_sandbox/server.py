@@ -3,7 +3,8 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
@@ -13,6 +14,7 @@ from .control import TOKEN_HEADER, is_loopback
 from .faults import Faults
 from .journal import Journal
 from .limit import RollingLimit
+from .messages import Pause
 from .v4 import OAuth
 from .v4.oauth import PUBLIC_CLIENT_ID
 from .world import World
@@ -91,21 +93,24 @@ def serve(
     behaviour: Behaviour | None = None,
     latency_seconds: float = 0.0,
     control_token: str | None = None,
+    ticks: Callable[[], float] = time.monotonic,
+    pause: "Pause | None" = None,
 ) -> Iterator[Sandbox]:
     """Serve a world until the block ends; it is ready when the block begins.
 
     Port 0 picks a free one. `behaviour` replaces the world's own. `counts_rejected`: a request that the limit rejected
     still occupies its window. `rate_limit` is what v3 takes, and v4 of each key; of
     each OAuth client it takes five times as much. None: no limit. `control_token` opens the control routes
-    (`Sandbox.control_headers`); None generates one.
+    (`Sandbox.control_headers`); None generates one. `ticks` is the clock of the limit, and `pause` waits for latency:
+    both are the machine's, unless a test has a virtual clock.
     """
-    from .listener import Listener
+    from .listener import Listener, sleep
 
     if behaviour is not None:
         world.behaviour = behaviour
     limit = RollingLimit(rate_limit, rate_period_seconds, counts_rejected)
-    app = App(world, limit, latency_seconds=latency_seconds, control_token=control_token)
-    with Listener(app, host, port) as listener:
+    app = App(world, limit, latency_seconds=latency_seconds, control_token=control_token, ticks=ticks)
+    with Listener(app, host, port, pause or sleep) as listener:
         yield Sandbox(app, host, listener.port)
 
 

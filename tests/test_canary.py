@@ -205,7 +205,7 @@ def test_a_pull_past_every_fault_that_says_all_it_can_betrays_nothing(tmp_path: 
         said = spoken(tmp_path / "0", sandbox, Case(), "-vv", "pull")
     assert [rule.fired for rule in rules] == [1] * len(PASSING)
     assert b"GET /v3/account" in said
-    assert b": complete" in said
+    assert b" is complete: " in said
     assert betrayals([("said", said)]) == []
     assert betrayals(stored(tmp_path / "0" / "data")) == []
 

@@ -455,9 +455,9 @@ def test_check_knows_a_folder_that_cannot_be_written(cksync: Command, sandbox: S
 def test_pull_writes_results_to_stdout_and_progress_to_stderr(cksync: Command, tmp_path: Path) -> None:
     done = cksync("pull")
     assert done.stdout.splitlines()[0].split()[:2] == ["table", "rows"]
-    assert f"{tmp_path / 'data' / 'mirror.duckdb'}: complete" in done.stdout
-    assert done.stderr.startswith("read account: 1 ")
-    assert "read " not in done.stdout
+    assert f"{tmp_path / 'data' / 'mirror.duckdb'} is complete" in done.stdout
+    assert done.stderr.startswith("Read everything: ")
+    assert "Read everything" not in done.stdout
 
 
 def test_pull_in_json_is_one_object(cksync: Command, sandbox: Sandbox) -> None:
@@ -578,7 +578,7 @@ def test_work_goes_on_when_nobody_reads_its_progress(environ: dict[str, str], tm
         assert process.stderr is not None
         process.stderr.close()
         assert process.stdout is not None
-        assert b": complete" in process.stdout.read()
+        assert b" is complete: " in process.stdout.read()
     assert process.returncode == 0
     assert (tmp_path / "data" / "mirror.duckdb").exists()
 

@@ -750,7 +750,7 @@ def test_the_command_reports_to_stdout_and_its_progress_to_stderr(cksync: Comman
     assert done.stderr == "wrote subscribers: 3 rows\nwrote list: 3 rows\n"
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["table", "rows", "bytes"]
-    assert lines[-1].startswith("out/: 2 tables, ")
+    assert lines[-1].startswith("out/ is written: 2 tables, ")
 
 
 def test_quiet_says_nothing(cksync: Command, data: Path) -> None:

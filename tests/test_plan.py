@@ -1,19 +1,23 @@
 """The price of the next pull, estimated without a request."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from cksync.config import Config
+from cksync.config import ApiConfig, Config
 from cksync.errors import Rejected
+from cksync.pipeline.first_pull import requests_of
 from cksync.pipeline.plan import plan
 from cksync.pipeline.pull import pull
-from kit_sandbox import Sandbox, World, edits
-from tests.conftest import Command
+from cksync.pipeline.verify import verify
+from cksync.secrets import SecretRef
+from kit_sandbox import Sandbox, World, edits, generate, serve
+from tests.conftest import BARE, RATE_LIMIT, Command, some
 from tests.support.runs import pulled
 
 
-def test_price_of_a_first_pull_is_unknown_and_says_so(config: Config, sandbox: Sandbox) -> None:
+def test_price_of_a_first_pull_is_a_range_by_a_stated_rule(config: Config, sandbox: Sandbox) -> None:
     found = plan(config)
     assert found.requests is None
     assert found.seconds is None
@@ -21,7 +25,22 @@ def test_price_of_a_first_pull_is_unknown_and_says_so(config: Config, sandbox: S
         *("subscribers", "subscriptions", "broadcasts", "broadcast_stats", "purchases")
     }
     assert found.note is not None
+    assert "requests" in found.note
+    assert "for 1,000 people; " in found.note
+    assert "memberships per person" in found.note
+    assert "for 2,500 people (" in (plan(config, people=2_500).note or "")
     assert len(sandbox.journal) == 0
+
+
+@pytest.mark.parametrize("people", some([300, 1_000, 5_000], [300]))
+def test_range_of_a_first_pull_holds_what_it_takes(people: int, tmp_path: Path) -> None:
+    """The accounts of the sandbox have 8 memberships per person."""
+    with serve(generate(people, 7), rate_limit=None) as sandbox:
+        secret = SecretRef(sandbox.api_secret, "api.api_secret", tmp_path)
+        api = ApiConfig(base_url=sandbox.url, api_secret=secret, rate_limit=RATE_LIMIT, rate_period_seconds=1.0)
+        made = sum(pulled(Config(tmp_path / "data", "the test", api, models=BARE)).requests.values())
+    low, high = requests_of("v3", people)
+    assert low <= made <= high
 
 
 @pytest.mark.heavy
@@ -52,6 +71,16 @@ def test_reading_every_row_again_costs_what_was_planned(config: Config, sandbox:
     sandbox.journal.clear()
     list(pull(config, depth="full"))
     assert len(sandbox.journal) == planned
+
+
+@pytest.mark.heavy
+def test_verify_costs_about_what_was_planned(config: Config, sandbox: Sandbox) -> None:
+    pulled(config)
+    planned = plan(config, depth="verify").requests
+    assert planned is not None
+    sandbox.journal.clear()
+    list(verify(config))
+    assert abs(planned - len(sandbox.journal)) <= 0.15 * len(sandbox.journal)
 
 
 @pytest.mark.heavy
@@ -88,7 +117,10 @@ def test_plan_says_that_a_stopped_pull_goes_on(config: Config) -> None:
 
 
 def test_command_shows_the_plan_and_gives_it_as_json(cksync: Command) -> None:
-    assert "total: unknown" in cksync("plan").stdout
+    text = cksync("plan").stdout
+    assert "unknown" not in text
+    assert "a first pull takes" in text
+    assert "for 700 people" in json.loads(cksync("plan", "--people", "700", "--format", "json").stdout)["note"]
     cksync("pull")
     found = json.loads(cksync("plan", "--format", "json").stdout)
     assert found["requests"] == sum(line["requests"] for line in found["lines"])

@@ -438,7 +438,9 @@ def test_the_command_names_the_file_it_wrote(
     capsys.readouterr()
     assert report() == 0
     assert (tmp_path / "cksync-report.html").read_text() == older
-    assert re.fullmatch(r"cksync-report\.html: \d+ kB, as of 2026-03-04 \d\d:\d\d UTC\n", capsys.readouterr().out)
+    assert re.fullmatch(
+        r"cksync-report\.html is written: \d+ kB, as of 2026-03-04 \d\d:\d\d UTC\.\n", capsys.readouterr().out
+    )
     assert (tmp_path / "cksync-report.html").read_text().startswith("<!doctype html>")
     assert [path.name for path in tmp_path.iterdir()] == ["cksync-report.html"]
 

@@ -141,3 +141,17 @@ def test_a_file_gets_its_part_while_a_bar_is_shown(environ: dict[str, str], tmp_
     os.close(outer)
     assert done.returncode == 0
     assert b"create tag: 1" in done.stdout
+
+
+def test_colors_reach_a_terminal_alone() -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "from cksync.cli.streams import colored, open_streams; import click; open_streams();"
+        " click.echo(colored('\\x1b[31mAda', 'green'))",
+    ]
+    outer, inner = pty.openpty()
+    subprocess.run(command, stdout=inner, check=True)
+    os.close(inner)
+    assert all_shown(outer) == b"\x1b[32m\\u001b[31mAda\x1b[0m\r\n"
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"Ada\n"  # click removes theirs

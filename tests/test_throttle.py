@@ -20,7 +20,7 @@ from cksync.api import connect
 from cksync.api.credential import Credential, Credentials
 from cksync.api.throttle import Held, Ledger, Stopped, Throttle, floor_seconds
 from cksync.api.v3.catalog import ask_page
-from cksync.clock import wall_clock
+from cksync.clock import Time, wall_clock
 from cksync.config import ApiConfig, Config
 from cksync.domain import whole
 from cksync.errors import Failed
@@ -353,7 +353,7 @@ def test_nobody_waits_for_a_slot_once_the_run_is_ending(opened: Callable[..., Le
 def test_a_request_that_failed_holds_its_slot_like_any_other(opened: Callable[..., Ledger]) -> None:
     ledger = opened(1, period=3600.0)
     at = iter([100.0, 101.0])
-    throttle = Throttle(ledger, threading.Event(), clock=lambda: next(at))
+    throttle = Throttle(ledger, threading.Event(), Time(ticks=lambda: next(at)))
     with pytest.raises(ZeroDivisionError), throttle.slot():
         raise ZeroDivisionError
     assert ledger.reserve(101.0 + 3599.0)[0] is None

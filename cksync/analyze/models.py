@@ -16,7 +16,7 @@ from cksync.analyze.memory import with_more_memory
 from cksync.analyze.model_files import Model, in_order, read_folder, sentence
 from cksync.analyze.settings import make_settings, wide_model
 from cksync.config import ModelsConfig
-from cksync.domain import Analysis, Built, Checked
+from cksync.domain import Analysis, Built, Checked, OnStep, Step, unseen
 from cksync.sqltext import commented, identifier, sql_folder
 
 SETTINGS = "model_settings"
@@ -49,7 +49,9 @@ _NOTES = {
 }
 
 
-def build(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collection[str]) -> Analysis:
+def build(
+    db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collection[str], on_step: OnStep = unseen
+) -> Analysis:
     """Build every model in the current database, whose own tables in `main` are `tables`, and run the checks.
 
     If the settings disable models, those of an earlier publish are dropped.
@@ -62,7 +64,7 @@ def build(db: duckdb.DuckDBPyConnection, settings: ModelsConfig, tables: Collect
     builtin_models = in_order([*read_folder(sql_folder() / "models", "sql/models", "**/*.sql"), wide_model(db)])
     taken = {*tables, SETTINGS, *(model.name.lower() for model in builtin_models)}
     user_models, refused = _user_models(settings.path, taken)
-    made = _make_all(db, [*builtin_models, *user_models])
+    made = _make_all(db, [*builtin_models, *user_models], on_step)
     good = [model for model, built in made if not built.problem]
     checks = checked(db, good, settings.path)
     analysis = Analysis((*(built for _, built in made), *refused), tuple(checks))
@@ -116,11 +118,12 @@ def _user_models(folder: Path | None, taken: Collection[str]) -> tuple[list[Mode
     return in_order([*found.values()]), refused
 
 
-def _make_all(db: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> list[tuple[Model, Built]]:
+def _make_all(db: duckdb.DuckDBPyConnection, models: Sequence[Model], on_step: OnStep) -> list[tuple[Model, Built]]:
     """Build models, each after those it reads."""
     made = []
     broken: set[str] = set()
-    for model in models:
+    for done, model in enumerate(models):
+        on_step(Step(f"building {model.name}", done, len(models)))
         missing = sorted(model.reads & broken)
         problem = f"{model.file}: reads {', '.join(missing)}, which could not be built" if missing else None
         built = _make(db, replace(model, problem=model.problem or problem))

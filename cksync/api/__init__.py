@@ -15,15 +15,16 @@ from cksync.api.token_endpoint import Surroundings
 from cksync.api.token_file import is_word, read_tokens
 from cksync.api.v3.pages import V3
 from cksync.api.v4.pages import V4
+from cksync.clock import REAL_TIME, Time
 from cksync.config import ApiConfig, Config, with_version
 from cksync.domain import Page, Request
 from cksync.errors import BadConfig
 from cksync.folder import Folder
 from cksync.secrets import Redactor
 from cksync.version import __version__
-from cksync.versions import version_of_key
+from cksync.versions import Version, version_of_key
 
-__all__ = ["Api", "Credentials", "Stopped", "WritingApi", "beside_v4", "connect", "credentials"]
+__all__ = ["Api", "Credentials", "LimitedApi", "Stopped", "WritingApi", "beside_v4", "connect", "credentials"]
 
 
 class Api(Protocol):
@@ -49,6 +50,13 @@ class WritingApi(Api, Protocol):
 
     def write(self, call: Call) -> Reply:
         """Send a write. Raises OutcomeUnknown if it may or may not have been executed, and as `fetch` does."""
+
+
+class LimitedApi(WritingApi, Protocol):
+    """An Api that says what it waits for."""
+
+    def throttles(self) -> Mapping[Version, Throttle]:
+        """Return what the requests of each version of the API wait for."""
 
 
 def credentials(config: Config, environ: Mapping[str, str]) -> tuple[Credentials, Redactor]:
@@ -111,7 +119,8 @@ def connect(
     now: Callable[[], datetime],
     stop: threading.Event,
     attempts: int = ATTEMPTS,
-) -> Iterator[WritingApi]:
+    time: Time = REAL_TIME,
+) -> Iterator[LimitedApi]:
     """Yield an Api for the configured account, of the version that the credentials are for. Its request budget is
     stored in the data folder's `state/`.
 
@@ -119,14 +128,16 @@ def connect(
     """
     config = with_version(config, given.version)
     with contextlib.ExitStack() as held:
-        client = held.enter_context(http_client(config, given, redactor, now, stop, attempts))
+        client = held.enter_context(http_client(config, given, redactor, now, stop, attempts, time=time))
         if given.version == "v3":
             yield V3(client)
             return
         purchases = None
         if given.purchases is not None:
             beside = beside_v4(config), Credentials(given.purchases)
-            purchases = V3(held.enter_context(http_client(*beside, redactor, now, stop, attempts, "api.v3_base_url")))
+            setting = "api.v3_base_url"
+            client_v3 = http_client(*beside, redactor, now, stop, attempts, setting, time)
+            purchases = V3(held.enter_context(client_v3))
         yield V4(client, purchases)
 
 
@@ -145,6 +156,7 @@ def http_client(
     stop: threading.Event,
     attempts: int,
     setting: str = "api.base_url",
+    time: Time = REAL_TIME,
 ) -> Iterator[HttpClient]:
     """Yield a client for one version. `setting` names its address in messages."""
     settings, user_agent = config.api, f"cksync/{__version__}"
@@ -156,7 +168,7 @@ def http_client(
             longest=2 * settings.timeout_seconds,
         )
         held.callback(ledger.close)
-        throttle = Throttle(ledger, stop)
+        throttle = Throttle(ledger, stop, time)
         around = Surroundings(
             settings.base_url,
             throttle,
@@ -184,6 +196,7 @@ def http_client(
             attempts=attempts,
             tokens=Tokens(given.oauth, around) if given.oauth else None,
             setting=setting,
+            time=time,
         )
         held.callback(client.close)
         yield client

@@ -1,5 +1,6 @@
 """How many requests to have in flight. Pure: rates and latencies are arguments."""
 
+from dataclasses import dataclass
 from math import ceil
 
 from cksync.versions import KEY_LIMIT, OAUTH_LIMIT
@@ -26,6 +27,17 @@ def connections_needed(rate: float, latency_seconds: float, least: int) -> int:
     if busy <= FULL_SHARE * least:
         return least
     return max(least, min(ceil(busy * MARGIN) + 1, MOST_CONNECTIONS))
+
+
+@dataclass
+class Latency:
+    """The average latency of recent requests, in which old ones fade; None before the first."""
+
+    seconds: float | None = None
+
+    def note(self, newest_seconds: float) -> None:
+        """Note the latency of one more request."""
+        self.seconds = smoothed(self.seconds, newest_seconds)
 
 
 def smoothed(latency_seconds: float | None, newest_seconds: float) -> float:

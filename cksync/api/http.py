@@ -11,7 +11,6 @@ import contextlib
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,6 +29,7 @@ from cksync.api.oauth import Tokens
 from cksync.api.responses import Expected, Refusal, Retry, Stale, classify, classify_write, is_json, parse_json
 from cksync.api.throttle import Throttle
 from cksync.api.waits import fault_wait, limit_wait, lost_seconds, most_lost_seconds
+from cksync.clock import REAL_TIME, Time
 from cksync.domain import Attempt
 from cksync.errors import ApiUnavailable, EndpointFailed, Failed, OutcomeUnknown, Rejected
 from cksync.secrets import Redactor
@@ -159,7 +159,9 @@ class HttpClient:
         attempts: int = ATTEMPTS,
         tokens: Tokens | None = None,
         setting: str = "api.base_url",
+        time: Time = REAL_TIME,
     ) -> None:
+        self._time = time
         self._credential, self._throttle, self._tokens = credential, throttle, tokens
         self._signature = urlencode(credential.params)
         self._host = urlsplit(base_url).netloc
@@ -196,7 +198,7 @@ class HttpClient:
         API switched off), Stopped (the run is ending).
         """
         ask = _Ask(path, urlencode(params), stream, slice_, None if body is None else msgspec.json.encode(body))
-        endpoint, asked, started = endpoint_of(path), f"{path}?{ask.said}", time.monotonic()
+        endpoint, asked, started = endpoint_of(path), f"{path}?{ask.said}", self._time.ticks()
         tries: list[Attempt] = []
         bodies: list[bytes] = []
         if path != PULSE and not self._breaker.lets_pass(endpoint):
@@ -218,12 +220,12 @@ class HttpClient:
         except EndpointFailed as error:
             error.at = tries[0].requested_at
             if error.is_of_api:
-                self._breaker.answered(endpoint, time.monotonic())
+                self._breaker.answered(endpoint, self._time.ticks())
                 raise
             self._breaker.failed(endpoint, asked, error.reason, lost_seconds(tries, self._period))
             self._feel_pulse(endpoint, started, error)
             raise
-        self._breaker.answered(endpoint, time.monotonic())
+        self._breaker.answered(endpoint, self._time.ticks())
         return answer
 
     def _feel_pulse(self, endpoint: str, started: float, error: EndpointFailed) -> None:
@@ -232,7 +234,7 @@ class HttpClient:
             silence = ApiUnavailable(f"{error}, and the account endpoint does not respond either; try again later")
             if self._is_silent:
                 raise _with_attempts(silence, error.attempts)
-            if not self._breaker.needs_pulse(endpoint, started, time.monotonic()):
+            if not self._breaker.needs_pulse(endpoint, started, self._time.ticks()):
                 return
             tries: list[Attempt] = []
             try:
@@ -251,7 +253,7 @@ class HttpClient:
                 raise _with_attempts(silence, (*error.attempts, *tries)) from None
             except (Failed, Rejected) as refused:
                 raise _with_attempts(refused, (*error.attempts, *tries)) from None
-            self._breaker.answered(PULSE, time.monotonic())
+            self._breaker.answered(PULSE, self._time.ticks())
             error.attempts += tuple(tries)
 
     def write(self, call: Call) -> Reply:
@@ -341,7 +343,7 @@ class HttpClient:
         self, tries: list[Attempt], endpoint: str, query: str, stream: str, slice_: str | None = None
     ) -> Iterator["_Note"]:
         """One try of a request, whose result is noted in `tries`."""
-        note = _Note(self._now(), time.monotonic())
+        note = _Note(self._now(), self._time.ticks())
         try:
             yield note
         except OutcomeUnknown:  # the reason is noted
@@ -351,7 +353,7 @@ class HttpClient:
             raise
         finally:
             if note.status is not None or note.problem is not None:  # not if the run ended before it was sent
-                spent = round((time.monotonic() - note.started) * 1000)
+                spent = round((self._time.ticks() - note.started) * 1000)
                 tries.append(
                     Attempt(note.sent_at, endpoint, query, note.status, spent, note.rows, note.problem, stream, slice_)
                 )
@@ -367,13 +369,13 @@ class HttpClient:
     ) -> RawResponse:
         """Take a slot of the throttle and send; the response is redacted. Raises what Exchange.send raises, Stopped."""
         with self._throttle.slot():
-            note.sent_at, note.started = self._now(), time.monotonic()
+            note.sent_at, note.started = self._now(), self._time.ticks()
             answer = self._exchange.send(method, path, query, body, headers)
             note.status, note.received_at = answer.status, self._now()
             return replace(answer, body=self._redactor.data(answer.body))
 
     def _sleep(self, seconds: float) -> None:
-        self._stop.wait(seconds)
+        self._time.wait(self._stop, seconds)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """Return the seconds until the next try. After a 429, the throttle itself delays every request."""
@@ -426,6 +428,11 @@ class HttpClient:
         server_at = _server_time(answer.headers.get("Date", ""))
         is_apis = content is not None or is_json(body)
         return Response(content, is_apis, note.sent_at, note.received_at, server_at, tuple(tries))
+
+    @property
+    def throttle(self) -> Throttle:
+        """Return what its requests wait for."""
+        return self._throttle
 
     def close(self) -> None:
         """Close all connections."""

@@ -14,12 +14,13 @@ import fcntl
 import os
 import struct
 import threading
-import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from cksync.clock import REAL_TIME, Time
 from cksync.errors import Failed
 
 # magic, number of slots, slot to try first, longest hold, closed until, careful until; then the mutable part
@@ -134,6 +135,16 @@ class Ledger:
             closed = max(closed, now + seconds)
             os.pwrite(self._file, _DOOR.pack(closed, closed + _CAREFUL_PERIODS * self.period), _DOOR_AT)
 
+    def pace(self, now: float, latency_seconds: float) -> "Pace":
+        """Return when the next requests may be sent, as far as is known `now`."""
+        with self._locked():
+            count, _, span, closed, careful = self._header(now)
+            allowed = max(1, int(self.limit * (1 - _CAREFUL_SHARE))) if now < careful else self.limit
+            # A request in flight holds its slot for as long as it may take, but will be answered soon.
+            most = now + latency_seconds + self.period
+            held = sorted(min(at, most) - now for at in self._times(count, now, span) if at > now)
+        return Pace(tuple(held), allowed, self.period + latency_seconds, max(closed - now, 0.0))
+
     def _free_at(self, slot: int) -> float:
         at: float = _SLOT.unpack(os.pread(self._file, _SLOT.size, _HEADER.size + 8 * slot))[0]
         return at
@@ -175,8 +186,10 @@ class Throttle:
     # How often to check again: another process may free a slot sooner than its pessimistic note says.
     LOOK_AGAIN_SECONDS = 0.5
 
-    def __init__(self, ledger: Ledger, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ledger, self._stop, self._clock = ledger, stop, clock
+    def __init__(self, ledger: Ledger, stop: threading.Event, time: Time = REAL_TIME) -> None:
+        self._ledger, self._stop, self._time = ledger, stop, time
+        self._waiting: dict[int, float] = {}  # the threads that wait, each with the time until when
+        self._closed_until = 0.0
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -185,19 +198,71 @@ class Throttle:
         try:
             yield
         finally:
-            self._ledger.release(held, self._clock())
+            self._ledger.release(held, self._time.ticks())
 
     def _wait(self) -> Held:
-        while not self._stop.is_set():
-            held, seconds = self._ledger.reserve(self._clock())
-            if held is not None:
-                return held
-            self._stop.wait(min(seconds, self.LOOK_AGAIN_SECONDS))
-        raise Stopped
+        thread = threading.get_ident()
+        try:
+            while not self._stop.is_set():
+                now = self._time.ticks()
+                held, seconds = self._ledger.reserve(now)
+                if held is not None:
+                    return held
+                self._waiting[thread] = now + seconds
+                self._time.wait(self._stop, min(seconds, self.LOOK_AGAIN_SECONDS))
+            raise Stopped
+        finally:
+            self._waiting.pop(thread, None)
+
+    @property
+    def wait(self) -> "Wait | None":
+        """Return the wait of the requests that have no slot; None if none waits."""
+        until, now = list(self._waiting.values()), self._time.ticks()
+        if not until:
+            return None
+        return Wait(max(min(until) - now, 0.0), is_refused=self._closed_until > now)
+
+    def pace(self, latency_seconds: float) -> "Pace":
+        """Return when the next requests may be sent, as far as is known now."""
+        return self._ledger.pace(self._time.ticks(), latency_seconds)
 
     def back_off(self, seconds: float) -> None:
         """Stop all requests for so many seconds, and send fewer for a while after."""
-        self._ledger.back_off(self._clock(), seconds)
+        now = self._time.ticks()
+        self._closed_until = max(self._closed_until, now + seconds)
+        self._ledger.back_off(now, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A wait for the rate limit, of so many seconds from now. `is_refused`: the API has answered with 429."""
+
+    seconds: float
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When the next requests may be sent: `held` has the seconds until each used slot is free, in order; `allowed` is
+    the number of slots, `cycle` how long each is used for, `closed` the seconds until any request may be sent."""
+
+    held: Sequence[float]
+    allowed: int
+    cycle: float
+    closed: float = 0.0
+
+    def seconds_until(self, requests: int, gap: float = 0.0) -> float:
+        """Return the seconds until so many more requests are sent, at intervals of at least `gap` seconds."""
+        if requests <= 0:
+            return 0.0
+        used = self.held[max(0, len(self.held) - self.allowed) :]
+        free = self.allowed - len(used)
+        by_gap = self.closed + requests * gap
+        if requests <= free:
+            return by_gap
+        turns, place = divmod(requests - free - 1, self.allowed)
+        first = used[place] if place < len(used) else self.cycle + (place - len(used)) * gap
+        return max(first + turns * self.cycle, by_gap)
 
 
 def floor_seconds(requests: int, limit: int, period: float) -> float:

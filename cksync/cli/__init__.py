@@ -18,6 +18,7 @@ from cksync.cli.streams import open_streams
 from cksync.version import __version__
 
 if TYPE_CHECKING:
+    from cksync.clock import Time
     from cksync.config import Config
 
 # command -> (module, summary in the list of commands)
@@ -74,6 +75,7 @@ class Settings:
     quiet: bool = False
     verbosity: int = 0
     command: str = ""
+    time: "Time | None" = None  # by default the machine's
 
     def load(self) -> "Config":
         """Load the configuration, printing its warnings to stderr."""
@@ -166,12 +168,12 @@ def cli() -> None:
     """
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its status."""
+def main(arguments: Sequence[str] | None = None, time: "Time | None" = None) -> None:
+    """Run the command line and exit with its status. `time` is a clock other than the machine's."""
     share_arenas()
     os.umask(0o077)  # files are accessible to their owner only
     out = open_streams()
-    settings = Settings()
+    settings = Settings(time=time)
     status = _run(list(sys.argv[1:] if arguments is None else arguments), settings)
     out.flush()
     if out.problem:

@@ -2,16 +2,12 @@
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.output import FORMAT, print_json, print_table
+from cksync.cli.output import FORMAT, print_json, print_table, say
 from cksync.cli.plans import WORK
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()
@@ -22,6 +18,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
     """Create WORK, a copy of the mirror to edit with any SQL tool. Makes no API requests."""
+    from cksync.cli.steps import stepping
     from cksync.folder import Folder
     from cksync.write.refresh import refresh as verb_again
     from cksync.write.workspace import check
@@ -31,10 +28,12 @@ def checkout(settings: Settings, work: Path, refresh: bool, form: str) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no partial workspace is left
     if refresh:
         check(work)
-    rows = verb_again(folder, work) if refresh else verb(folder, work)
+    with stepping(quiet=settings.quiet, unit="tables", time=settings.time) as show:
+        rows = verb_again(folder, work, show) if refresh else verb(folder, work, show)
     if form == "json":
         print_json({"workspace": str(work), "rows": rows})
     elif not settings.quiet:
         print_table(["table", "rows"], list(rows.items()))
-        click.echo(f"\nEdit it with any SQL tool (duckdb {work}), then run: cksync diff {work}")
+        click.echo()
+        say(f"{work} is ready: edit it with any SQL tool (duckdb {work}), then run `cksync diff {work}`.")
     return 0

@@ -111,7 +111,8 @@ def demo(settings: Settings) -> int:
         reports = [_pull(settings, config, account, number) for number in range(PULLS)]
     last = reports[-1]
     requests, seconds = sum(sum(each.requests.values()) for each in reports), sum(each.seconds for each in reports)
-    click.echo(f"\n{FOLDER / 'mirror.duckdb'}: {last.message.split(':')[0]} · {requests:,} requests · {seconds:.0f} s")
+    state = last.message.split(":")[0]
+    click.echo(f"\n{FOLDER / 'mirror.duckdb'} is {state}: {requests:,} requests in {seconds:.0f} s.")
     with duckdb.connect(str(FOLDER / "mirror.duckdb"), read_only=True) as db:
         for question, query in QUESTIONS:
             click.echo(f"\n{question}\n")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.output import ALLOW_FILES, FORMAT, print_json, print_table
+from cksync.cli.output import ALLOW_FILES, FORMAT, print_json, print_table, say
 from cksync.cli.signals import end_on_signals
-from cksync.cli.streams import as_typed, steering, visible
+from cksync.cli.streams import as_typed, steering
+from cksync.plural import plural
 
 if TYPE_CHECKING:
     from cksync.analyze.export.events import Event, Exported
@@ -75,7 +76,7 @@ def export(
     end_on_signals(_say_interrupted)
     query = as_typed(query, "--query") if query else query
     order = Order(target, names, query, alias, to, hash_emails, schema, partition_by, force, allow_files, raw)
-    with _shown(quiet=settings.quiet) as show:
+    with _shown(settings) as show:
         for event in verb(settings.load().data_dir, order):
             show(event)
     _report(settings, event, form)
@@ -101,11 +102,11 @@ def _report(settings: Settings, event: "Event", form: str) -> None:
         print_table(("table", "rows", "bytes"), [(each.table, each.rows, each.bytes) for each in event.tables])
     else:
         print_table(("table", "rows"), [(each.table, each.rows) for each in event.tables])
-    tables = "1 table" if len(event.tables) == 1 else f"{len(event.tables)} tables"
-    click.echo(f"\n{event.target}: {tables}, {event.bytes:,} bytes of {event.form}")
     for table in event.tables:
         for note in table.notes:
             click.echo(f"note: {note}", err=True)
+    click.echo()
+    say(f"{event.target} is written: {plural(len(event.tables), 'table')}, {event.bytes:,} bytes of {event.form}.")
 
 
 def _plain(event: "Exported") -> dict[str, object]:
@@ -124,43 +125,19 @@ def _plain(event: "Exported") -> dict[str, object]:
 
 
 @contextmanager
-def _shown(*, quiet: bool) -> "Iterator[Callable[[Event], None]]":
+def _shown(settings: Settings) -> "Iterator[Callable[[Event], None]]":
     """Progress on stderr: a bar on a terminal, otherwise one line per table, nothing with --quiet."""
-    if quiet:
-        yield lambda event: None
-    elif sys.stderr.isatty():
-        with _bar() as show:
-            yield show
-    else:
-        yield _line
+    from cksync.analyze.export.events import Moving, Written
+    from cksync.cli.steps import stepping
+    from cksync.domain import Step
 
-
-def _line(event: "Event") -> None:
-    from cksync.analyze.export.events import Written
-
-    if isinstance(event, Written):
-        click.echo(f"wrote {event.table}: {event.rows:,} rows", err=True)
-
-
-@contextmanager
-def _bar() -> "Iterator[Callable[[Event], None]]":
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from cksync.analyze.export.events import Moving
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} rows"),
-        TimeElapsedColumn(),
-    )
-    console = Console(file=steering())
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
-        task = progress.add_task("", total=1)
+    has_bar = sys.stderr.isatty()
+    with stepping(quiet=settings.quiet, unit="rows", time=settings.time) as step:
 
         def show(event: "Event") -> None:
             if isinstance(event, Moving):
-                progress.update(task, description=visible(event.table), completed=event.rows, total=max(event.total, 1))
+                step(Step(f"writing {event.table}", event.rows, event.total))
+            elif isinstance(event, Written) and not has_bar and not settings.quiet:
+                click.echo(f"wrote {event.table}: {plural(event.rows, 'row')}", err=True)
 
         yield show

@@ -30,9 +30,9 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def say(text: str) -> None:
-    """Print a sentence; on a terminal its lines break at words."""
-    width = terminal_width()
+def say(text: str, piped_width: int | None = None) -> None:
+    """Print a sentence; on a terminal its lines break at words, in a file or pipe only if a width is given."""
+    width = terminal_width() or piped_width
     click.echo(text if width is None else folded(_shown(text), width))
 
 

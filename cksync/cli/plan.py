@@ -15,26 +15,31 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("streams", nargs=-1)
 @click.option("--full", is_flag=True, help="Estimate a pull that reads every row.")
+@click.option("--people", type=click.IntRange(min=0), help="How many people an account has that was never read.")
 @FORMAT
 @common
 @click.pass_obj
-def plan(settings: Settings, streams: tuple[str, ...], full: bool, form: str) -> None:
-    """Estimate the requests and minutes of the next pull. Makes no API requests."""
+def plan(settings: Settings, streams: tuple[str, ...], full: bool, people: int | None, form: str) -> None:
+    """Estimate the requests and minutes of the next pull. Makes no API requests.
+
+    Before the first pull, this is a range that depends on the size of the account.
+    """
     from cksync.pipeline.plan import plan as verb
 
-    found = verb(settings.load(), streams, "full" if full else "nightly")
+    found = verb(settings.load(), streams, "full" if full else "nightly", people=people)
     if form == "json":
         print_json(found.plain())
         return
     rows = [
-        (line.group, line.lists, "unknown" if line.requests is None else line.requests, line.reason)
+        (line.group, line.lists, "depends" if line.requests is None else line.requests, line.reason)
         for line in found.lines
     ]
     print_table(("what", "lists", "requests", "based on"), rows)
     click.echo()
-    say(f"total: {total(found)}")
+    if found.requests is not None:
+        say(f"total: {total(found)}")
     if found.note:
-        say(found.note)
+        say(f"{found.note[0].upper()}{found.note[1:]}." if found.requests is None else found.note)
 
 
 def total(found: "PullPlan") -> str:
@@ -48,5 +53,5 @@ def total(found: "PullPlan") -> str:
 def price(found: "PullPlan") -> str:
     """What a pull costs, in a sentence."""
     if found.requests is None and found.note:
-        return f"Its price depends on the account: {found.note.rpartition('; ')[2]}."
+        return f"Its price depends on the account: {found.note}."
     return f"Its price: {total(found)}."

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-import click
-
+from cksync.cli.streams import colored as paint
 from cksync.plural import plural
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def mark(what: str) -> str:
 
 def colored(sign: str, text: str) -> str:
     """Return a line that begins with a sign, in its color."""
-    return click.style(f"{sign} {text}", fg=COLORS[sign])
+    return paint(f"{sign} {text}", COLORS[sign])
 
 
 def lines_of(actions: list["Action"], names: "Labels", limit: int, *, redact: bool) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cksync.cli.output import say
 from cksync.cli.plan_lines import colored, lines_of, named, short, summary
 from cksync.plural import plural
 from cksync.write import EDITABLE_TABLES, RULES
@@ -55,12 +56,9 @@ def print_plan(whole: "Plan", config: "Config", limit: int, redact: bool, only: 
         return
     seconds = floor_seconds(whole.requests, config.api.rate_limit, config.api.rate_period_seconds)
     time = f"at least {seconds / 60:.0f} min" if seconds >= 60 else "under a minute"
-    if only:
-        click.echo("all tables together: ", nl=False)
-    click.echo(
-        f"{summary(list(whole.actions))}: {plural(whole.requests, 'request')}, {time} at the rate limit;"
-        f" checksum {whole.checksum}"
-    )
+    which = "all tables together: " if only else ""
+    cost = f"{plural(whole.requests, 'request')}, {time} at the rate limit"
+    say(f"{which}{summary(list(whole.actions))}: {cost}; checksum {whole.checksum}")
 
 
 def _print_blocked(plan: "Plan") -> None:

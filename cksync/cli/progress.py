@@ -1,124 +1,103 @@
-"""Progress on stderr: a bar on a terminal, otherwise one line per stream, nothing with --quiet."""
+"""Progress on stderr: on a terminal two lines that are redrawn, else a whole line a minute; nothing with --quiet."""
 
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
+from datetime import datetime
 
 import click
 
-from cksync.api.throttle import floor_seconds
-from cksync.cli.streams import Above, steering, visible
+from cksync.cli import frame
+from cksync.cli.bar import bar
+from cksync.cli.frame import Limit, Shown
+from cksync.cli.streams import visible
+from cksync.clock import REAL_TIME, Time
 from cksync.config import Config
-from cksync.pipeline.events import Event, Merging, Note, PageRead, PullReport
+from cksync.pipeline.events import Event, Forecast, Merging, Note, PageRead, PullReport, Waiting
 from cksync.plural import plural
 from cksync.secrets import redact
 
+# Without a terminal, how often to say how far a pull is.
+LINE_SECONDS = 60.0
+# Requests that take longer than this are announced; others are over by then.
+WORTH_TELLING_SECONDS = 5.0
+
 
 @contextmanager
-def shown(config: Config, *, quiet: bool) -> Iterator[Callable[[Event], None]]:
+def shown(config: Config, *, quiet: bool, time: Time = REAL_TIME) -> Iterator[Callable[[Event], None]]:
     """Yield a function that displays the events of a pull."""
+    limit = Limit(config.api.rate_limit, config.api.rate_period_seconds)
+    state = Shown(limit, time.ticks())
     if quiet:
         yield lambda event: None
     elif sys.stderr.isatty():
-        with _bar(config) as show:
+        with _drawn(state, time) as show:
             yield show
     else:
-        with _lines() as show:
+        with _said(state, time) as show:
             yield show
 
 
-@contextmanager
-def _lines() -> Iterator[Callable[[Event], None]]:
-    """One line per stream, after it was read."""
-    rows: dict[str, list[int]] = {}
+def _is_worth_telling(cost: Forecast) -> bool:
+    return cost.seconds - cost.merging_seconds >= WORTH_TELLING_SECONDS
 
-    def flush(but: str | None = None) -> None:
-        for stream in [name for name in rows if name != but]:
-            count, pages = rows.pop(stream)
-            click.echo(f"read {stream}: {plural(count, 'row')} in {plural(pages, 'request')}", err=True)
 
-    def show(event: Event) -> None:
-        if isinstance(event, Note):
-            click.echo(f"note: {event.text}", err=True)
-        if isinstance(event, PageRead):
-            flush(but=event.slice.stream)
-            so_far = rows.setdefault(event.slice.stream, [0, 0])
-            so_far[0] += event.rows
-            so_far[1] += 1
-        if isinstance(event, PullReport):
-            flush()
-
-    yield show
-    flush()
+def _wall(time: Time) -> datetime:
+    """The time in the zone of the machine, which its user reads."""
+    return time.wall().astimezone()
 
 
 @contextmanager
-def _bar(config: Config) -> Iterator[Callable[[Event], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} requests"),
-        TextColumn("{task.fields[speed]}/min"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-        console=Console(file=steering()),
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-
-    def above(line: str) -> None:
-        progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    with progress, _aside(above):
-        task = progress.add_task("account", total=1, speed=0, left="")
-        began = time.monotonic()
+def _drawn(state: Shown, time: Time) -> Iterator[Callable[[Event], None]]:
+    with bar(lambda width: frame.lines(state, time.ticks(), _wall(time), width), time) as drawn:
 
         def show(event: Event) -> None:
+            state.take(event, time.ticks())
             if isinstance(event, Note):
-                above(visible(f"note: {event.text}"))
-            if isinstance(event, Merging):
-                progress.update(task, description="merging into the mirror", left="")
-            if isinstance(event, PageRead):
-                spent = time.monotonic() - began
-                progress.update(
-                    task,
-                    description=visible(event.slice.stream),
-                    completed=event.requests,
-                    total=event.expected,
-                    speed=round(60 * event.requests / max(spent, 1)),
-                    left=_left(config, event.expected, spent),
-                )
+                drawn.above(visible(f"note: {event.text}"))
+            elif isinstance(event, Forecast) and _is_worth_telling(event):
+                drawn.above(frame.cost_text(event, state.limit, _wall(time)))
+            elif not isinstance(event, PullReport):
+                drawn.draw()
 
         yield show
 
 
 @contextmanager
-def _aside(above: Callable[[str], None]) -> Iterator[None]:
-    """Print terminal output above the progress bar; files and pipes are unaffected."""
-    with ExitStack() as stack:
-        if sys.stdout.isatty():
-            stack.enter_context(redirect_stdout(Above(above)))
-        stack.enter_context(redirect_stderr(Above(above)))
-        yield
+def _said(state: Shown, time: Time) -> Iterator[Callable[[Event], None]]:
+    """Whole lines: the cost, every minute how far the pull is, and the end of reading."""
+    said_at = state.began
+
+    def say(text: str) -> None:
+        nonlocal said_at
+        said_at = time.ticks()
+        click.echo(text, err=True)
+
+    def show(event: Event) -> None:
+        now = time.ticks()
+        reason = state.waiting.reason if state.waiting else None
+        state.take(event, now)
+        if isinstance(event, Note):
+            click.echo(f"note: {event.text}", err=True)
+        elif isinstance(event, Forecast) and _is_worth_telling(event):
+            say(frame.cost_text(event, state.limit, _wall(time)))
+        elif isinstance(event, Waiting) and event.reason not in ("limit", reason):
+            say(frame.doing(state, now))
+        elif isinstance(event, Merging) and not event.is_early:
+            say(f"Read everything: {plural(state.made, 'request')} in {frame.elapsed(now - state.began)}; merging.")
+        elif isinstance(event, PageRead | Waiting) and now - said_at >= LINE_SECONDS:
+            say(_minute(state, now, _wall(time)))
+
+    yield show
 
 
-def _left(config: Config, requests: int, spent: float) -> str:
-    """The minimum time for the remaining requests under the rate limit, as text."""
-    floor = floor_seconds(requests, config.api.rate_limit, config.api.rate_period_seconds)
-    return said_left(floor - spent)
-
-
-def said_left(seconds: float) -> str:
-    """The remaining time under the rate limit, as text; empty if the limit causes no delay."""
-    if seconds < 1:
-        return ""
-    return f"at least {seconds / 60:.0f} min left" if seconds >= 90 else f"at least {seconds:.0f} s left"
+def _minute(state: Shown, now: float, wall: datetime) -> str:
+    """Say how far a pull is."""
+    if state.forecast is None:
+        return f"{plural(state.made, 'request')} so far; counting what there is to read"
+    left = frame.left_text(state.seconds_left(now) or 0.0, wall)
+    return f"{state.made:,} of {plural(max(state.forecast.requests, state.made), 'request')}, {left}"
 
 
 class _Clean(logging.Formatter):

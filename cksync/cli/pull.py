@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.output import FORMAT, print_json, print_table
+from cksync.cli.output import FORMAT, print_json, print_table, say
 from cksync.cli.signals import stop_on_signals
 from cksync.plural import plural
 
@@ -48,12 +48,13 @@ def pull(
     Ctrl-C stops it cleanly; the next pull continues.
     """
     from cksync.cli.progress import shown, start_logging
+    from cksync.clock import REAL_TIME
     from cksync.pipeline.events import PullReport
     from cksync.pipeline.pull import pull as verb
 
     config = settings.load()
     start_logging(settings.verbosity, quiet=settings.quiet)
-    stop = stop_on_signals()
+    stop, time = stop_on_signals(), settings.time or REAL_TIME
     report: PullReport | None = None
     events = verb(
         config,
@@ -63,8 +64,9 @@ def pull(
         accept_account=accept_account,
         allow=allow,
         stop=stop,
+        time=time,
     )
-    with shown(config, quiet=settings.quiet) as show:
+    with shown(config, quiet=settings.quiet, time=time) as show:
         for event in events:
             show(event)
             if isinstance(event, PullReport):
@@ -80,12 +82,8 @@ def pull(
 
 
 def print_report(report: "PullReport", mirror: str) -> None:
-    """Print the tables with their changes, and the outcome."""
+    """Print the tables with their changes, what to know about them, and the outcome."""
     print_changes(report.published, report.requests)
-    click.echo()
-    minutes, seconds = divmod(report.seconds, 60)
-    took = f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
-    click.echo(f"{mirror}: {report.message.split(':')[0]} · {_spent(report)} · {took}")
     if report.published.advice:
         click.echo(report.published.advice, err=True)
     print_complaints(report.published)
@@ -98,6 +96,25 @@ def print_report(report: "PullReport", mirror: str) -> None:
     for verdict in report.verdicts:
         if not verdict.is_complete:
             click.echo(f"incomplete: {verdict.slice}: {verdict.doubt}", err=True)
+    click.echo()
+    say(_outcome(report, mirror))
+
+
+def _outcome(report: "PullReport", mirror: str) -> str:
+    """The outcome in a sentence."""
+    spent = f"{_spent(report)} in {took(report.seconds)}"
+    if report.message == "complete":
+        return f"{mirror} is complete: {spent}."
+    if not report.message.startswith("incomplete"):
+        return f"{mirror} is published: {spent}; {report.message}."
+    return (
+        f"{mirror} is incomplete: {spent}; the lists named above could not be read in full, the next pull tries again."
+    )
+
+
+def took(seconds: float) -> str:
+    """A measured time, such as `1.5 s` or `36 min 3 s`."""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 
 def _spent(report: "PullReport") -> str:

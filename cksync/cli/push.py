@@ -15,9 +15,11 @@ from cksync.cli.streams import hide_addresses
 from cksync.plural import plural
 
 if TYPE_CHECKING:
+    from cksync.domain import OnStep
     from cksync.pipeline.events import Event
     from cksync.pipeline.push import PushReport
     from cksync.write.action import Action
+    from cksync.write.apply import Pushed
 
 # Number of changes per line of progress.
 PROGRESS_STEP = 50
@@ -48,8 +50,10 @@ def push(
     form: str,
 ) -> int:
     """Apply the edits of WORK to the account, each only once. Run it again to continue after an interruption."""
-    from cksync.cli.progress import said_left, shown, start_logging
+    from cksync.cli.progress import shown, start_logging
     from cksync.cli.signals import asking, discard_typed, stop_on_signals
+    from cksync.cli.steps import stepping
+    from cksync.domain import Step
     from cksync.errors import Rejected
     from cksync.pipeline.push import PushReport
     from cksync.pipeline.push import push as verb
@@ -73,6 +77,7 @@ def push(
             return click.confirm("Push these changes?", default=False, err=True)
 
     show: Callable[[Event], None] | None = None
+    step: OnStep | None = None
     with ExitStack() as progress:
         for event in verb(
             config,
@@ -93,9 +98,11 @@ def push(
                 if is_said:
                     print_plan(event, config, limit, redact)
             elif isinstance(event, Pushed):
-                if is_said and (event.done == event.total or event.done % PROGRESS_STEP == 0):
-                    left = said_left(event.left_seconds)
-                    click.echo(f"{event.done:,} of {event.total:,} pushed" + (f", {left}" if left else ""), err=True)
+                if is_said and sys.stderr.isatty():
+                    step = step or progress.enter_context(stepping(quiet=False, unit="changes", time=settings.time))
+                    step(Step(f"pushing{_left(event)}", event.done, event.total))
+                elif is_said and (event.done == event.total or event.done % PROGRESS_STEP == 0):
+                    click.echo(f"{event.done:,} of {event.total:,} pushed{_left(event)}", err=True)
             else:
                 show = show or progress.enter_context(shown(config, quiet=settings.quiet))
                 show(event)
@@ -107,6 +114,13 @@ def push(
     if report.exit_status and not is_said:
         click.echo(f"cksync: {report.message}", err=True)
     return report.exit_status
+
+
+def _left(event: "Pushed") -> str:
+    """How much time the rate limit leaves for the rest; empty if it causes no delay."""
+    from cksync.cli.frame import rounded
+
+    return f", about {rounded(event.left_seconds)} left" if event.left_seconds >= 1 else ""
 
 
 def _reason(message: str, redact: bool) -> str:
@@ -141,6 +155,6 @@ def _print_report(report: "PushReport", work: Path, redact: bool) -> None:
     for action, text in bad[:20]:
         click.echo(f"{action.what} {action.target} {text}", err=True)
     if report.results or report.exit_status:
-        click.echo(f"{report.message}; {plural(report.requests, 'request')}")
+        click.echo(f"{report.message}; {plural(report.requests, 'request')}.")
     if any(not text.startswith("conflict") for _, text in bad):
         click.echo(f"rejected edits stay in {work}; correct them and push again")

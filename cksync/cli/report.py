@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cksync.cli import Settings, common
+from cksync.cli.output import say
 
 DEFAULT = "cksync-report.html"
 
@@ -22,11 +23,13 @@ def report(settings: Settings, file: Path, is_opened: bool, force: bool) -> None
     no names or addresses of subscribers.
     """
     from cksync.analyze.report import write_report
+    from cksync.cli.steps import stepping
     from cksync.folder import Folder
 
     config = settings.load()
-    made = write_report(Folder(config.data_dir), file, config.report, force=force)
+    with stepping(quiet=settings.quiet, unit="sections", time=settings.time) as show:
+        made = write_report(Folder(config.data_dir), file, config.report, force=force, on_step=show)
     as_of = f", as of {made.as_of:%Y-%m-%d %H:%M} UTC" if made.as_of else ""
-    click.echo(f"{made.path}: {made.size // 1000:,} kB{as_of}")
+    say(f"{made.path} is written: {made.size // 1000:,} kB{as_of}.")
     if is_opened:
         click.launch(str(file.resolve()))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cksync.pipeline.status import Status
 
 NOT_PUSHED_SHOWN = 10
+# Where long lines break in a file or a pipe.
+PIPED_WIDTH = 100
 
 
 def _duration(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
@@ -88,7 +90,9 @@ def _print(found: "Status", switch_off: str | None, token: str | None) -> None:
         say(f"OAuth token: {token}")
     if switch_off:
         click.echo()
-        say(f"API v3: {switch_off}")
+        say(f"API v3: {switch_off}", PIPED_WIDTH)
+    click.echo()
+    say("`cksync pull` brings it up to date; `cksync plan` shows in advance what that costs.")
 
 
 def _print_notes(found: "Status") -> None:
@@ -103,4 +107,4 @@ def _print_notes(found: "Status") -> None:
     if lines:
         click.echo()
     for line in lines:
-        say(line)
+        say(line, PIPED_WIDTH)

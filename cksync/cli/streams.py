@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import re
+import secrets
 import select
 import sys
 import textwrap
@@ -33,6 +34,11 @@ _UNSEEN = re.compile(
 )
 
 
+# What stands for a color in a text that is printed, until it is known if that goes to a terminal. Nothing from outside
+# can contain it, because no one knows the number.
+_COLOR = re.compile(f"\x1b{secrets.token_hex(8)}:([a-z]*);")
+_COLORS = {"red": "31", "green": "32", "yellow": "33", "": "0"}
+
 # Whether to mask email addresses in all output (`--redact`).
 _hides_addresses = False
 
@@ -49,7 +55,18 @@ def hide_addresses(is_wanted: bool) -> None:
 def _cleaned(text: str, *, is_terminal: bool) -> str:
     if _hides_addresses:
         text = without_addresses(text)
-    return visible(text) if is_terminal else text
+    if not is_terminal:
+        return _COLOR.sub("", text)
+    parts = _COLOR.split(text)  # text, color, text, color, text
+    return "".join(f"\x1b[{_COLORS[part]}m" if n % 2 else visible(part) for n, part in enumerate(parts))
+
+
+def colored(text: str, color: str) -> str:
+    """A text in a color, on a terminal."""
+    if not isinstance(sys.stdout, Output):  # the commands were called by another program
+        return text
+    mark = _COLOR.pattern.partition("(")[0]
+    return f"{mark}{color};{text}{mark};"
 
 
 def visible(text: str) -> str:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cksync.cli import Settings, common
-from cksync.cli.output import FORMAT, print_json, print_table
-from cksync.cli.pull import ALLOW
+from cksync.cli.output import FORMAT, print_json, print_table, say
+from cksync.cli.pull import ALLOW, took
 from cksync.cli.signals import stop_on_signals
 from cksync.plural import plural
 
@@ -58,6 +58,13 @@ def _print(findings: "VerifyReport", *, is_repaired: bool) -> None:
             f"{plural(findings.unlisted, 'person', 'people')} in no subscriber list (bounced, inactive ...), last"
             f" seen {days}"
         )
-    click.echo(f"{plural(findings.requests, 'request')} · {findings.seconds:.1f} s")
-    if any(finding.verdict == "differs" for finding in findings.findings) and not is_repaired:
-        click.echo("run `cksync verify --repair` to fix the differences")
+    spent = f"{plural(findings.requests, 'request')} in {took(findings.seconds)}"
+    differs = [finding.stream for finding in findings.findings if finding.verdict == "differs"]
+    if differs and not is_repaired:
+        say(
+            f"The mirror differs in {', '.join(differs)}: {spent}; run `cksync verify --repair` to fix the differences."
+        )
+    elif findings.exit_status:
+        say(f"Not everything could be proved: {spent}; the table says what.")
+    else:
+        say(f"{'The mirror is repaired' if is_repaired else 'The mirror is in sync with the account'}: {spent}.")

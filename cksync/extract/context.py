@@ -1,12 +1,12 @@
 """The context and progress of a pull: what is fixed once it begins, and what it has read so far."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from cksync.domain import Checkpoint
+from cksync.domain import V4, Checkpoint, Slice
 from cksync.extract.overlaps import Overlaps
 from cksync.extract.scan.full import Scan
 from cksync.extract.schedule import Schedule
@@ -24,7 +24,7 @@ class PullContext:
     `earlier`, `keys` and `absent` come from earlier loads of the same round: checkpoints, keys, and keys found deleted,
     by slice. `is_stale` is True if the round paused for longer than the gap between two pages. `seed` makes the samples
     repeatable. `purchases_by` is the version that gives purchases, None if the credentials open none; `recent` is what
-    lists of API v4 must not overrule yet.
+    lists of API v4 must not overrule yet. `is_planned`: it is known beforehand how much there is to read.
     """
 
     state: MirrorState
@@ -40,12 +40,17 @@ class PullContext:
     version: Version = "v3"
     purchases_by: Version | None = "v3"
     recent: Recent = field(default_factory=Recent)
+    is_planned: bool = True
 
 
 @dataclass
 class Progress:
-    """What a pull has read so far. `loads` are the earlier loads of the same round, `left` the pages left of each scan,
-    `failing` the streams with a request that had no usable answer."""
+    """What a pull has read so far, and what is left.
+
+    `loads` are the earlier loads of the same round, `failing` the streams with a request that had no usable answer.
+    `left` are the requests left of each slice, `unmeasured` the lists that have not told their length yet, `sizes` the
+    pages of those that have; `is_measured`: all have that a forecast needs. `rows` counts the records read.
+    """
 
     folder: Folder
     writer: Writer
@@ -53,8 +58,41 @@ class Progress:
     scans: dict[str, Scan] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
     left: dict[str, int] = field(default_factory=dict)
+    unmeasured: set[str] = field(default_factory=set)
+    sizes: list[int] = field(default_factory=list)
+    is_measured: bool = False
+    rows: int = 0
     failing: set[str] = field(default_factory=set)
     together: Overlaps = field(default_factory=Overlaps)
+
+    def expect(self, slice_: Slice, requests: int) -> None:
+        """Note how many requests a slice will take whose scan has not begun."""
+        if slice_.name not in self.scans:
+            self.left[slice_.name] = requests
+
+    def measure(self, scans: Iterable[Scan]) -> None:
+        """Note that the first pages of some scans will tell how long their lists are."""
+        self.unmeasured |= {scan.slice.name for scan in scans if scan.pages_left is None}
+
+    def note_left(self, scan: Scan) -> None:
+        """Note how many requests a scan has left."""
+        left = scan.pages_left
+        if left is None:
+            return
+        if scan.slice.name in self.unmeasured:
+            self.unmeasured.remove(scan.slice.name)
+            self.sizes.append(left)
+        self.left[scan.slice.name] = left
+
+    def remaining(self) -> Counter[Version]:
+        """Return the requests left, by version of the API. A list of unknown length counts as the others measured."""
+        found: Counter[Version] = Counter()
+        for name, requests in self.left.items():
+            found["v4" if name.startswith(V4) else "v3"] += requests
+        each = 1 + (sum(self.sizes) / len(self.sizes) if self.sizes else 0.0)
+        for name in self.unmeasured:
+            found["v4" if name.startswith(V4) else "v3"] += round(each)
+        return found
 
     def flushed_segments(self) -> list[Path]:
         """Store pending pages, and return every segment of this round."""

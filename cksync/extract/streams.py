@@ -1,6 +1,6 @@
 """The streams of each version of the API, and what a pull through it begins with."""
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Sequence
 
 from cksync.api.v3.catalog import STREAMS as STREAMS_V3
 from cksync.api.v4.catalog import ACCOUNT, query_of
@@ -9,9 +9,9 @@ from cksync.errors import Rejected
 from cksync.extract import phases as v3
 from cksync.extract.context import Progress, PullContext
 from cksync.extract.scan.cursor import CursorScan
-from cksync.extract.scan.full import FullScan, Scan
+from cksync.extract.scan.full import FullScan
 from cksync.extract.v4 import phases as v4
-from cksync.extract.v4.settling import Pause
+from cksync.extract.v4.settling import Phases
 from cksync.versions import Version
 
 
@@ -39,9 +39,7 @@ def account_scan(version: Version) -> FullScan | CursorScan:
     return FullScan(whole("account")) if version == "v3" else CursorScan(ACCOUNT, query_of(ACCOUNT))
 
 
-def phases(
-    context: PullContext, progress: Progress, lists: Collection[str]
-) -> Generator[Sequence[Scan] | Pause, None, None]:
+def phases(context: PullContext, progress: Progress, lists: Collection[str]) -> Phases:
     """Yield the scans, phase by phase; each phase must finish before the next is requested."""
     if context.version == "v4":
         yield from v4.phases(context, progress, lists)

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from cksync.domain import Checkpoint, version_sql
+from cksync.domain import Checkpoint, OnStep, Step, unseen, version_sql
 from cksync.folder import Folder
 from cksync.load.history import Change
 from cksync.load.log import (
@@ -32,13 +32,16 @@ from cksync.paths import pattern
 _COUNTS = ("inserted", "updated", "deleted", "unread")
 
 
-def ingest(db: duckdb.DuckDBPyConnection, folder: Folder) -> Merged:
+def ingest(db: duckdb.DuckDBPyConnection, folder: Folder, on_step: OnStep = unseen) -> Merged:
     """Merge everything in the log that the mirror (the current database of `db`) does not have yet."""
     done: list[Merged] = []
     rounds = _rounds(db, folder)
     is_alone = _is_one_by_one(db, rounds)
     sized = ((loads, PART_BYTES if is_alone else sum(map(size, _files(loads)))) for loads in rounds)
+    merged_loads = 0
     for group in portions(sized, PART_BYTES):
+        on_step(Step("merging the log", merged_loads, sum(map(len, rounds))))
+        merged_loads += sum(map(len, group))
         news = [_new_segments(db, loads) for loads in group]
         opened = [loads[0].start.started_at for loads in group]
         merged = merge(db, tables(), [_round(folder, new, at) for new, at in zip(news, opened, strict=True)])

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from cksync.clock import Clock, wall_clock
-from cksync.domain import Analysis
+from cksync.domain import Analysis, OnStep, Step, unseen
 from cksync.errors import Failed
 from cksync.folder import Folder, is_disk_full, put_in_place
 from cksync.load.drift import ADVICE, REBUILT, has_other_columns, is_outdated
@@ -90,13 +90,15 @@ def must_rebuild(folder: Folder) -> bool:
     return folder.mirror.exists() and _advice(folder) == REBUILT
 
 
-def rebuild(folder: Folder, analyze: Analyze | None = None, wall: Clock = wall_clock) -> Published:
+def rebuild(
+    folder: Folder, analyze: Analyze | None = None, wall: Clock = wall_clock, on_step: OnStep = unseen
+) -> Published:
     """Rebuild the mirror from the log alone, after correcting loads that a wrong clock dated into the future (`advice`
     says so). Raises Failed as `publish` does, and if there is no log."""
     if not load_ids(folder.log):
         raise Failed(f"there is no log in {folder.root} to build a mirror from; read the account with `cksync pull`")
     moved = restamp(folder.log, folder.state / "put_right", wall())
-    published = _publish(folder, analyze, from_scratch=True)
+    published = _publish(folder, analyze, from_scratch=True, on_step=on_step)
     return replace(published, advice=_restamp_advice(moved)) if moved else published
 
 
@@ -109,14 +111,21 @@ def _restamp_advice(moved: Sequence[Misdated]) -> str:
     )
 
 
-def _publish(folder: Folder, analyze: Analyze | None, *, from_scratch: bool, target: Path | None = None) -> Published:
+def _publish(
+    folder: Folder,
+    analyze: Analyze | None,
+    *,
+    from_scratch: bool,
+    target: Path | None = None,
+    on_step: OnStep = unseen,
+) -> Published:
     target = target or folder.mirror
     try:
         *sizes, last = MERGE_MEMORY[MERGE_MEMORY.index(WIDE_MEMORY) if _is_wide(folder) else 0 :]
         for memory in sizes:
             with contextlib.suppress(duckdb.OutOfMemoryException):
-                return _publish_within(memory, folder, analyze, target, from_scratch=from_scratch)
-        return _publish_within(last, folder, analyze, target, from_scratch=from_scratch)
+                return _publish_within(memory, folder, analyze, target, on_step, from_scratch=from_scratch)
+        return _publish_within(last, folder, analyze, target, on_step, from_scratch=from_scratch)
     except (duckdb.Error, OSError) as error:
         raise _failure(folder, error) from None
 
@@ -128,7 +137,7 @@ def _is_wide(folder: Folder) -> bool:
 
 
 def _publish_within(
-    memory: str, folder: Folder, analyze: Analyze | None, target: Path, *, from_scratch: bool
+    memory: str, folder: Folder, analyze: Analyze | None, target: Path, on_step: OnStep, *, from_scratch: bool
 ) -> Published:
     temporary = folder.root / ".mirror.duckdb.new"
     advice = None
@@ -142,11 +151,14 @@ def _publish_within(
         with _open(temporary, folder, memory) as db:
             db.execute(casts())
             create(db, tables())
-            merged = ingest(db, folder)
+            merged = ingest(db, folder, on_step)
             rows = {table.name: _count(db, table) for table in tables()}
             missing = set_aside(db)
             db.execute("checkpoint")  # what is exported below is then read from the file
-            exported = [_export(db, folder, change) for change in merged.changes if target == folder.mirror]
+            exported = []
+            for done, change in enumerate(merged.changes if target == folder.mirror else ()):
+                on_step(Step("writing Parquet files", done, len(merged.changes)))
+                exported.append(_export(db, folder, change))
         analysis = Analysis()
         if analyze:
             with _open(temporary, folder, MODEL_MEMORY) as db:  # reopened: frees the memory of the merge

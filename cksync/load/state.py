@@ -245,6 +245,11 @@ class MirrorState:
         """Return the slices of subscriptions."""
         return {name for name in self.cursors if parent_of(name)}
 
+    def people_count(self) -> int:
+        """Return how many people the mirror has."""
+        rows = self.rows("select count(*) from main.subscribers")
+        return int(rows[0][0]) if rows else 0
+
     def people_since(self, day: date) -> int:
         """Return how many people joined on that day or later."""
         rows = self.rows("select count(*) from main.subscribers where created_at >= ?", [day])

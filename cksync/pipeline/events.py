@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from cksync.domain import Proof, Slice
 from cksync.load.publish import Published
@@ -10,19 +11,44 @@ from cksync.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a pull will have cost at its end, as far as is known now: its requests, and the seconds that are left of it,
+    of which it merges for `merging_seconds`, without requests. As an event of its own it comes before the bulk of the
+    requests."""
+
+    requests: int
+    seconds: float
+    merging_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class PageRead:
     """A page was read. `expected` is the number of requests of the whole pull: as planned, or without a plan (or if it
-    was too low) those made plus those remaining for the scans of this phase."""
+    was too low) those made plus those left. `forecast` is None before the lists have told how long they are."""
 
     slice: Slice
     rows: int
     requests: int
     expected: int
+    forecast: Forecast | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """No request is sent for so many seconds: because the rate limit is used up (`limit`), because the API has answered
+    with 429 (`refused`), or because its counts lag behind (`lag`)."""
+
+    seconds: float
+    reason: Literal["limit", "refused", "lag"] = "limit"
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """Everything is read; it is now merged into the mirror, which takes no request."""
+    """Everything is read; it is now merged into the mirror, which takes no request. `is_early`: a first pull publishes
+    what it has read so far, and goes on."""
+
+    is_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +92,4 @@ class PullReport:
     version: Version = "v3"
 
 
-Event = PageRead | Merging | Note | PullReport
+Event = Forecast | PageRead | Waiting | Merging | Note | PullReport

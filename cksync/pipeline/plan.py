@@ -14,13 +14,14 @@ from cksync.config import Config, read_version, with_version
 from cksync.domain import ACTIVE, BROADCASTS, BY_ID, CANCELLED, PURCHASES
 from cksync.errors import Failed
 from cksync.extract.phases import LISTS
-from cksync.extract.schedule import Depth, Schedule
+from cksync.extract.schedule import VERIFY_SAMPLES, Depth, Schedule
 from cksync.extract.streams import choose
 from cksync.extract.v4.estimate import estimates
 from cksync.folder import Folder
 from cksync.load.log import open_round, was_ever_finished
 from cksync.load.publish import must_rebuild
 from cksync.load.state import MirrorState, mirror_state
+from cksync.pipeline.first_pull import first_pull
 from cksync.secrets import environment
 from cksync.versions import Version
 
@@ -57,9 +58,15 @@ class PullPlan:
         return asdict(self)
 
 
-def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly", now: Clock = wall_clock) -> PullPlan:
-    """Estimate the next pull without making requests. Raises Rejected for an unknown stream, Failed for an unreadable
-    mirror or log."""
+def plan(
+    config: Config,
+    streams: tuple[str, ...] = (),
+    depth: Depth = "nightly",
+    now: Clock = wall_clock,
+    people: int | None = None,
+) -> PullPlan:
+    """Estimate the next pull without making requests; for a first one a range, for so many `people`. Raises Rejected
+    for an unknown stream, Failed for an unreadable mirror or log."""
     config = with_version(config, read_version(config, environment()))
     folder = Folder(config.data_dir)
     if not folder.mirror.exists() and was_ever_finished(folder.log):
@@ -69,7 +76,7 @@ def plan(config: Config, streams: tuple[str, ...] = (), depth: Depth = "nightly"
             mirror = MirrorState(None)  # the next pull rebuilds it
         unfinished = [load for load in open_round(folder.log) if load.start.account]
         at = unfinished[0].start.started_at if unfinished else None
-        return priced(mirror, config, choose(streams, _version(config)), depth, now(), at)
+        return priced(mirror, config, choose(streams, _version(config)), depth, now(), at, people)
 
 
 def priced(
@@ -79,8 +86,10 @@ def priced(
     depth: Depth,
     now: datetime,
     open_since: datetime | None,
+    people: int | None = None,
 ) -> PullPlan:
-    """The estimate for a pull that begins `now`, or continues the one begun at `open_since`."""
+    """The estimate for a pull that begins `now`, or continues the one begun at `open_since`. `people` says how large an
+    account is that was never read."""
     schedule = Schedule(mirror, config.pull, now, depth)
     has_purchases = config.api.oauth is not None or config.api.api_secret is not None
     is_v4 = _version(config) == "v4"
@@ -94,9 +103,8 @@ def priced(
     if open_since:
         note = f"continues the pull of {open_since:%Y-%m-%d %H:%M} UTC, then updates what that pull had read"
     elif total is None:
-        expected = "one request per 1,000 rows" if _version(config) == "v4" else "one request per 50 rows, and two"
-        ending = ", and one per broadcast for its links" if _version(config) == "v4" else " per broadcast"
-        note = f"no estimate for data that was never read; expect {expected}{ending}"
+        people = people if people is not None else mirror.people_count() or None
+        note = f"it is exact once the first lists have been read; {first_pull(api, _version(config), people)}"
     return PullPlan(lines, total, seconds, note)
 
 
@@ -170,12 +178,12 @@ def _people(schedule: Schedule, habit: Mapping[str, int]) -> list[Line]:
 
 def _memberships(schedule: Schedule, habit: Mapping[str, int]) -> Line:
     slices = schedule.state.membership_slices()
-    if (
-        schedule.depth != "nightly"
-        or not slices
-        or any(schedule.state.cursors[name].read_to is None for name in slices)
-    ):
+    if not slices or any(schedule.state.cursors[name].read_to is None for name in slices):
         return _line("subscriptions", len(slices), None, habit, "")
+    if schedule.depth == "verify":  # a list longer than its sample has its newest page read, too
+        pages = [schedule.pages(name) or 1 for name in slices]
+        requests = sum(min(each, VERIFY_SAMPLES) + (each > VERIFY_SAMPLES) for each in pages)
+        return _line("subscriptions", len(slices), requests, {}, "samples of each list")
     rotation = sum(samples for name, samples in schedule.rotation_samples.items() if name in slices)
     return _line(
         "subscriptions",

@@ -4,6 +4,7 @@ import functools
 
 from cksync.analyze.models import build
 from cksync.config import Config
+from cksync.domain import OnStep, unseen
 from cksync.folder import Folder
 from cksync.load import publish as load
 from cksync.load.publish import Analyze, Published
@@ -18,10 +19,11 @@ def publish(config: Config, folder: Folder, *, analyze: bool = True) -> Publishe
     return load.publish(folder, _analyze(config) if analyze else None)
 
 
-def rebuild(config: Config, folder: Folder) -> Published:
+def rebuild(config: Config, folder: Folder, on_step: OnStep = unseen) -> Published:
     """Rebuild the mirror of a folder from its log."""
-    return load.rebuild(folder, _analyze(config))
+    return load.rebuild(folder, _analyze(config, on_step), on_step=on_step)
 
 
-def _analyze(config: Config) -> Analyze:
-    return functools.partial(build, settings=config.models, tables=[table.name for table in tables()])
+def _analyze(config: Config, on_step: OnStep = unseen) -> Analyze:
+    names = [table.name for table in tables()]
+    return functools.partial(build, settings=config.models, tables=names, on_step=on_step)

@@ -8,18 +8,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from cksync.api import Api, Credentials, Stopped, connect, credentials
+from cksync.api import Credentials, LimitedApi, Stopped, connect, credentials
 from cksync.api.connections import MOST_CONNECTIONS, usable_rate
 from cksync.api.v4.catalog import LAG
-from cksync.clock import Clock, steady_clock, wall_clock
+from cksync.clock import REAL_TIME, Clock, Time, steady_clock
 from cksync.config import Config, with_version
 from cksync.domain import Miss, Page
 from cksync.errors import ApiUnavailable, CksyncError, Interrupted, Refused
 from cksync.extract.context import Progress, PullContext
 from cksync.extract.fetch import fetch_all
+from cksync.extract.first_pages import FirstPages, LengthProbe
 from cksync.extract.scan.by_id import ByIdScan
 from cksync.extract.scan.cursor import CursorScan
-from cksync.extract.scan.full import Scan
+from cksync.extract.scan.full import STALE, Scan
 from cksync.extract.schedule import Depth, Schedule
 from cksync.extract.streams import AFRESH, account_scan, choose, phases
 from cksync.extract.v4.leavers import LeaversScan
@@ -45,7 +46,8 @@ from cksync.load.publish import must_rebuild, stage
 from cksync.load.state import MirrorState, mirror_state
 from cksync.pipeline.account import address, check_clock, check_pin
 from cksync.pipeline.ending import close, fail, finish
-from cksync.pipeline.events import Event, Merging, Note, PageRead
+from cksync.pipeline.events import Event, Merging, Note, PageRead, Waiting
+from cksync.pipeline.forecast import expected, forecast
 from cksync.pipeline.plan import priced
 from cksync.pipeline.publishing import publish
 from cksync.pipeline.run import Run
@@ -55,8 +57,6 @@ from cksync.versions import Version
 
 # Data is not requested again within this time; later, its pages have moved.
 KEEP = timedelta(days=1)
-# A pull that continues later than this (pages of one pull may be as far apart) checks earlier pages first.
-STALE = timedelta(minutes=1)
 # A first pull takes long, so it publishes while it runs: every few minutes, during waits for the rate limit (but not
 # all of them), and after every stream (but not very short ones).
 PUBLISH_SELDOM = timedelta(seconds=10)
@@ -85,9 +85,10 @@ def pull(
     allow: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     stop: threading.Event | None = None,
-    wall: Clock = wall_clock,
+    wall: Clock | None = None,
     is_dry: bool = False,
     analyze: bool = True,
+    time: Time = REAL_TIME,
 ) -> Iterator[Event]:
     """Bring the mirror up to date; the last event is the PullReport.
 
@@ -98,6 +99,7 @@ def pull(
     Setting `stop` ends the pull cleanly: it raises Interrupted, and the next pull continues. Raises Locked,
     Unauthorized, Refused (the secret of another account), ApiUnavailable, Failed; everything read is then in the log.
     """
+    wall = wall or time.wall
     given, redactor = credentials(config, environment() if environ is None else environ)
     config = with_version(config, given.version)
     chosen = choose(streams, given.version)
@@ -115,9 +117,9 @@ def pull(
             mirror.close()
             before = mirror.enter_context(_ahead(folder))
         newest = newest_observation(folder.log)
-        now = steady_clock(newest, wall)
+        now = steady_clock(newest, wall, time.ticks)
         yield from _notes_on_clock(newest, wall(), "the newest observation in the log")
-        with connect(config, given, redactor, now, stop) as api:
+        with connect(config, given, redactor, now, stop, time=time) as api:
             scan = account_scan(given.version)
             began_at = now()
             start = Start(began_at, "", tuple(streams), tuple(allow), version=given.version)
@@ -127,7 +129,7 @@ def pull(
             yield from _notes_on_clock(page.server_at, page.received_at, "the API")
             is_stale = newest is not None and began_at - newest > STALE
             start = replace(start, account=address(page), **_foreseen(before, config, chosen, depth, began_at))
-            run = _begin(config, target, before, api, now, stop, start, chosen, is_stale, depth)
+            run = _begin(config, target, before, api, now, stop, start, chosen, is_stale, depth, time)
             run.analyze = analyze and not is_dry
             if given.version == "v4":
                 known_better = recent(before, began_at - LAG)
@@ -138,6 +140,9 @@ def pull(
             scan.tell(page)
             try:
                 yield from _take(run, scan, page)
+                if run.planned is not None and (found := forecast(run)):
+                    run.is_announced = True
+                    yield found
                 if run.since:
                     yield Note(_going_on(run.since, depth))
                 yield from _read(run, lists, is_time_up)
@@ -220,7 +225,7 @@ def _check_times(folder: Folder, before: MirrorState, newest: datetime | None, s
 
 
 def _identify(
-    config: Config, folder: Folder, before: MirrorState, api: Api, scan: Scan, start: Start, accept_account: bool
+    config: Config, folder: Folder, before: MirrorState, api: LimitedApi, scan: Scan, start: Start, accept_account: bool
 ) -> Page:
     """Request the account, and refuse one other than the pinned account before anything is written."""
     request = scan.ask()
@@ -253,13 +258,14 @@ def _begin(
     config: Config,
     folder: Folder,
     before: MirrorState,
-    api: Api,
+    api: LimitedApi,
     now: Clock,
     stop: threading.Event,
     start: Start,
     streams: frozenset[str],
     is_stale: bool,
     depth: Depth,
+    time: Time,
 ) -> Run:
     loads = [load for load in open_round(folder.log) if load.start.account.lower() == start.account.lower()]
     useful = [load for load in loads if DEPTHS.index(_depth(load)) >= DEPTHS.index(depth)]
@@ -291,8 +297,10 @@ def _begin(
             keys=keys,
             absent=absent,
             version=start.version,
+            is_planned=not fresh and start.planned is not None,
         ),
         progress=Progress(folder, writer, loads),
+        time=time,
         is_first=before.last_load_at is None and not was_ever_finished(folder.log),
         planned=None if fresh else start.planned,
         since=oldest,
@@ -395,7 +403,13 @@ def _time_limit(stop: threading.Event, max_minutes: float | None) -> Iterator[th
 
 def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
     """Record a page, or a missing response, in its scan and the log."""
-    progress, checkpoint = run.progress, scan.checkpoint
+    progress = run.progress
+    if isinstance(scan, LengthProbe):
+        progress.writer.add_attempts(came.attempts)
+        progress.requests[scan.slice.stream] += len(came.attempts)
+        yield PageRead(scan.slice, 0, progress.requests.total(), expected(run), forecast(run))
+        return
+    checkpoint = scan.checkpoint
     progress.scans[scan.slice.name] = scan
     if isinstance(came, Miss):
         progress.writer.miss(came.attempts, checkpoint)
@@ -409,10 +423,10 @@ def _take(run: Run, scan: Scan, came: Page | Miss) -> Iterator[Event]:
         news = scan.news(came) if isinstance(scan, CursorScan | LeaversScan) else came
         progress.writer.add(run.context.recent.news(news), checkpoint, scan.absent if has_absent else ())
     progress.requests[scan.slice.stream] += len(came.attempts)
-    progress.left[scan.slice.name] = scan.pages_left or 0
-    left, made = sum(progress.left.values()), progress.requests.total()
+    progress.note_left(scan)
     rows = 0 if isinstance(came, Miss) else len(came.records)
-    yield PageRead(scan.slice, rows, made, max(made + left, run.planned or 0))
+    progress.rows += rows
+    yield PageRead(scan.slice, rows, progress.requests.total(), expected(run), forecast(run))
 
 
 def _check_use(run: Run) -> None:
@@ -432,10 +446,19 @@ def _read(run: Run, lists: Collection[str], is_time_up: threading.Event) -> Iter
         if isinstance(scans, Pause):
             yield Note(f"some counts of the API lag behind; checking them again in {scans.seconds:.0f} s")
             run.progress.writer.flush()
-            run.stop.wait(scans.seconds)
+            yield Waiting(scans.seconds, "lag", forecast(run))
+            run.time.wait(run.stop, scans.seconds)
             continue
+        if isinstance(scans, FirstPages):
+            yield from _drive(run, scans.scans, first_pages_only=True)
+            if run.stop.is_set():
+                break
+            continue
+        if not run.is_announced and (found := forecast(run)):
+            run.is_announced = True
+            yield found
         if any(scan.pages_left != 0 for scan in scans):
-            _publish_early(run, PUBLISH_SELDOM if run.has_waited else PUBLISH_EVERY)
+            yield from _publish_early(run, PUBLISH_SELDOM if run.has_waited else PUBLISH_EVERY)
         yield from _drive(run, scans)
         _check_use(run)
         if run.stop.is_set():
@@ -448,33 +471,54 @@ def _read(run: Run, lists: Collection[str], is_time_up: threading.Event) -> Iter
         )
 
 
-def _drive(run: Run, scans: Sequence[Scan]) -> Iterator[Event]:
+def _drive(run: Run, scans: Sequence[Scan], *, first_pages_only: bool = False) -> Iterator[Event]:
     for scan in scans:
         if scan.slice.name in run.context.earlier:
             run.progress.scans[scan.slice.name] = scan
-            run.progress.left[scan.slice.name] = scan.pages_left or 0
+        if scan.slice.name in run.context.earlier or scan.pages_left == 0:
+            run.progress.note_left(scan)
     limits = run.config.api
     rate = usable_rate(limits.version, limits.rate_limit, limits.rate_period_seconds)
-    with contextlib.closing(fetch_all(scans, run.api, limits.concurrency, run.stop, rate)) as pages:
+    fetched = fetch_all(
+        scans,
+        run.api,
+        limits.concurrency,
+        run.stop,
+        rate,
+        latency=run.latency,
+        time=run.time,
+        first_pages_only=first_pages_only,
+    )
+    with contextlib.closing(fetched) as pages:
         for item in pages:
             if item is None:
                 run.has_waited = True
                 run.progress.writer.flush_if_due()
-                _publish_early(run, max(PUBLISH_WHEN_IDLE, 20 * run.publishing))
+                yield from _waiting(run)
+                yield from _publish_early(run, max(PUBLISH_WHEN_IDLE, 20 * run.publishing))
             else:
                 yield from _take(run, *item)
-                _publish_early(run, PUBLISH_EVERY)
+                yield from _publish_early(run, PUBLISH_EVERY)
     run.progress.writer.flush()
 
 
-def _publish_early(run: Run, after: timedelta) -> None:
+def _waiting(run: Run) -> Iterator[Waiting]:
+    """Say that requests wait for the rate limit, if they do."""
+    waits = [wait for throttle in run.api.throttles().values() if (wait := throttle.wait) is not None]
+    if waits:
+        longest = max(waits, key=lambda wait: wait.seconds)
+        yield Waiting(longest.seconds, "refused" if longest.is_refused else "limit", forecast(run))
+
+
+def _publish_early(run: Run, after: timedelta) -> Iterator[Merging]:
     """Publish during a first pull, so that it can be queried while it runs."""
     if run.config.api.version == "v4":  # read within minutes, so that each merge would only hold it up
         after = max(after, PUBLISH_EVERY)
     has_read = any(scan.keys for scan in run.progress.scans.values() if scan.slice.stream != "account")
     if run.is_first and has_read and run.now() - (run.published_at or run.context.began_at) > after:
         began_at = run.now()
+        yield Merging(is_early=True)
         run.progress.writer.flush()
         run.published.append(publish(run.config, run.folder, analyze=run.analyze))
-        run.published_at = run.now()
+        run.published_at, run.rows_published = run.now(), run.progress.rows
         run.publishing = run.published_at - began_at

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from cksync.api import Api
+from cksync.api import LimitedApi
+from cksync.api.connections import Latency
 from cksync.api.v4 import catalog as v4
 from cksync.api.v4.catalog import PEOPLE
-from cksync.clock import Clock
+from cksync.clock import REAL_TIME, Clock, Time
 from cksync.config import Config
 from cksync.domain import ACTIVE, CANCELLED, Checkpoint
 from cksync.extract.context import Progress, PullContext
@@ -22,12 +23,12 @@ class Run:
 
     `is_first`: the account was never read completely; `since` is the start of the first load of the round; `analyze`:
     whether a publish builds the models; `carried` lists slices that this pull has already read, which are up to date;
-    `publishing` is the duration of the last publish.
+    `publishing` is the duration of the last publish, after which `rows_published` records were in the mirror.
     """
 
     config: Config
     folder: Folder
-    api: Api
+    api: LimitedApi
     now: Clock
     stop: threading.Event
     account: str
@@ -40,7 +41,11 @@ class Run:
     carried: Set[str] = frozenset()
     published_at: datetime | None = None
     publishing: timedelta = timedelta(0)
+    rows_published: int = 0
+    time: Time = REAL_TIME
+    latency: Latency = field(default_factory=Latency)
     has_waited: bool = False
+    is_announced: bool = False
     published: list[Published] = field(default_factory=list)
     is_finished: bool = False
 

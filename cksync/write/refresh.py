@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from cksync.custom_fields import PERSON, free_column
+from cksync.domain import OnStep, unseen
 from cksync.errors import Failed
 from cksync.folder import Folder
 from cksync.load.publish import STORAGE_VERSION
@@ -18,7 +19,7 @@ from cksync.write.workspace import TABLES, column_names, fill, key_of, opened, r
 KEPT = "_cksync_kept"
 
 
-def refresh(folder: Folder, path: Path) -> dict[str, int]:
+def refresh(folder: Folder, path: Path, on_step: OnStep = unseen) -> dict[str, int]:
     """Refresh a workspace from the current mirror; return the number of rows of each table.
 
     Unpushed edits stay; everything else, including the base, is as in the mirror. Raises Failed when the tables of the
@@ -34,7 +35,7 @@ def refresh(folder: Folder, path: Path) -> dict[str, int]:
         db.execute(f"attach {literal(temporary.absolute())} as fresh (storage_version '{STORAGE_VERSION}')")
         names = column_names(db)
         db.execute("use fresh")
-        rows = fill(db, first_id=_next_id(db))
+        rows = fill(db, _next_id(db), on_step)
         now = column_names(db)
         taken = {*PERSON, *(name.lower() for name in now.values())}
         renamed = {name: now[id_] if id_ in now else free_column(name, taken) for id_, name in names.items()}

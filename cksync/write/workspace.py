@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from cksync.custom_fields import PERSON, Field, field_columns, free_column, key_of_label, people
+from cksync.domain import OnStep, Step, unseen
 from cksync.errors import Failed, Locked, Rejected
 from cksync.folder import Folder, put_in_place
 from cksync.load.publish import STORAGE_VERSION
@@ -63,7 +64,7 @@ def key_of(table: str) -> Sequence[str]:
     return KEYS.get(table, ("id",))
 
 
-def checkout(folder: Folder, path: Path) -> dict[str, int]:
+def checkout(folder: Folder, path: Path, on_step: OnStep = unseen) -> dict[str, int]:
     """Write a new workspace from the mirror alone; return the number of rows of each table.
 
     Raises Rejected if the file exists, Failed if there is no mirror or a disk error occurs, Locked if another checkout
@@ -77,7 +78,7 @@ def checkout(folder: Folder, path: Path) -> dict[str, int]:
     if not path.parent.is_dir():
         raise Rejected(f"the folder {path.parent} does not exist; create it first")
     with written(path) as temporary, opened(temporary, folder, is_new=True) as db:
-        return fill(db)
+        return fill(db, on_step=on_step)
 
 
 def _check_name(path: Path) -> None:
@@ -190,7 +191,7 @@ def opened(
         db.execute("detach work")
 
 
-def fill(db: duckdb.DuckDBPyConnection, first_id: int = -1) -> dict[str, int]:
+def fill(db: duckdb.DuckDBPyConnection, first_id: int = -1, on_step: OnStep = unseen) -> dict[str, int]:
     """Create the tables of a workspace in the current database from the mirror; return the number of rows of each.
 
     New rows get ids from `first_id` down.
@@ -210,8 +211,10 @@ def fill(db: duckdb.DuckDBPyConnection, first_id: int = -1) -> dict[str, int]:
     if fields:
         values = [value for field in fields for value in (field.column, field.id, field.key)]
         db.execute(f"insert into _cksync.columns values {', '.join(['(?, ?, ?)'] * len(fields))}", values)
+    on_step(Step("copying subscribers", 0, 1 + len(TABLES)))
     _copy(db, "subscribers", people(fields, "mirror.main.subscribers"))
-    for name in TABLES:
+    for done, name in enumerate(TABLES, 1):
+        on_step(Step(f"copying {name}", done, 1 + len(TABLES)))
         _copy(db, name, rows_of(db, name))
     rows = {}
     for name in ("subscribers", *TABLES):

@@ -27,15 +27,17 @@ def in_terminal(
     width: int = 80,
     height: int = 24,
     answers: Sequence[tuple[str, str]] = (),
+    module: Sequence[str] = ("cksync",),
 ) -> tuple[int, str]:
-    """Run cksync with a terminal of that size for everything, and return its exit status and what a person saw.
+    """Run cksync (or another `module`, with arguments before those) with a terminal of that size for everything, and
+    return its exit status and what a person saw.
 
     `answers` are texts with what to type, and Enter, once each is shown.
     """
     outer, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
     process = subprocess.Popen(
-        [sys.executable, "-m", "cksync", *arguments],
+        [sys.executable, "-m", *module, *arguments],
         cwd=cwd,
         env={"TERM": "xterm", **environ},
         stdin=inner,

@@ -14,6 +14,7 @@ from cksync import (
     Client,
     Config,
     Exported,
+    Forecast,
     ItemOutcome,
     Merging,
     Note,
@@ -30,6 +31,7 @@ from cksync import (
     TurnedDown,
     V4Client,
     VerifyReport,
+    Waiting,
 )
 
 config = cksync.load_config(path="config.toml")
@@ -40,7 +42,8 @@ report = cksync.pull(config, on_event=print)
 assert_type(report, PullReport)
 assert_type(report.exit_status, int)
 assert_type(report.requests, Mapping[str, int])
-assert_type(cksync.iter_pull(config, streams=["tags"], stop=stop), Iterator[PageRead | Merging | Note | PullReport])
+PullEvent = Forecast | PageRead | Waiting | Merging | Note | PullReport
+assert_type(cksync.iter_pull(config, streams=["tags"], stop=stop), Iterator[PullEvent])
 assert_type(cksync.verify(config, repair=True), VerifyReport)
 assert_type(cksync.plan(config), PullPlan)
 assert_type(cksync.status(config), Status)

@@ -20,6 +20,7 @@ from cksync.analyze.report.kpis import tiles
 from cksync.analyze.report.page import Head, Shown, page
 from cksync.analyze.report.periods import Period, read_periods
 from cksync.branding import ReportConfig, data_url, readable
+from cksync.domain import OnStep, Step, unseen
 from cksync.errors import Failed, Refused
 from cksync.folder import Folder, write_whole
 from cksync.mirror import open_mirror
@@ -47,18 +48,27 @@ class ReportFile:
     as_of: datetime | None
 
 
-def write_report(folder: Folder, path: Path, brand: ReportConfig | None = None, *, force: bool = False) -> ReportFile:
+def write_report(
+    folder: Folder,
+    path: Path,
+    brand: ReportConfig | None = None,
+    *,
+    force: bool = False,
+    on_step: OnStep = unseen,
+) -> ReportFile:
     """Write the report, replacing an older one. Raises Refused for a file that is not a report, unless forced,
     BadConfig for a logo that is not a picture, and Failed if there is no mirror or no disk space."""
     _check(path, force=force)
     with open_mirror(folder) as db:
-        html, as_of = _report(db, folder, brand or ReportConfig())
+        html, as_of = _report(db, folder, brand or ReportConfig(), on_step)
     data = html.encode()
     _write(path, data)
     return ReportFile(path, len(data), as_of)
 
 
-def _report(db: duckdb.DuckDBPyConnection, folder: Folder, brand: ReportConfig) -> tuple[str, datetime | None]:
+def _report(
+    db: duckdb.DuckDBPyConnection, folder: Folder, brand: ReportConfig, on_step: OnStep
+) -> tuple[str, datetime | None]:
     there = {found["name"] for found in rows(db, _THERE)}
     if not {"_cksync.models", "_cksync.checks", "model_settings"} <= there:
         raise Failed(
@@ -69,12 +79,11 @@ def _report(db: duckdb.DuckDBPyConnection, folder: Folder, brand: ReportConfig) 
     account = row(db, "select name from account")
     periods = read_periods(db, there)
     unknown = dict(db.execute("select name, unknown from _cksync.models where unknown is not null").fetchall())
-    shown = [
-        Shown(
-            section, _answer(db, section, there, periods), [unknown[name] for name in section.models if name in unknown]
-        )
-        for section in SECTIONS
-    ]
+    shown = []
+    for done, section in enumerate(SECTIONS):
+        on_step(Step(f"answering: {section.title}", done, len(SECTIONS)))
+        notes = [unknown[name] for name in section.models if name in unknown]
+        shown.append(Shown(section, _answer(db, section, there, periods), notes))
     line = hero(db, periods, there)
     head = Head(
         title=brand.title or account.get("name") or "Your account",

@@ -9,9 +9,11 @@ import msgspec
 
 from cksync.api.http import NO_PARAMS, Call, HttpClient, Malformed, Reply
 from cksync.api.salvage import as_sent
+from cksync.api.throttle import Throttle
 from cksync.api.v3.catalog import STATES, STREAMS, Stream
 from cksync.domain import Page, Record, Request
 from cksync.errors import EndpointFailed, Rejected
+from cksync.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,10 @@ class V3:
     def write(self, call: Call) -> Reply:
         """Send a write: see HttpClient.write."""
         return self._client.write(call)
+
+    def throttles(self) -> Mapping[Version, Throttle]:
+        """See WritingApi.throttles."""
+        return {"v3": self._client.throttle}
 
 
 def _cut(request: Request, body: bytes) -> tuple[_Cut, int]:

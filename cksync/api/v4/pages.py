@@ -10,10 +10,12 @@ import msgspec
 
 from cksync.api.http import NO_PARAMS, Call, HttpClient, Malformed, Reply
 from cksync.api.salvage import as_sent
+from cksync.api.throttle import Throttle
 from cksync.api.v3.pages import V3
 from cksync.api.v4.catalog import STREAMS, Stream
 from cksync.domain import Head, Page, Record, Request
 from cksync.errors import EndpointFailed, Rejected
+from cksync.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class V4:
         if self._v3 is None:
             raise Rejected(f"{call.method} {call.path} is a write of API v3, and api.api_secret is not set")
         return self._v3.write(call)
+
+    def throttles(self) -> Mapping[Version, Throttle]:
+        """See WritingApi.throttles."""
+        beside = self._v3.throttles() if self._v3 is not None else {}
+        return {**beside, "v4": self._client.throttle}
 
 
 def _rooted(text: bytes, root: str) -> Any:

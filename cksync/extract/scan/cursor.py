@@ -340,7 +340,7 @@ class CursorScan:
             return 0
         if self._total is None:
             return None if not self._number else 1
-        return max(1, -(-(self._total - self._count) // PAGE_ROWS))
+        return max(1, -(-(self._total - self._count) // max(1, self.per_page)))
 
 
 class CountProbe(CursorScan):

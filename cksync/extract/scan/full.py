@@ -7,7 +7,7 @@ checkpoint and the keys it has read.
 from collections import deque
 from collections.abc import Collection, Iterable, Set
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
 
 from cksync.api.v3.catalog import PAGE_ROWS, STREAMS, ask_page
@@ -15,6 +15,8 @@ from cksync.domain import NOTHING_HELD, Checkpoint, Held, Miss, Page, Request, S
 from cksync.extract.scan.unread import Unread
 from cksync.plural import plural
 
+# A page that follows later than this (pages of one pull may be as far apart) does not show what slipped past a border.
+STALE = timedelta(minutes=1)
 # How often to check the tail for rows added meanwhile; a busy list never rests.
 TAIL_RECHECKS = 3
 # After this many consecutive pages without a usable answer, give up for tonight; sooner if none ever arrived.
@@ -199,6 +201,8 @@ class FullScan:
         number = page.request.page
         if number > 1 and self._has_dropped(page):
             self._repairs.append(number - 1)
+        if number == 2 and self._read_from is not None and page.sent_at - self._read_from > STALE:
+            self._repairs.append(1)  # it was read early, for the total alone: rows may have slipped past its border
         self._front, self._line_total = number, page.total
         if len(page.records) < PAGE_ROWS:
             self._short.add(number)
@@ -331,7 +335,10 @@ class FullScan:
         """Return the pages still to request; None before the first answer."""
         if self._is_done:
             return 0
-        return None if self._last is None else max(self._last - self._front, 0) + len(self._repairs)
+        if self._last is None:
+            return None
+        last = max(self._last, -(-(self._total or 0) // PAGE_ROWS))  # a resumed scan knows the total first
+        return max(last - self._front, 0) + len(self._repairs)
 
     @property
     def is_worth_repeating(self) -> bool:

@@ -56,12 +56,16 @@ def estimates(schedule: Schedule) -> list[Estimate]:
     people = 1 + (pages["subscribers"] if everybody else COUNTS)
     tags_in_turn = ceil(len(tags) * min(1.0, schedule.share))
     members = whole if is_full else len(in_v4) - (len(tags) - tags_in_turn if everybody else 0)
+    if schedule.depth == "verify":  # every list is read whole but for tags, which come with people
+        of_tags = sum(max(1, ceil(schedule.state.cursors[name].rows / PAGE_ROWS)) for name in tags)
+        members = whole - of_tags + tags_in_turn
     cursor = schedule.state.cursors.get(engagement(schedule.settings.engagement_window_days).name)
     days = schedule.settings.engagement_days
     is_due = bool(days) and (
         is_full or cursor is None or cursor.read_to is None or (schedule.at - cursor.read_to).days >= days
     )
     links = len(known.sent()) if is_full else LINKS_IN_ROTATION
+    is_whole = schedule.depth != "nightly"
     return [
         *found,
         Estimate("subscribers", 1, people, "everybody, with their tags" if everybody else "changed people, and counts"),
@@ -72,9 +76,9 @@ def estimates(schedule: Schedule) -> list[Estimate]:
         Estimate(
             "sequence_emails",
             len(known.sequences()),
-            len(known.sequences()) if is_full else ceil(len(known.sequences()) * schedule.share),
+            len(known.sequences()) if is_whole else ceil(len(known.sequences()) * schedule.share),
             "changed sequences, and a share of the others",
         ),
         Estimate("subscriber_stats", 1, pages["active"] if is_due else 0, f"every {days:g} days"),
-        Estimate("purchases", 1, pages["purchases"] if is_full else 1, "the newest page"),
+        Estimate("purchases", 1, pages["purchases"] if is_whole else 1, "the newest page"),
     ]

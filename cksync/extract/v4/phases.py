@@ -49,6 +49,7 @@ from cksync.domain import (
 from cksync.domain import PURCHASES as PURCHASES_V3
 from cksync.extract.context import Progress, PullContext
 from cksync.extract.due import QUARTER, STATS_MONTHLY, STATS_WEEKLY, WEEK, has_rotation_due
+from cksync.extract.first_pages import FirstPages
 from cksync.extract.scan.by_id import ByIdScan
 from cksync.extract.scan.cursor import FORBIDDEN, CountProbe, CursorScan, IdsProbe
 from cksync.extract.scan.full import FullScan, Scan
@@ -222,11 +223,17 @@ class _Reading:
     def phases(self) -> Phases:
         lists = yield from self._small_lists()
         last = yield from self._changed_people()
-        people = self._people_scans()
+        people, engaged, others = self._people_scans(), self._engagement(), self._others()
+        members_of = self._member_scans() if not self.context.is_planned else None
+        if members_of is not None:
+            yield from self._measured(lists, [*people, *engaged, *others], members_of)
+        if STATS.name in lists and not lists[STATS.name].is_complete and lists[STATS.name].status == FORBIDDEN:
+            yield from self._stats_one_by_one(lists)
         if self._by_hints:  # what the changed people explain is not read
             last |= yield from self._run(people)
             yield from self._people_after(last)
-        scans = [*self._emails(lists), *self._engagement(), *self._links(lists), *self._member_scans(), *self._others()]
+        scans = [*self._emails(lists), *engaged, *self._links(lists), *others]
+        scans += self._member_scans() if members_of is None else members_of
         last |= yield from self._run(self._longest_first(scans if self._by_hints else [*people, *scans]))
         for scan in last.values():
             self._note_absent(scan)
@@ -238,7 +245,7 @@ class _Reading:
         yield from self._missing(last)
         yield from self._doubtful()
 
-    def _run(self, scans: Sequence[Scan]) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
+    def _run(self, scans: Sequence[Scan]) -> Generator[Scans | FirstPages | Pause, None, dict[str, CursorScan]]:
         """Run scans together; return the cursor scans, by slice."""
         walks = (scan for scan in scans if isinstance(scan, CursorScan))
         last = yield from settle(walks, self._settings.settle_seconds)
@@ -252,13 +259,15 @@ class _Reading:
         def rows(scan: Scan) -> int:
             if scan.slice in (PEOPLE, CANCELLED):
                 return 2**62
+            if scan.slice.stream == "subscriber_stats":
+                return 2**61
             if isinstance(scan, CursorScan) and not scan.is_changes_only:
                 return self.counts.get(scan.slice.name) or 0
             return 0
 
         return sorted(scans, key=rows, reverse=True)
 
-    def _small_lists(self) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
+    def _small_lists(self) -> Generator[Scans | FirstPages | Pause, None, dict[str, CursorScan]]:
         names = [name for name in LISTS if self._is_wanted(name)]
         scans = [self._list(name) for name in names]
         if self._is_wanted("broadcasts"):
@@ -276,8 +285,6 @@ class _Reading:
         if BROADCASTS.name in last and last[BROADCASTS.name].is_complete:
             gone = self.known.ids("broadcasts") - last[BROADCASTS.name].ids
             yield [ByIdScan(BROADCASTS_BY_ID_V4, map(str, sorted(gone)), budget=BY_ID_BUDGET)] if gone else []
-        if STATS.name in last and not last[STATS.name].is_complete and last[STATS.name].status == FORBIDDEN:
-            yield from self._stats_one_by_one(last)
         return last
 
     def _confirm_parents(self, last: Mapping[str, CursorScan]) -> Phases:
@@ -313,7 +320,9 @@ class _Reading:
                 self.progress.writer.mark([gone_with])  # in one segment with the absence: a kill must not part them
                 self._observe_absent(whole(stream, "v4"), at, [id_])
 
-    def _trashed(self, forms: Collection[int]) -> Generator[Scans | Pause, None, dict[int, datetime | None]]:
+    def _trashed(
+        self, forms: Collection[int]
+    ) -> Generator[Scans | FirstPages | Pause, None, dict[int, datetime | None]]:
         """Return which of some forms are in the trash, and when they were seen there."""
         trash = IdsProbe(TRASHED, query_of(TRASHED), with_heads=True, states_only=True)
         yield [trash]
@@ -327,6 +336,34 @@ class _Reading:
         """Note the known rows that a complete list lacks."""
         if scan.absent:
             self._observe_absent(scan.slice, scan.last_at or self.context.began_at, scan.absent)
+
+    def _measured(self, lists: Mapping[str, CursorScan], scans: Scans, members_of: Scans) -> Phases:
+        """Read the first pages of the long lists, which tell how long these are, and note what to expect of the others.
+        Forms and tags count their active members; of sequences, the first page of their members is read."""
+        progress = self.progress
+        broadcasts, stats = lists.get(BROADCASTS.name), lists.get(STATS.name)
+        sent = len(stats.ids or broadcasts.ids) if stats is not None and broadcasts is not None else 0
+        if stats is not None and stats.status == FORBIDDEN:
+            progress.expect(STATS_BY_ID_V4, sent)
+        if self._is_wanted("broadcast_links") and self._settings.links and broadcasts is not None:
+            for id_ in (stats.ids if stats is not None else ()) or broadcasts.ids:
+                progress.expect(links_of(id_), 1)
+        for id_ in self._sequences_due(lists):
+            progress.expect(emails_of(id_), 1)
+        uncounted = [scan for scan in members_of if self.counts.get(scan.slice.name) is None]
+        first = [scan for scan in (*scans, *uncounted) if isinstance(scan, CursorScan) and not scan.has_begun]
+        yield FirstPages(first)
+        totals = {scan.slice.stream: scan.total or 0 for scan in scans if isinstance(scan, CursorScan)}
+        everybody = next(
+            (scan.total or 0 for scan in scans if isinstance(scan, CursorScan) and scan.slice == PEOPLE), 0
+        )
+        active = totals.get("subscriber_stats", 0)
+        share = everybody / active if active else 1.0
+        for scan in members_of:
+            if isinstance(scan, CursorScan) and not scan.has_begun and not scan.is_changes_only:
+                rows = share * (self.counts.get(scan.slice.name) or 0)
+                progress.expect(scan.slice, max(1, ceil(rows / self.page_rows)))
+        progress.is_measured = True
 
     # -- people
 
@@ -362,7 +399,7 @@ class _Reading:
         )
         return self._pages + len(gained) <= COUNTS + len(tags) + searches
 
-    def _changed_people(self) -> Generator[Scans | Pause, None, dict[str, CursorScan]]:
+    def _changed_people(self) -> Generator[Scans | FirstPages | Pause, None, dict[str, CursorScan]]:
         """Read who changed since the last pull, unless everybody is read in any case."""
         if not self._is_wanted("subscribers") or self._is_read(PEOPLE) or self._must_read_everybody:
             return {}

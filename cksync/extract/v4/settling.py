@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cksync.domain import Checkpoint, Miss, Page, Request, Slice
+from cksync.extract.first_pages import FirstPages
 from cksync.extract.scan.cursor import CursorScan
 from cksync.extract.scan.full import Scan
 
@@ -16,7 +17,7 @@ class Pause:
     seconds: float
 
 
-Phases = Generator[Sequence[Scan] | Pause, None, None]
+Phases = Generator[Sequence[Scan] | FirstPages | Pause, None, None]
 
 
 class Proved:
@@ -51,7 +52,7 @@ def proved(slice_: Slice, at: datetime, rows: int, doubt: str | None = None) -> 
 
 def settle(
     scans: Iterable[CursorScan], seconds: float
-) -> Generator[Sequence[Scan] | Pause, None, dict[str, CursorScan]]:
+) -> Generator[Sequence[Scan] | FirstPages | Pause, None, dict[str, CursorScan]]:
     """Run scans; walk those again whose count does not match: at once, and once more after some `seconds`. Return the
     last scan of each slice, by name."""
     last = {scan.slice.name: scan for scan in scans}
