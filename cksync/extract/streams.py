@@ -11,6 +11,7 @@ from cksync.extract.context import Progress, PullContext
 from cksync.extract.scan.cursor import CursorScan
 from cksync.extract.scan.full import FullScan
 from cksync.extract.v4 import phases as v4
+from cksync.extract.v4.lists import LISTS as LISTS_V4
 from cksync.extract.v4.settling import Phases
 from cksync.versions import Version
 
@@ -31,7 +32,7 @@ def choose(names: Sequence[str], version: Version) -> frozenset[str]:
 
 
 # Lists that take a request or two are requested again by a continued pull, because later scans depend on them.
-AFRESH = frozenset(("account", *v3.LISTS, *v4.LISTS))
+AFRESH = frozenset(("account", *v3.LISTS, *LISTS_V4))
 
 
 def account_scan(version: Version) -> FullScan | CursorScan:

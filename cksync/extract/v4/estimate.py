@@ -6,7 +6,9 @@ from math import ceil
 from cksync.api.v4.catalog import PAGE_ROWS, PEOPLE, engagement
 from cksync.api.v4.catalog import STREAMS as CATALOG
 from cksync.extract.schedule import Schedule
-from cksync.extract.v4.phases import COUNTS, LINKS_IN_ROTATION, LISTS
+from cksync.extract.v4.lists import LISTS
+from cksync.extract.v4.mails import LINKS_IN_ROTATION
+from cksync.extract.v4.people import COUNTS
 from cksync.load.known import Known
 
 

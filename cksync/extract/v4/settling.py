@@ -18,6 +18,8 @@ class Pause:
 
 
 Phases = Generator[Sequence[Scan] | FirstPages | Pause, None, None]
+# Phases that return the last scan of each list, by the name of its slice.
+Reading = Generator[Sequence[Scan] | FirstPages | Pause, None, dict[str, CursorScan]]
 
 
 class Proved:
@@ -50,9 +52,7 @@ def proved(slice_: Slice, at: datetime, rows: int, doubt: str | None = None) -> 
     )
 
 
-def settle(
-    scans: Iterable[CursorScan], seconds: float
-) -> Generator[Sequence[Scan] | FirstPages | Pause, None, dict[str, CursorScan]]:
+def settle(scans: Iterable[CursorScan], seconds: float) -> Reading:
     """Run scans; walk those again whose count does not match: at once, and once more after some `seconds`. Return the
     last scan of each slice, by name."""
     last = {scan.slice.name: scan for scan in scans}
