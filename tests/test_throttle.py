@@ -425,3 +425,10 @@ def test_a_ledger_of_any_size_is_replaced(tmp_path: Path) -> None:
         file.truncate(1 << 40)
     Ledger(path, 3, PERIOD, LONGEST).close()
     assert path.stat().st_size == HEADER.size + 3 * 8
+
+
+def test_pace_of_a_limit_that_is_none_is_found_without_a_look_at_each_slot(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger", 1_000_000, 60.0, 30.0)
+    ledger.reserve(10.0)
+    pace = ledger.pace(11.0, 0.1)
+    assert (pace.held, pace.seconds_until(1_000)) == ((), 0.0)

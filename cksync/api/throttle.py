@@ -35,6 +35,8 @@ MOST_SLOTS = 1_000_000
 _NEVER, _DAY = 3e10, 86_400.0
 # After a 429, another program uses the key: leave it this share of the limit, for this many periods.
 _CAREFUL_SHARE = 0.2
+# With more slots than this, no request waits for one, and it would take long to look at each.
+_MOST_FORESEEN = 5_000
 _CAREFUL_PERIODS = 10
 
 # A slot and the time noted in it, until which it is held if never released.
@@ -142,7 +144,8 @@ class Ledger:
             allowed = max(1, int(self.limit * (1 - _CAREFUL_SHARE))) if now < careful else self.limit
             # A request in flight holds its slot for as long as it may take, but will be answered soon.
             most = now + latency_seconds + self.period
-            held = sorted(min(at, most) - now for at in self._times(count, now, span) if at > now)
+            times = self._times(count, now, span) if count <= _MOST_FORESEEN else ()
+            held = sorted(min(at, most) - now for at in times if at > now)
         return Pace(tuple(held), allowed, self.period + latency_seconds, max(closed - now, 0.0))
 
     def _free_at(self, slot: int) -> float:
