@@ -216,6 +216,7 @@ def blocks(text: str) -> str:
 EXAMPLES = [blocks(part) for part in API.split("## All of API v4")]
 
 
+@pytest.mark.heavy
 def test_the_examples_of_the_api_page_run(
     environ: dict[str, str], world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

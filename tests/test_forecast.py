@@ -144,6 +144,7 @@ def test_end_of_a_first_pull_of_500_000_people_through_v4_is_announced_within_15
         check(config, sandbox, clock)
 
 
+@pytest.mark.heavy
 def test_a_first_pull_says_what_it_costs_before_most_of_it_is_spent(clock: VirtualTime, tmp_path: Path) -> None:
     for config, _ in v3(500, clock, tmp_path):
         seen = watched(config, clock)
@@ -165,6 +166,7 @@ def test_waits_for_the_limit_are_told_with_their_seconds(clock: VirtualTime, tmp
     assert max(ends) - min(ends) < 1.0, "all of them name the same moment"
 
 
+@pytest.mark.heavy
 def test_a_wait_after_a_429_says_so(clock: VirtualTime, tmp_path: Path) -> None:
     for config, sandbox in v3(100, clock, tmp_path):
         sandbox.faults.add(effects.status(429), path="/tags", nth=1)
@@ -173,6 +175,7 @@ def test_a_wait_after_a_429_says_so(clock: VirtualTime, tmp_path: Path) -> None:
     assert waits[0].seconds > 10
 
 
+@pytest.mark.heavy
 def test_a_first_page_that_rested_is_read_again(clock: VirtualTime, tmp_path: Path) -> None:
     """Somebody leaves its list after the first page was read, and another joins: the total is the same."""
     for config, sandbox in v3(1_000, clock, tmp_path):
@@ -233,6 +236,7 @@ def test_a_slow_api_takes_longer_than_the_limit_demands() -> None:
     assert Pace((), 120, 60.0).seconds_until(240, gap=1.0) == 240.0
 
 
+@pytest.mark.heavy
 def test_pull_of_known_lists_says_at_once_what_it_costs(clock: VirtualTime, tmp_path: Path) -> None:
     for config, _ in v3(100, clock, tmp_path):
         list(pull(config, time=clock.time))

@@ -233,6 +233,7 @@ def play(machine: type[RuleBasedStateMachine], examples: int, steps: int) -> Non
     )
 
 
+@pytest.mark.heavy
 def test_one_undisturbed_pull_makes_the_mirror_the_world() -> None:
     play(Account, examples=1, steps=3)
 

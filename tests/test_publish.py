@@ -335,6 +335,7 @@ def test_parquet_file_of_a_table_that_lost_its_last_row_is_empty(log: LogBuilder
 # -- what is new, round by round
 
 
+@pytest.mark.heavy
 def test_published_segments_are_not_merged_again(log: LogBuilder) -> None:
     log.write(TAGS, 1, [tag(1)], is_complete=True)
     publish(log.folder)

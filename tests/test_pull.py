@@ -247,6 +247,7 @@ def test_server_errors_on_the_way_are_ridden_out(config: Config, sandbox: Sandbo
     assert differences(config.data_dir / "mirror.duckdb", world) == []
 
 
+@pytest.mark.heavy
 def test_api_that_goes_down_fails_the_pull_and_keeps_what_was_read(config: Config, sandbox: Sandbox) -> None:
     asked: list[str] = []
 

@@ -60,6 +60,7 @@ def end_at(sandbox: Sandbox, request: int, environ: dict[str, str], number: int)
 SEEDS = some(range(12), [0])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", SEEDS)
 def test_killed_pull_repeats_at_most_ten_pages(
     seed: int, clean: int, cksync: Cksync, environ: dict[str, str], sandbox: Sandbox, world: World, tmp_path: Path

@@ -39,6 +39,7 @@ def joined(world: World, who: int) -> int:
     return sum(who in roster.members for roster in world.rosters.values())
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", KINDS)
 def test_address_that_somebody_else_has_meanwhile_takes_nobody_else(
     kind: str, work: Work, sandbox: Sandbox, world: World

@@ -67,6 +67,7 @@ def made(work: Work, world: World, before: list[int], wanted: list[int]) -> None
     assert work.rows("select count(*) from custom_fields where key is null or id < 0") == [(0,)]
 
 
+@pytest.mark.heavy
 def test_rows_with_nothing_but_what_the_api_needs_are_made_once(work: Work, sandbox: Sandbox, world: World) -> None:
     before, wanted = counts(world), edited(work)
     report = work.push()

@@ -40,6 +40,7 @@ NEEDED = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", some([*NEEDED], ["a purchase"]))
 def test_edits_of_what_cannot_be_read_are_not_pushed(name: str, work: Work, sandbox: Sandbox) -> None:
     edits, path = NEEDED[name]

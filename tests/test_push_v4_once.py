@@ -99,6 +99,7 @@ def test_token_that_expires_in_the_middle_costs_one_refresh(work: Work, sandbox:
     assert_each_once(work, world, 20, 30, 3)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("loss", some(["lost_response", "error_before"], ["lost_response"]))
 def test_purchase_without_an_answer_is_looked_up_before_it_is_sent_again(
     work: Work, sandbox: Sandbox, world: World, loss: str

@@ -96,6 +96,7 @@ def test_first_pull_under_the_real_limit(size: tuple[int, int], home: Path) -> N
     check("first-pull", size, recorded(written, size), home)
 
 
+@pytest.mark.heavy
 def test_first_pull_into_a_pipe_says_its_cost_and_every_minute_how_far_it_is(home: Path) -> None:
     environ = environ_at(home, 'data_dir = "data"\n[api]\nconcurrency = 1\n[models]\nbuild = false\n')
     command = [sys.executable, "-m", "tests.support.on_virtual_clock", "500", "0.3", "pull"]

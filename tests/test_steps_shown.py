@@ -32,6 +32,7 @@ def test_steps_are_shown_on_a_terminal_and_each_command_ends_with_a_sentence(
         assert last.endswith((".", "`."))
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("pulled")
 def test_a_pipe_gets_no_steps_of_a_short_command(cksync: Command) -> None:
     assert cksync("rebuild").stderr == ""

@@ -329,6 +329,7 @@ def test_failure_in_a_search_leaves_nothing_untrue(nth: int, crowd: tuple[Config
     assert differences_v4(mirror(config), world, LEFT_TO_THE_CYCLE) == []
 
 
+@pytest.mark.heavy
 def test_verify_mends_what_a_night_leaves(v4: Config, world: World) -> None:
     pulled(v4)
     sequence = max(world.parents["sequence"], key=lambda each: len(world.rosters["sequence", each].members))

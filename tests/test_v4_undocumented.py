@@ -53,6 +53,7 @@ def mirror(config: Config) -> Path:
     return config.data_dir / "mirror.duckdb"
 
 
+@pytest.mark.heavy
 def test_archived_snippets_may_be_in_both_lists(v4: Config, world: World) -> None:
     world.behaviour = replace(world.behaviour, v4_snippets="all")
     assert any(each.archived for each in world.extras.snippets.values())
@@ -102,6 +103,7 @@ def test_resumed_pull_reads_emails_that_changed_after_the_stop(v4: Config, world
     assert differences_v4(mirror(v4), world, ["subscriber_stats"]) == []
 
 
+@pytest.mark.heavy
 def test_webhooks_of_v3_are_those_of_the_night(config: Config, world: World, sandbox: Sandbox) -> None:
     v3 = having(replace(config, models=BARE), base_url=sandbox.url)
     old = edits.add_hook(world, "https://example.com/old", {"name": "subscriber.subscriber_activate"})

@@ -82,6 +82,7 @@ def test_single_wrong_response_costs_a_request(
     assert len(sandbox.journal) <= usual + (1 if name not in PAGED else 3)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("depth", some(get_args(Depth), ["nightly"]))
 @pytest.mark.parametrize("left", [0])
 @pytest.mark.parametrize("name", some([*PATHS], ["tags"]))

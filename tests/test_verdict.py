@@ -127,6 +127,7 @@ def test_lists_that_were_never_read_are_missing(cksync: Command) -> None:
     assert {each["stream"] for each in found["streams"]} == set(streams_of("v3"))
 
 
+@pytest.mark.heavy
 def test_an_incomplete_list_is_named_with_its_reason(cksync: Command, sandbox: Sandbox) -> None:
     sandbox.faults.add(effects.status(500), path="/forms", count=None)
     assert cksync("pull", ok=False).returncode == 3

@@ -109,6 +109,7 @@ def test_there_is_nothing_to_verify_before_the_first_pull(config: Config) -> Non
         found(config)
 
 
+@pytest.mark.heavy
 def test_command_ends_with_3_when_something_differs_and_with_0_when_it_is_repaired(
     cksync: Command, world: World
 ) -> None:

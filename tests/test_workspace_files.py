@@ -59,6 +59,7 @@ def test_two_diffs_read_at_once(work: Work, cksync: Command) -> None:
         assert "create tag: 1" in cksync("diff", "work.duckdb").stdout
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("where", ["here", "clock"])
 def test_workspace_that_this_process_has_open_is_locked(where: str, work: Work) -> None:
     """And a file is not considered locked because of its name."""
