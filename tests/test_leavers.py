@@ -1,6 +1,6 @@
 """The search for people who left a long list of API v4, as a value: whom it finds, and in how many requests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from math import ceil, log2
 
@@ -31,8 +31,9 @@ def by_day(at: datetime, border: datetime) -> bool:
     return at.date() >= border.date()
 
 
-def answered(request: Request, rows: Joined, is_after: Compare = exactly) -> Page:
-    """Answer a request as the API does: newest first, with a cursor that says how many rows went before."""
+def answered(request: Request, rows: Joined, is_after: Compare = exactly, passive: Set[int] = frozenset()) -> Page:
+    """Answer a request as the API does: newest first, with a cursor that says how many rows went before. Of `passive`
+    people there is no count."""
     params = request.params
 
     def border(name: str) -> datetime | None:
@@ -43,7 +44,9 @@ def answered(request: Request, rows: Joined, is_after: Compare = exactly) -> Pag
     there = [
         id_
         for id_, at in sorted(rows.items(), key=lambda row: row[::-1], reverse=True)
-        if (after is None or is_after(at, after)) and (before is None or not is_after(at, before))
+        if (after is None or is_after(at, after))
+        and (before is None or not is_after(at, before))
+        and (params["status"] == "all" or id_ not in passive)
     ]
     start, size = int(params.get("after", 0)), int(params["per_page"])
     shown = there[start : start + size]
@@ -54,7 +57,7 @@ def answered(request: Request, rows: Joined, is_after: Compare = exactly) -> Pag
         None,
         (),
         tuple(Record(str(id_), b"{}") for id_ in shown),
-        heads=tuple(Head("active", at=rows[id_]) for id_ in shown),
+        heads=tuple(Head("cancelled" if id_ in passive else "active", at=rows[id_]) for id_ in shown),
         total=len(there) if "include_total_count" in params else None,
         cursor=str(start + size),
         has_next=start + size < len(there),
@@ -62,16 +65,22 @@ def answered(request: Request, rows: Joined, is_after: Compare = exactly) -> Pag
 
 
 def searched(
-    expected: Joined, rows: Joined, *, is_counted: bool = True, is_after: Compare = exactly
+    expected: Joined,
+    rows: Joined,
+    *,
+    is_counted: bool = True,
+    is_after: Compare = exactly,
+    passive: Set[int] = frozenset(),
 ) -> tuple[LeaversScan, int]:
     """Run a search to its end; return it with the number of requests."""
-    search = LeaversScan(LIST, expected, len(rows) if is_counted else None, PAGE_ROWS, BEGIN)
+    count = len(rows.keys() - passive)
+    search = LeaversScan(LIST, expected, count if is_counted else None, PAGE_ROWS, BEGIN)
     made = 0
     while (request := search.ask()) is not None:
         assert request.path == "tags/7/subscribers"
-        assert request.params["status"] == "active"
+        assert request.params["status"] in ("active", "all")
         made += 1
-        search.tell(answered(request, rows, is_after))
+        search.tell(answered(request, rows, is_after, passive))
     return search, made
 
 
@@ -85,6 +94,15 @@ def test_one_person_is_found_wherever_they_stood(left: int) -> None:
     search, made = searched(expected, {id_: at for id_, at in expected.items() if id_ != left})
     assert (search.gone, search.is_lost) == ({left}, False)
     assert made <= price(1, 500, PAGE_ROWS) == 7
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_whoever_only_cancelled_is_still_a_member(is_counted: bool) -> None:
+    """A count shows active people only: the list of all states tells who left from who cancelled meanwhile."""
+    expected = a_list(500)
+    there = {id_: at for id_, at in expected.items() if id_ != 77}
+    search, _ = searched(expected, there, is_counted=is_counted, passive={78, 300})
+    assert (search.gone, search.is_lost) == ({77}, False)
 
 
 def test_an_untouched_list_takes_one_request_where_the_count_may_be_old() -> None:
@@ -141,13 +159,13 @@ def lists(draw: st.DrawFn) -> tuple[dict[int, datetime], dict[int, datetime]]:
     return expected, there | {1000 + n: BEGIN + timedelta(seconds=seconds) for n, seconds in enumerate(came)}
 
 
-@given(lists(), st.sampled_from([exactly, strictly, by_day]), st.booleans())
+@given(lists(), st.sampled_from([exactly, strictly, by_day]), st.booleans(), st.sets(st.integers(0, 199), max_size=4))
 def test_whoever_is_found_has_left(
-    given_: tuple[dict[int, datetime], dict[int, datetime]], is_after: Compare, is_counted: bool
+    given_: tuple[dict[int, datetime], dict[int, datetime]], is_after: Compare, is_counted: bool, passive: set[int]
 ) -> None:
     """Whatever the API makes of a border; and without newcomers everybody who left is found, or the search is lost."""
     expected, there = given_
-    search, _ = searched(expected, there, is_counted=is_counted, is_after=is_after)
+    search, _ = searched(expected, there, is_counted=is_counted, is_after=is_after, passive=passive)
     left = expected.keys() - there.keys()
     if not search.is_lost:
         assert search.gone <= left

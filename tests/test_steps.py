@@ -19,6 +19,7 @@ LOAD = Path(__file__).parent.parent / "cksync" / "load"
 # Text that parses where `x` would not.
 SAMPLES = {
     "in_complete_lists": "where true",
+    "is_shown": "true",
     "finds": "select 1",
     "slices": "('a')",
     "sets": "a = 1",

@@ -317,6 +317,33 @@ def test_search_among_people_who_come_reads_the_whole_list(crowd: tuple[Config, 
 
 
 @pytest.mark.heavy
+@pytest.mark.parametrize("kind", ["tag", "form"])
+def test_whoever_cancels_while_somebody_joins_stays_a_member(
+    kind: Literal["tag", "form"], crowd: tuple[Config, World, Sandbox, int]
+) -> None:
+    """The count of active members fell; the list of all states shows that nobody left."""
+    hints, world, sandbox, _ = crowd
+    config = replace(hints, pull=replace(hints.pull, depth="exact"))
+    pulled(config)
+    parent = next(iter(world.parents[kind]))
+    there = active_in(world, kind, parent)
+    late = next(
+        id_
+        for id_, person in world.subscribers.items()
+        if person.state == "active" and id_ not in world.rosters[kind, parent].members
+    )
+
+    def meanwhile() -> None:
+        edits.join(world, kind, late, parent)
+        edits.cancel(world, there[len(there) // 3])
+
+    sandbox.faults.add(effects.edit_before(meanwhile), path=f"/v4/{kind}s/{parent}/subscribers")
+    for _ in range(2):
+        assert pulled(config).exit_status == 0
+    assert differences_v4(mirror(config), world, LEFT_TO_THE_CYCLE) == []
+
+
+@pytest.mark.heavy
 @pytest.mark.parametrize("nth", some([2, 3, 4, 5], [3]))
 def test_failure_in_a_search_leaves_nothing_untrue(nth: int, crowd: tuple[Config, World, Sandbox, int]) -> None:
     config, world, sandbox, tag = crowd
@@ -383,6 +410,22 @@ def test_folder_that_changes_its_version_keeps_everything(order: str, v3: Config
     assert rows_of(mirror(v4), "select count(*) - count(id), count(*) - count(state) from subscriptions") == [(0, 0)]
     attributed = sum(row["attribution_source_type"] is not None for row in expected_people(world))
     assert rows_of(mirror(v4), "select count(attribution_source_type) from subscribers") == [(attributed,)]
+    before = everything(v4)
+    rebuild(v4, Folder(v4.data_dir))
+    assert everything(v4) == before
+
+
+def test_lists_of_v3_that_hide_people_take_no_membership(v3: Config, v4: Config, world: World) -> None:
+    """API v3 may list active members only. Whoever cancels meanwhile is a member again under API v4."""
+    world.behaviour = replace(world.behaviour, unfiltered_states=("active",))
+    tag = next(iter(world.parents["tag"]))
+    assert pulled(v4).exit_status == 0
+    assert pulled(v3).exit_status == 0
+    assert rows_of(mirror(v4), "select * from history.subscriptions where change = 'delete'") == []
+    edits.cancel(world, active_in(world, "tag", tag)[0])
+    assert pulled(v3).exit_status == 0
+    assert pulled(v4).exit_status == 0
+    assert differences_v4(mirror(v4), world, (*LEFT_TO_THE_CYCLE, "broadcast_stats")) == []
     before = everything(v4)
     rebuild(v4, Folder(v4.data_dir))
     assert everything(v4) == before

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import duckdb
 
+from cksync.domain import MEMBERSHIPS
 from cksync.load.evidence import Evidence
 from cksync.load.list_order import LISTED
 from cksync.load.steps import same_key, step
@@ -52,7 +53,8 @@ def _finds(db: duckdb.DuckDBPyConnection, table: Table, known: Evidence, times: 
         for listed_key, version in ((table.listed_by, "v3"), (table.key[-1], "v4")):
             listed = {"listed_key": listed_key, "version": version}
             if version in known.complete:
-                finds.append(step("ends/by_reading", table, in_complete_lists=_in_complete_lists(table), **listed))
+                where = {"in_complete_lists": _in_complete_lists(table), "is_shown": _is_shown(table, version)}
+                finds.append(step("ends/by_reading", table, **where, **listed))
             is_listed = table.streams[0] in LISTED or (version != "v3" and table.streams[0] != "account")
             if version in known.absent and is_listed:
                 finds.append(step("ends/by_look", table, **listed))
@@ -73,6 +75,19 @@ def _any(db: duckdb.DuckDBPyConnection, relation: str) -> bool:
 def _of_owner(table: Table, owner: Owner) -> dict[str, str]:
     columns = quoted(tuple(dict.fromkeys((*table.key, owner.column))))
     return {"owner": owner.table, "owner_id": owner.column, "columns": columns}
+
+
+def _is_shown(table: Table, version: str) -> str:
+    """Return the SQL of whether a version would list a row of `held`. API v3 may list active members only, so what it
+    never gave an id is gone only if the person was active then."""
+    if table.streams[0] != MEMBERSHIPS or version != "v3":
+        return "true"
+    passive = """
+        select 1 from history.subscribers as person
+        where person.id = held.subscriber_id and person.state <> 'active' and person.valid_from <= found.found_at
+            and (person.valid_to is null or person.valid_to > found.found_at)
+    """
+    return f"held._listed_key is not null or not exists ({passive})"
 
 
 def _in_complete_lists(table: Table) -> str:

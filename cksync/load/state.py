@@ -108,6 +108,15 @@ class MirrorState:
         return at
 
     @cached_property
+    def last_load_through_v3_at(self) -> datetime | None:
+        """When the last finished load through API v3 began."""
+        rows = self.rows(
+            "select max(started_at) from _cksync.loads where is_finished and version = 'v3' and streams <> 'push'"
+        )
+        at: datetime | None = rows[0][0] if rows else None
+        return at
+
+    @cached_property
     def newest_load_at(self) -> datetime | None:
         """When the newest merged load began."""
         rows = self.rows("select max(started_at) from _cksync.loads")

@@ -17,7 +17,7 @@ import duckdb
 from cksync.custom_fields import PERSON, Field, field_columns, free_column, key_of_label, people
 from cksync.domain import OnStep, Step, unseen
 from cksync.errors import Failed, Locked, Rejected
-from cksync.folder import Folder, put_in_place
+from cksync.folder import DISK_FULL, Folder, put_in_place
 from cksync.load.publish import STORAGE_VERSION
 from cksync.paths import unusable
 from cksync.sqltext import identifier, literal, quoted
@@ -153,7 +153,15 @@ def unopened(path: Path, error: duckdb.Error) -> Failed:
         return Locked(f"{path} is open in another program; close it there")
     if "Permission denied" in reason or "Read-only file system" in reason:
         return Failed(f"{path} cannot be written ({reason}); copy it to a writable folder")
-    return Failed(f"{path} cannot be read as a workspace ({reason}); if it is damaged, restore a copy")
+    if "CHECKPOINT" in reason or any(words in str(error) for words in DISK_FULL):
+        return Failed(
+            f"the disk is full: {path} keeps every edit, and what became of those sent; free some space and run the"
+            " command again"
+        )
+    return Failed(
+        f"{path} cannot be read as a workspace ({reason}); if it is damaged, check out a new one: an older copy does"
+        " not know what was pushed since, and would push it again"
+    )
 
 
 def _is_open_elsewhere(error: duckdb.Error) -> bool:

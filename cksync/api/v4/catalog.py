@@ -181,7 +181,12 @@ def ask_list(
     return Request(slice_, query.path, {**query.legs[leg], **texts}, number)
 
 
-def ask_active_members(
+def ask_count(list_: Slice, number: int, after: datetime | None = None) -> Request:
+    """Return the request for the number of active members of a list, or of those who joined after a time."""
+    return _ask_members(list_, number, {"status": "active", "per_page": "1", "include_total_count": "true"}, after)
+
+
+def ask_joined(
     list_: Slice,
     number: int,
     per_page: int,
@@ -189,21 +194,20 @@ def ask_active_members(
     after: datetime | None = None,
     before: datetime | None = None,
     cursor: str | None = None,
-    with_total: bool = False,
 ) -> Request:
-    """Return the request for the active members of a list who joined between two times, or for their number."""
+    """Return the request for the members of a list, in all states, who joined between two times."""
+    params = {"status": "all", "per_page": str(per_page)} | ({"after": cursor} if cursor is not None else {})
+    return _ask_members(list_, number, params, after, before)
+
+
+def _ask_members(
+    list_: Slice, number: int, params: Mapping[str, str], after: datetime | None, before: datetime | None = None
+) -> Request:
     kind, id_ = parent_of(list_.name) or ("", "")
-    params = {"status": "active", "slim": "true", "per_page": str(per_page)}
-    if after is not None:
-        params[f"{_JOINED[kind]}_after"] = moment(after)
-    if before is not None:
-        params[f"{_JOINED[kind]}_before"] = moment(before)
-    if cursor is not None:
-        params["after"] = cursor
-    if with_total:
-        params["include_total_count"] = "true"
+    times = {f"{_JOINED[kind]}_after": after, f"{_JOINED[kind]}_before": before}
     path = STREAMS[MEMBERSHIPS].path.format(parent=f"{PARENTS[kind]}/{id_}")
-    return Request(counted(list_), path, params, number)
+    between = {name: moment(at) for name, at in times.items() if at is not None}
+    return Request(counted(list_), path, {"slim": "true", **params, **between}, number)
 
 
 def ask_account() -> Request:

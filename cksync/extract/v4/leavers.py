@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil, log2
 
-from cksync.api.v4.catalog import ask_active_members
+from cksync.api.v4.catalog import ask_count, ask_joined
 from cksync.domain import Checkpoint, Miss, Page, Request, Slice, counted
 
 # Whoever joined in the same second as others cannot be told from them by a time; the API gives whole seconds.
@@ -25,19 +25,19 @@ def price(missing: int, rows: int, page_rows: int) -> int:
 @dataclass(frozen=True, slots=True)
 class _Part:
     """Some of the expected rows, from `start` to before `end`: how many of them are missing, and how many behind them.
-    With a `cursor`, the rest of its rows; `found` are those read already."""
+    With a `cursor`, the rest of its rows; `found` are those read already, with their states."""
 
     start: int
     end: int
     missing: int
     behind: int
     cursor: str | None = None
-    found: frozenset[int] = frozenset()
+    found: Mapping[int, str | None] = field(default_factory=dict)
 
 
 class LeaversScan:
     """Halves a list by the time of joining, and counts who joined in the later half, until the people missing in a part
-    can be read in a page or two.
+    can be read in a page or two: in all states, because counts show active people only, and some may have cancelled.
 
     `expected` are the active people whom the list should show, with the time of joining; it counts only `count` of
     them (None: to be requested). `gone` are those who left. `is_lost`: the counts do not add up, because others joined
@@ -100,11 +100,9 @@ class LeaversScan:
         self._asked[self._number] = part, middle
         if middle is not None:
             after = self._time(middle) if middle else None
-            return ask_active_members(self.list, self._number, 1, after=after, with_total=True)
+            return ask_count(self.list, self._number, after)
         after, before = self._borders(part)
-        return ask_active_members(
-            self.list, self._number, self._page_rows, after=after, before=before, cursor=part.cursor
-        )
+        return ask_joined(self.list, self._number, self._page_rows, after=after, before=before, cursor=part.cursor)
 
     def _borders(self, part: _Part) -> tuple[datetime | None, datetime | None]:
         after = self._time(part.start) if part.start else None
@@ -132,13 +130,18 @@ class LeaversScan:
         if any(at is None or (after and at < after) or (before and at >= before) for at in times):
             self.is_lost = True  # the API understands the times otherwise
             return
-        found = part.found | {int(record.key) for record in page.records if record.key}
+        found = {**part.found}
+        found |= {
+            int(record.key): head.state for record, head in zip(page.records, page.heads, strict=True) if record.key
+        }
         if page.has_next and page.cursor is not None:
             self._to_ask.append((_Part(part.start, part.end, part.missing, part.behind, page.cursor, found), None))
             return
         expected = set(self._ids[part.start : part.end])
-        gone = expected - found
-        self.is_lost |= len(gone) != part.missing or not found <= expected
+        gone = expected - found.keys()
+        passive = {id_ for id_ in expected & found.keys() if found[id_] != "active"}
+        is_strange = any(state == "active" and id_ not in expected for id_, state in found.items())
+        self.is_lost |= is_strange or len(gone) + len(passive) != part.missing
         self.gone |= gone
 
     def miss(self, missed: Miss) -> None:

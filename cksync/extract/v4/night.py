@@ -90,9 +90,13 @@ class Night:
         return stream in self.context.streams
 
     def is_known(self, slice_: Slice) -> bool:
-        """Return True if a list was ever read to its end, so that changes since then suffice."""
+        """Return True if a list was ever read to its end, so that changes since then suffice. After a pull through API
+        v3, which may list active members only, lists of members are read whole again."""
         cursor = self.context.state.cursors.get(slice_.name)
-        return not self.is_full and cursor is not None and cursor.read_to is not None
+        if self.is_full or cursor is None or cursor.read_to is None:
+            return False
+        through_v3 = self.context.state.last_load_through_v3_at
+        return slice_.parent is None or through_v3 is None or through_v3 < cursor.read_to
 
     def since(self, slice_: Slice) -> datetime:
         """Return the time since when changes of a list are requested."""

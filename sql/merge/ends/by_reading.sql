@@ -5,6 +5,7 @@
 -- version: The version of the API that lists it by that id.
 -- slice: The slice that a row belongs to.
 -- in_complete_lists: Condition that a row of main belongs to such a slice.
+-- is_shown: Condition that this version of the API would list the row of `held` if it existed.
 select {key}, found.found_at, found.round, found.slice::varchar as slice, held._listed_key as listed_key
 from (
     select {key}, {slice} as _slice, "{listed_key}" as _listed_key
@@ -20,3 +21,4 @@ anti join present
     on present.round = found.round
     and present.slice = found.slice
     and present.key = cast(held._listed_key as varchar)
+where {is_shown}
