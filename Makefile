@@ -57,6 +57,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m bench.throttle
 
 $(DEMO)/ready: pyproject.toml constraints-dev.txt
+	@echo "Setting up the demo's environment in $(DEMO) (once, about half a minute)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "cksync needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@if command -v uv >/dev/null 2>&1; then \

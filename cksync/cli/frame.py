@@ -79,8 +79,8 @@ def doing(shown: Shown, now: float) -> str:
     if shown.merging is not None:
         spent = elapsed(now - shown.merging_since)
         if shown.merging.is_early:
-            return f"publishing what was read so far, for {spent}; then reading continues"
-        return f"everything is read; merging it into the mirror, for {spent}"
+            return f"publishing what was read so far ({spent}); then reading continues"
+        return f"everything is read; merging it into the mirror ({spent} so far)"
     if shown.waiting is not None:
         left = max(1, ceil(shown.waiting.seconds - (now - shown.waiting_since)))
         return waiting(shown.waiting, left, shown.limit)
@@ -100,7 +100,8 @@ def _how_far(shown: Shown, now: float, wall: datetime, width: int) -> str:
     if shown.forecast is None:
         return f"{plural(shown.made, 'request')} so far; counting what there is to read"
     total = max(shown.forecast.requests, shown.made)
-    share = shown.made / max(total, 1)
+    is_read = shown.merging is not None and not shown.merging.is_early
+    share = shown.made / max(total, 1) if is_read else min(shown.made / max(total, 1), 0.99)
     left = left_text(shown.seconds_left(now) or 0.0, wall)
     counts, percent = f"{shown.made:,} of {plural(total, 'request')}", f"{100 * share:3.0f} %"
     room = min(width - len(counts) - len(percent) - len(left) - 8, WIDEST_BAR)
