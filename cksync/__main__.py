@@ -1,5 +1,5 @@
 """`python -m cksync` is the command `cksync`."""
 
-from cksync.cli import main
+from cksync.cli import entry
 
-main()
+entry()
