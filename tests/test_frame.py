@@ -57,8 +57,8 @@ def test_a_narrow_terminal_has_no_bar() -> None:
             "waiting 58 s: the API refused a request (429); another program may be using the limit",
         ),
         (Waiting(300.0, "lag"), "waiting 295 s: some counts of the API lag behind"),
-        (Merging(), "everything is read; merging it into the mirror, for 5 s"),
-        (Merging(is_early=True), "publishing what was read so far, for 5 s; then reading continues"),
+        (Merging(), "everything is read; merging it into the mirror (5 s so far)"),
+        (Merging(is_early=True), "publishing what was read so far (5 s); then reading continues"),
     ],
 )
 def test_every_pause_is_explained_with_its_seconds(event: Event, text: str) -> None:
