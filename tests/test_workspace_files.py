@@ -16,7 +16,7 @@ from cksync.errors import Failed, Rejected
 from cksync.folder import Folder
 from cksync.pipeline.push import plan_push
 from cksync.write.refresh import refresh
-from cksync.write.workspace import checkout
+from cksync.write.workspace import checkout, unopened
 from kit_sandbox import Sandbox
 from tests.conftest import Command, some
 from tests.support.workspace import Work, actives, first, work, world
@@ -143,6 +143,20 @@ def test_damaged_workspace_is_reported_and_nothing_is_pushed(damage: str, work: 
         ):
             go()
     assert sandbox.journal.writes() == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "IO Error: Detached database 'work', but CHECKPOINT during DETACH failed.",
+        'IO Error: Could not write file "work.duckdb": No space left on device',
+    ],
+)
+def test_full_disk_is_not_called_damage(told: str, tmp_path: Path) -> None:
+    """What DuckDB says then. An older copy, the advice for damage, would push again what was pushed since."""
+    error = unopened(tmp_path / "work.duckdb", duckdb.IOException(told))
+    assert "the disk is full" in str(error)
+    assert "copy" not in str(error)
 
 
 LIMITED = """

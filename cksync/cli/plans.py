@@ -28,9 +28,11 @@ ALLOW = click.option(
 LIMIT = click.option("--limit", type=click.IntRange(min=0), default=10, help="Number of changes of each kind to print.")
 ONLY = click.option(
     "--only",
+    metavar="TABLE",
     multiple=True,
     type=click.Choice(EDITABLE_TABLES),
-    help="Print only the edits of this table (repeatable); the checksum still covers all tables.",
+    help="Print only the edits of this table (repeatable); the checksum still covers all tables."
+    f" One of {', '.join(EDITABLE_TABLES)}.",
 )
 RETRY = click.option("--retry-rejected", is_flag=True, help="Retry edits that the API rejected earlier.")
 REDACT = click.option("--redact", is_flag=True, help="Print only ids: no names, addresses or values.")
