@@ -54,6 +54,7 @@ def test_help_is_as_it_was(command: str) -> None:
         snapshot.parent.mkdir(exist_ok=True)
         snapshot.write_text(done.stdout)
     assert done.stdout == snapshot.read_text()
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_no_snapshot_is_of_a_command_that_is_no_more() -> None:

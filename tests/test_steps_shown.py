@@ -32,6 +32,14 @@ def test_steps_are_shown_on_a_terminal_and_each_command_ends_with_a_sentence(
         assert last.endswith((".", "`."))
 
 
+def test_nothing_follows_the_verdict_on_a_terminal(cksync: Command, environ: dict[str, str], tmp_path: Path) -> None:
+    """DuckDB reported leaked instances in forty lines when the process ended."""
+    cksync("pull")
+    status, written = in_terminal("verify", cwd=tmp_path, environ=environ, width=120)
+    assert status == 0
+    assert written.rstrip().replace("\x1b[?25h", "").endswith(" s.")
+
+
 @pytest.mark.heavy
 @pytest.mark.usefixtures("pulled")
 def test_a_pipe_gets_no_steps_of_a_short_command(cksync: Command) -> None:
